@@ -1,0 +1,138 @@
+/**
+ * Releases of the server: reading, ordering and ranges of them.
+ *
+ * The one module that compares releases; everything else asks it. It knows no
+ * release and has no opinion about any.
+ *
+ * @module
+ */
+
+import { compare } from "@std/semver/compare.js";
+import { parseRange } from "@std/semver/parse_range.js";
+import { satisfies } from "@std/semver/satisfies.js";
+import { tryParse } from "@std/semver/try_parse.js";
+
+/** A release of the server. */
+export interface Version {
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
+  /** `["rc1"]` of `10.5.0-rc1`; empty for a release proper. */
+  readonly prerelease: readonly string[];
+}
+
+/** A release as text or as read by {@linkcode parseVersion}. */
+export type VersionLike = string | Version;
+
+/** Which part of two releases differs, the most important one first. */
+export type VersionStep = "major" | "minor" | "patch" | "prerelease" | "none";
+
+// Build strings go on behind the release: 5.37.0.5.37.10.1f3e….false
+const VERSION_REGEXP =
+  /^v?(\d{1,5})\.(\d{1,5})(?:\.(\d{1,5}))?(?:-([0-9a-z][0-9a-z.-]*))?(?:\.[0-9a-z][^\s]*|\+[^\s]*)?$/i;
+
+/**
+ * Reads a release leniently: `3.6`, `v3.6.0`, `10.5.0-rc1`, and the build
+ * strings of the ping and of `X-Version-Id` (`3.6.0.3.6.1.1f3e….false`), whose
+ * leading release counts. Build metadata is dropped.
+ *
+ * @param text The text, blanks around it allowed.
+ * @returns The release, or `undefined` where the text is none.
+ */
+export function parseVersion(text: string): Version | undefined {
+  const match = VERSION_REGEXP.exec(text.trim());
+  if (match === null) return undefined;
+  const [, major, minor, patch = "0", prerelease] = match;
+  const release = [major, minor, patch].map(Number).join(".");
+  const parsed: unknown = tryParse(
+    prerelease === undefined ? release : `${release}-${prerelease}`,
+  );
+  return isVersion(parsed)
+    ? {
+      major: parsed.major,
+      minor: parsed.minor,
+      patch: parsed.patch,
+      prerelease: parsed.prerelease.map(String),
+    }
+    : undefined;
+}
+
+/**
+ * Writes a release the way the server names itself.
+ *
+ * @param version The release.
+ * @returns `3.6.0`, `10.5.0-rc1`.
+ */
+export function formatVersion(version: Version): string {
+  const release = `${version.major}.${version.minor}.${version.patch}`;
+  return version.prerelease.length === 0
+    ? release
+    : `${release}-${version.prerelease.join(".")}`;
+}
+
+/**
+ * Orders two releases; a release candidate comes before its release.
+ *
+ * @param left A release.
+ * @param right Another one.
+ * @returns Negative if left is older, positive if it is newer, 0 if they are the same.
+ * @throws {RangeError} when one of them is no release.
+ */
+export function compareVersions(left: VersionLike, right: VersionLike): number {
+  return compare(semver(required(left)), semver(required(right)));
+}
+
+/**
+ * Tells whether a release lies in a range. A release candidate counts as its
+ * release: it reads the same configuration and ships the same migrations.
+ *
+ * @param version The release.
+ * @param range Comparators joined by blanks (and) and `||` (or): `>=3.8.0 <4.2.0 || >=11.0.0`.
+ * @returns Whether it lies in the range.
+ * @throws {RangeError} when the version is no release.
+ * @throws {TypeError} when the range cannot be read.
+ */
+export function inRange(version: VersionLike, range: string): boolean {
+  const release = { ...required(version), prerelease: [] };
+  return satisfies(semver(release), parseRange(range));
+}
+
+/**
+ * The largest part in which two releases differ.
+ *
+ * @param left A release.
+ * @param right Another one.
+ * @returns The part, `none` for the same release.
+ * @throws {RangeError} when one of them is no release.
+ */
+export function versionStep(
+  left: VersionLike,
+  right: VersionLike,
+): VersionStep {
+  const [a, b] = [required(left), required(right)];
+  if (a.major !== b.major) return "major";
+  if (a.minor !== b.minor) return "minor";
+  if (a.patch !== b.patch) return "patch";
+  return compareVersions(a, b) === 0 ? "none" : "prerelease";
+}
+
+function required(version: VersionLike): Version {
+  if (typeof version !== "string") return version;
+  const parsed = parseVersion(version);
+  if (parsed === undefined) {
+    throw new RangeError(`Cannot compare "${version}": it is no release`);
+  }
+  return parsed;
+}
+
+function semver(version: Version): object {
+  const prerelease = version.prerelease.map((part) =>
+    /^\d+$/.test(part) ? Number(part) : part
+  );
+  return { ...version, prerelease, build: [] };
+}
+
+function isVersion(value: unknown): value is Version {
+  return typeof value === "object" && value !== null && "major" in value &&
+    "prerelease" in value && Array.isArray(value.prerelease);
+}
