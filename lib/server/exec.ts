@@ -1,0 +1,277 @@
+/**
+ * The hand-off: this process gives up its privileges and becomes another
+ * program, with the same PID and nothing of itself left.
+ *
+ * Deno has no `execve`, so this is the only module that calls the C library.
+ * It must not decide anything: what to become is the caller's plan.
+ *
+ * @module
+ */
+
+import { EntrypointError, ExitCode } from "../errors.ts";
+import {
+  type Attempt,
+  candidates,
+  Errno,
+  execFailure,
+  reasonOf,
+  triesNext,
+} from "./execvp.ts";
+
+/** The program to become. */
+export interface ExecPlan {
+  /** An absolute path, or a name to search in the `PATH` of `env`. */
+  readonly path: string;
+  /** The arguments, `argv[0]` first. */
+  readonly args: readonly string[];
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working directory; the present one if absent. */
+  readonly cwd?: string;
+  /** Whom to become first; only root can, so absent means: stay who we are. */
+  readonly identity?: Identity;
+}
+
+/** A user and its groups, as numbers. */
+export interface Identity {
+  /** The user id. */
+  readonly uid: number;
+  /** The group id. */
+  readonly gid: number;
+  /** The supplementary groups; none if absent. */
+  readonly groups?: readonly number[];
+}
+
+/**
+ * Where the C library is, by architecture. A permission for these very paths
+ * is enough; only glibc, because Deno itself runs on nothing else.
+ */
+const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
+  x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
+  aarch64: ["/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
+};
+
+/** Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library. */
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "u64" },
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+  chdir: { parameters: ["buffer"], result: "i32" },
+  execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  getegid: { parameters: [], result: "u32" },
+  geteuid: { parameters: [], result: "u32" },
+  getgid: { parameters: [], result: "u32" },
+  getuid: { parameters: [], result: "u32" },
+  memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
+  setgid: { parameters: ["u32"], result: "i32" },
+  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
+  setuid: { parameters: ["u32"], result: "i32" },
+  signal: { parameters: ["i32", "usize"], result: "usize" },
+  strdup: { parameters: ["buffer"], result: "u64" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+const F_OK = 0;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const SIGPIPE = 13;
+const SIG_DFL = 0n;
+const SIG_SETMASK = 2;
+/** Bytes of glibc's `sigset_t`. */
+const SIGSET_SIZE = 128;
+/** Descriptors from here on are not looked at. */
+const FD_LIMIT = 1024;
+
+const ENCODER = new TextEncoder();
+
+/**
+ * Becomes the program of the plan. It returns only by throwing, and what it
+ * has changed by then (identity, working directory) stays changed.
+ *
+ * @param plan What to become.
+ * @returns Never.
+ * @throws {EntrypointError} with exit code 127 when the program does not exist,
+ * and 126 when it cannot be executed or the identity cannot be taken.
+ */
+export function exec(plan: ExecPlan): never {
+  const argv = plan.args.map((text) => cString(text));
+  const envp = Object.entries(plan.env).map(([name, value]) =>
+    cString(`${name}=${value}`)
+  );
+  const library = openLibc();
+  const libc = library.symbols;
+  try {
+    if (plan.identity !== undefined) become(libc, plan.identity);
+    resetSignals(libc);
+    closeStdinCopy(libc);
+    if (plan.cwd !== undefined) enter(libc, plan.cwd);
+    throw execute(libc, { plan, argv, envp });
+  } finally {
+    library.close();
+  }
+}
+
+function openLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
+  const paths = LIBC_PATHS[Deno.build.arch] ?? [];
+  let cause: unknown;
+  for (const path of paths) {
+    try {
+      return Deno.dlopen(path, SYMBOLS);
+    } catch (error) {
+      cause ??= error;
+    }
+  }
+  throw new EntrypointError(
+    `Cannot load the C library, tried: ${paths.join(", ")}`,
+    {
+      code: ExitCode.cannotExecute,
+      remedy: "Use an image with glibc, for example one based on Debian",
+      cause,
+    },
+  );
+}
+
+/** The groups go first, because only root may change them, and the user last. */
+function become(libc: Libc, { uid, gid, groups = [] }: Identity): void {
+  const list = new Uint32Array(groups);
+  const steps: readonly [string, () => number][] = [
+    ["setgroups", () => libc.setgroups(BigInt(list.length), list)],
+    ["setgid", () => libc.setgid(gid)],
+    ["setuid", () => libc.setuid(uid)],
+  ];
+  for (const [name, step] of steps) {
+    if (step() !== 0) {
+      throw identityError(
+        { uid, gid },
+        `${name} failed, ${reasonOf(errnoOf(libc))}`,
+      );
+    }
+  }
+  const taken = libc.getuid() === uid && libc.geteuid() === uid &&
+    libc.getgid() === gid && libc.getegid() === gid;
+  if (!taken || (uid !== 0 && libc.setuid(0) === 0)) {
+    throw identityError({ uid, gid }, "the change did not take effect");
+  }
+}
+
+function identityError(
+  { uid, gid }: Identity,
+  reason: string,
+): EntrypointError {
+  return new EntrypointError(
+    `Cannot become the user ${uid}:${gid}: ${reason}`,
+    {
+      code: ExitCode.cannotExecute,
+      remedy:
+        `Start the container as that user (docker run --user ${uid}:${gid} …), or let root change it (--cap-add SETUID --cap-add SETGID)`,
+    },
+  );
+}
+
+/**
+ * The Rust runtime below Deno ignores SIGPIPE, which `execve` would hand on;
+ * caught signals it resets itself. What our own parent ignored stays ignored.
+ */
+function resetSignals(libc: Libc): void {
+  libc.signal(SIGPIPE, SIG_DFL);
+  libc.pthread_sigmask(SIG_SETMASK, new Uint8Array(SIGSET_SIZE), null);
+}
+
+/**
+ * Deno opens its descriptors close-on-exec, except one copy of stdin. Inherited
+ * descriptors are never close-on-exec, so the first that is one is Deno's, and
+ * the copy comes after it.
+ */
+function closeStdinCopy(libc: Libc): void {
+  const stdin = linkOf(libc, 0);
+  let ours = false;
+  for (let fd = 3; fd < FD_LIMIT; fd++) {
+    const flags = libc.fcntl(fd, F_GETFD, 0);
+    if (flags === -1) continue;
+    if ((flags & FD_CLOEXEC) !== 0) ours = true;
+    else if (ours && linkOf(libc, fd) === stdin) {
+      libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+  }
+}
+
+/** What a descriptor is open on, such as `pipe:[4711]`. */
+function linkOf(libc: Libc, fd: number): string {
+  const buffer = new Uint8Array(4096);
+  const length = libc.readlink(
+    cString(`/proc/self/fd/${fd}`),
+    buffer,
+    BigInt(buffer.length),
+  );
+  return new TextDecoder().decode(
+    buffer.subarray(0, Math.max(0, Number(length))),
+  );
+}
+
+function enter(libc: Libc, directory: string): void {
+  if (libc.chdir(cString(directory)) === 0) return;
+  throw new EntrypointError(
+    `Cannot enter the directory ${directory}: ${reasonOf(errnoOf(libc))}`,
+    { code: ExitCode.cannotExecute, remedy: `ls -ld ${directory}` },
+  );
+}
+
+interface Prepared {
+  readonly plan: ExecPlan;
+  readonly argv: readonly Uint8Array<ArrayBuffer>[];
+  readonly envp: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Tries each candidate; coming back at all is a failure. */
+function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
+  const argvPointers = pointers(libc, argv);
+  const envPointers = pointers(libc, envp);
+  const attempts: Attempt[] = [];
+  for (const path of candidates(plan.path, plan.env["PATH"])) {
+    const file = cString(path);
+    libc.execve(file, argvPointers, envPointers);
+    const errno = errnoOf(libc);
+    const attempt: Attempt = {
+      path,
+      errno,
+      exists: libc.access(file, F_OK) === 0,
+      isDirectory: libc.access(cString(`${path}/.`), F_OK) === 0,
+    };
+    attempts.push(attempt);
+    if (!triesNext(attempt)) break;
+  }
+  return execFailure(plan.path, attempts);
+}
+
+/** A NULL-terminated array of C strings; `execve` takes the copies along. */
+function pointers(
+  libc: Libc,
+  strings: readonly Uint8Array<ArrayBuffer>[],
+): BigUint64Array<ArrayBuffer> {
+  const array = new BigUint64Array(strings.length + 1);
+  strings.forEach((text, index) => array[index] = BigInt(libc.strdup(text)));
+  return array;
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) {
+    throw new EntrypointError(
+      "Cannot hand over a text with a NUL character: arguments, variables and paths end there",
+      {
+        code: ExitCode.cannotExecute,
+        remedy: "Remove the NUL character from the argument or variable",
+      },
+    );
+  }
+  return ENCODER.encode(`${text}\0`);
+}
+
+function errnoOf(libc: Libc): number {
+  const cell = new Int32Array(1);
+  libc.memcpy(cell, BigInt(libc.__errno_location()), 4n);
+  return cell[0] ?? Errno.EINVAL;
+}

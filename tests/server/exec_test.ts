@@ -1,0 +1,327 @@
+/**
+ * The hand-off against the real system: as `deno run` and as a compiled binary,
+ * a fixture becomes small programs that show what they were given.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import type { ExecPlan } from "../../lib/server/exec.ts";
+
+const ROOT = dirname(dirname(import.meta.dirname ?? "."));
+const FIXTURE = join(ROOT, "tests/fixtures/exec_fixture.ts");
+const CONFIG = join(ROOT, "tests/fixtures/exec_fixture.json");
+const PATH = "/usr/bin:/bin";
+/** The user that nobody logs in as. */
+const NOBODY = 65534;
+
+const scratch = await Deno.makeTempDir();
+await Deno.chmod(scratch, 0o755);
+globalThis.addEventListener(
+  "unload",
+  () => Deno.removeSync(scratch, { recursive: true }),
+);
+
+const { compile: { permissions } } = JSON.parse(
+  await Deno.readTextFile(CONFIG),
+);
+const compiled = [join(scratch, "fixture")] as const;
+const interpreted = [
+  ...[Deno.execPath(), "run", "--quiet", "--no-prompt"],
+  ...[`--allow-env=${permissions.env}`, `--allow-ffi=${permissions.ffi}`],
+  FIXTURE,
+] as const;
+
+const build = await new Deno.Command(Deno.execPath(), {
+  args: [
+    ...["run", "-A", join(ROOT, "tools/compile.ts"), "--entry", FIXTURE],
+    ...["--output", compiled[0], "--config", CONFIG],
+  ],
+}).output();
+assert.equal(build.code, 0, new TextDecoder().decode(build.stderr));
+
+interface Outcome {
+  readonly pid: number;
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(
+  command: readonly string[],
+  options: Partial<Deno.CommandOptions> = {},
+): Promise<Outcome> {
+  const [program = "", ...args] = command;
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...options,
+  }).spawn();
+  await child.stdin.close();
+  const { code, signal, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return {
+    pid: child.pid,
+    code,
+    signal,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+function become(
+  runner: readonly string[],
+  plan: Partial<ExecPlan>,
+): Promise<Outcome> {
+  return run(runner, { env: environmentOf(plan) });
+}
+
+function environmentOf(plan: Partial<ExecPlan>): Record<string, string> {
+  const whole: ExecPlan = {
+    path: "true",
+    args: ["true"],
+    env: { PATH },
+    ...plan,
+  };
+  return { PLAN: JSON.stringify(whole) };
+}
+
+function shell(script: string, ...args: string[]): Partial<ExecPlan> {
+  return { path: "sh", args: ["sh", "-c", script, ...args] };
+}
+
+/** The fields of a /proc/PID/status. */
+function fieldsOf(status: string): Record<string, string> {
+  const lines = status.trimEnd().split("\n").map((line) => line.split(":"));
+  return Object.fromEntries(
+    lines.map((
+      [name, value = ""],
+    ) => [name, value.trim().replace(/\s+/g, " ")]),
+  );
+}
+
+type SignalSets = Record<"SigBlk" | "SigCgt" | "SigIgn", bigint>;
+
+/**
+ * The sets of signals in a /proc/PID/status, up to signal 31: a child of
+ * posix_spawn() may ignore 32 and 33, which glibc keeps for itself.
+ */
+function signalsOf(status: string): SignalSets {
+  const fields = fieldsOf(status);
+  const set = (name: string): bigint =>
+    BigInt(`0x${fields[name]}`) & 0x7fffffffn;
+  return {
+    SigBlk: set("SigBlk"),
+    SigCgt: set("SigCgt"),
+    SigIgn: set("SigIgn"),
+  };
+}
+
+const SIGHUP_BIT = 1n << 0n;
+const SIGPIPE_BIT = 1n << 12n;
+
+const STATUS = { path: "/bin/cat", args: ["cat", "/proc/self/status"] };
+
+for (const [name, runner] of Object.entries({ interpreted, compiled })) {
+  Deno.test(`${name}: the program has our PID`, async () => {
+    const { pid, stdout } = await become(runner, shell("echo $$"));
+    assert.equal(stdout, `${pid}\n`);
+  });
+
+  Deno.test(`${name}: the program gets its arguments as they are`, async () => {
+    const args = [
+      "a name",
+      "-c",
+      "cat /proc/$$/cmdline; :",
+      "",
+      "two words",
+      "ü ✓\n$x",
+    ];
+    const { stdout } = await become(runner, { path: "sh", args });
+    assert.deepEqual(stdout.split("\0"), [...args, ""]);
+  });
+
+  Deno.test(`${name}: the program gets the environment of the plan and no other`, async () => {
+    const env = {
+      PATH,
+      EMPTY: "",
+      SPACES: " a  b ",
+      UTF8: "ü=✓",
+      LINES: "1\n2",
+    };
+    const { stdout } = await become(runner, {
+      path: "cat",
+      args: ["cat", "/proc/self/environ"],
+      env,
+    });
+    assert.deepEqual(
+      stdout.split("\0"),
+      [...Object.entries(env).map(([key, value]) => `${key}=${value}`), ""],
+    );
+  });
+
+  Deno.test(`${name}: the program starts in the directory of the plan`, async () => {
+    const { stdout } = await become(runner, {
+      ...shell("pwd -P"),
+      cwd: "/proc",
+    });
+    assert.equal(stdout, "/proc\n");
+  });
+
+  Deno.test(`${name}: the program stays in our directory when the plan has none`, async () => {
+    const { stdout } = await run(runner, {
+      env: environmentOf(shell("pwd -P")),
+      cwd: "/usr",
+    });
+    assert.equal(stdout, "/usr\n");
+  });
+
+  Deno.test(`${name}: signals are as for a program that is started directly`, async () => {
+    const { stdout } = await become(runner, STATUS);
+    // Not plain zeros: who starts the tests may ignore one, as nohup does.
+    const direct = await run([STATUS.path, ...STATUS.args.slice(1)]);
+    assert.deepEqual(signalsOf(stdout), signalsOf(direct.stdout));
+    const { SigBlk, SigCgt, SigIgn } = signalsOf(stdout);
+    assert.deepEqual([SigBlk, SigCgt, SigIgn & SIGPIPE_BIT], [0n, 0n, 0n]);
+  });
+
+  Deno.test(`${name}: a blocked signal is unblocked`, async () => {
+    const { stdout } = await run(
+      ["env", "--block-signal=USR1", ...runner],
+      { env: { PATH, ...environmentOf(STATUS) } },
+    );
+    assert.equal(signalsOf(stdout).SigBlk, 0n);
+  });
+
+  Deno.test(`${name}: a signal that our parent ignored stays ignored`, async () => {
+    const { stdout } = await run(
+      ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", ...runner],
+      { env: environmentOf(STATUS) },
+    );
+    assert.equal(signalsOf(stdout).SigIgn & SIGHUP_BIT, SIGHUP_BIT);
+  });
+
+  Deno.test(`${name}: the program has the inherited descriptors and none of ours`, async () => {
+    const inherit = ["sh", "-c", 'exec 9</dev/zero; exec "$@"', "sh"];
+    const list = ["ls", "/proc/self/fd"];
+    const direct = await run([...inherit, ...list]);
+    const { stdout } = await run([...inherit, ...runner], {
+      env: environmentOf({ path: "ls", args: list }),
+    });
+    assert.match(direct.stdout, /^9$/m);
+    assert.equal(stdout, direct.stdout);
+  });
+
+  Deno.test(`${name}: the program reads our standard input to its end`, async () => {
+    const { stdout, code } = await become(runner, {
+      path: "cat",
+      args: ["cat"],
+    });
+    assert.deepEqual({ stdout, code }, { stdout: "", code: 0 });
+  });
+
+  Deno.test(`${name}: exit code and death by signal are the program's own`, async () => {
+    assert.equal((await become(runner, shell("exit 42"))).code, 42);
+    for (const signal of ["KILL", "TERM", "PIPE"] as const) {
+      const outcome = await become(runner, shell(`kill -${signal} $$`));
+      assert.equal(outcome.signal, `SIG${signal}`);
+    }
+  });
+
+  Deno.test(`${name}: PATH of the plan decides, past what cannot be executed`, async () => {
+    const first = await Deno.makeTempDir({ dir: scratch });
+    await Deno.writeTextFile(join(first, "tool"), "#!/bin/sh\n", {
+      mode: 0o644,
+    });
+    const second = await Deno.makeTempDir({ dir: scratch });
+    const tool = join(second, "tool");
+    await Deno.writeTextFile(tool, "#!/bin/sh\necho found\n", { mode: 0o755 });
+    const plan = { path: "tool", args: ["tool"] };
+
+    const found = await become(runner, {
+      ...plan,
+      env: { PATH: `${first}:${second}` },
+    });
+    assert.equal(found.stdout, "found\n");
+    const refused = await become(runner, {
+      ...plan,
+      env: { PATH: `${first}:/proc` },
+    });
+    assert.equal(refused.code, 126);
+    assert.match(
+      refused.stderr,
+      /Cannot execute .*tool: permission denied\n.*chmod \+x/,
+    );
+  });
+
+  Deno.test(`${name}: what cannot be executed is told with its code`, async () => {
+    const script = join(scratch, `${name}-script`);
+    await Deno.writeTextFile(script, "echo no first line\n", { mode: 0o755 });
+    const orphan = join(scratch, `${name}-orphan`);
+    await Deno.writeTextFile(orphan, "#!/no/such/shell\n", { mode: 0o755 });
+    const plain = join(scratch, `${name}-plain`);
+    await Deno.writeTextFile(plain, "", { mode: 0o644 });
+
+    const cases: readonly [Partial<ExecPlan>, number, RegExp][] = [
+      [
+        { path: "no-such-tool" },
+        127,
+        /"no-such-tool" in PATH, tried: \/usr\/bin/,
+      ],
+      [{ path: "" }, 127, /tried: nothing/],
+      [{ path: "/no/such/tool" }, 127, /Cannot find \/no\/such\/tool: no such/],
+      [{ path: "/etc/passwd/x" }, 127, /not a directory/],
+      [{ path: plain }, 126, /plain: permission denied/],
+      [{ path: "/usr" }, 126, /Cannot execute \/usr: it is a directory/],
+      [
+        { path: script },
+        126,
+        /neither a program for this machine nor a script/,
+      ],
+      [{ path: orphan }, 126, /interpreter/],
+      [{ cwd: "/no/such/place" }, 126, /Cannot enter .*: no such file/],
+      [{ args: ["true", "a\0b"] }, 126, /NUL/],
+    ];
+    for (const [plan, code, message] of cases) {
+      const outcome = await become(runner, plan);
+      assert.equal(outcome.code, code, outcome.stderr);
+      assert.match(outcome.stderr, message);
+      assert.equal(outcome.stdout, "");
+    }
+  });
+}
+
+Deno.test("root becomes the user, with its groups and no way back", async () => {
+  for (const runner of Deno.uid() === 0 ? [interpreted, compiled] : []) {
+    const identity = { uid: 2000, gid: 2001, groups: [4, 27] };
+    const { stdout } = await become(runner, { ...STATUS, identity });
+    const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
+    const none = "0".repeat(16);
+    assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
+      Uid: "2000 2000 2000 2000",
+      Gid: "2001 2001 2001 2001",
+      Groups: "4 27",
+      CapEff: none,
+      CapPrm: none,
+    });
+    const alone = await become(runner, {
+      ...STATUS,
+      identity: { uid: 2000, gid: 2001 },
+    });
+    assert.equal(fieldsOf(alone.stdout)["Groups"], "");
+  }
+});
+
+Deno.test("who is not root cannot become another user, and is told how to", async () => {
+  const { code, stdout, stderr } = await run(compiled, {
+    env: environmentOf({ identity: { uid: 2000, gid: 2001 } }),
+    ...(Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
+  });
+  assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
+  assert.match(stderr, /Cannot become the user 2000:2001: setgroups failed/);
+  assert.match(stderr, /docker run --user 2000:2001/);
+});
