@@ -1,0 +1,104 @@
+/**
+ * The runtime that `deno compile` puts in front of a program, for machines
+ * that reach npm but not the site where Deno's vendor keeps it.
+ *
+ * npm carries Deno 2.7.11, and a program that was compiled with exactly that
+ * release: its runtime is the file up to the end of the ELF section headers.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { cached } from "./servers/cache.ts";
+import { type NpmPackage, unpackNpm } from "./servers/packages.ts";
+
+/** A Deno and the runtime that goes with it. */
+export interface Toolchain {
+  /** The `deno` program. */
+  readonly deno: string;
+  /** The runtime, for `DENORT_BIN`. */
+  readonly denort: string;
+}
+
+const DENO_PACKAGE: NpmPackage = {
+  name: "@deno/linux-x64-glibc",
+  version: "2.7.11",
+  integrity:
+    "sha512-TCRXqy4rHI+pKmWfjIz/qfDyfTz61qhxj+03kEJ3r0YzRGsXNoHyE7WiUawwUK2hbrBAu7hn3m5833VUYqRzOg==",
+};
+
+/** A program whose first part is the runtime. */
+const CARRIER_PACKAGE: NpmPackage = {
+  name: "@stdy/cli-linux-x64",
+  version: "0.22.2",
+  integrity:
+    "sha512-kp5QdG26EC8gEzVXI0YgzmiiFHz7DFCNRLNfAWa2rDPHr/jUBnfkP8AlbTPmv0YNQpnKn1wzSWHFw88fn/OTog==",
+};
+
+const CARRIER_PROGRAM = "bin/steady";
+const DENORT_SIZE = 97_076_048;
+const DENORT_SHA256 =
+  "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6";
+
+/**
+ * Provides a Deno that can compile without its vendor's site.
+ *
+ * @returns Where the two programs are.
+ * @throws {Error} on a machine other than Linux on x86_64, or when npm does not deliver them.
+ */
+export async function fetchToolchain(): Promise<Toolchain> {
+  if (Deno.build.target !== "x86_64-unknown-linux-gnu") {
+    throw new Error(
+      `Cannot compile on ${Deno.build.target} without the vendor's site: npm has a runtime for Linux on x86_64 only`,
+    );
+  }
+  const { name, version } = DENO_PACKAGE;
+  // One after the other: both may fill a cold cache.
+  const denoDirectory = await cached(`deno-${version}`, async (draft) => {
+    const files = await unpackNpm(draft, DENO_PACKAGE);
+    await Deno.chmod(join(files, "deno"), 0o755);
+  });
+  const denortDirectory = await cached(`denort-${version}`, cutDenort);
+  const denort = join(denortDirectory, "denort");
+  verify(await Deno.readFile(denort));
+  return { deno: join(denoDirectory, "node_modules", name, "deno"), denort };
+}
+
+async function cutDenort(draft: string): Promise<void> {
+  const source = await Deno.makeTempDir({ dir: draft });
+  const files = await unpackNpm(source, CARRIER_PACKAGE);
+  const carrier = await Deno.readFile(join(files, CARRIER_PROGRAM));
+  const denort = carrier.subarray(0, elfSize(carrier));
+  verify(denort);
+  await Deno.writeFile(join(draft, "denort"), denort);
+  await Deno.chmod(join(draft, "denort"), 0o755);
+  await Deno.remove(source, { recursive: true });
+}
+
+function verify(denort: Uint8Array): void {
+  const sha256 = createHash("sha256").update(denort).digest("hex");
+  if (denort.length === DENORT_SIZE && sha256 === DENORT_SHA256) return;
+  throw new Error(
+    `Cannot use the runtime of ${denort.length} bytes with SHA-256 ${sha256}: it must be ${DENORT_SIZE} bytes with ${DENORT_SHA256}`,
+  );
+}
+
+/**
+ * Measures an ELF program without what was appended to it.
+ *
+ * @param file The start of the file, at least its 64 bytes of ELF header.
+ * @returns The end of the section header table, in bytes.
+ * @throws {RangeError} when it is no 64-bit little-endian ELF file.
+ */
+export function elfSize(file: Uint8Array): number {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const magic = file.length < 64 ? 0 : view.getUint32(0);
+  if (magic !== 0x7f454c46 || view.getUint16(4) !== 0x0201) {
+    throw new RangeError("Cannot measure: not a 64-bit little-endian ELF file");
+  }
+  const offset = Number(view.getBigUint64(0x28, true));
+  const entrySize = view.getUint16(0x3a, true);
+  const entries = view.getUint16(0x3c, true);
+  return offset + entrySize * entries;
+}
