@@ -1,0 +1,135 @@
+/**
+ * From settings to the values that config.json should have, for one release of the server.
+ *
+ * @module
+ */
+
+import type { SettingName, Settings } from "../settings/catalogue.ts";
+import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
+import type { Origin } from "../settings/origin.ts";
+import { isExplicit } from "../settings/origin.ts";
+import type { Resolution } from "../settings/resolve.ts";
+import type { Assignment } from "./assignment.ts";
+import type { Json } from "./json.ts";
+
+/** What the values depend on besides the settings. */
+export interface DocumentContext {
+  /** Whether the installed release lies in a semver range. */
+  readonly inRange: (range: string) => boolean;
+  /** The data source, in the form that the server's driver reads. */
+  readonly dataSource: string;
+  /** The value of `LogSettings.FileLocation` for the release. */
+  readonly logLocation: string;
+}
+
+/** A value that is made from several settings, or from settings and facts. */
+interface Derived {
+  readonly path: string;
+  readonly from: readonly [SettingName, ...SettingName[]];
+  readonly releases?: string;
+  readonly secret?: true;
+  readonly value: (
+    settings: Settings,
+    context: DocumentContext,
+  ) => Json | undefined;
+}
+
+const DERIVED: readonly Derived[] = [
+  {
+    path: "SqlSettings.DataSource",
+    from: [
+      "DB_HOST",
+      "DB_PORT",
+      "DB_NAME",
+      "DB_USER",
+      "DB_PASS",
+      "DB_ENCODING",
+      "DB_SSL_MODE",
+      "DB_SSL_CA",
+    ],
+    secret: true,
+    value: (_settings, { dataSource }) => dataSource,
+  },
+  {
+    path: "LogSettings.FileLocation",
+    from: ["MATTERMOST_LOG_DIR"],
+    value: (_settings, { logLocation }) => logLocation,
+  },
+  {
+    path: "EmailSettings.ConnectionSecurity",
+    from: ["SMTP_SECURITY", "SMTP_USER"],
+    // Up to 4.0 the credentials go unused without security, unless it is called PLAIN.
+    value: ({ SMTP_SECURITY, SMTP_USER }, { inRange }) =>
+      SMTP_SECURITY !== "NONE"
+        ? SMTP_SECURITY
+        : SMTP_USER !== "" && inRange(">=3.4.0 <4.1.0")
+        ? "PLAIN"
+        : "",
+  },
+];
+
+/**
+ * The values that config.json should have.
+ *
+ * @param resolution The settings with their origins.
+ * @param context What the values depend on besides.
+ * @returns One assignment for each path that the release reads.
+ */
+export function assignments(
+  { settings, origins }: Pick<Resolution, "settings" | "origins">,
+  context: DocumentContext,
+): Assignment[] {
+  const fromRows = SETTING_NAMES.flatMap((name) =>
+    rowAssignments(name, { settings, origins }, context)
+  );
+  const fromSeveral = DERIVED.flatMap((derived): Assignment[] => {
+    const { path, from, releases, secret = false } = derived;
+    if (releases !== undefined && !context.inRange(releases)) return [];
+    const value = derived.value(settings, context);
+    if (value === undefined) return [];
+    return [{
+      path,
+      value,
+      variables: from,
+      origin: strongest(from.map((name) => origins[name])),
+      secret,
+    }];
+  });
+  return [...fromRows, ...fromSeveral];
+}
+
+/** The paths that some release reads from a setting, several settings or one. */
+export const DERIVED_PATHS: readonly {
+  readonly path: string;
+  readonly from: readonly SettingName[];
+}[] = DERIVED;
+
+function rowAssignments(
+  name: SettingName,
+  { settings, origins }: Pick<Resolution, "settings" | "origins">,
+  { inRange }: DocumentContext,
+): Assignment[] {
+  const { writes = [], secret = false, generated = false } = rowOf(name);
+  const setting = settings[name];
+  if (setting === undefined && !generated) return [];
+  return writes
+    .filter(({ releases }) => releases === undefined || inRange(releases))
+    .flatMap(({ path, as }): Assignment[] => {
+      const value = setting === undefined || as === undefined
+        ? setting
+        : as(setting);
+      if (value === undefined && setting !== undefined) return [];
+      const origin = origins[name];
+      return [{
+        path,
+        value,
+        variables: [name],
+        origin: value === undefined ? { kind: "generated" } : origin,
+        secret,
+      }];
+    });
+}
+
+function strongest(origins: readonly Origin[]): Origin {
+  return origins.find(isExplicit) ?? { kind: "default" };
+}

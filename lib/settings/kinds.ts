@@ -1,0 +1,197 @@
+/**
+ * Kinds of values: how the text of a variable is read, and what is allowed.
+ *
+ * @module
+ */
+
+/** The value of a setting. */
+export type Value = string | number | boolean;
+
+/** A kind of value. */
+export interface Kind<T extends Value> {
+  /** What is allowed, to be read after "must be". */
+  readonly allowed: string;
+  /** The words allowed, where there is a fixed set of them. */
+  readonly choices?: readonly string[];
+  /**
+   * Reads a text that is not empty.
+   *
+   * @param text The text of the variable.
+   * @returns The value, or `undefined` if the text is not allowed.
+   */
+  parse(text: string): T | undefined;
+}
+
+/** Limits of {@linkcode text}. */
+export interface TextLimits {
+  /** Longest value, in bytes of UTF-8: what the server counts. */
+  readonly maxBytes?: number;
+  /** Shortest value, in bytes of UTF-8. */
+  readonly minBytes?: number;
+  /** A form that the whole text must have, and its description. */
+  readonly form?: readonly [RegExp, string];
+}
+
+/**
+ * Any text, within limits.
+ *
+ * @param limits Limits, none by default.
+ * @returns The kind.
+ */
+export function text(limits: TextLimits = {}): Kind<string> {
+  const { minBytes = 0, maxBytes = Infinity, form } = limits;
+  const length = minBytes > 0 && maxBytes < Infinity
+    ? ` of ${minBytes} to ${maxBytes} bytes`
+    : minBytes > 0
+    ? ` of at least ${minBytes} bytes`
+    : maxBytes < Infinity
+    ? ` of at most ${maxBytes} bytes`
+    : "";
+  return {
+    allowed: `${form?.[1] ?? "text"}${length}`,
+    parse(value) {
+      const bytes = new TextEncoder().encode(value).length;
+      if (bytes < minBytes || bytes > maxBytes) return undefined;
+      return form === undefined || form[0].test(value) ? value : undefined;
+    },
+  };
+}
+
+const TRUE_WORDS: readonly string[] = ["true", "yes", "on", "1"];
+const FALSE_WORDS: readonly string[] = ["false", "no", "off", "0"];
+
+/**
+ * Yes or no.
+ *
+ * @returns The kind.
+ */
+export function flag(): Kind<boolean> {
+  return {
+    allowed: "true or false",
+    choices: ["true", "false"],
+    parse(value) {
+      const word = value.trim().toLowerCase();
+      if (TRUE_WORDS.includes(word)) return true;
+      return FALSE_WORDS.includes(word) ? false : undefined;
+    },
+  };
+}
+
+const INTEGER_REGEXP = /^-?\d+$/;
+
+/**
+ * A whole number.
+ *
+ * @param min The smallest allowed.
+ * @param max The largest allowed; what a 32-bit server can hold, if not given.
+ * @returns The kind.
+ */
+export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
+  return {
+    allowed: max === Number.MAX_SAFE_INTEGER
+      ? `a whole number, ${min} or more`
+      : `a whole number from ${min} to ${max}`,
+    parse(value) {
+      const trimmed = value.trim();
+      if (!INTEGER_REGEXP.test(trimmed)) return undefined;
+      const number = Number(trimmed);
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
+/**
+ * One of some words; upper and lower case make no difference.
+ *
+ * @param words The words, as they are meant to be written.
+ * @param aliases Other spellings, in lower case, and the word that each stands for.
+ * @returns The kind.
+ */
+export function choice<const T extends string>(
+  words: readonly T[],
+  aliases: Readonly<Record<string, T>> = {},
+): Kind<T> {
+  return {
+    allowed: `one of ${words.join(", ")}`,
+    choices: words,
+    parse(value) {
+      const word = value.trim().toLowerCase();
+      return words.find((choice) => choice.toLowerCase() === word) ??
+        aliases[word];
+    },
+  };
+}
+
+/**
+ * A TCP port.
+ *
+ * @returns The kind.
+ */
+export function port(): Kind<number> {
+  return { ...integer(1, 65535), allowed: "a port from 1 to 65535" };
+}
+
+/**
+ * An absolute web address.
+ *
+ * @returns The kind.
+ */
+export function url(): Kind<string> {
+  return {
+    allowed: "an address that starts with http:// or https://",
+    parse(value) {
+      const trimmed = value.trim();
+      const parsed = URL.parse(trimmed);
+      return parsed !== null && ["http:", "https:"].includes(parsed.protocol)
+        ? trimmed
+        : undefined;
+    },
+  };
+}
+
+/**
+ * An absolute path of a file or directory, without a final slash.
+ *
+ * @returns The kind.
+ */
+export function path(): Kind<string> {
+  return {
+    allowed: "an absolute path",
+    parse(value) {
+      return value.startsWith("/") && !value.includes("\0")
+        ? value.replace(/(?<=.)\/+$/, "")
+        : undefined;
+    },
+  };
+}
+
+const EMAIL_REGEXP = /^[^\s@<>]+@[^\s@<>]+$/;
+
+/**
+ * One mail address.
+ *
+ * @returns The kind.
+ */
+export function email(): Kind<string> {
+  return text({
+    form: [EMAIL_REGEXP, "a mail address such as chat@example.com"],
+  });
+}
+
+const LOCALES_REGEXP =
+  /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?(\s*,\s*[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?)*$/;
+
+/**
+ * Language names separated by commas; blanks around the commas go, since the server keeps them.
+ *
+ * @returns The kind.
+ */
+export function locales(): Kind<string> {
+  const shape = text({
+    form: [LOCALES_REGEXP, "language names such as en or en,pt-BR"],
+  });
+  return {
+    ...shape,
+    parse: (value) => shape.parse(value.trim())?.replace(/\s+/g, ""),
+  };
+}

@@ -1,0 +1,341 @@
+/**
+ * The world outside the program as one interface, and the real one.
+ *
+ * Functions ask for the slice that they use, tests pass a world of their own.
+ * Besides this module only `server/exec.ts` names `Deno`.
+ *
+ * @module
+ */
+
+import type { ExecPlan } from "./server/exec.ts";
+import { lookup } from "node:dns/promises";
+import { errorCode } from "./errors.ts";
+
+/** What the program asks of a file's metadata. */
+export interface FileFacts {
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly isSymlink: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits, without the file type. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly device: number;
+  readonly inode: number;
+  /** Milliseconds since the epoch. */
+  readonly modified: number;
+}
+
+/** A held lock; it also ends with the process, however that ends. */
+export interface FileLock {
+  /** Gives the lock back. */
+  release(): void;
+}
+
+/** File operations. All of them throw errors with the system's `code` (`ENOENT`, `EACCES`, …). */
+export interface Files {
+  readText(path: string): string;
+  readBytes(path: string): Uint8Array;
+  /** Facts of what a path leads to, `undefined` where there is nothing. */
+  stat(path: string): FileFacts | undefined;
+  /** As {@linkcode Files.stat}, of a symbolic link itself. */
+  lstat(path: string): FileFacts | undefined;
+  /** The target of a symbolic link, as it is written there. */
+  readLink(path: string): string;
+  /** The absolute path without symbolic links. */
+  realPath(path: string): string;
+  /** Names in a directory, sorted; empty where the directory does not exist. */
+  list(path: string): readonly string[];
+  /** Creates a file that must not exist, writes it, and waits until it is on the disk. */
+  create(path: string, text: string, mode: number): void;
+  /** Replaces the content of an existing file in place, and waits until it is on the disk. */
+  overwrite(path: string, text: string): void;
+  /** Creates a directory and its parents; an existing one is left as it is. */
+  makeDirectory(path: string, mode?: number): void;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  chmod(path: string, mode: number): void;
+  /** Changes the owner of a path, or of a symbolic link itself. */
+  chown(path: string, uid: number, gid: number): void;
+  /** Waits until the entries of a directory are on the disk. */
+  syncDirectory(path: string): void;
+  /** Takes an exclusive lock on a file, which is created if absent; waits for another holder. */
+  lock(path: string): FileLock;
+}
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds of a clock that never jumps. */
+  elapsed(): number;
+  /** Resolves after the milliseconds, rejects with the signal's reason when it aborts. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A stream for people or programs. */
+export interface Output {
+  readonly isTerminal: boolean;
+  write(text: string): void;
+}
+
+/** A child process to run to its end. */
+export interface ChildPlan {
+  /** Path of the program, then its arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Text for its standard input; `inherit` passes ours on; otherwise it is empty. */
+  readonly input?: string | { readonly inherit: true };
+  /** `capture` collects the output, `inherit` shows it as it comes. */
+  readonly output: "capture" | "inherit";
+  /** Ends it with SIGTERM. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a child process ended. */
+export interface ChildResult {
+  /** Exit code, 128+n for a signal. */
+  readonly code: number;
+  /** What it wrote to standard output, empty unless captured. */
+  readonly stdout: string;
+  /** What it wrote to standard error, empty unless captured. */
+  readonly stderr: string;
+}
+
+/** Signals that end the program while it still is itself. */
+export type EndingSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
+
+/** Everything that the program can see and do. */
+export interface System {
+  /** The environment as the process got it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Effective user and group; 0 is root. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+  /** The program's own file or name, for messages and `argv[0]` rules. */
+  readonly programName: string;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly out: Output;
+  readonly err: Output;
+  /** Whether standard input is a terminal. */
+  readonly inputIsTerminal: boolean;
+  /** Addresses of a host name, from DNS and /etc/hosts. Rejects with `ENOTFOUND` and the like. */
+  resolveHost(name: string): Promise<readonly string[]>;
+  /** Cryptographically strong random bytes. */
+  random(length: number): Uint8Array;
+  /** Runs a child process to its end. */
+  runChild(plan: ChildPlan): Promise<ChildResult>;
+  /** Replaces this process; comes back only by throwing. */
+  exec(plan: ExecPlan): never;
+  /** Ends the process at once. */
+  exit(code: number): never;
+  /** Calls the handler for each of the ending signals; the result removes it. */
+  onSignal(handler: (signal: EndingSignal) => void): () => void;
+}
+
+/** Numbers of the signals, for the exit code 128+n. */
+export const SIGNAL_NUMBERS: Readonly<Record<EndingSignal, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGTERM: 15,
+};
+
+/**
+ * The real world.
+ *
+ * @param exec The hand-off of `server/exec.ts`.
+ * @returns The system that this process runs on.
+ */
+export function realSystem(exec: System["exec"]): System {
+  return {
+    env: Deno.env.toObject(),
+    uid: Deno.uid() ?? 0,
+    gid: Deno.gid() ?? 0,
+    pid: Deno.pid,
+    programName: Deno.execPath(),
+    files: realFiles,
+    clock: realClock,
+    out: output(Deno.stdout),
+    err: output(Deno.stderr),
+    inputIsTerminal: Deno.stdin.isTerminal(),
+    async resolveHost(name: string): Promise<readonly string[]> {
+      const addresses = await lookup(name, { all: true });
+      return addresses.map(({ address }) => address);
+    },
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    runChild,
+    exec,
+    exit: (code) => Deno.exit(code),
+    onSignal,
+  };
+}
+
+const realFiles: Files = {
+  readText: (path) => Deno.readTextFileSync(path),
+  readBytes: (path) => Deno.readFileSync(path),
+  stat: (path) => factsOf(() => Deno.statSync(path)),
+  lstat: (path) => factsOf(() => Deno.lstatSync(path)),
+  readLink: (path) => Deno.readLinkSync(path),
+  realPath: (path) => Deno.realPathSync(path),
+  list(path) {
+    try {
+      return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  },
+  create(path, text, mode) {
+    writeDurably(path, text, { createNew: true, write: true, mode });
+  },
+  overwrite(path, text) {
+    writeDurably(path, text, { write: true, truncate: true });
+  },
+  makeDirectory: (path, mode) =>
+    Deno.mkdirSync(path, {
+      recursive: true,
+      ...(mode === undefined ? {} : { mode }),
+    }),
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => Deno.removeSync(path),
+  chmod: (path, mode) => Deno.chmodSync(path, mode),
+  chown: (path, uid, gid) => Deno.chownSync(path, uid, gid),
+  syncDirectory(path) {
+    using directory = Deno.openSync(path, { read: true });
+    directory.syncSync();
+  },
+  lock(path) {
+    const file = Deno.openSync(path, {
+      create: true,
+      write: true,
+      mode: 0o600,
+    });
+    file.lockSync(true);
+    return { release: () => file.close() };
+  },
+};
+
+function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
+  try {
+    const info = stat();
+    return {
+      isFile: info.isFile,
+      isDirectory: info.isDirectory,
+      isSymlink: info.isSymlink,
+      size: info.size,
+      mode: (info.mode ?? 0) & 0o7777,
+      uid: info.uid ?? 0,
+      gid: info.gid ?? 0,
+      device: info.dev,
+      inode: info.ino ?? 0,
+      modified: info.mtime?.getTime() ?? 0,
+    };
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function writeDurably(
+  path: string,
+  text: string,
+  options: Deno.OpenOptions,
+): void {
+  using file = Deno.openSync(path, options);
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+  file.syncSync();
+}
+
+const realClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  sleep(milliseconds, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const timer = setTimeout(finish, milliseconds);
+      signal?.addEventListener("abort", abort, { once: true });
+      function finish(): void {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      }
+      function abort(): void {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      }
+    });
+  },
+};
+
+function output(stream: typeof Deno.stdout): Output {
+  const encoder = new TextEncoder();
+  return {
+    isTerminal: stream.isTerminal(),
+    write(text) {
+      let rest = encoder.encode(text);
+      try {
+        while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+      } catch (error) {
+        // A reader that went away (`… | head`) is no reason to fail a start.
+        if (errorCode(error) !== "EPIPE") throw error;
+      }
+    },
+  };
+}
+
+async function runChild(plan: ChildPlan): Promise<ChildResult> {
+  const [program, ...args] = plan.command;
+  const stream = plan.output === "capture" ? "piped" : "inherit";
+  const child = new Deno.Command(program, {
+    args,
+    env: { ...plan.env },
+    clearEnv: true,
+    stdin: plan.input === undefined
+      ? "null"
+      : typeof plan.input === "string"
+      ? "piped"
+      : "inherit",
+    stdout: stream,
+    stderr: stream,
+    ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }),
+    ...(plan.uid === undefined ? {} : { uid: plan.uid }),
+    ...(plan.gid === undefined ? {} : { gid: plan.gid }),
+    ...(plan.signal === undefined ? {} : { signal: plan.signal }),
+  }).spawn();
+  if (typeof plan.input === "string") {
+    const writer = child.stdin.getWriter();
+    // A child that ends without reading closes the pipe; its exit code tells.
+    await writer.write(new TextEncoder().encode(plan.input)).catch(() => {});
+    await writer.close().catch(() => {});
+  }
+  if (stream === "inherit") {
+    return { code: (await child.status).code, stdout: "", stderr: "" };
+  }
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+function onSignal(handler: (signal: EndingSignal) => void): () => void {
+  const names = Object.keys(SIGNAL_NUMBERS) as EndingSignal[];
+  const listeners = names.map((name) => {
+    const listener = (): void => handler(name);
+    Deno.addSignalListener(name, listener);
+    return (): void => Deno.removeSignalListener(name, listener);
+  });
+  return () => listeners.forEach((remove) => remove());
+}
