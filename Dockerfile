@@ -1,0 +1,97 @@
+# Mattermost with an entrypoint that configures it from the environment.
+#
+#   docker build -t jasl8r/mattermost .
+#   docker build --build-arg MATTERMOST_VERSION=10.11.20 --build-arg MATTERMOST_EDITION=enterprise .
+#
+# Files that you bring along instead of having them downloaded or compiled go into
+# docker/prebuilt/ (see the README there):
+#
+#   --build-arg ENTRYPOINT_BINARY=docker/prebuilt/mattermost-entrypoint
+#   --build-arg MATTERMOST_TARBALL=docker/prebuilt/mattermost-team-11.7.9-linux-amd64.tar.gz
+#
+# It builds with BuildKit and with the classic builder, so it uses nothing that only one has.
+
+ARG MATTERMOST_VERSION=11.7.9
+ARG MATTERMOST_EDITION=team
+ARG ENTRYPOINT_BINARY=
+# The classic builder runs every stage: with a binary at hand, the stage needs no Deno.
+ARG COMPILE_IMAGE=${ENTRYPOINT_BINARY:+debian:bookworm-slim}
+
+# ---- the entrypoint: one binary, compiled or brought along ------------------------------
+FROM ${COMPILE_IMAGE:-denoland/deno:2.9.6} AS entrypoint
+ARG ENTRYPOINT_BINARY
+WORKDIR /src
+COPY deno.json deno.lock main.ts ./
+COPY lib lib
+COPY tools tools
+COPY docker/prebuilt docker/prebuilt
+RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \
+      install -D "${ENTRYPOINT_BINARY}" dist/mattermost-entrypoint; \
+    else \
+      deno task compile; \
+    fi \
+    && chmod 0755 dist/mattermost-entrypoint
+
+# ---- the server: downloaded or brought along, its SHA-256 sum checked --------------------
+FROM debian:bookworm-slim AS mattermost
+# Global arguments must be named again in each stage that uses them.
+ARG MATTERMOST_VERSION
+ARG MATTERMOST_EDITION
+ARG MATTERMOST_SHA256=
+ARG MATTERMOST_TARBALL=
+# Set by BuildKit; the classic builder builds for the machine that it runs on.
+ARG TARGETARCH
+WORKDIR /src
+COPY docker docker
+RUN sh docker/fetch_mattermost.sh /out
+
+# ---- the image ---------------------------------------------------------------------------
+FROM debian:bookworm-slim
+ARG MATTERMOST_VERSION
+ARG MATTERMOST_EDITION
+
+# What the server uses: CA certificates, time zones, media types, and the programs that
+# extract the text of documents for search (pdftotext, wvText, unrtf, tidy).
+# 1777 lets a fresh volume serve any --user; the server's directories belong to 2000:2000.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      ca-certificates media-types poppler-utils tidy tzdata unrtf wv \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 2000 mattermost \
+    && useradd --uid 2000 --gid 2000 --no-create-home --home-dir /opt/mattermost \
+      --shell /usr/sbin/nologin mattermost \
+    && cd /opt && install -d mattermost mattermost/mattermost \
+    && install -d -o 2000 -g 2000 mattermost/mattermost/client \
+    && install -d -o 2000 -g 2000 -m 1777 mattermost/data /var/log/mattermost \
+      mattermost/mattermost/logs mattermost/mattermost/plugins \
+      mattermost/mattermost/client/plugins
+
+COPY --from=mattermost /out/server/ /opt/mattermost/mattermost/
+# The server rewrites its web client's files when the site has a sub-path.
+COPY --from=mattermost --chown=2000:2000 /out/client/ /opt/mattermost/mattermost/client/
+COPY --from=entrypoint /src/dist/mattermost-entrypoint /usr/local/bin/
+
+LABEL org.opencontainers.image.title="Mattermost" \
+      org.opencontainers.image.description="Mattermost, configured from the environment" \
+      org.opencontainers.image.source="https://github.com/jasl8r/docker-mattermost" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${MATTERMOST_VERSION}" \
+      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim"
+
+ENV LANG=C.UTF-8 \
+    PATH=/opt/mattermost/mattermost/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    MATTERMOST_VERSION=${MATTERMOST_VERSION} \
+    MATTERMOST_EDITION=${MATTERMOST_EDITION}
+
+# Any other user works too (--user 1234:1234). Started as root (--user root), the entrypoint
+# first gives the volumes to 2000:2000 and then drops to it: for volumes of older images.
+USER 2000:2000
+WORKDIR /opt/mattermost/mattermost
+VOLUME ["/opt/mattermost/data", "/var/log/mattermost"]
+EXPOSE 80
+# The entrypoint becomes the server, which ends its connections and exits on SIGTERM.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+  CMD ["/usr/local/bin/mattermost-entrypoint", "app:health"]
+ENTRYPOINT ["/usr/local/bin/mattermost-entrypoint"]
+CMD ["app:start"]

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Puts a Mattermost release into OUT/server and its web client, which belongs to another
+# user in the image, into OUT/client. Runs in the build only.
+#
+#   fetch_mattermost.sh OUT
+#
+# From the environment: MATTERMOST_VERSION, MATTERMOST_EDITION (team, enterprise),
+# MATTERMOST_TARBALL (a file to take instead of the download), MATTERMOST_SHA256 (its sum,
+# when mattermost-releases.sha256 does not list it), TARGETARCH (amd64, arm64).
+set -eu
+
+out=$1
+sums=$(dirname "$0")/mattermost-releases.sha256
+architecture=${TARGETARCH:-$(dpkg --print-architecture)}
+
+fail() {
+  echo "fetch_mattermost: $*" >&2
+  exit 1
+}
+
+case ${MATTERMOST_EDITION} in
+  team) name=mattermost-team-${MATTERMOST_VERSION}-linux-${architecture}.tar.gz ;;
+  enterprise) name=mattermost-${MATTERMOST_VERSION}-linux-${architecture}.tar.gz ;;
+  *) fail "MATTERMOST_EDITION is ${MATTERMOST_EDITION}, expected team or enterprise" ;;
+esac
+
+if [ -n "${MATTERMOST_TARBALL:-}" ]; then
+  tarball=${MATTERMOST_TARBALL}
+  name=$(basename "${tarball}")
+  [ -f "${tarball}" ] || fail "MATTERMOST_TARBALL is ${tarball}, which is not in the build context"
+else
+  tarball=/tmp/${name}
+  apt-get update
+  apt-get install -y --no-install-recommends ca-certificates curl
+  curl --fail --location --proto '=https' --retry 3 --show-error --silent \
+    --output "${tarball}" "https://releases.mattermost.com/${MATTERMOST_VERSION}/${name}"
+fi
+
+actual=$(sha256sum "${tarball}" | cut -d ' ' -f 1)
+expected=${MATTERMOST_SHA256:-$(awk -v name="${name}" '$2 == name { print $1 }' "${sums}")}
+if [ -z "${expected}" ]; then
+  echo "***************************************************************************" >&2
+  echo "** NOT VERIFIED: no SHA-256 sum is known for ${name}" >&2
+  echo "** Compare it with the vendor's and build again with:" >&2
+  echo "**   --build-arg MATTERMOST_SHA256=${actual}" >&2
+  echo "***************************************************************************" >&2
+elif [ "${actual}" != "${expected}" ]; then
+  fail "${name} has the SHA-256 sum ${actual}, expected ${expected}"
+fi
+
+mkdir -p "${out}/server" "${out}/client"
+tar -xzf "${tarball}" -C "${out}/server" --strip-components=1 --no-same-owner
+[ -x "${out}/server/bin/mattermost" ] || [ -x "${out}/server/bin/platform" ] ||
+  fail "${name} has no bin/mattermost in its top directory"
+# Releases before 5.0 have webapp/ instead, which the server does not write to.
+if [ -d "${out}/server/client" ]; then
+  rmdir "${out}/client"
+  mv "${out}/server/client" "${out}/client"
+fi
