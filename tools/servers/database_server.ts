@@ -182,13 +182,25 @@ export class DatabaseServer implements AsyncDisposable {
   }
 }
 
-/** A temporary directory that the servers' own user can reach. */
-export async function makeHome(product: string): Promise<string> {
+/**
+ * A server in a new temporary directory, not started yet.
+ *
+ * @param describe fills the directory; when it throws, the directory goes again
+ */
+export async function createServer(
+  product: string,
+  describe: (home: string) => Promise<Omit<ServerDescription, "home">>,
+): Promise<DatabaseServer> {
   // Short, for the path of a unix socket has at most 107 bytes.
   const home = await Deno.makeTempDir({ prefix: `${product}-` });
-  await Deno.chmod(home, 0o755);
-  await requireOpenPath(home);
-  return home;
+  try {
+    await Deno.chmod(home, 0o755);
+    await requireOpenPath(home);
+    return new DatabaseServer({ home, ...await describe(home) });
+  } catch (error) {
+    await Deno.remove(home, { recursive: true });
+    throw error;
+  }
 }
 
 /** A TCP port on 127.0.0.1 that nobody uses now. */

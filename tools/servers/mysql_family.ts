@@ -8,9 +8,9 @@
 import { join } from "node:path";
 import { createConnection } from "mysql/promise";
 import {
-  DatabaseServer,
+  createServer,
+  type DatabaseServer,
   freePort,
-  makeHome,
   type Row,
   type ServerOptions,
   writeTls,
@@ -32,9 +32,9 @@ export interface Installation {
 /** The administrator of every server here, from every host. */
 const USER = "root";
 
-/** Speed over durability: the data lives as long as the server. */
+/** No waiting for the disk: the data outlives a crash of the server, not of the machine. */
 export const FAST_SETTINGS = {
-  "innodb-flush-log-at-trx-commit": 0,
+  "innodb-flush-log-at-trx-commit": 2,
   "innodb-flush-method": "nosync",
   "innodb-doublewrite": "OFF",
   "innodb-buffer-pool-size": "64M",
@@ -53,39 +53,39 @@ export async function prepareServer(
     settings = {},
     tls,
   } = options;
-  const home = await makeHome(installation.name);
-  const data = join(home, "data");
-  const socket = join(home, "socket");
-  const accounts = join(home, "accounts.sql");
-  await run(["cp", "-R", installation.template, data]);
-  await Deno.writeTextFile(accounts, accountsSql(password), { mode: 0o600 });
-  const secured = tls && await writeTls(home, tls);
-  await giveToServer(home);
-  const all = {
-    ...NETWORK,
-    ...installation.settings,
-    port,
-    socket,
-    datadir: data,
-    tmpdir: home,
-    "pid-file": join(home, "pid"),
-    "init-file": accounts,
-    ...secured && {
-      "ssl-cert": secured.certificate,
-      "ssl-key": secured.key,
-    },
-    ...settings,
-  };
-  return new DatabaseServer({
-    home,
-    port,
-    user: USER,
-    password,
-    socket,
-    command: [...installation.command, ...asOptions(all)],
-    readyText: "ready for connections",
-    stopSignal: "SIGTERM",
-    query,
+  return await createServer(installation.name, async (home) => {
+    const data = join(home, "data");
+    const socket = join(home, "socket");
+    const accounts = join(home, "accounts.sql");
+    await run(["cp", "-R", installation.template, data]);
+    await Deno.writeTextFile(accounts, accountsSql(password), { mode: 0o600 });
+    const secured = tls && await writeTls(home, tls);
+    await giveToServer(home);
+    const all = {
+      ...NETWORK,
+      ...installation.settings,
+      port,
+      socket,
+      datadir: data,
+      tmpdir: home,
+      "pid-file": join(home, "pid"),
+      "init-file": accounts,
+      ...secured && {
+        "ssl-cert": secured.certificate,
+        "ssl-key": secured.key,
+      },
+      ...settings,
+    };
+    return {
+      port,
+      user: USER,
+      password,
+      socket,
+      command: [...installation.command, ...asOptions(all)],
+      readyText: "ready for connections",
+      stopSignal: "SIGTERM",
+      query,
+    };
   });
 }
 

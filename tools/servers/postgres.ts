@@ -9,9 +9,9 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { cached } from "./cache.ts";
 import {
-  DatabaseServer,
+  createServer,
+  type DatabaseServer,
   freePort,
-  makeHome,
   type Row,
   type ServerOptions,
   writeTls,
@@ -55,12 +55,11 @@ const PACKAGES: Readonly<Record<string, NpmPackage>> = {
 /** The administrator of every server here. */
 const USER = "postgres";
 
-/** Speed over durability: the data lives as long as the server. */
+/** No waiting for the disk: the data outlives a crash of the server, not of the machine. */
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   fsync: "off",
   full_page_writes: "off",
-  synchronous_commit: "off",
   lc_messages: "C",
   // Release 12 would still store passwords as MD5.
   password_encryption: "scram-sha-256",
@@ -98,55 +97,59 @@ export async function preparePostgres(
     access = ACCESS,
   } = options;
   const programs = await postgresPrograms(release);
-  const home = await makeHome("postgres");
-  const data = join(home, "data");
-  await run(["cp", "-R", await postgresTemplate(release), data]);
-  await Deno.chmod(data, 0o700);
-  const secured = tls && await writeTls(home, tls);
-  await giveToServer(home);
-  await runAsServer(
-    [
-      join(programs, "postgres"),
-      "--single",
-      "-D",
-      data,
-      ...asOptions(SETTINGS),
-      USER,
-    ],
-    {
-      directory: home,
-      input: `ALTER USER ${USER} PASSWORD '${
-        password.replaceAll("'", "''")
-      }'\n`,
-    },
-  );
-  await Deno.writeTextFile(join(data, "pg_hba.conf"), access.join("\n") + "\n");
-  const all = {
-    ...SETTINGS,
-    port,
-    unix_socket_directories: home,
-    ...secured && {
-      ssl: "on",
-      ssl_cert_file: secured.certificate,
-      ssl_key_file: secured.key,
-    },
-    ...settings,
-  };
-  return new DatabaseServer({
-    home,
-    port,
-    user: USER,
-    password,
-    socket: join(home, `.s.PGSQL.${port}`),
-    command: [
-      join(programs, "postgres"),
-      "-D",
-      data,
-      ...asOptions(all),
-    ],
-    readyText: "database system is ready to accept connections",
-    stopSignal: "SIGINT",
-    query,
+  const template = await postgresTemplate(release);
+  return await createServer("postgres", async (home) => {
+    const data = join(home, "data");
+    await run(["cp", "-R", template, data]);
+    await Deno.chmod(data, 0o700);
+    const secured = tls && await writeTls(home, tls);
+    await giveToServer(home);
+    await runAsServer(
+      [
+        join(programs, "postgres"),
+        "--single",
+        "-D",
+        data,
+        ...asOptions(SETTINGS),
+        USER,
+      ],
+      {
+        directory: home,
+        input: `ALTER USER ${USER} PASSWORD '${
+          password.replaceAll("'", "''")
+        }'\n`,
+      },
+    );
+    await Deno.writeTextFile(
+      join(data, "pg_hba.conf"),
+      access.join("\n") + "\n",
+    );
+    const all = {
+      ...SETTINGS,
+      port,
+      unix_socket_directories: home,
+      ...secured && {
+        ssl: "on",
+        ssl_cert_file: secured.certificate,
+        ssl_key_file: secured.key,
+      },
+      ...settings,
+    };
+    return {
+      port,
+      user: USER,
+      password,
+      socket: join(home, `.s.PGSQL.${port}`),
+      command: [
+        join(programs, "postgres"),
+        "-D",
+        data,
+        ...asOptions(all),
+      ],
+      readyText: "database system is ready to accept connections",
+      stopSignal: "SIGINT",
+      query,
+    };
   });
 }
 

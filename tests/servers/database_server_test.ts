@@ -1,0 +1,154 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import postgres from "postgres";
+import { createAuthority } from "../../tools/servers/certificates.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import {
+  mariadbAvailable,
+  prepareMariadb,
+} from "../../tools/servers/mariadb.ts";
+import { mysqlAvailable, prepareMysql } from "../../tools/servers/mysql.ts";
+import {
+  type PostgresOptions,
+  preparePostgres,
+  startPostgres,
+} from "../../tools/servers/postgres.ts";
+import { isRunning } from "../../tools/servers/process.ts";
+
+const PRODUCTS = [
+  {
+    name: "PostgreSQL",
+    version: /^PostgreSQL 18\./,
+    schema: "postgres",
+    available: () => Promise.resolve(undefined),
+    prepare: preparePostgres,
+  },
+  {
+    name: "Old PostgreSQL",
+    version: /^PostgreSQL 12\./,
+    schema: "postgres",
+    available: () => Promise.resolve(undefined),
+    prepare: (options: PostgresOptions) =>
+      preparePostgres({ ...options, release: "old" }),
+  },
+  {
+    name: "MariaDB",
+    version: /-MariaDB/,
+    schema: "mysql",
+    available: mariadbAvailable,
+    prepare: prepareMariadb,
+  },
+  {
+    name: "MySQL",
+    version: /^9\./,
+    schema: "mysql",
+    available: mysqlAvailable,
+    prepare: prepareMysql,
+  },
+];
+
+for (const { name, version, schema, available, prepare } of PRODUCTS) {
+  const missing = await available();
+  Deno.test({
+    name: missing ??
+      `${name} starts late, keeps its data through a crash, leaves nothing`,
+    ignore: missing !== undefined,
+    async fn() {
+      await using server = await prepare({ password: `it's "ä" \\ %` });
+      await rejects(connect(server), Deno.errors.ConnectionRefused);
+
+      await server.start();
+      const [{ version: found } = {}] = await server.sql(
+        "SELECT version() AS version",
+      );
+      match(String(found), version);
+      await server.sql("CREATE TABLE kept (a int)", schema);
+      await server.sql("INSERT INTO kept VALUES (7)", schema);
+
+      const { pid } = server;
+      await server.kill();
+      ok(!isRunning(pid));
+      await server.start();
+      await server.restart();
+      deepEqual([...await server.sql("SELECT a FROM kept", schema)], [{
+        a: 7,
+      }]);
+
+      const last = server.pid;
+      await server.stop();
+      ok(!isRunning(last));
+      await rejects(Deno.stat(server.socketDir), Deno.errors.NotFound);
+    },
+  });
+}
+
+Deno.test("a frozen server takes connections and answers once it is thawed", async () => {
+  await using server = await startPostgres();
+  server.freeze();
+  (await connect(server)).close();
+  const answer = server.sql("SELECT 1 AS one");
+  server.thaw();
+  deepEqual([...await answer], [{ one: 1 }]);
+});
+
+Deno.test("a server shows a certificate that only its authority vouches for", async () => {
+  const authority = createAuthority();
+  await using server = await startPostgres({
+    tls: authority.issue(),
+    access: ["hostssl all all all scram-sha-256"],
+  });
+  equal(await loginWithTls(server, authority.certificate), "on");
+  await rejects(loginWithTls(server, createAuthority().certificate));
+});
+
+Deno.test("a certificate can be expired or for another name", async () => {
+  const authority = createAuthority();
+  for (const options of [{ expired: true }, { names: ["db.invalid"] }]) {
+    await using server = await startPostgres({ tls: authority.issue(options) });
+    await rejects(loginWithTls(server, authority.certificate));
+  }
+});
+
+Deno.test("a server ends with the program that started it, however that ends", async () => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
+    const program = new URL("./endless_server.ts", import.meta.url);
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-all", program.href],
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    const { pid, home } = JSON.parse(new TextDecoder().decode(value));
+    ok(isRunning(pid));
+    child.kill(signal);
+    equal((await child.status).signal, signal);
+    await reader.cancel();
+    while (isRunning(pid)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    if (signal === "SIGKILL") await Deno.remove(home, { recursive: true });
+    await rejects(Deno.stat(home), Deno.errors.NotFound);
+  }
+});
+
+async function connect({ host, port }: DatabaseServer): Promise<Deno.TcpConn> {
+  return await Deno.connect({ hostname: host, port });
+}
+
+async function loginWithTls(
+  server: DatabaseServer,
+  ca: string,
+): Promise<unknown> {
+  const client = postgres({
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    password: server.password,
+    ssl: { ca },
+    max: 1,
+  });
+  try {
+    return (await client`SHOW ssl`)[0]?.["ssl"];
+  } finally {
+    await client.end();
+  }
+}

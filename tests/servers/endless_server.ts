@@ -1,0 +1,11 @@
+/**
+ * Starts a server, says where it is and never ends by itself.
+ *
+ * @module
+ */
+
+import { startPostgres } from "../../tools/servers/postgres.ts";
+
+const server = await startPostgres();
+console.log(JSON.stringify({ pid: server.pid, home: server.socketDir }));
+setInterval(() => {}, 60_000);
