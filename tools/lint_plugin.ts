@@ -1,0 +1,350 @@
+/**
+ * The rules of the house for `deno lint`: who may import what, where effects
+ * may happen, and how things are named. The tables come first; the rules below
+ * only look things up in them.
+ *
+ * To add a module: nothing, unless it must stay pure (`PURE`) or has to touch
+ * the world itself (`EFFECTFUL`). To add a driver: `DRIVERS`.
+ *
+ * @module
+ */
+
+import { dirname, join, relative } from "node:path";
+
+/** The rooms in the order in which data flows; each knows those before it. */
+const ROOMS = ["settings", "config", "database", "server", "commands"];
+
+/** Files of lib/ outside the rooms that all may import. */
+const SHARED = ["lib/errors.ts", "lib/log.ts", "lib/system.ts"];
+
+/** The files that put everything together. */
+const TOP = ["main.ts", "lib/run.ts"];
+
+/** The edge to the world: others import only its types and get it as a parameter. */
+const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
+
+/** npm packages that talk to servers, and the files (or folders) that load them, lazily. */
+const DRIVERS: Readonly<Record<string, string>> = {
+  mysql: "lib/database/mysql.ts",
+  nodemailer: "lib/commands/check/",
+  postgres: "lib/database/postgres.ts",
+};
+
+/** Files and folders that may use what only the world provides. */
+const EFFECTFUL = [...EDGE, ...Object.values(DRIVERS)];
+
+/** Files and folders that compute only: not even the world as a parameter. */
+const PURE = [
+  "lib/errors.ts",
+  "lib/settings/",
+  "lib/config/assignment.ts",
+  "lib/config/document.ts",
+  "lib/config/json.ts",
+  "lib/config/merge.ts",
+  "lib/config/place.ts",
+  "lib/config/redact.ts",
+  "lib/config/text.ts",
+  "lib/database/datasource.ts",
+  "lib/database/dsn_mysql.ts",
+  "lib/database/dsn_postgres.ts",
+  "lib/database/source.ts",
+  "lib/server/execvp.ts",
+  "lib/server/releases.ts",
+  "lib/server/upgrade.ts",
+  "lib/server/version.ts",
+  "lib/commands/help.ts",
+];
+
+/** Modules from outside that compute only. */
+const PURE_MODULES = [
+  "@std/",
+  "node:buffer",
+  "node:path",
+  "node:querystring",
+  "node:url",
+  "node:util",
+];
+
+/** What computes only in modules that otherwise do not. */
+const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  "node:crypto": ["createHash", "createHmac", "timingSafeEqual"],
+};
+
+/** Globals that reach the world. */
+const EFFECT_GLOBALS = [
+  "Deno",
+  "console",
+  "crypto",
+  "fetch",
+  "localStorage",
+  "navigator",
+  "performance",
+  "process",
+  "setInterval",
+  "setTimeout",
+];
+
+/** Members of harmless globals that reach the world. */
+const EFFECT_MEMBERS = ["Date.now", "Math.random"];
+
+/** Files whose default export somebody else's program asks for. */
+const LOADED_BY_DEFAULT = ["tools/lint_plugin.ts"];
+
+const ROOT = dirname(import.meta.dirname ?? ".");
+const REGEXP_NAME_REGEXP = /^([A-Z0-9_]+_)?REGEXP$/;
+
+/** One import, however it is written. */
+interface Import {
+  readonly node: Deno.lint.Node;
+  /** What is imported, as it is written. */
+  readonly specifier: string;
+  readonly kind: "value" | "type" | "lazy";
+  /** The names that are taken from it; `undefined` stands for all. */
+  readonly names: readonly (string | undefined)[];
+}
+
+const plugin: Deno.lint.Plugin = {
+  name: "house",
+  rules: {
+    "rooms": importRule(roomProblem),
+    "drivers": importRule(driverProblem),
+    "pure-imports": importRule(purityProblem),
+    "no-ambient-effects": { create: ambientEffects },
+    "no-default-export": {
+      create: (context) =>
+        LOADED_BY_DEFAULT.includes(projectPath(context.filename)) ? {} : {
+          ExportDefaultDeclaration(node) {
+            context.report({ node, message: "Export by name" });
+          },
+        },
+    },
+    "no-reexport": { create: reexports },
+    "regexp-name": { create: regexpNames },
+    "no-top-level-arrow": { create: topLevelArrows },
+  },
+};
+
+export default plugin;
+
+function importRule(
+  problemOf: (path: string, found: Import) => string | undefined,
+): Deno.lint.Rule {
+  return {
+    create(context) {
+      const path = projectPath(context.filename);
+      if (!path.startsWith("lib/") && !TOP.includes(path)) return {};
+      const check = (found: Import): void => {
+        const message = problemOf(path, found);
+        if (message !== undefined) {
+          context.report({ node: found.node, message });
+        }
+      };
+      return {
+        ImportDeclaration(node) {
+          const kind = node.importKind === "type" ? "type" : "value";
+          check({
+            node,
+            specifier: node.source.value,
+            kind,
+            names: node.specifiers.map((part) =>
+              part.type === "ImportSpecifier" &&
+                part.imported.type === "Identifier"
+                ? part.imported.name
+                : undefined
+            ),
+          });
+        },
+        ImportExpression(node) {
+          const specifier = textOf(node.source);
+          if (specifier === undefined) return;
+          check({ node, specifier, kind: "lazy", names: [undefined] });
+        },
+      };
+    },
+  };
+}
+
+function roomProblem(path: string, found: Import): string | undefined {
+  if (!found.specifier.startsWith(".")) return undefined;
+  const target = join(dirname(path), found.specifier);
+  if (EDGE.includes(target) && found.kind !== "type" && !TOP.includes(path)) {
+    return `Import only types of ${target} and take the rest as a parameter`;
+  }
+  if (TOP.includes(path) || SHARED.includes(target)) return undefined;
+  if (
+    target === "deno.json" || (EDGE.includes(path) && found.kind === "type")
+  ) {
+    return undefined;
+  }
+  const [from, to] = [roomOf(path), roomOf(target)];
+  if (to === undefined) return `Nothing in a room may import ${target}`;
+  if (from !== undefined && to <= from) return undefined;
+  return `${ROOMS[to]}/ comes after ${path}: a room knows only those before it`;
+}
+
+function driverProblem(path: string, found: Import): string | undefined {
+  const name = Object.keys(DRIVERS).find((driver) =>
+    found.specifier === driver || found.specifier.startsWith(`${driver}/`)
+  );
+  const home = name && DRIVERS[name];
+  if (!home) return undefined;
+  if (!isIn(path, [home])) return `Import ${name} only in ${home}`;
+  if (found.kind !== "value") return undefined;
+  return `Load ${name} when it is needed: await import("${found.specifier}")`;
+}
+
+function purityProblem(path: string, found: Import): string | undefined {
+  const { specifier, kind } = found;
+  if (specifier.startsWith(".")) {
+    const target = join(dirname(path), specifier);
+    return isIn(path, PURE) && target === "lib/system.ts"
+      ? "A pure module does not get the world, not even as a parameter"
+      : undefined;
+  }
+  if (kind === "type" || isIn(path, EFFECTFUL)) return undefined;
+  const names = PURE_NAMES[specifier] ?? [];
+  const pure = isPureModule(specifier) ||
+    (found.names.length > 0 &&
+      found.names.every((name) => name && names.includes(name)));
+  return pure ? undefined : `Leave ${specifier} to lib/system.ts`;
+}
+
+function isPureModule(specifier: string): boolean {
+  return PURE_MODULES.some((name) =>
+    specifier === name || specifier.startsWith(name.replace(/\/?$/, "/"))
+  );
+}
+
+function ambientEffects(
+  context: Deno.lint.RuleContext,
+): Deno.lint.LintVisitor {
+  const path = projectPath(context.filename);
+  if (!path.startsWith("lib/") || isIn(path, EFFECTFUL)) return {};
+  const message = (name: string): string =>
+    `Take ${name} as a parameter: only ${EDGE.join(" and ")} touch the world`;
+  const seen = new Set<number>();
+  return {
+    Identifier(node) {
+      if (!EFFECT_GLOBALS.includes(node.name) || !isReference(node)) return;
+      // In `{ Deno }` the same word is visited as key and as value.
+      if (seen.has(node.range[0])) return;
+      seen.add(node.range[0]);
+      context.report({ node, message: message(node.name) });
+    },
+    MemberExpression(node) {
+      const name = context.sourceCode.getText(node);
+      if (EFFECT_MEMBERS.includes(name)) {
+        context.report({ node, message: message(name) });
+      }
+    },
+    NewExpression(node) {
+      const name = context.sourceCode.getText(node.callee);
+      if (name === "Date" && node.arguments.length === 0) {
+        context.report({ node, message: message("the time") });
+      }
+    },
+  };
+}
+
+/** Whether a name stands for the global, rather than for a member or key of that name. */
+function isReference(node: Deno.lint.Identifier): boolean {
+  const { parent } = node;
+  switch (parent.type) {
+    case "MemberExpression":
+      // `globalThis.Deno` is the global, `system.Deno` is not.
+      return isSame(parent.object, node) || parent.computed ||
+        (parent.object.type === "Identifier" &&
+          parent.object.name === "globalThis");
+    case "Property":
+      return isSame(parent.value, node) || parent.computed;
+    case "PropertyDefinition":
+    case "MethodDefinition":
+    case "TSPropertySignature":
+    case "TSMethodSignature":
+      return !isSame(parent.key, node) || parent.computed;
+    case "ImportDefaultSpecifier":
+    case "ImportNamespaceSpecifier":
+    case "ImportSpecifier":
+      return false;
+    case "TSQualifiedName":
+      return isSame(parent.left, node);
+    default:
+      return true;
+  }
+}
+
+function reexports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  const message = "Import from the module that declares it: no barrels";
+  return {
+    ExportAllDeclaration(node) {
+      context.report({ node, message });
+    },
+    ExportNamedDeclaration(node) {
+      if (node.source !== null) context.report({ node, message });
+    },
+  };
+}
+
+function regexpNames(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  return {
+    VariableDeclarator(node) {
+      if (!isTopLevel(node) || !isRegExp(node.init)) return;
+      if (node.id.type !== "Identifier") return;
+      if (REGEXP_NAME_REGEXP.test(node.id.name)) return;
+      context.report({
+        node: node.id,
+        message: `The name of the RegExp ${node.id.name} must end with _REGEXP`,
+      });
+    },
+  };
+}
+
+function isRegExp(node: Deno.lint.Node | null): boolean {
+  if (node === null) return false;
+  if (node.type === "Literal") return node.raw.startsWith("/");
+  return (node.type === "NewExpression" || node.type === "CallExpression") &&
+    node.callee.type === "Identifier" && node.callee.name === "RegExp";
+}
+
+function topLevelArrows(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  return {
+    VariableDeclarator(node) {
+      if (!isTopLevel(node)) return;
+      if (node.init?.type !== "ArrowFunctionExpression") return;
+      context.report({ node, message: "Declare it with the word function" });
+    },
+  };
+}
+
+function isTopLevel(node: Deno.lint.VariableDeclarator): boolean {
+  const { type } = node.parent.parent;
+  return type === "Program" || type === "ExportNamedDeclaration";
+}
+
+/** The text of a string literal. */
+function textOf(node: Deno.lint.Node): string | undefined {
+  return node.type === "Literal" && typeof node.value === "string"
+    ? node.value
+    : undefined;
+}
+
+function isSame(one: Deno.lint.Node, other: Deno.lint.Node): boolean {
+  return one.range[0] === other.range[0] && one.range[1] === other.range[1];
+}
+
+function projectPath(filename: string): string {
+  return relative(ROOT, filename);
+}
+
+function isIn(path: string, places: readonly string[]): boolean {
+  return places.some((place) =>
+    place.endsWith("/") ? path.startsWith(place) : path === place
+  );
+}
+
+/** The number of a file's room, `undefined` outside the rooms. */
+function roomOf(path: string): number | undefined {
+  const [lib, room = "", file] = path.split("/");
+  const index = ROOMS.indexOf(room);
+  return lib === "lib" && file !== undefined && index >= 0 ? index : undefined;
+}
