@@ -47,8 +47,6 @@ RUN sh docker/fetch_mattermost.sh /out
 
 # ---- the image ---------------------------------------------------------------------------
 FROM debian:bookworm-slim
-ARG MATTERMOST_VERSION
-ARG MATTERMOST_EDITION
 
 # What the server uses: CA certificates, time zones, media types, and the programs that
 # extract the text of documents for search (pdftotext, wvText, unrtf, tidy).
@@ -71,6 +69,9 @@ COPY --from=mattermost /out/server/ /opt/mattermost/mattermost/
 COPY --from=mattermost --chown=2000:2000 /out/client/ /opt/mattermost/mattermost/client/
 COPY --from=entrypoint /src/dist/mattermost-entrypoint /usr/local/bin/
 
+# Here, not above: an argument changes all that is made after it.
+ARG MATTERMOST_VERSION
+ARG MATTERMOST_EDITION
 LABEL org.opencontainers.image.title="Mattermost" \
       org.opencontainers.image.description="Mattermost, configured from the environment" \
       org.opencontainers.image.source="https://github.com/jasl8r/docker-mattermost" \

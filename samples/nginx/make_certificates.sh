@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes the self-signed files that nginx needs, in DIRECTORY; what is there already stays.
+#
+#   make_certificates.sh DIRECTORY [NAME]
+#
+# NAME is the host that people type, localhost by default. Browsers will warn about a
+# self-signed certificate: get a real one for anything but a trial.
+set -eu
+
+directory=${1:?usage: make_certificates.sh DIRECTORY [NAME]}
+name=${2:-localhost}
+mkdir -p "${directory}"
+cd "${directory}"
+
+if [ ! -e mattermost.key ]; then
+  openssl genrsa -out mattermost.key 2048
+  chmod 400 mattermost.key
+fi
+if [ ! -e mattermost.crt ]; then
+  openssl req -new -x509 -days 3650 -key mattermost.key -out mattermost.crt \
+    -subj "/CN=${name}" -addext "subjectAltName=DNS:${name}"
+fi
+if [ ! -e dhparam.pem ]; then
+  echo "Making Diffie-Hellman parameters takes a minute or two" >&2
+  openssl dhparam -out dhparam.pem 2048
+fi
