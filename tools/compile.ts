@@ -73,15 +73,33 @@ async function prepare(job: Job): Promise<void> {
     JSON.stringify(stagedConfig(await readJson(job.config))),
   );
   await Deno.mkdir(dirname(job.output), { recursive: true });
+  const bundle = join(staging, "app");
   await Promise.all([
     run(Deno.execPath(), ["check", "--quiet", ...config, entry]),
-    // Names are kept for the stack trace of a bug.
     run(Deno.execPath(), [
       ...["bundle", "--quiet", ...config, "--platform=deno"],
+      // Names are kept for the stack trace of a bug, and for names of errors.
       ...["--code-splitting", "--minify", "--keep-names"],
-      ...["--outdir", join(staging, "app"), entry],
+      ...["--outdir", bundle, entry],
     ]),
   ]);
+  await provideRequire(bundle);
+}
+
+/**
+ * Lets CommonJS packages load `node:` modules: `deno bundle` does that itself,
+ * but with `--keep-names` it no longer finds where (2.9.6).
+ */
+async function provideRequire(bundle: string): Promise<void> {
+  for await (const { name } of Deno.readDir(bundle)) {
+    const path = join(bundle, name);
+    const text = await Deno.readTextFile(path);
+    if (!text.includes("Dynamic require of")) continue;
+    await Deno.writeTextFile(
+      path,
+      `import{createRequire}from"node:module";const require=createRequire(import.meta.url);${text}`,
+    );
+  }
 }
 
 /**
