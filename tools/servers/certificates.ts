@@ -7,9 +7,8 @@
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-// @ts-types="npm:@types/node-forge@1.3.14"
-// deno-lint-ignore no-import-prefix
-import forge from "npm:node-forge@1.4.3";
+// @ts-types="@types/node-forge"
+import forge from "node-forge";
 
 /** A certificate and its private key, as PEM texts. */
 export interface KeyPair {
