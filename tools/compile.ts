@@ -19,6 +19,8 @@ import { cacheDirectory } from "./servers/cache.ts";
 const SIZE_LIMIT = 1_500_000;
 /** How long it is remembered that the vendor's site did not answer, in milliseconds. */
 const MEMORY = 24 * 60 * 60 * 1000;
+/** How long the running Deno may try before npm's has its turn, in milliseconds. */
+const PATIENCE = 3 * 60 * 1000;
 /** The keys of a permission set whose values are paths. */
 const PATH_KEYS = ["read", "write", "ffi"] as const;
 
@@ -31,6 +33,17 @@ interface Job {
   readonly config: string;
   /** A directory of our own. */
   readonly staging: string;
+}
+
+interface Compilation extends RunOptions {
+  readonly job: Job;
+}
+
+interface RunOptions {
+  /** Variables to add to the environment. */
+  readonly env?: Record<string, string>;
+  /** Ends the program. */
+  readonly signal?: AbortSignal;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -154,7 +167,8 @@ async function compile(job: Job): Promise<void> {
   let refusal: unknown;
   if (!await isFresh(memory)) {
     try {
-      return await compileWith(Deno.execPath(), { job });
+      const signal = AbortSignal.timeout(PATIENCE);
+      return await compileWith(Deno.execPath(), { job, signal });
     } catch (error) {
       refusal = error;
     }
@@ -174,7 +188,7 @@ async function compile(job: Job): Promise<void> {
 
 async function compileWith(
   deno: string,
-  { job, env = {} }: { job: Job; env?: Record<string, string> },
+  { job, env = {}, ...options }: Compilation,
 ): Promise<void> {
   const bundle = basename(job.entry).replace(/\.[jt]s$/, ".js");
   await run(deno, [
@@ -185,6 +199,7 @@ async function compileWith(
   ], {
     // Behind a proxy that re-signs, the system knows the certificate, Deno's own list does not.
     env: { DENO_TLS_CA_STORE: "system", NO_COLOR: "1", ...env },
+    ...options,
   });
 }
 
@@ -220,7 +235,7 @@ async function isFresh(path: string): Promise<boolean> {
 async function run(
   program: string,
   args: string[],
-  options: { env?: Record<string, string> } = {},
+  options: RunOptions = {},
 ): Promise<void> {
   const { code, stderr } = await new Deno.Command(program, {
     args,
