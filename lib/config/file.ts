@@ -1,0 +1,465 @@
+/**
+ * config.json on the disk: read, locked, written, copied and brought back.
+ *
+ * Beside `config.json` live `config.json.1` to `.3` (the last good copies), `config.json.memory`
+ * (digests of our last write), `config.json.lock`, and for a moment `config.json.writing` (an
+ * overwrite in place is under way).
+ *
+ * A write goes through these states, each of them on the disk before the next begins:
+ *
+ * 1. what is on disk is kept as a copy;
+ * 2. the memory names the digests of both the old and the new values, so that after a kill
+ *    neither of them is taken for an edit. (The old memory beside a new config.json would take
+ *    our own values for edits; so would the new memory beside the old config.json.);
+ * 3. config.json is the new one: by rename, or in place after the new text is kept as a copy;
+ * 4. the new text is kept as a copy, because the server rewrites config.json unsafely;
+ * 5. the memory names the new digests only.
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "node:path";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { System } from "../system.ts";
+import type { Json } from "./json.ts";
+import type { Generation } from "./generations.ts";
+import { keepGeneration, listGenerations } from "./generations.ts";
+import type { MemoryState } from "./memory.ts";
+import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
+import type { Memory } from "./merge.ts";
+import { bridge } from "./merge.ts";
+import type { Owner } from "./replace.ts";
+import {
+  attempt,
+  giveTo,
+  removeTemporaries,
+  replaceFile,
+  syncDirectory,
+} from "./replace.ts";
+import { examine, unreadable, unusable, unwritable } from "./trouble.ts";
+
+/** What this needs of the world. */
+export type ConfigWorld = Pick<System, "files" | "random" | "uid" | "gid">;
+
+/** Where config.json is, and whose it is to be. */
+export interface ConfigPlace {
+  readonly path: string;
+  /** The server's user, if we may give files away; without it they stay ours. */
+  readonly owner?: Owner;
+  /**
+   * A directory for copies, memory and lock where they cannot be beside config.json,
+   * because only the file itself is writable.
+   */
+  readonly fallback?: string;
+}
+
+/** What is on the disk. */
+export interface ConfigState extends MemoryState {
+  /** The text of config.json; `undefined` where there is none. */
+  readonly text: string | undefined;
+  /** Whether the file is torn by an overwrite that was killed, and the text is that of its copy. */
+  readonly torn: boolean;
+  /** Lines for the operator. */
+  readonly notices: readonly string[];
+  /** The digest function of the memory, for the merge. */
+  digest(value: Json): string;
+}
+
+/** The right to write. */
+export interface ConfigLock {
+  /** The path prefix of copies, memory and lock. */
+  readonly base: string;
+  /** Lines for the operator. */
+  readonly notices: readonly string[];
+  /** Lets others in. */
+  release(): void;
+}
+
+/** What to write: the merge's result, over the state that went into it. */
+export interface ConfigWrite {
+  readonly lock: ConfigLock;
+  readonly state: ConfigState;
+  readonly text: string;
+  readonly memory: Memory;
+}
+
+/** What was written. */
+export interface WriteReport {
+  /** Whether config.json has a new content. */
+  readonly written: boolean;
+  /** Lines for the operator. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Reads config.json and what we remember of it; changes nothing.
+ *
+ * @param world Files, and random bytes for the salt of a new memory.
+ * @param place Where it is.
+ * @returns What is on the disk.
+ * @throws {EntrypointError} With code 65 if it cannot be used: empty, broken, no file, unreadable.
+ */
+export function readConfig(
+  world: ConfigWorld,
+  place: ConfigPlace,
+): ConfigState {
+  const { path } = locate(world, place);
+  const base = baseOf(world, place, path);
+  const remembered = readMemory(world, base);
+  const rest = { ...remembered, digest: digester(remembered.salt) };
+  const copies = listGenerations(world, base);
+  const found = readContent(world, place, path);
+  if (found === undefined) {
+    const good = copies.find(({ text }) => text !== undefined);
+    const notices = good === undefined ? [] : [
+      `${path} is gone and is made anew; to go back to ${good.path} instead: mattermost-entrypoint app:config --restore ${good.number}`,
+    ];
+    return { ...rest, text: undefined, torn: false, notices };
+  }
+  const content = examine(found);
+  if ("text" in content) {
+    return { ...rest, text: content.text, torn: false, notices: [] };
+  }
+  const good = copies.find(({ text }) => text !== undefined);
+  if (world.files.stat(markerPath(base)) !== undefined && good !== undefined) {
+    const notice =
+      `${path} ${content.fault}, because an overwrite was interrupted; it is made whole from ${good.path}`;
+    return { ...rest, text: good.text, torn: true, notices: [notice] };
+  }
+  throw unusable(path, content.fault, copies);
+}
+
+/**
+ * Makes the directory if need be, keeps other starts on the same volume out, and clears away
+ * what a killed one left. A lock that the file system does not offer is a notice, no error.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @returns The lock, to be given back after the write.
+ * @throws {EntrypointError} With code 73 if the directory cannot be made, 65 for a dangling link.
+ */
+export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
+  const target = locate(world, place);
+  const { files } = world;
+  try {
+    makeDirectories(files, dirname(target.path), place.owner);
+  } catch (error) {
+    throw unwritable(error, { ...target, writer: writerOf(world, place) });
+  }
+  const first = baseOf(world, place, target.path);
+  const bases = new Set([first, target.path, ...fallbackBase(place)]);
+  let reason: string | undefined;
+  for (const base of bases) {
+    const path = `${base}.lock`;
+    try {
+      const lock = files.lock(path);
+      const { owner } = place;
+      if (owner !== undefined) attempt(() => giveTo(files, path, owner));
+      for (const file of [target.path, base]) removeTemporaries(world, file);
+      return { base, notices: [], release: () => lock.release() };
+    } catch (error) {
+      reason ??= errorCode(error) ?? String(error);
+      if (!isClosed(error)) break;
+    }
+  }
+  const notice =
+    `${first}.lock cannot be locked (${reason}); do not start two servers on this volume at the same time`;
+  return { base: first, notices: [notice], release: () => {} };
+}
+
+/**
+ * Writes config.json, if it changes, with its copies and the memory.
+ *
+ * @param world Files and random bytes.
+ * @param place Where it is, and whose it is to be.
+ * @param write What to write.
+ * @returns Whether it changed, and lines for the operator.
+ * @throws {EntrypointError} With code 73 if something cannot be written; config.json is complete then.
+ */
+export function writeConfig(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  write: ConfigWrite,
+): WriteReport {
+  const target = locate(world, place);
+  const { path } = target;
+  const { lock: { base }, state, text, memory } = write;
+  const { owner } = place;
+  const { salt } = state;
+  const fail = (error: unknown): EntrypointError =>
+    unwritable(error, { ...target, writer: writerOf(world, place) });
+  if (state.text === text && !state.torn) {
+    const notices = [...protect(world, place, path)];
+    try {
+      keepGeneration(world, base, { text, owner });
+      writeMemory(world, base, { memory, salt, owner });
+      attempt(() => world.files.remove(markerPath(base)));
+    } catch (error) {
+      // Without room the server would empty its file, so only a closed directory may pass.
+      if (!isClosed(error)) throw fail(error);
+      notices.push(`No copy of ${path} can be kept (${errorCode(error)})`);
+    }
+    return { written: false, notices };
+  }
+  try {
+    if (state.text !== undefined && !state.torn) {
+      keepGeneration(world, base, { text: state.text, owner });
+    }
+    const both = bridge(state.memory, memory);
+    writeMemory(world, base, { memory: both, salt, owner });
+    const inPlace = replaceConfig(world, { path, base, owner, text, state });
+    keepGeneration(world, base, { text, owner });
+    writeMemory(world, base, { memory, salt, owner });
+    return {
+      written: true,
+      notices: inPlace
+        ? [
+          `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy was kept in ${base}.1`,
+          ...protect(world, place, path),
+        ]
+        : [],
+    };
+  } catch (error) {
+    throw fail(error);
+  }
+}
+
+/**
+ * Lists the good and the bad copies of config.json.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @returns The copies, newest first.
+ */
+export function listCopies(
+  world: ConfigWorld,
+  place: ConfigPlace,
+): readonly Generation[] {
+  return listGenerations(
+    world,
+    baseOf(world, place, locate(world, place).path),
+  );
+}
+
+/**
+ * Brings a copy back. What is on disk is kept: as a copy if it is good, else as `config.json.broken`.
+ *
+ * @param world Files and random bytes.
+ * @param place Where config.json is.
+ * @param number Which copy, 1 for the newest.
+ * @returns What was done, in lines for the operator.
+ * @throws {EntrypointError} With code 64 if there is no such copy, 65 if it is broken, 73 if it cannot be written.
+ */
+export function restoreGeneration(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  number: number,
+): readonly string[] {
+  const lock = lockConfig(world, place);
+  try {
+    const target = locate(world, place);
+    const { path } = target;
+    const { base } = lock;
+    const { owner } = place;
+    const copies = listGenerations(world, base);
+    const copy = copies.find((candidate) => candidate.number === number);
+    if (copy === undefined) {
+      const numbers = copies.map((candidate) => candidate.number);
+      throw new EntrypointError(
+        `There is no copy ${number} of ${path}; ${
+          numbers.length === 0
+            ? "there is none at all"
+            : `there is ${numbers.join(", ")}`
+        }`,
+        { code: ExitCode.usage },
+      );
+    }
+    const { text } = copy;
+    if (text === undefined) {
+      throw unusable(copy.path, "is no complete config.json", copies);
+    }
+    const found = readContent(world, place, path);
+    const content = found === undefined ? undefined : examine(found);
+    const notices: string[] = [...lock.notices];
+    try {
+      if (content !== undefined && "text" in content) {
+        keepGeneration(world, base, { text: content.text, owner });
+      } else if (found !== undefined && found.length > 0) {
+        const broken = new TextDecoder().decode(found);
+        replaceFile(world, `${base}.broken`, { text: broken, owner });
+        notices.push(`The broken file is kept as ${base}.broken`);
+      }
+      const state = {
+        text: content !== undefined && "text" in content
+          ? content.text
+          : undefined,
+        torn: false,
+      };
+      replaceConfig(world, { path, base, owner, text, state });
+      keepGeneration(world, base, { text, owner });
+    } catch (error) {
+      throw unwritable(error, { ...target, writer: writerOf(world, place) });
+    }
+    const date = new Date(copy.modified).toISOString();
+    return [
+      ...notices,
+      `${path} is again what it was in copy ${number} of ${date}`,
+    ];
+  } finally {
+    lock.release();
+  }
+}
+
+/** Puts the new text in place of the old one; tells whether it had to overwrite the file. */
+function replaceConfig(
+  world: ConfigWorld,
+  { path, base, owner, text, state }: {
+    readonly path: string;
+    readonly base: string;
+    readonly owner: Owner | undefined;
+    readonly text: string;
+    readonly state: {
+      readonly text: string | undefined;
+      readonly torn: boolean;
+    };
+  },
+): boolean {
+  const { files } = world;
+  try {
+    replaceFile(world, path, { text, owner });
+    attempt(() => files.remove(markerPath(base)));
+    return false;
+  } catch (error) {
+    const mounted = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
+    if (!mounted && !isClosed(error)) throw error;
+    if (files.stat(path) === undefined) throw error;
+  }
+  // From here to the end of the overwrite, the next start makes the file whole from the copy.
+  keepGeneration(world, base, { text, owner });
+  const marker = markerPath(base);
+  replaceFile(world, marker, { text: "", owner });
+  try {
+    files.overwrite(path, text);
+  } catch (error) {
+    const before = state.text;
+    const undone = before !== undefined && !state.torn &&
+      attempt(() => files.overwrite(path, before));
+    if (undone) attempt(() => files.remove(marker));
+    throw error;
+  }
+  files.remove(marker);
+  syncDirectory(files, dirname(marker));
+  return true;
+}
+
+/** Follows a symbolic link to the file that is to be read and written. */
+function locate(
+  world: ConfigWorld,
+  place: ConfigPlace,
+): { readonly path: string; readonly link: string | undefined } {
+  const { files } = world;
+  const { path } = place;
+  try {
+    if (!files.lstat(path)?.isSymlink) return { path, link: undefined };
+    const link = files.readLink(path);
+    if (files.stat(path) !== undefined) {
+      return { path: files.realPath(path), link };
+    }
+    throw new EntrypointError(
+      `${path} is a symbolic link to ${link}, which does not exist`,
+      {
+        code: ExitCode.badConfig,
+        remedy: `Create its target, or remove the link: rm ${path}`,
+      },
+    );
+  } catch (error) {
+    if (error instanceof EntrypointError) throw error;
+    throw unreadable(path, error, writerOf(world, place));
+  }
+}
+
+function readContent(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  path: string,
+): Uint8Array | undefined {
+  try {
+    const facts = world.files.stat(path);
+    if (facts === undefined) return undefined;
+    if (facts.isFile) return world.files.readBytes(path);
+    throw new EntrypointError(
+      facts.isDirectory
+        ? `${path} is a directory, as Docker makes one where the file of a bind mount does not exist`
+        : `${path} is no regular file`,
+      {
+        code: ExitCode.badConfig,
+        remedy: facts.isDirectory
+          ? `Mount a directory instead of the file, and remove the empty one: rmdir ${path}`
+          : `rm ${path}`,
+      },
+    );
+  } catch (error) {
+    if (error instanceof EntrypointError) throw error;
+    throw unreadable(path, error, writerOf(world, place));
+  }
+}
+
+/** Where copies and memory are: beside config.json, unless they had to go to the other directory. */
+function baseOf(
+  { files }: ConfigWorld,
+  place: ConfigPlace,
+  path: string,
+): string {
+  return fallbackBase(place).find((base) =>
+    files.stat(memoryPath(base)) !== undefined
+  ) ?? path;
+}
+
+function fallbackBase({ path, fallback }: ConfigPlace): readonly string[] {
+  return fallback === undefined ? [] : [join(fallback, basename(path))];
+}
+
+/** Mode 0600 and the server's user for a file that keeps its content. */
+function protect(
+  { files }: ConfigWorld,
+  { owner }: ConfigPlace,
+  path: string,
+): readonly string[] {
+  const facts = files.stat(path);
+  if (facts === undefined) return [];
+  const right = (facts.mode & 0o777) === 0o600 ||
+    attempt(() => files.chmod(path, 0o600));
+  const given = owner === undefined ||
+    facts.uid === owner.uid && facts.gid === owner.gid ||
+    attempt(() => giveTo(files, path, owner));
+  return [
+    ...(right ? [] : [`${path} can be read by others: chmod 600 ${path}`]),
+    ...(given ? [] : [
+      `${path} is not the server's own: chown ${owner?.uid}:${owner?.gid} ${path}`,
+    ]),
+  ];
+}
+
+/** Each directory that is made belongs to the server's user, who has to get through it. */
+function makeDirectories(
+  files: System["files"],
+  directory: string,
+  owner: Owner | undefined,
+): void {
+  if (files.stat(directory) !== undefined) return;
+  makeDirectories(files, dirname(directory), owner);
+  files.makeDirectory(directory, 0o750);
+  if (owner !== undefined) giveTo(files, directory, owner);
+}
+
+function isClosed(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "");
+}
+
+function markerPath(base: string): string {
+  return `${base}.writing`;
+}
+
+function writerOf(world: ConfigWorld, { owner }: ConfigPlace): Owner {
+  return owner ?? { uid: world.uid, gid: world.gid };
+}

@@ -1,0 +1,110 @@
+/**
+ * The file in which we remember our last write: `config.json.memory`.
+ *
+ * It holds salted digests, never values. A lost or broken one costs no more than
+ * that every value on disk counts as an edit at the next start.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { System } from "../system.ts";
+import type { Json } from "./json.ts";
+import { isJsonObject } from "./json.ts";
+import type { Memory, MemoryEntry } from "./merge.ts";
+import type { Owner, ReplaceWorld } from "./replace.ts";
+import { replaceFile, toHex } from "./replace.ts";
+import { stableJson } from "./text.ts";
+
+/** The memory and the key to its digests. */
+export interface MemoryState {
+  /** What we remember; `undefined` if nothing is, or it cannot be read. */
+  readonly memory: Memory | undefined;
+  /** Goes into every digest, so that equal values of two installations have different ones. */
+  readonly salt: string;
+}
+
+/**
+ * Reads the memory.
+ *
+ * @param world Files, and random bytes for the salt of a new memory.
+ * @param base The path of config.json, or what stands for it in another directory.
+ * @returns The memory, or an empty one with a new salt.
+ */
+export function readMemory(
+  { files, random }: ReplaceWorld,
+  base: string,
+): MemoryState {
+  try {
+    const stored: unknown = JSON.parse(files.readText(memoryPath(base)));
+    if (
+      isJsonObject(stored) && stored["version"] === 1 &&
+      typeof stored["salt"] === "string" && isValues(stored["values"])
+    ) {
+      const memory: Memory = { version: 1, values: stored["values"] };
+      return { memory, salt: stored["salt"] };
+    }
+  } catch {
+    // Absent, closed to us or broken: in each case there is nothing to remember.
+  }
+  return { memory: undefined, salt: toHex(random(16)) };
+}
+
+/**
+ * Writes the memory, unless it says the same already.
+ *
+ * @param world Files and random bytes.
+ * @param base The path of config.json, or what stands for it in another directory.
+ * @param state Memory, salt, and who the file is given to.
+ */
+export function writeMemory(
+  world: ReplaceWorld,
+  base: string,
+  { memory, salt, owner }: MemoryState & { readonly owner?: Owner | undefined },
+): void {
+  if (memory === undefined) return;
+  const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;
+  const path = memoryPath(base);
+  if (readIfThere(world.files, path) === text) return;
+  replaceFile(world, path, { text, owner });
+}
+
+/**
+ * The path of the memory.
+ *
+ * @param base The path of config.json, or what stands for it in another directory.
+ * @returns The path.
+ */
+export function memoryPath(base: string): string {
+  return `${base}.memory`;
+}
+
+/**
+ * Makes the digest function of a memory.
+ *
+ * @param salt The memory's salt.
+ * @returns A function from a value to a salted SHA-256.
+ */
+export function digester(salt: string): (value: Json) => string {
+  return (value) =>
+    createHash("sha256").update(salt).update("\0").update(stableJson(value))
+      .digest("hex");
+}
+
+function readIfThere(files: System["files"], path: string): string | undefined {
+  try {
+    return files.readText(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isValues(
+  value: unknown,
+): value is Readonly<Record<string, MemoryEntry & Json>> {
+  return isJsonObject(value) &&
+    Object.values(value).every((entry) =>
+      isJsonObject(entry) && typeof entry["digest"] === "string" &&
+      typeof entry["explicit"] === "boolean"
+    );
+}

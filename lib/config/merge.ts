@@ -1,0 +1,316 @@
+/**
+ * The three-way merge of config.json: what we last wrote, what is on disk, what is wanted now.
+ *
+ * A setting that the operator gave always wins. A default gives way to a value
+ * that was edited since our last write. Whatever is not ours stays as it is, to
+ * the byte. Nothing is read or written here: texts come in, a text goes out.
+ *
+ * @module
+ */
+
+import type { Origin } from "../settings/origin.ts";
+import { describeOrigin, isExplicit } from "../settings/origin.ts";
+import type { Assignment } from "./assignment.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { findPlace, foldKey, writePlace } from "./place.ts";
+import {
+  makeNode,
+  nodeValue,
+  parseDocument,
+  printDocument,
+  removeMember,
+} from "./text.ts";
+
+/** What we remember of one value that we wanted in config.json. */
+export interface MemoryEntry {
+  /** Digest of the value that we wanted; an edit on disk is what differs from it. */
+  readonly digest: string;
+  /** Whether the operator had asked for it. */
+  readonly explicit: boolean;
+  /** Whether we made it ourselves: a secret that was not given. */
+  readonly generated?: boolean;
+  /** Whether the value must not be shown. */
+  readonly secret?: boolean;
+  /** Digest of the value before it, while a write is under way: either may be on disk. */
+  readonly previous?: string;
+}
+
+/** What we remember of our last write, by path. It holds digests, never values. */
+export interface Memory {
+  readonly version: 1;
+  readonly values: Readonly<Record<string, MemoryEntry>>;
+}
+
+/** What the merge needs. */
+export interface MergeInput {
+  /** The text of config.json; `undefined` where there is none. */
+  readonly disk: string | undefined;
+  /** The text of the server's own default configuration, or `{}`. */
+  readonly shipped: string;
+  /** What we remember; `undefined` for a config.json that we never wrote. */
+  readonly memory: Memory | undefined;
+  /** The values that the settings want to have; no path twice. */
+  readonly wanted: readonly Assignment[];
+  /** Makes a secret. */
+  generate(path: string): string;
+  /** A digest; equal for equal values, whatever the order of their keys. */
+  digest(value: Json): string;
+}
+
+/**
+ * Why a value changes: the operator set it, it is a default, we made it, the operator
+ * took the setting away, or the key was there in another spelling or twice.
+ */
+export type ChangeReason =
+  | "set"
+  | "default"
+  | "generated"
+  | "withdrawn"
+  | "spelling";
+
+/** One value that the merge changes. */
+export interface Change {
+  readonly path: string;
+  /** The value on disk; absent where there is none. */
+  readonly before?: Json;
+  /** The value that takes its place; absent where it goes. */
+  readonly after?: Json;
+  readonly reason: ChangeReason;
+  /** Whether the values must not be shown. */
+  readonly secret: boolean;
+}
+
+/** An edit on disk that gives way to a setting of the operator. */
+export interface Conflict {
+  readonly path: string;
+  /** The settings that win. */
+  readonly variables: readonly string[];
+  /** One line for the operator, without values. */
+  readonly message: string;
+}
+
+/** What comes out of the merge. */
+export interface MergeResult {
+  /** The text to write; the text on disk if nothing changes. */
+  readonly text: string;
+  /** The same as a value. */
+  readonly document: JsonObject;
+  /** What to remember of it. */
+  readonly memory: Memory;
+  readonly changes: readonly Change[];
+  readonly conflicts: readonly Conflict[];
+  /** Paths whose value was edited on disk and stays. */
+  readonly kept: readonly string[];
+  /** Paths of the secrets that were made now. */
+  readonly generated: readonly string[];
+  /** Where each value of ours comes from in the end, by path. */
+  readonly origins: Readonly<Record<string, Origin>>;
+}
+
+/**
+ * Merges what is wanted into what is on disk.
+ *
+ * @param input The texts, the memory and the wanted values.
+ * @returns The new text and what there is to say about it.
+ * @throws {EntrypointError} With code 65 if a section on disk is no object.
+ * @throws {JsonTextError} If a text is not the text of a JSON object.
+ */
+export function merge(input: MergeInput): MergeResult {
+  const fresh = input.disk === undefined;
+  const document = parseDocument(input.disk ?? input.shipped);
+  const memory = fresh ? undefined : input.memory;
+  const remembered = new Map(
+    Object.entries(memory?.values ?? {}).map((
+      [path, entry],
+    ) => [foldKey(path), { path, entry }]),
+  );
+  const values = new Map<string, MemoryEntry>();
+  const origins = new Map<string, Origin>();
+  const changes: Change[] = [];
+  const conflicts: Conflict[] = [];
+  const kept: string[] = [];
+  const generated: string[] = [];
+
+  for (const assignment of input.wanted) {
+    const { path, secret } = assignment;
+    const entry = remembered.get(foldKey(path))?.entry;
+    remembered.delete(foldKey(path));
+    const found = findPlace(document.root, path);
+    const before = fresh || found.member === undefined
+      ? undefined
+      : nodeValue(found.member.value);
+    const choice = choose(input, { assignment, entry, before });
+    const change = {
+      path,
+      ...(before === undefined ? {} : { before }),
+      after: choice.value,
+      secret,
+    };
+    if (before === undefined || choice.value !== before) {
+      writePlace(document.root, path, makeNode(choice.value));
+      changes.push({ ...change, reason: choice.reason });
+    } else if (found.respelled) {
+      changes.push({ ...change, reason: "spelling" });
+    }
+    if (choice.conflict) {
+      conflicts.push(describeConflict(assignment, entry));
+    }
+    if (choice.origin.kind === "console") kept.push(path);
+    if (choice.made) generated.push(path);
+    origins.set(path, choice.origin);
+    values.set(path, {
+      digest: input.digest(
+        assignment.value === undefined ? choice.value : assignment.value,
+      ),
+      explicit: isExplicit(assignment.origin) && assignment.value !== undefined,
+      ...(choice.origin.kind === "generated" ? { generated: true } : {}),
+      ...(secret ? { secret } : {}),
+    });
+  }
+
+  // What the operator once gave, and what no setting wants any more.
+  const shipped = parseDocument(input.shipped).root;
+  for (const { path, entry } of remembered.values()) {
+    const { member, holder } = findPlace(document.root, path);
+    if (!entry.explicit || member === undefined) continue;
+    const before = nodeValue(member.value);
+    const standard = findPlace(shipped, path).member;
+    const goal = standard && nodeValue(standard.value);
+    if (goal !== undefined && input.digest(goal) === input.digest(before)) {
+      continue;
+    }
+    if (!isOurs(input, entry, before)) {
+      kept.push(path);
+      continue;
+    }
+    const secret = entry.secret ?? false;
+    const change = { path, before, reason: "withdrawn", secret } as const;
+    if (standard === undefined) {
+      removeMember(holder, member);
+      changes.push(change);
+    } else {
+      member.value = standard.value;
+      changes.push({ ...change, after: nodeValue(standard.value) });
+    }
+  }
+
+  const text = printDocument(document);
+  return {
+    text,
+    document: JSON.parse(text),
+    memory: { version: 1, values: Object.fromEntries(values) },
+    changes,
+    conflicts,
+    kept,
+    generated,
+    origins: Object.fromEntries(origins),
+  };
+}
+
+/**
+ * What to remember while a write is under way, when either state may be on disk.
+ *
+ * @param before The memory of the last write, if any.
+ * @param after The memory of the write to come.
+ * @returns A memory that takes neither state for an edit.
+ */
+export function bridge(before: Memory | undefined, after: Memory): Memory {
+  const values = new Map(
+    Object.entries(before?.values ?? {}).map((
+      [path, entry],
+    ) => [foldKey(path), { path, entry }]),
+  );
+  for (const [path, entry] of Object.entries(after.values)) {
+    const previous = values.get(foldKey(path))?.entry.digest;
+    values.set(foldKey(path), {
+      path,
+      entry: previous === undefined || previous === entry.digest
+        ? entry
+        : { ...entry, previous },
+    });
+  }
+  return {
+    version: 1,
+    values: Object.fromEntries(
+      [...values.values()].map(({ path, entry }) => [path, entry]),
+    ),
+  };
+}
+
+interface Choice {
+  /** The very value on disk (not an equal one) if that stays. */
+  readonly value: Json;
+  readonly origin: Origin;
+  readonly reason: ChangeReason;
+  readonly conflict?: boolean;
+  /** Whether the value was made just now. */
+  readonly made?: boolean;
+}
+
+function choose(
+  input: MergeInput,
+  { assignment, entry, before }: {
+    readonly assignment: Assignment;
+    readonly entry: MemoryEntry | undefined;
+    readonly before: Json | undefined;
+  },
+): Choice {
+  const { path, value: wanted, origin } = assignment;
+  const ours = before !== undefined && isOurs(input, entry, before);
+  if (wanted === undefined) {
+    if (typeof before === "string" && before !== "") {
+      const kind = ours && entry?.generated ? "generated" : "console";
+      return { value: before, origin: { kind }, reason: "generated" };
+    }
+    return {
+      value: input.generate(path),
+      origin: { kind: "generated" },
+      reason: "generated",
+      made: true,
+    };
+  }
+  const digest = input.digest(wanted);
+  const same = before !== undefined &&
+    (input.digest(before) === digest || ours && entry?.digest === digest);
+  const edited = before !== undefined && !ours && !same;
+  if (isExplicit(origin)) {
+    return {
+      value: same ? before : wanted,
+      origin,
+      reason: "set",
+      // A value that we never wrote, in a file that we did write, is the server's default.
+      conflict: edited && (entry !== undefined || input.memory === undefined),
+    };
+  }
+  return {
+    value: same || edited ? before : wanted,
+    origin: edited ? { kind: "console" } : origin,
+    reason: entry?.explicit ? "withdrawn" : "default",
+  };
+}
+
+/** Whether a value on disk is what we wrote; the server itself adds and drops a final slash of paths and addresses. */
+function isOurs(
+  input: MergeInput,
+  entry: MemoryEntry | undefined,
+  value: Json,
+): boolean {
+  if (entry === undefined) return false;
+  const forms = typeof value !== "string"
+    ? [value]
+    : [value, value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
+  return forms.some((form) =>
+    [entry.digest, entry.previous].includes(input.digest(form))
+  );
+}
+
+function describeConflict(
+  { path, variables, origin }: Assignment,
+  entry: MemoryEntry | undefined,
+): Conflict {
+  const state = entry === undefined
+    ? "has another value in config.json"
+    : "was edited in the System Console";
+  const message = `${path} ${state}; ${describeOrigin(origin)} wins`;
+  return { path, variables, message };
+}

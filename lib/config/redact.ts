@@ -1,0 +1,140 @@
+/**
+ * Hides secrets in config.json and in its values before anything shows them.
+ *
+ * @module
+ */
+
+import type { Json } from "./json.ts";
+import { isJsonObject } from "./json.ts";
+import type { ObjectNode } from "./text.ts";
+import { makeNode, nodeValue, parseDocument, printDocument } from "./text.ts";
+
+/** What stands for a secret. */
+export const HIDDEN = "(hidden)";
+
+/**
+ * Secrets of config.json whose key does not say so. The others end in a word of
+ * {@linkcode SECRET_KEY_REGEXP}; both together hold all that the server itself hides
+ * (`Config.Sanitize` in its `model/config.go`), and what older releases had.
+ */
+const SECRET_PATHS: readonly string[] = [
+  "SqlSettings.DataSource",
+  "SqlSettings.DataSourceReplicas",
+  "SqlSettings.DataSourceSearchReplicas",
+  "SqlSettings.ReplicaLagSettings",
+  "ImageProxySettings.RemoteImageProxyOptions",
+  "LogSettings.AdvancedLoggingJSON",
+  "LogSettings.AdvancedLoggingConfig",
+  "ExperimentalAuditSettings.AdvancedLoggingJSON",
+  "ExperimentalAuditSettings.AdvancedLoggingConfig",
+  "NotificationLogSettings.AdvancedLoggingJSON",
+  "NotificationLogSettings.AdvancedLoggingConfig",
+];
+
+const SECRET_KEY_REGEXP =
+  /(?:secret|password|passphrase|salt|token|credentials?|(?:api|access|private|encrypt|encryption|shared|split|developer|license)_?key)$/i;
+
+/** Plugins name their keys as they like. */
+const PLUGIN_PATH_REGEXP = /^PluginSettings\.Plugins\./i;
+const PLUGIN_KEY_REGEXP =
+  /secret|passw|passphrase|salt|token|credential|key|dsn|datasource|webhook/i;
+
+/**
+ * Tells whether the value of a path must not be shown.
+ *
+ * @param path Section and key.
+ * @param secrets More secret paths: those of our own settings.
+ * @returns Whether the value is a secret.
+ */
+export function isSecretPath(
+  path: string,
+  secrets: Iterable<string> = [],
+): boolean {
+  const folded = path.toLowerCase();
+  const key = path.slice(path.lastIndexOf(".") + 1);
+  return [...SECRET_PATHS, ...secrets].some((secret) =>
+    secret.toLowerCase() === folded
+  ) ||
+    SECRET_KEY_REGEXP.test(key) ||
+    PLUGIN_PATH_REGEXP.test(path) && PLUGIN_KEY_REGEXP.test(key);
+}
+
+/**
+ * Hides the strings of a secret value.
+ *
+ * @param value The value.
+ * @returns The same shape with {@linkcode HIDDEN} for each string that is not empty, and for
+ *   each number; what holds nothing (`""`, `null`, `true`, `[]`) stays, because it says
+ *   that nothing is set.
+ */
+export function redactValue(value: Json): Json {
+  if (Array.isArray(value)) return value.map(redactValue);
+  if (isJsonObject(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, redactValue(inner)]),
+    );
+  }
+  return typeof value === "number" || typeof value === "string" && value !== ""
+    ? HIDDEN
+    : value;
+}
+
+/**
+ * Hides the secrets of a config.json.
+ *
+ * @param text The text of config.json.
+ * @param secrets More secret paths: those of our own settings.
+ * @returns The same text, with only the secret values replaced.
+ * @throws {JsonTextError} If the text is not the text of a JSON object.
+ */
+export function redactText(
+  text: string,
+  secrets: Iterable<string> = [],
+): string {
+  const document = parseDocument(text);
+  redactObject(document.root, { path: "", secrets: [...secrets] });
+  return printDocument(document);
+}
+
+/**
+ * Hides the values of a change, a conflict or anything else that has a path and values.
+ *
+ * @param item Path, values, and whether our settings call it a secret.
+ * @returns The same item with its values hidden if it is a secret.
+ */
+export function redactChange<
+  T extends {
+    readonly path: string;
+    readonly secret: boolean;
+    readonly before?: Json;
+    readonly after?: Json;
+  },
+>(item: T): T {
+  if (!item.secret && !isSecretPath(item.path)) return item;
+  return {
+    ...item,
+    ...(item.before === undefined ? {} : { before: redactValue(item.before) }),
+    ...(item.after === undefined ? {} : { after: redactValue(item.after) }),
+  };
+}
+
+function redactObject(
+  object: ObjectNode,
+  { path, secrets }: {
+    readonly path: string;
+    readonly secrets: readonly string[];
+  },
+): void {
+  for (const member of object.members) {
+    const inner = path === "" ? member.key : `${path}.${member.key}`;
+    if (isSecretPath(inner, secrets)) {
+      const value = nodeValue(member.value);
+      const hidden = redactValue(value);
+      if (JSON.stringify(value) !== JSON.stringify(hidden)) {
+        member.value = makeNode(hidden);
+      }
+    } else if (member.value.kind === "object") {
+      redactObject(member.value, { path: inner, secrets });
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * A file system in memory that counts what changes it, and can fail or die there.
+ *
+ * A write takes two steps, the way a real one does: first the file is there and half
+ * written, then it is whole. Death between them is part of every crash test.
+ *
+ * @module
+ */
+
+import type { FileFacts, Files } from "../../lib/system.ts";
+
+interface Node {
+  kind: "file" | "directory" | "link";
+  text: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  inode: number;
+  modified: number;
+}
+
+/** Thrown where the process is meant to die; nothing after it may change the disk. */
+export class Death extends Error {}
+
+/** How a step goes wrong: a system error, or death. */
+export type Fault = { readonly code: string } | "death";
+
+/** A file system in memory. */
+export class MemoryFiles implements Files {
+  readonly nodes = new Map<string, Node>();
+  /** Changing steps so far. */
+  steps = 0;
+  /** Every changing step, for messages of tests. */
+  readonly journal: string[] = [];
+  /** Decides whether a step goes wrong. */
+  fault: (step: number, what: string) => Fault | undefined = () => undefined;
+  /** Paths that another path is mounted on: they cannot be renamed over. */
+  readonly mounts = new Set<string>();
+  lockError: string | undefined;
+  #dead = false;
+  #inode = 1;
+
+  constructor(...directories: string[]) {
+    this.#put("/", "directory", "", 0o755);
+    for (const path of directories) this.makeDirectory(path);
+    this.steps = 0;
+    this.journal.length = 0;
+  }
+
+  /** Begins a new process on the same disk. */
+  reboot(): void {
+    this.#dead = false;
+    this.steps = 0;
+    this.journal.length = 0;
+    this.fault = () => undefined;
+  }
+
+  readText(path: string): string {
+    return new TextDecoder().decode(this.readBytes(path));
+  }
+  readBytes(path: string): Uint8Array {
+    this.#alive();
+    const node = this.#need(this.#follow(path));
+    if (node.kind !== "file") throw failure("EISDIR", path);
+    return new TextEncoder().encode(node.text);
+  }
+  stat(path: string): FileFacts | undefined {
+    return this.lstat(this.#follow(path));
+  }
+  lstat(path: string): FileFacts | undefined {
+    this.#alive();
+    const node = this.nodes.get(path);
+    return node === undefined ? undefined : {
+      isFile: node.kind === "file",
+      isDirectory: node.kind === "directory",
+      isSymlink: node.kind === "link",
+      size: new TextEncoder().encode(node.text).length,
+      mode: node.mode,
+      uid: node.uid,
+      gid: node.gid,
+      device: 1,
+      inode: node.inode,
+      modified: node.modified,
+    };
+  }
+  readLink(path: string): string {
+    return this.#need(path).text;
+  }
+  realPath(path: string): string {
+    const real = this.#follow(path);
+    this.#need(real);
+    return real;
+  }
+  list(path: string): readonly string[] {
+    this.#alive();
+    const prefix = path === "/" ? "/" : `${path}/`;
+    return [...this.nodes.keys()]
+      .filter((name) =>
+        name.startsWith(prefix) && name.length > prefix.length &&
+        !name.slice(prefix.length).includes("/")
+      ).map((name) => name.slice(prefix.length)).sort();
+  }
+  create(path: string, text: string, mode: number): void {
+    this.#step(`create ${path}`);
+    if (this.nodes.has(path)) throw failure("EEXIST", path);
+    this.#need(parentOf(path));
+    const node = this.#put(path, "file", text.slice(0, text.length / 2), mode);
+    this.#step(`write ${path}`);
+    node.text = text;
+  }
+  overwrite(path: string, text: string): void {
+    this.#step(`truncate ${path}`);
+    const node = this.#need(this.#follow(path));
+    node.text = text.slice(0, text.length / 2);
+    this.#step(`overwrite ${path}`);
+    node.text = text;
+  }
+  makeDirectory(path: string, mode = 0o755): void {
+    this.#step(`mkdir ${path}`);
+    if (this.nodes.has(path)) return;
+    if (parentOf(path) !== path && !this.nodes.has(parentOf(path))) {
+      this.makeDirectory(parentOf(path), mode);
+    }
+    this.#put(path, "directory", "", mode);
+  }
+  rename(from: string, to: string): void {
+    this.#step(`rename ${from} ${to}`);
+    const node = this.#need(from);
+    if (this.mounts.has(to)) throw failure("EBUSY", to);
+    this.nodes.delete(from);
+    this.nodes.set(to, node);
+  }
+  remove(path: string): void {
+    this.#alive();
+    this.#need(path);
+    this.#step(`remove ${path}`);
+    this.nodes.delete(path);
+  }
+  chmod(path: string, mode: number): void {
+    this.#step(`chmod ${path}`);
+    this.#need(this.#follow(path)).mode = mode;
+  }
+  chown(path: string, uid: number, gid: number): void {
+    this.#step(`chown ${path}`);
+    Object.assign(this.#need(path), { uid, gid });
+  }
+  syncDirectory(path: string): void {
+    this.#step(`sync ${path}`);
+    this.#need(path);
+  }
+  lock(path: string): { release(): void } {
+    if (this.lockError !== undefined) throw failure(this.lockError, path);
+    this.#step(`lock ${path}`);
+    this.#need(parentOf(path));
+    if (!this.nodes.has(path)) this.#put(path, "file", "", 0o600);
+    return { release: () => {} };
+  }
+  /** Makes a symbolic link. */
+  link(path: string, target: string): void {
+    this.#put(path, "link", target, 0o777);
+  }
+  /** Puts a file there, as another program would. */
+  place(path: string, text: string, mode = 0o600): void {
+    this.#put(path, "file", text, mode);
+  }
+
+  #put(path: string, kind: Node["kind"], text: string, mode: number): Node {
+    const node = {
+      kind,
+      text,
+      mode,
+      uid: 0,
+      gid: 0,
+      inode: this.#inode++,
+      modified: 1_700_000_000_000,
+    };
+    this.nodes.set(path, node);
+    return node;
+  }
+  #follow(path: string): string {
+    const node = this.nodes.get(path);
+    if (node?.kind !== "link") return path;
+    return node.text.startsWith("/")
+      ? node.text
+      : `${parentOf(path)}/${node.text}`;
+  }
+  #need(path: string): Node {
+    const node = this.nodes.get(path);
+    if (node === undefined) throw failure("ENOENT", path);
+    return node;
+  }
+  #alive(): void {
+    if (this.#dead) throw new Death("a dead process does nothing");
+  }
+  #step(what: string): void {
+    this.#alive();
+    this.steps++;
+    this.journal.push(what);
+    const fault = this.fault(this.steps, what);
+    if (fault === "death") {
+      this.#dead = true;
+      throw new Death(what);
+    }
+    if (fault !== undefined) throw failure(fault.code, what);
+  }
+}
+
+function failure(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}

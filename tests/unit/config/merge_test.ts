@@ -1,0 +1,466 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Assignment } from "../../../lib/config/assignment.ts";
+import type { Json } from "../../../lib/config/json.ts";
+import type {
+  Memory,
+  MergeInput,
+  MergeResult,
+} from "../../../lib/config/merge.ts";
+import { bridge, merge } from "../../../lib/config/merge.ts";
+import { stableJson } from "../../../lib/config/text.ts";
+
+const SHIPPED = JSON.stringify({ A: { x: "shipped", z: "shipped z" } });
+
+function wants(path: string, value: Json, options?: Partial<Assignment>) {
+  return {
+    path,
+    value,
+    variables: ["V"],
+    origin: { kind: "default" },
+    secret: false,
+    ...options,
+  } as const satisfies Assignment;
+}
+
+function sets(path: string, value: Json): Assignment {
+  return wants(path, value, { origin: { kind: "variable", name: "V" } });
+}
+
+function secret(path: string): Assignment {
+  return {
+    ...wants(path, null),
+    value: undefined,
+    secret: true,
+    origin: { kind: "generated" },
+  };
+}
+
+function run(
+  wanted: readonly Assignment[],
+  input: Partial<MergeInput> = {},
+): MergeResult {
+  return merge({
+    disk: undefined,
+    shipped: SHIPPED,
+    memory: undefined,
+    generate: () => "made",
+    digest: stableJson,
+    ...input,
+    wanted,
+  });
+}
+
+/** Merges again, on top of a result whose text may have been edited since. */
+function again(
+  last: MergeResult,
+  wanted: readonly Assignment[],
+  edit: (document: Document) => void = () => {},
+): MergeResult {
+  const document: Document = JSON.parse(last.text);
+  edit(document);
+  const disk = JSON.stringify(document);
+  return run(wanted, {
+    memory: last.memory,
+    disk: disk === JSON.stringify(JSON.parse(last.text)) ? last.text : disk,
+  });
+}
+
+type Document = Record<string, Record<string, Json>>;
+
+Deno.test("merge: the first write puts the settings on top of the shipped file", () => {
+  const { text, changes, origins } = run([sets("A.x", 1), wants("B.y", true)]);
+  assert.deepEqual(JSON.parse(text), {
+    A: { x: 1, z: "shipped z" },
+    B: { y: true },
+  });
+  assert.deepEqual(changes, [
+    { path: "A.x", after: 1, reason: "set", secret: false },
+    { path: "B.y", after: true, reason: "default", secret: false },
+  ]);
+  assert.deepEqual(origins["B.y"], { kind: "default" });
+});
+
+Deno.test("merge: the shipped file does not matter once there is a config.json", () => {
+  assert.equal(run([], { disk: "{}" }).text, "{}");
+});
+
+Deno.test("merge: a secret of the shipped file is not taken, for everybody knows it", () => {
+  const { document, generated, origins } = run([secret("A.x")]);
+  assert.deepEqual(document["A"], { x: "made", z: "shipped z" });
+  assert.deepEqual(generated, ["A.x"]);
+  assert.deepEqual(origins["A.x"], { kind: "generated" });
+});
+
+Deno.test("merge: a generated secret is kept and known as ours", () => {
+  const first = run([secret("A.x")]);
+  const { text, generated, origins } = run([secret("A.x")], {
+    disk: first.text,
+    memory: first.memory,
+    generate: () => "another",
+  });
+  assert.equal(text, first.text);
+  assert.deepEqual(generated, []);
+  assert.deepEqual(origins["A.x"], { kind: "generated" });
+});
+
+Deno.test("merge: a secret that was given once is kept when the variable goes", () => {
+  const first = run([{ ...sets("A.x", "given"), secret: true }]);
+  const { text, origins } = again(first, [secret("A.x")]);
+  assert.equal(text, first.text);
+  assert.deepEqual(origins["A.x"], { kind: "console" });
+});
+
+Deno.test("merge: a secret that is empty on disk is made", () => {
+  const { document } = run([secret("A.x")], { disk: '{"A":{"x":""}}' });
+  assert.deepEqual(document, { A: { x: "made" } });
+});
+
+Deno.test("merge: a default gives way to an edit", () => {
+  const first = run([wants("A.x", "default")]);
+  const second = again(first, [wants("A.x", "default")], (document) => {
+    document["A"] = { x: "edited" };
+  });
+  assert.equal(
+    second.document["A"] && stableJson(second.document["A"]),
+    '{"x":"edited"}',
+  );
+  assert.deepEqual(second.kept, ["A.x"]);
+  assert.deepEqual(second.origins["A.x"], { kind: "console" });
+  assert.deepEqual(second.conflicts, []);
+  const third = again(second, [wants("A.x", "new default")]);
+  assert.deepEqual(third.kept, ["A.x"], "the edit lives on at later starts");
+});
+
+Deno.test("merge: a default that changes is written where nobody edited", () => {
+  const first = run([wants("A.x", "old")]);
+  const { document, changes } = again(first, [wants("A.x", "new")]);
+  assert.deepEqual(document["A"], { x: "new", z: "shipped z" });
+  assert.deepEqual(changes, [
+    {
+      path: "A.x",
+      before: "old",
+      after: "new",
+      reason: "default",
+      secret: false,
+    },
+  ]);
+});
+
+Deno.test("merge: an explicit setting wins over an edit and says so", () => {
+  const first = run([sets("A.x", "mine")]);
+  const second = again(first, [sets("A.x", "mine")], (document) => {
+    document["A"] = { x: "edited" };
+  });
+  assert.deepEqual(second.document, { A: { x: "mine" } });
+  assert.deepEqual(second.conflicts, [{
+    path: "A.x",
+    variables: ["V"],
+    message: "A.x was edited in the System Console; variable V wins",
+  }]);
+});
+
+Deno.test("merge: a variable that changes is no conflict", () => {
+  const first = run([sets("A.x", "mine")]);
+  assert.deepEqual(again(first, [sets("A.x", "other")]).conflicts, []);
+});
+
+Deno.test("merge: a variable for a value that we never wrote is no conflict", () => {
+  const first = run([]);
+  assert.deepEqual(again(first, [sets("A.x", "mine")]).conflicts, []);
+});
+
+Deno.test("merge: an edit to the very value of the variable is no conflict", () => {
+  const first = run([sets("A.x", "mine")]);
+  const second = again(first, [sets("A.x", "other")], (document) => {
+    document["A"] = { x: "other" };
+  });
+  assert.deepEqual([second.conflicts, second.changes], [[], []]);
+});
+
+Deno.test("merge: in a config.json that we never wrote, every other value is an edit", () => {
+  const disk = '{"A":{"x":"theirs","y":"theirs"}}';
+  const { text, kept, conflicts } = run(
+    [wants("A.x", "default"), sets("A.y", "mine")],
+    { disk },
+  );
+  assert.equal(text, '{"A":{"x":"theirs","y":"mine"}}');
+  assert.deepEqual(kept, ["A.x"]);
+  assert.deepEqual(conflicts.map(({ message }) => message), [
+    "A.y has another value in config.json; variable V wins",
+  ]);
+});
+
+Deno.test("merge: without its variable, a setting goes back to the default", () => {
+  const first = run([sets("A.x", "mine")]);
+  const { document, changes } = again(first, [wants("A.x", "default")]);
+  assert.deepEqual(document["A"], { x: "default", z: "shipped z" });
+  assert.equal(changes[0]?.reason, "withdrawn");
+});
+
+Deno.test("merge: without its variable, a setting that was edited stays", () => {
+  const first = run([sets("A.x", "mine")]);
+  const second = again(first, [wants("A.x", "default")], (document) => {
+    document["A"] = { x: "edited" };
+  });
+  assert.deepEqual(second.document, { A: { x: "edited" } });
+});
+
+Deno.test("merge: a path that nothing wants any more goes back to the shipped value, or goes", () => {
+  const first = run([sets("A.x", 1), sets("B.y", 2), sets("A.z", 3)]);
+  const second = again(first, [], (document) => {
+    document["A"] = { x: 1, z: "edited" };
+  });
+  assert.deepEqual(second.document, {
+    A: { x: "shipped", z: "edited" },
+    B: {},
+  });
+  assert.deepEqual(second.kept, ["A.z"]);
+  assert.deepEqual(second.changes, [
+    {
+      path: "A.x",
+      before: 1,
+      after: "shipped",
+      reason: "withdrawn",
+      secret: false,
+    },
+    { path: "B.y", before: 2, reason: "withdrawn", secret: false },
+  ]);
+  assert.deepEqual(again(second, []).changes, []);
+});
+
+Deno.test("merge: a withdrawn secret is still known to be one", () => {
+  const first = run([{ ...sets("A.x", "s3cret"), secret: true }]);
+  assert.equal(again(first, []).changes[0]?.secret, true);
+});
+
+Deno.test("merge: a default that nothing wants any more stays as it is", () => {
+  const first = run([wants("A.x", 1)]);
+  const second = again(first, []);
+  assert.equal(second.text, first.text);
+  assert.deepEqual(second.memory.values, {});
+});
+
+Deno.test("merge: what the server adds to a path, a final slash, is no edit", () => {
+  const first = run([wants("A.x", "/data"), sets("A.y", "https://a/")]);
+  const wanted = [wants("A.x", "/data"), sets("A.y", "https://a/")];
+  const second = again(first, wanted, (document) => {
+    document["A"] = { x: "/data/", y: "https://a" };
+  });
+  assert.deepEqual(
+    [second.changes, second.conflicts, second.kept],
+    [[], [], []],
+  );
+  const third = again(second, [wants("A.x", "/new"), sets("A.y", "https://a")]);
+  assert.deepEqual(third.document["A"], { x: "/new", y: "https://a" });
+});
+
+Deno.test("merge: one spelling is left of a key, and the last one counts", () => {
+  const disk =
+    '{"a":{"UserApiEndpoint":"1","n":1.0},"A":{"userapiendpoint":"2","USERAPIENDPOINT":"3"}}';
+  const { text, changes } = run([wants("A.UserAPIEndpoint", "3")], { disk });
+  assert.equal(text, '{"A":{"UserAPIEndpoint":"3","n":1.0}}');
+  assert.equal(changes[0]?.reason, "spelling");
+});
+
+Deno.test("merge: the memory knows a path in another letter case", () => {
+  const first = run([sets("A.UserApi", "1")]);
+  const { document, changes } = again(first, [wants("A.UserAPI", "0")]);
+  assert.deepEqual(document["A"], {
+    x: "shipped",
+    z: "shipped z",
+    UserAPI: "0",
+  });
+  assert.equal(changes[0]?.reason, "withdrawn");
+});
+
+Deno.test("merge: a section that is no object stops it by name", () => {
+  for (const value of ["null", "[]", '"x"', "1"]) {
+    assert.throws(
+      () => run([wants("B.x", 1)], { disk: `{"B":${value}}` }),
+      (error) =>
+        error instanceof EntrypointError && error.code === 65 &&
+        error.message ===
+          "config.json: B is not a JSON object, as a section has to be",
+    );
+  }
+});
+
+Deno.test("merge: messages never hold values", () => {
+  const first = run([{ ...sets("A.x", "s3cret-1"), secret: true }]);
+  const { conflicts } = again(
+    first,
+    [{ ...sets("A.x", "s3cret-2"), secret: true }],
+    (document) => {
+      document["A"] = { x: "s3cret-3" };
+    },
+  );
+  assert.equal(conflicts.length, 1);
+  assert.ok(!JSON.stringify(conflicts).includes("s3cret"));
+});
+
+Deno.test("merge: after a kill in the middle of a write, neither state is an edit", () => {
+  const before = run([wants("A.x", "1"), sets("A.y", "1"), sets("A.z", "1")]);
+  const wanted = [wants("A.x", "2"), wants("A.y", "2")];
+  const after = again(before, wanted);
+  const memory = bridge(before.memory, after.memory);
+  for (const disk of [before.text, after.text]) {
+    const next = run([wants("A.x", "3"), wants("A.y", "3")], { disk, memory });
+    assert.deepEqual(next.document["A"], { x: "3", z: "shipped z", y: "3" });
+    assert.deepEqual([next.kept, next.conflicts], [[], []]);
+  }
+});
+
+const PATHS = ["A.x", "A.y", "A.z", "B.x", "B.y", "C.x"];
+const value = fc.oneof(
+  fc.constantFrom<Json>("", "one", "two", "a/", "a", 1, 2, true, null),
+  fc.constant<Json>(["p", "q"]),
+  fc.constant<Json>({ k: 1, "ä": "\u2028<&>" }),
+);
+const assignments = fc.uniqueArray(
+  fc.record({
+    path: fc.constantFrom(...PATHS),
+    value,
+    explicit: fc.boolean(),
+    made: fc.boolean(),
+  }),
+  { selector: ({ path }) => path },
+).map((rows) =>
+  rows.map(({ path, value, explicit, made }) =>
+    made ? secret(path) : explicit ? sets(path, value) : wants(path, value)
+  )
+);
+/** What an operator, the System Console or the server does to the file between two starts. */
+const edits = fc.array(fc.tuple(fc.constantFrom(...PATHS), value), {
+  maxLength: 4,
+});
+const UNKNOWN = String
+  .raw`"Unknown" : {"big":9007199254740993, "f":1.0, "e":1e3,"s":"\u0026\/","d":1,"d":2 }`;
+const start = fc.oneof(
+  fc.constant(undefined),
+  fc.constant("{}"),
+  fc.constant(`{"A": {"x":"one"}, ${UNKNOWN},\n "b":{"Y":1}}`),
+  fc.constant(`{\n  ${UNKNOWN}\n}`),
+);
+
+function edited(text: string, changes: readonly (readonly [string, Json])[]) {
+  return run(changes.map(([path, value]) => sets(path, value)), { disk: text })
+    .text;
+}
+
+function valueAt(result: MergeResult, path: string): Json | undefined {
+  const [section = "", key = ""] = path.split(".");
+  const document: Document = JSON.parse(result.text);
+  return document[section]?.[key];
+}
+
+Deno.test("merge: any history keeps the rules", () => {
+  const history = fc.array(fc.tuple(assignments, edits), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(start, history, (first, starts) => {
+      let disk: string | undefined = first;
+      let memory: Memory | undefined;
+      for (const [wanted, changes] of starts) {
+        const result = run(wanted, { disk, memory });
+        const { kept, conflicts } = result;
+        for (const { path, value, origin } of wanted) {
+          const now = valueAt(result, path);
+          if (origin.kind === "variable") {
+            // The server's own final slash is the one liberty, while the wish is the same.
+            const same = stableJson(now ?? null).replace(/\/"$/, '"') ===
+              stableJson(value ?? null).replace(/\/"$/, '"');
+            assert.ok(same, `explicit ${path} wins`);
+            assert.ok(!kept.includes(path));
+          } else if (value === undefined) {
+            assert.ok(typeof now === "string" && now !== "", "a secret is set");
+          } else if (kept.includes(path)) {
+            assert.deepEqual(
+              now,
+              disk && valueAt({ ...result, text: spelled(disk) }, path),
+            );
+          }
+        }
+        if (disk?.includes(UNKNOWN)) assert.ok(result.text.includes(UNKNOWN));
+        assert.deepEqual(result.document, JSON.parse(result.text));
+        for (const { path } of conflicts) {
+          assert.ok(wanted.some((each) => each.path === path));
+        }
+        const repeated = run(wanted, {
+          disk: result.text,
+          memory: result.memory,
+        });
+        assert.equal(repeated.text, result.text, "idempotent");
+        assert.deepEqual(repeated.memory, result.memory);
+        assert.deepEqual([repeated.changes, repeated.conflicts], [[], []]);
+        memory = result.memory;
+        disk = edited(result.text, changes);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+/** The same text with the sections and keys in our spelling. */
+function spelled(text: string): string {
+  return text.replace('"b":{"Y"', '"B":{"y"');
+}
+
+Deno.test("merge: defaults never undo an edit, whatever happened before", () => {
+  fc.assert(
+    fc.property(
+      assignments,
+      edits,
+      assignments,
+      (before, changes, wanted) => {
+        const first = run(before);
+        const disk = edited(first.text, changes);
+        const result = run(wanted, { disk, memory: first.memory });
+        const onDisk = { ...result, text: disk };
+        for (const { path, value: wish, origin } of wanted) {
+          if (origin.kind !== "default" || wish === undefined) continue;
+          const was = valueAt(onDisk, path);
+          const written = valueAt(first, path);
+          const asked = before.some((each) => each.path === path);
+          const wasEdited = was !== undefined &&
+            (!asked || slashless(was) !== slashless(written ?? null));
+          assert.deepEqual(
+            valueAt(result, path),
+            wasEdited ? was : valueAt(result, path),
+          );
+          if (!wasEdited && was !== undefined) {
+            assert.equal(
+              slashless(valueAt(result, path) ?? null),
+              slashless(wish),
+              "an unedited value follows the default",
+            );
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("merge: the order of keys is kept, and new ones come last", () => {
+  fc.assert(fc.property(edits, assignments, (changes, wanted) => {
+    const disk = edited("{}", changes);
+    const { text } = run(wanted, { disk });
+    const before: Document = JSON.parse(disk);
+    const after: Document = JSON.parse(text);
+    const sections = Object.keys(before);
+    assert.deepEqual(Object.keys(after).slice(0, sections.length), sections);
+    for (const section of sections) {
+      const keys = Object.keys(before[section] ?? {});
+      const now = Object.keys(after[section] ?? {});
+      assert.deepEqual(now.slice(0, keys.length), keys);
+    }
+  }));
+});
+
+function slashless(value: Json): string {
+  return stableJson(value).replace(/\/"$/, '"');
+}
