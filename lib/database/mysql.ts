@@ -1,0 +1,285 @@
+/**
+ * A login to MySQL or MariaDB; the only module that imports its driver. Import it
+ * lazily, since the driver costs time.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type { ConnectOptions, DatabaseFacts, Session } from "./probe.ts";
+import type { DataSource } from "./source.ts";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import mysql, { type Connection, type RowDataPacket } from "mysql";
+import { classify } from "./classify.ts";
+import { ProbeError } from "./probe.ts";
+import { openSocket, screenGreeting, tlsFacts, tlsOptions } from "./socket.ts";
+
+/** Error numbers that answer a question instead of failing it. */
+const READ_ONLY_ERRORS: readonly unknown[] = [1290, 1792, 1836];
+const DENIED_ERRORS: readonly unknown[] = [1142, 1044];
+
+/** Seconds that a lock is waited for where no end is asked; MariaDB knows no infinity. */
+const LONGEST_WAIT = 31_536_000;
+
+/**
+ * One message and one answer. Names of tables are told in either case, since
+ * `lower_case_table_names` decides how they are stored; the versions are read by
+ * prepared text, since a plain query of a missing table would fail the message.
+ */
+const FACTS_QUERY = `
+SELECT COUNT(DISTINCT IF(LOWER(c.TABLE_NAME) = 'systems', c.COLUMN_NAME, NULL)) = 2
+    AND SUM(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'Id') = 1,
+  MAX(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'TeamId'),
+  MAX(c.TABLE_NAME = 'db_migrations')
+  INTO @entrypoint_installed, @entrypoint_team_id, @entrypoint_migrations
+  FROM information_schema.COLUMNS c
+  WHERE c.TABLE_SCHEMA = DATABASE()
+    AND (c.TABLE_NAME IN ('Systems', 'systems') AND c.COLUMN_NAME IN ('Name', 'Value')
+      OR c.TABLE_NAME IN ('Users', 'users') AND c.COLUMN_NAME IN ('Id', 'TeamId')
+      OR c.TABLE_NAME = 'db_migrations' AND c.COLUMN_NAME = 'Version');
+SET @entrypoint_text = CONCAT('SELECT ',
+  IF(@entrypoint_installed, '(SELECT Value FROM Systems WHERE Name = ''Version'')', 'NULL'),
+  ' AS systems_version, ',
+  IF(@entrypoint_installed AND @entrypoint_migrations,
+    '(SELECT MAX(Version) FROM db_migrations)', 'NULL'),
+  ' AS last_migration, VERSION() AS version,
+  @@character_set_database AS encoding, @@collation_database AS collation,
+  UNIX_TIMESTAMP(NOW(3)) * 1000 AS server_time,
+  @entrypoint_installed AS installed, @entrypoint_team_id AS team_id');
+PREPARE entrypoint_facts FROM @entrypoint_text;
+EXECUTE entrypoint_facts;
+DEALLOCATE PREPARE entrypoint_facts;`;
+
+/** Both are refused where this login cannot do it, and neither does anything. */
+const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
+const CREATE_QUERY =
+  "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
+
+interface FactsRow {
+  readonly systems_version: string | null;
+  readonly last_migration: number | null;
+  readonly version: string;
+  readonly encoding: string;
+  readonly collation: string;
+  readonly server_time: number | string;
+  readonly installed: number | null;
+  readonly team_id: number | null;
+}
+
+/**
+ * Logs in to MySQL or MariaDB.
+ *
+ * @param source The database and the login.
+ * @param options What ends it, and whom to trust.
+ * @returns The session.
+ * @throws {ProbeError} Why it did not work.
+ */
+export async function connectMysql(
+  source: DataSource,
+  options: ConnectOptions,
+): Promise<Session> {
+  let connection: Connection;
+  try {
+    connection = await login(source, options);
+  } catch (error) {
+    const refusal = classify(error, source);
+    if (source.sslMode !== "prefer" || refusal.reason !== "tls") throw refusal;
+    // As go-sql-driver: no encryption where the server has none.
+    return await connectMysql({ ...source, sslMode: "disable" }, options);
+  }
+  const lockName = (name: string): string => nameLock(source, name);
+  return {
+    facts: () => readFacts(source, connection),
+    async lock(name, seconds) {
+      const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
+      const text = `SELECT GET_LOCK('${lockName(name)}', ${wait}) AS held`;
+      const [row] = await query<{ held: number | null }>(
+        source,
+        connection,
+        text,
+      );
+      return row?.held === 1;
+    },
+    async unlock(name) {
+      await query(
+        source,
+        connection,
+        `SELECT RELEASE_LOCK('${lockName(name)}')`,
+      );
+    },
+    close() {
+      return close(connection);
+    },
+  };
+}
+
+async function login(
+  source: DataSource,
+  { signal, ca }: ConnectOptions,
+): Promise<Connection> {
+  const { host, port, socket: path, user, password, database } = source;
+  const stream = await openSocket(
+    path === undefined ? { host, port } : { path },
+    signal,
+  );
+  screenGreeting(stream, isGreeting);
+  const tls = path === undefined ? tlsOptions(source, ca) : undefined;
+  const connection = mysql.createConnection({
+    stream,
+    host,
+    port,
+    // The driver sends a password in clear only where it knows of a unix socket.
+    ...(path === undefined ? {} : { socketPath: path }),
+    user,
+    password,
+    database,
+    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    connectTimeout: 0,
+    multipleStatements: true,
+    // Compiled row parsers pay off after many rows only.
+    disableEval: true,
+    flags: ["-LOCAL_FILES"],
+    connectAttributes: { program_name: "mattermost-entrypoint" },
+  } as mysql.ConnectionOptions);
+  guard(connection, stream);
+  return await new Promise((resolve, reject) => {
+    connection.on("error", reject);
+    connection.once("connect", () => resolve(connection));
+  }).catch((error) => {
+    stream.destroy();
+    throw error;
+  }) as Connection;
+}
+
+/** The driver parses inside an event, where what it throws would end the program. */
+function guard(connection: Connection, stream: Socket): void {
+  const core = connection as unknown as {
+    handlePacket(packet: unknown): void;
+  };
+  const handlePacket = core.handlePacket.bind(connection);
+  core.handlePacket = (packet) => {
+    try {
+      handlePacket(packet);
+    } catch (error) {
+      stream.destroy(
+        new ProbeError(
+          "protocol",
+          `The answer is garbled: ${
+            error instanceof Error ? error.message : error
+          }`,
+        ),
+      );
+    }
+  };
+}
+
+/** The first packet has number 0, and holds protocol 10 or an error. */
+function isGreeting(head: Buffer): boolean {
+  const length = head.readUIntLE(0, 3);
+  return length >= 4 && length <= 4096 && head[3] === 0 &&
+    (head[4] === 10 || head[4] === 0xff);
+}
+
+async function readFacts(
+  source: DataSource,
+  connection: Connection,
+): Promise<DatabaseFacts> {
+  const rows = await query<FactsRow>(source, connection, FACTS_QUERY);
+  const row = rows.find(({ version }) => version);
+  if (row === undefined) {
+    throw new ProbeError("protocol", "The server answers without a row");
+  }
+  const readOnly = await isRefused(
+    source,
+    connection,
+    WRITE_QUERY,
+    READ_ONLY_ERRORS,
+  );
+  const mayNot = await isRefused(
+    source,
+    connection,
+    CREATE_QUERY,
+    DENIED_ERRORS,
+  );
+  const [major = 0, minor = 0, patch = 0] = row.version.split(/[.-]/).map((
+    part,
+  ) => Number.parseInt(part));
+  const stream = (connection as unknown as { stream: Socket }).stream;
+  const installed = row.installed === 1;
+  return {
+    product: /mariadb/i.test(row.version) ? "MariaDB" : "MySQL",
+    version: row.version,
+    versionParts: [major, minor, patch],
+    versionNumber: 1000 * major + 100 * minor + patch,
+    readOnly,
+    mayCreateTables: !mayNot,
+    encoding: row.encoding,
+    collation: row.collation,
+    serverTime: Number(row.server_time),
+    tls: tlsFacts(stream),
+    schema: {
+      installed,
+      usersHaveTeamId: installed && row.team_id === 1,
+      ...(row.systems_version ? { systemsVersion: row.systems_version } : {}),
+      ...(row.last_migration ? { lastMigration: row.last_migration } : {}),
+    },
+  };
+}
+
+async function isRefused(
+  source: DataSource,
+  connection: Connection,
+  text: string,
+  numbers: readonly unknown[],
+): Promise<boolean> {
+  try {
+    await ask(connection, text);
+    return false;
+  } catch (error) {
+    const { errno } = error as { errno?: unknown };
+    if (numbers.includes(errno)) return true;
+    throw classify(error, source);
+  }
+}
+
+async function query<Row>(
+  source: DataSource,
+  connection: Connection,
+  text: string,
+): Promise<Row[]> {
+  try {
+    return await ask(connection, text) as Row[];
+  } catch (error) {
+    throw classify(error, source);
+  }
+}
+
+/** The rows of all statements in the text, one after the other. */
+function ask(connection: Connection, text: string): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    connection.query<RowDataPacket[]>(text, (error, result) => {
+      if (error) reject(error);
+      else resolve((result ?? []).flat());
+    });
+  });
+}
+
+function close(connection: Connection): Promise<void> {
+  const stream = (connection as unknown as { stream: Socket }).stream;
+  return new Promise((resolve) => {
+    if (stream.destroyed) return resolve();
+    connection.once("error", () => resolve());
+    connection.end();
+    stream.end(() => {
+      stream.destroy();
+      resolve();
+    });
+  });
+}
+
+/** Locks belong to the whole server, and their names have at most 64 characters. */
+function nameLock({ database }: DataSource, name: string): string {
+  const hash = createHash("sha256").update(`${database}\0${name}`);
+  return `mattermost-entrypoint-${hash.digest("hex").slice(0, 32)}`;
+}

@@ -1,0 +1,271 @@
+/**
+ * A login to PostgreSQL; the only module that imports its driver. Import it
+ * lazily, since the driver costs time.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type { ConnectOptions, DatabaseFacts, Session } from "./probe.ts";
+import type { DataSource } from "./source.ts";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import postgres from "postgres";
+import { classify } from "./classify.ts";
+import { ProbeError } from "./probe.ts";
+import {
+  openSocket,
+  screenGreeting,
+  secureSocket,
+  tlsFacts,
+  tlsOptions,
+} from "./socket.ts";
+
+/** Bytes of the message that asks a server for TLS. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+/** One row; `to_regclass` follows the search path as the server's own queries do. */
+const FACTS_QUERY = `
+SELECT current_setting('server_version') AS version,
+  current_setting('server_version_num')::int AS version_number,
+  current_setting('transaction_read_only') = 'on' AS read_only,
+  coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+  pg_encoding_to_char(d.encoding) AS encoding,
+  d.datcollate AS collation,
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server_time,
+  to_regclass('users') IS NOT NULL AND 2 = (SELECT count(*) FROM pg_attribute
+    WHERE attrelid = to_regclass('systems') AND attname IN ('name', 'value')
+      AND NOT attisdropped) AS installed,
+  to_regclass('db_migrations') IS NOT NULL AS migrations,
+  EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
+    AND attname = 'teamid' AND NOT attisdropped) AS team_id
+FROM pg_database d WHERE d.datname = current_database()`;
+
+const SYSTEMS_QUERY = "SELECT value FROM systems WHERE name = 'Version'";
+const MIGRATIONS_QUERY =
+  "SELECT max(version)::int AS version FROM db_migrations";
+
+interface FactsRow {
+  readonly version: string;
+  readonly version_number: number;
+  readonly read_only: boolean;
+  readonly may_create: boolean;
+  readonly encoding: string;
+  readonly collation: string;
+  readonly server_time: number;
+  readonly installed: boolean;
+  readonly migrations: boolean;
+  readonly team_id: boolean;
+}
+
+/**
+ * Logs in to PostgreSQL.
+ *
+ * @param source The database and the login.
+ * @param options What ends it, and whom to trust.
+ * @returns The session.
+ * @throws {ProbeError} Why it did not work.
+ */
+export async function connectPostgres(
+  source: DataSource,
+  options: ConnectOptions,
+): Promise<Session> {
+  let socket: Socket;
+  try {
+    socket = await openSecureSocket(source, options);
+  } catch (error) {
+    throw classify(error, source);
+  }
+  const client = login(source, socket);
+  // The driver logs in for the first question, so the first one is asked at once.
+  let first: DatabaseFacts | undefined = await readFacts(
+    source,
+    client,
+    socket,
+  );
+  return {
+    async facts() {
+      const facts = first ?? await readFacts(source, client, socket);
+      first = undefined;
+      return facts;
+    },
+    async lock(name, seconds) {
+      const key = lockKey(name);
+      const text = seconds === 0
+        ? `SELECT pg_try_advisory_lock(${key}) AS held`
+        : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
+           SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
+      try {
+        const rows = (await client.unsafe<{ held: boolean }[]>(text)).flat();
+        return rows.some(({ held }) => held);
+      } catch (error) {
+        if (error instanceof postgres.PostgresError && error.code === "55P03") {
+          return false;
+        }
+        throw classify(error, source);
+      }
+    },
+    async unlock(name) {
+      try {
+        await client.unsafe(`SELECT pg_advisory_unlock(${lockKey(name)})`);
+      } catch (error) {
+        throw classify(error, source);
+      }
+    },
+    async close() {
+      await client.end({ timeout: 0 }).catch(() => {});
+      await new Promise<void>((resolve) => socket.end(resolve));
+      socket.destroy();
+    },
+  };
+}
+
+async function openSecureSocket(
+  source: DataSource,
+  { signal, ca }: ConnectOptions,
+): Promise<Socket> {
+  const { host, port, socket: directory } = source;
+  const socket = await openSocket(
+    directory === undefined
+      ? { host, port }
+      : { path: `${directory}/.s.PGSQL.${port}` },
+    signal,
+  );
+  const tls = directory === undefined ? tlsOptions(source, ca) : undefined;
+  if (tls === undefined) return socket;
+  const answer = await askForTls(socket);
+  if (answer === "S") return await secureSocket(socket, host, tls);
+  socket.destroy();
+  throw answer === "N"
+    ? new ProbeError("tls", "The server does not offer TLS")
+    : new ProbeError("protocol", "Another kind of server answers there");
+}
+
+/** The one letter with which PostgreSQL answers; nothing else may come with it. */
+function askForTls(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("close", onClose);
+    socket.once("data", (answer) => {
+      socket.off("error", reject);
+      socket.off("close", onClose);
+      socket.pause();
+      resolve(answer.toString("latin1"));
+    });
+    socket.write(SSL_REQUEST);
+    function onClose(): void {
+      reject(new ProbeError("protocol", "The server closed the connection"));
+    }
+  });
+}
+
+function login(source: DataSource, socket: Socket): postgres.Sql {
+  let given = false;
+  const options = {
+    // Given in lists and as functions, so that no PG… variable is used instead.
+    host: [source.host],
+    port: [source.port],
+    user: source.user,
+    pass: () => source.password,
+    database: source.database,
+    connection: { application_name: "mattermost-entrypoint" },
+    ssl: false,
+    sslnegotiation: null,
+    max: 1,
+    max_pipeline: 100,
+    keep_alive: 60,
+    publications: "",
+    prepare: false,
+    fetch_types: false,
+    connect_timeout: 0,
+    idle_timeout: 0,
+    max_lifetime: null,
+    backoff: false,
+    debug: false,
+    no_subscribe: true,
+    target_session_attrs: null,
+    onnotice: () => {},
+    socket(): Socket {
+      // The driver asks again when the server hangs up; waiting is not its task.
+      if (given) {
+        throw new ProbeError("protocol", "The server closed the connection");
+      }
+      given = true;
+      screenGreeting(socket, isGreeting);
+      return socket;
+    },
+  };
+  return postgres(options as unknown as postgres.Options<never>);
+}
+
+/** The limits are those of libpq: an authentication request or an error. */
+function isGreeting(head: Buffer): boolean {
+  const length = head.readUInt32BE(1);
+  const type = String.fromCharCode(head[0] ?? 0);
+  return type === "R" && length >= 8 && length <= 2000 ||
+    (type === "E" || type === "v") && length >= 8 && length <= 30_000;
+}
+
+async function readFacts(
+  source: DataSource,
+  client: postgres.Sql,
+  socket: Socket,
+): Promise<DatabaseFacts> {
+  try {
+    const [row] = await client.unsafe<FactsRow[]>(FACTS_QUERY);
+    if (row === undefined) {
+      throw new ProbeError("protocol", "The server answers without a row");
+    }
+    const number = row.version_number;
+    return {
+      product: "PostgreSQL",
+      version: row.version,
+      versionParts: number >= 100_000
+        ? [Math.floor(number / 10_000), number % 10_000, 0]
+        : [
+          Math.floor(number / 10_000),
+          Math.floor(number / 100) % 100,
+          number % 100,
+        ],
+      versionNumber: number,
+      readOnly: row.read_only,
+      mayCreateTables: row.may_create,
+      encoding: row.encoding,
+      collation: row.collation,
+      serverTime: row.server_time,
+      tls: tlsFacts(socket),
+      schema: {
+        installed: row.installed,
+        usersHaveTeamId: row.installed && row.team_id,
+        ...(row.installed ? await readVersions(client, row.migrations) : {}),
+      },
+    };
+  } catch (error) {
+    socket.destroy();
+    throw classify(error, source);
+  }
+}
+
+async function readVersions(
+  client: postgres.Sql,
+  migrations: boolean,
+): Promise<{ systemsVersion?: string; lastMigration?: number }> {
+  const queries = migrations
+    ? `${SYSTEMS_QUERY}; ${MIGRATIONS_QUERY}`
+    : SYSTEMS_QUERY;
+  const rows = (await client.unsafe<
+    { value?: string; version?: number | null }[]
+  >(queries)).flat();
+  const systemsVersion = rows.find(({ value }) => value)?.value;
+  const lastMigration = rows.find(({ version }) => version)?.version;
+  return {
+    ...(systemsVersion ? { systemsVersion } : {}),
+    ...(lastMigration ? { lastMigration } : {}),
+  };
+}
+
+/** Advisory locks have numbers: the first 63 bits of the name's hash. */
+function lockKey(name: string): string {
+  const hash = createHash("sha256").update(name).digest();
+  return (hash.readBigUInt64BE() >> 1n).toString();
+}

@@ -1,0 +1,159 @@
+/**
+ * The connection below both drivers: opened, encrypted and ended here, so that
+ * one signal destroys it at any moment and no driver connects by itself.
+ *
+ * @module
+ */
+
+import type { TlsFacts } from "./probe.ts";
+import type { DataSource } from "./source.ts";
+import { Buffer } from "node:buffer";
+import { connect as connectSocket, isIP, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { ProbeError } from "./probe.ts";
+
+/** What the TLS of a driver needs; the names are those of `node:tls`. */
+export interface TlsOptions {
+  readonly rejectUnauthorized: boolean;
+  readonly ca?: string[];
+  /** Whether the certificate must name the host. */
+  readonly verifyIdentity: boolean;
+}
+
+/**
+ * Opens a connection; an abort of the signal destroys it, also much later.
+ *
+ * @param address Where to connect to: a unix socket, or host and port.
+ * @param signal Ends it; its reason is what every user of the socket gets.
+ * @returns The connected socket.
+ * @throws {Error} With the system's code; or the signal's reason.
+ */
+export function openSocket(
+  address: { readonly path: string } | {
+    readonly host: string;
+    readonly port: number;
+  },
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const socket = connectSocket(address);
+    const abort = (): void => {
+      const { reason } = signal;
+      socket.destroy(reason instanceof Error ? reason : new Error("Aborted"));
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    socket.once("close", () => signal.removeEventListener("abort", abort));
+    // Also after the connection stands: an error without a listener is a crash.
+    socket.on("error", reject);
+    socket.once("connect", () => {
+      socket.setNoDelay(true);
+      resolve(socket);
+    });
+  });
+}
+
+/**
+ * Holds back what the server says until the head of its first message is there,
+ * so that no driver parses what belongs to another protocol.
+ *
+ * @param socket The connection, before anybody listens to its data.
+ * @param fits Whether these five bytes can begin the server's first message.
+ */
+export function screenGreeting(
+  socket: Socket,
+  fits: (head: Buffer) => boolean,
+): void {
+  const emit = socket.emit.bind(socket);
+  let held: Buffer = Buffer.alloc(0);
+  socket.emit = (event: string, ...values: unknown[]): boolean => {
+    if (event !== "data") return emit(event, ...values);
+    held = Buffer.concat([held, values[0] as Buffer]);
+    if (held.length < 5) return true;
+    socket.emit = emit;
+    if (fits(held)) return emit(event, held);
+    socket.destroy(
+      new ProbeError("protocol", "Another kind of server answers there"),
+    );
+    return true;
+  };
+}
+
+/**
+ * Decides what TLS must prove.
+ *
+ * @param source The database.
+ * @param ca PEM texts of authorities.
+ * @returns Options for `node:tls`, `undefined` where there is to be no TLS.
+ */
+export function tlsOptions(
+  source: DataSource,
+  ca: readonly string[] | undefined,
+): TlsOptions | undefined {
+  const { adapter, sslMode } = source;
+  if (sslMode === "disable") return undefined;
+  // As lib/pq: an authority that is named is checked, even when only `require` is asked.
+  const checked = sslMode.startsWith("verify-") ||
+    adapter === "postgres" && ca !== undefined;
+  return {
+    rejectUnauthorized: checked,
+    ...(ca === undefined ? {} : { ca: [...ca] }),
+    // As go-sql-driver, which cannot check the chain without the name.
+    verifyIdentity: sslMode === "verify-full" ||
+      adapter === "mysql" && sslMode === "verify-ca",
+  };
+}
+
+/**
+ * Encrypts an open connection.
+ *
+ * @param socket The connection, at the point where the server expects TLS.
+ * @param host The name or address that the certificate must have.
+ * @param options What to prove.
+ * @returns The encrypted socket.
+ * @throws {ProbeError} With reason `tls`.
+ */
+export function secureSocket(
+  socket: Socket,
+  host: string,
+  options: TlsOptions,
+): Promise<TLSSocket> {
+  const { verifyIdentity, ...rest } = options;
+  return new Promise((resolve, reject) => {
+    const secure = connectTls({
+      socket,
+      host,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...rest,
+      ...(verifyIdentity ? {} : { checkServerIdentity: () => undefined }),
+    });
+    secure.once("secureConnect", () => resolve(secure));
+    secure.on("error", (error) => reject(new ProbeError("tls", error.message)));
+    socket.once(
+      "close",
+      () =>
+        reject(
+          new ProbeError("tls", "The connection ended in the TLS handshake"),
+        ),
+    );
+  });
+}
+
+/**
+ * Tells how a connection is encrypted.
+ *
+ * @param socket Any socket.
+ * @returns The facts, `false` for a plain socket.
+ */
+export function tlsFacts(socket: Socket | TLSSocket): TlsFacts | false {
+  if (!("getPeerCertificate" in socket)) return false;
+  // The runtime of the npm stub, Deno 2.7, does not tell the protocol.
+  const protocol = typeof socket.getProtocol === "function"
+    ? socket.getProtocol()
+    : null;
+  const expires = Date.parse(socket.getPeerCertificate()?.valid_to);
+  return {
+    ...(protocol === null ? {} : { protocol }),
+    ...(Number.isNaN(expires) ? {} : { certificateExpires: expires }),
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * Waits until a database is there and good enough for the server, and says why
+ * while it is not.
+ *
+ * Its clock, its chance and its connections come in; it writes nothing itself.
+ *
+ * @module
+ */
+
+import type { Clock } from "../system.ts";
+import type { Connect, DatabaseFacts, Session } from "./probe.ts";
+import type { DataSource } from "./source.ts";
+import { EntrypointError } from "../errors.ts";
+import { ProbeError } from "./probe.ts";
+import { PRODUCTS, REASONS, remedyFor } from "./reasons.ts";
+
+/** Milliseconds that one login with its questions may take. */
+const ATTEMPT = 5000;
+
+/** Milliseconds for the last attempt, when the end of all is nearer than that. */
+const SHORTEST_ATTEMPT = 250;
+
+/** Milliseconds between attempts: first, and at most. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 2000;
+
+/**
+ * Milliseconds during which even what cannot heal is tried again: images of both
+ * products restart once and create their users while they are initialised.
+ */
+const GRACE = 5000;
+
+/** A database that takes the server. */
+export interface ReadyDatabase {
+  /** The open login, for locks; its owner closes it. */
+  readonly session: Session;
+  readonly facts: DatabaseFacts;
+}
+
+/** A new reason for waiting. */
+export interface WaitChange {
+  readonly error: ProbeError;
+  /** One line for people, without a secret. */
+  readonly message: string;
+  /** Milliseconds since the wait began. */
+  readonly elapsed: number;
+}
+
+/** Options of {@linkcode waitForDatabase}. */
+export interface WaitOptions {
+  readonly connect: Connect;
+  readonly clock: Pick<Clock, "elapsed" | "sleep">;
+  /** Called once for each change of the reason. */
+  readonly report: (change: WaitChange) => void;
+  /** Seconds for all attempts together; 0 makes one attempt. */
+  readonly timeout: number;
+  /** Ends the wait, and the session that came of it, at once. */
+  readonly signal: AbortSignal;
+  /** PEM texts of the authorities to trust. */
+  readonly ca?: readonly string[];
+  /** What this server's release has against the database. */
+  readonly accept?: (facts: DatabaseFacts) => ProbeError | undefined;
+  /**
+   * A number from 0 to 1, for the jitter.
+   *
+   * @default {Math.random}
+   */
+  readonly random?: () => number;
+}
+
+/**
+ * Tries until the database is ready, its time is up, or nothing can help.
+ *
+ * @param source The database and the login.
+ * @param options How to connect, for how long, and whom to tell.
+ * @returns The open session and what the database says about itself.
+ * @throws {EntrypointError} Why not, with a remedy; or the signal's reason.
+ */
+export async function waitForDatabase(
+  source: DataSource,
+  options: WaitOptions,
+): Promise<ReadyDatabase> {
+  const { clock, random = Math.random, report, signal, timeout } = options;
+  const start = clock.elapsed();
+  const deadline = start + 1000 * timeout;
+  let last: ProbeError | undefined;
+  let pause = FIRST_PAUSE;
+  let hopelessSince: number | undefined;
+  while (true) {
+    const left = deadline - clock.elapsed();
+    const limit = timeout === 0
+      ? ATTEMPT
+      : Math.max(SHORTEST_ATTEMPT, Math.min(ATTEMPT, left));
+    const outcome = await attempt(source, limit, options);
+    if (!(outcome instanceof ProbeError)) return outcome;
+    const now = clock.elapsed();
+    hopelessSince = outcome.healable ? undefined : hopelessSince ?? now;
+    const stop = Math.min(deadline, (hopelessSince ?? Infinity) + GRACE);
+    if (now >= stop) throw failure(outcome, source, now - start);
+    if (outcome.reason !== last?.reason) {
+      const message = describe(outcome, source);
+      report({ error: outcome, message, elapsed: now - start });
+      pause = FIRST_PAUSE;
+    }
+    last = outcome;
+    const jittered = pause * (0.5 + random() / 2);
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+    await clock.sleep(Math.min(jittered, stop - now), signal);
+  }
+}
+
+/**
+ * Judges a database by what every Mattermost needs.
+ *
+ * @param facts What the database says about itself.
+ * @returns What is wrong, `undefined` for a good one.
+ */
+export function judge(facts: DatabaseFacts): ProbeError | undefined {
+  if (facts.readOnly) return new ProbeError("read-only", "");
+  return facts.mayCreateTables || facts.schema.installed
+    ? undefined
+    : new ProbeError("forbidden", "The user may not create tables");
+}
+
+/**
+ * Says what is wrong with which database, naming the variables.
+ *
+ * @param error Why it cannot be used.
+ * @param source The database and the login.
+ * @returns One line without a final period and without a secret.
+ */
+export function describe(error: ProbeError, source: DataSource): string {
+  const { adapter, host, port, socket, user, database } = source;
+  const where = socket === undefined
+    ? `DB_HOST=${host}, DB_PORT=${port}`
+    : `socket ${socket}`;
+  const detail = error.message === "" ? "" : `: ${error.message}`;
+  return `The ${
+    PRODUCTS[adapter]
+  } database (${where}, DB_NAME=${database}, DB_USER=${user}) ${
+    REASONS[error.reason].phrase
+  }${detail}`;
+}
+
+function failure(
+  error: ProbeError,
+  source: DataSource,
+  elapsed: number,
+): EntrypointError {
+  const seconds = Math.round(elapsed / 1000);
+  const message = describe(error, source);
+  return new EntrypointError(
+    `${message} (gave up after ${seconds} s)`,
+    {
+      code: REASONS[error.reason].exitCode,
+      remedy: remedyFor(error.reason, source),
+      cause: error,
+    },
+  );
+}
+
+async function attempt(
+  source: DataSource,
+  limit: number,
+  options: WaitOptions,
+): Promise<ReadyDatabase | ProbeError> {
+  const { clock, signal } = options;
+  const late = new AbortController();
+  const done = new AbortController();
+  const work = login(source, AbortSignal.any([signal, late.signal]), options);
+  const alarm = clock.sleep(limit, AbortSignal.any([signal, done.signal]))
+    .then(() => {
+      throw new ProbeError("timeout", `No answer within ${limit / 1000} s`);
+    });
+  try {
+    return await Promise.race([work, alarm]);
+  } catch (error) {
+    late.abort(error);
+    // A login that succeeds after all has nobody who would close it.
+    work.then(({ session }) => session.close(), () => {});
+    signal.throwIfAborted();
+    if (error instanceof ProbeError) return error;
+    throw error;
+  } finally {
+    alarm.catch(() => {});
+    done.abort();
+  }
+}
+
+async function login(
+  source: DataSource,
+  signal: AbortSignal,
+  { connect, ca, accept }: WaitOptions,
+): Promise<ReadyDatabase> {
+  const session = await connect(source, {
+    signal,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  try {
+    const facts = await session.facts();
+    const refusal = judge(facts) ?? accept?.(facts);
+    if (refusal !== undefined) throw refusal;
+    return { session, facts };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
