@@ -57,14 +57,12 @@ const SYMBOLS = {
   access: { parameters: ["buffer", "i32"], result: "i32" },
   chdir: { parameters: ["buffer"], result: "i32" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   getegid: { parameters: [], result: "u32" },
   geteuid: { parameters: [], result: "u32" },
   getgid: { parameters: [], result: "u32" },
   getuid: { parameters: [], result: "u32" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
   pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
   setgid: { parameters: ["u32"], result: "i32" },
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
   setuid: { parameters: ["u32"], result: "i32" },
@@ -75,22 +73,18 @@ const SYMBOLS = {
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 const F_OK = 0;
-const F_GETFD = 1;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
 const SIG_SETMASK = 2;
 /** Bytes of glibc's `sigset_t`. */
 const SIGSET_SIZE = 128;
-/** Descriptors from here on are not looked at. */
-const FD_LIMIT = 1024;
 
 const ENCODER = new TextEncoder();
 
 /**
  * Becomes the program of the plan. It returns only by throwing, and what it
- * has changed by then (identity, working directory) stays changed.
+ * has changed by then (identity, working directory) stays changed. Descriptors
+ * need no care: all that Deno opens are close-on-exec, the others are inherited.
  *
  * @param plan What to become.
  * @returns Never.
@@ -107,7 +101,6 @@ export function exec(plan: ExecPlan): never {
   try {
     if (plan.identity !== undefined) become(libc, plan.identity);
     resetSignals(libc);
-    closeStdinCopy(libc);
     if (plan.cwd !== undefined) enter(libc, plan.cwd);
     throw execute(libc, { plan, argv, envp });
   } finally {
@@ -179,37 +172,6 @@ function identityError(
 function resetSignals(libc: Libc): void {
   libc.signal(SIGPIPE, SIG_DFL);
   libc.pthread_sigmask(SIG_SETMASK, new Uint8Array(SIGSET_SIZE), null);
-}
-
-/**
- * Deno opens its descriptors close-on-exec, except one copy of stdin. Inherited
- * descriptors are never close-on-exec, so the first that is one is Deno's, and
- * the copy comes after it.
- */
-function closeStdinCopy(libc: Libc): void {
-  const stdin = linkOf(libc, 0);
-  let ours = false;
-  for (let fd = 3; fd < FD_LIMIT; fd++) {
-    const flags = libc.fcntl(fd, F_GETFD, 0);
-    if (flags === -1) continue;
-    if ((flags & FD_CLOEXEC) !== 0) ours = true;
-    else if (ours && linkOf(libc, fd) === stdin) {
-      libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
-    }
-  }
-}
-
-/** What a descriptor is open on, such as `pipe:[4711]`. */
-function linkOf(libc: Libc, fd: number): string {
-  const buffer = new Uint8Array(4096);
-  const length = libc.readlink(
-    cString(`/proc/self/fd/${fd}`),
-    buffer,
-    BigInt(buffer.length),
-  );
-  return new TextDecoder().decode(
-    buffer.subarray(0, Math.max(0, Number(length))),
-  );
 }
 
 function enter(libc: Libc, directory: string): void {
