@@ -18,6 +18,7 @@ import {
   email,
   flag,
   integer,
+  locale,
   locales,
   path,
   port,
@@ -118,6 +119,7 @@ export const CATALOGUE = {
       "Full origins separated by blanks, such as `https://a.example.com https://b.example.com`, or `*` for any.",
     kind: text(),
     fallback: "",
+    example: "https://app.example.com",
     writes: [at("ServiceSettings.AllowCorsFrom")],
   }),
   MATTERMOST_SEGMENT_KEY: setting({
@@ -185,6 +187,7 @@ export const CATALOGUE = {
       "`3306` for MySQL, `5432` for PostgreSQL",
       ({ value }) => value("DB_ADAPTER") === "postgres" ? 5432 : 3306,
     ),
+    example: "5432",
   }),
   DB_NAME: setting({
     group: "Database",
@@ -200,6 +203,7 @@ export const CATALOGUE = {
       "`root` for MySQL, `mattermost` for PostgreSQL",
       ({ value }) => value("DB_ADAPTER") === "postgres" ? "mattermost" : "root",
     ),
+    example: "mattermost",
   }),
   DB_PASS: setting({
     group: "Database",
@@ -528,6 +532,7 @@ export const CATALOGUE = {
     group: "Files",
     summary: "A folder inside the bucket.",
     kind: text(),
+    example: "chat",
     writes: [at("FileSettings.AmazonS3PathPrefix", { releases: ">=5.10.0" })],
   }),
   S3_REGION: setting({
@@ -595,6 +600,7 @@ export const CATALOGUE = {
     summary: "SMTP username.",
     kind: text(),
     fallback: "",
+    example: "chat@example.com",
     writes: [
       at("EmailSettings.SMTPUsername"),
       // Without this switch current releases never send the credentials.
@@ -649,6 +655,7 @@ export const CATALOGUE = {
     summary: "Read by no release; accepted because old instructions name it.",
     kind: text(),
     fallback: "",
+    example: "www.example.com",
     noEffect: [{
       releases: ">=3.0.0",
       why: "no release of Mattermost has such a setting; remove it",
@@ -667,6 +674,7 @@ export const CATALOGUE = {
           : "example@example.com";
       },
     ),
+    example: "chat@example.com",
     writes: [at("EmailSettings.FeedbackEmail")],
   }),
   MATTERMOST_SUPPORT_EMAIL: setting({
@@ -722,6 +730,7 @@ export const CATALOGUE = {
     summary: "GitLab API ID.",
     kind: text(),
     fallback: "",
+    example: "2f8c5a1e90b7",
     writes: [at("GitLabSettings.Id")],
     noEffect: [gitlabNeedsLicence()],
   }),
@@ -730,6 +739,7 @@ export const CATALOGUE = {
     summary: "GitLab API scope.",
     kind: text(),
     fallback: "",
+    example: "read_user",
     writes: [at("GitLabSettings.Scope")],
   }),
   GITLAB_AUTH_ENDPOINT: setting({
@@ -803,6 +813,7 @@ export const CATALOGUE = {
       "Up to 3.4 a list separated by blanks, from 4.7 on one header's name.",
     kind: text(),
     fallback: "",
+    example: "X-Forwarded-For",
     writes: [at("RateLimitSettings.VaryByHeader")],
     noEffect: [{
       releases: ">=3.5.0 <4.7.0",
@@ -830,14 +841,14 @@ export const CATALOGUE = {
   MATTERMOST_SERVER_LOCALE: setting({
     group: "Languages",
     summary: "Default server locale.",
-    kind: locales(),
+    kind: locale(),
     fallback: "en",
     writes: localeWrites("DefaultServerLocale"),
   }),
   MATTERMOST_CLIENT_LOCALE: setting({
     group: "Languages",
     summary: "Default client locale.",
-    kind: locales(),
+    kind: locale(),
     fallback: "en",
     writes: localeWrites("DefaultClientLocale"),
   }),
@@ -922,6 +933,7 @@ export const CATALOGUE = {
     group: "High availability",
     summary: "The cluster's name, the same on each of its servers.",
     kind: text(),
+    example: "production",
     writes: [at("ClusterSettings.ClusterName", { releases: ">=4.0.0" })],
   }),
 
@@ -969,12 +981,14 @@ export const CATALOGUE = {
     summary: "The directory of the installed server.",
     kind: path(),
     fallback: below("MATTERMOST_HOME", "mattermost"),
+    example: "/opt/mattermost/mattermost",
   }),
   MATTERMOST_DATA_DIR: setting({
     group: "Image",
     summary: "The directory for uploaded files, and for what must be kept.",
     kind: path(),
     fallback: below("MATTERMOST_HOME", "data"),
+    example: "/opt/mattermost/data",
     // The slash is what the server itself puts there.
     writes: [at("FileSettings.Directory", { as: (path) => `${path}/` })],
   }),
@@ -983,6 +997,7 @@ export const CATALOGUE = {
     summary: "The directory of config.json.",
     kind: path(),
     fallback: below("MATTERMOST_DATA_DIR", "config"),
+    example: "/opt/mattermost/data/config",
   }),
   MATTERMOST_LOG_DIR: setting({
     group: "Image",
@@ -1064,10 +1079,7 @@ function localeWrites<const P extends string>(key: P) {
       releases: ">=3.1.0 <3.7.0",
       as: (names: Value) => String(names).replaceAll("zh-", "zh_"),
     }),
-    at(`LocalizationSettings.${key}`, {
-      releases: ">=3.7.0",
-      as: (names: Value) => String(names).replaceAll("_", "-"),
-    }),
+    at(`LocalizationSettings.${key}`, { releases: ">=3.7.0" }),
   ] as const;
 }
 

@@ -117,7 +117,7 @@ export function choice<const T extends string>(
     parse(value) {
       const word = value.trim().toLowerCase();
       return words.find((choice) => choice.toLowerCase() === word) ??
-        aliases[word];
+        (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
     },
   };
 }
@@ -131,6 +131,9 @@ export function port(): Kind<number> {
   return { ...integer(1, 65535), allowed: "a port from 1 to 65535" };
 }
 
+/** Stricter than the URL standard, which takes `http:host`; the server's parser does not. */
+const WEB_ADDRESS_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
+
 /**
  * An absolute web address.
  *
@@ -141,8 +144,7 @@ export function url(): Kind<string> {
     allowed: "an address that starts with http:// or https://",
     parse(value) {
       const trimmed = value.trim();
-      const parsed = URL.parse(trimmed);
-      return parsed !== null && ["http:", "https:"].includes(parsed.protocol)
+      return WEB_ADDRESS_REGEXP.test(trimmed) && URL.canParse(trimmed)
         ? trimmed
         : undefined;
     },
@@ -178,8 +180,22 @@ export function email(): Kind<string> {
   });
 }
 
-const LOCALES_REGEXP =
-  /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?(\s*,\s*[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?)*$/;
+const LOCALE_REGEXP = /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?$/;
+
+/**
+ * One language name. `zh_CN` becomes `zh-CN`: the release decides how it is written.
+ *
+ * @returns The kind.
+ */
+export function locale(): Kind<string> {
+  return {
+    allowed: "a language name such as en or pt-BR",
+    parse(value) {
+      const name = value.trim();
+      return LOCALE_REGEXP.test(name) ? name.replace("_", "-") : undefined;
+    },
+  };
+}
 
 /**
  * Language names separated by commas; blanks around the commas go, since the server keeps them.
@@ -187,11 +203,12 @@ const LOCALES_REGEXP =
  * @returns The kind.
  */
 export function locales(): Kind<string> {
-  const shape = text({
-    form: [LOCALES_REGEXP, "language names such as en or en,pt-BR"],
-  });
+  const { parse } = locale();
   return {
-    ...shape,
-    parse: (value) => shape.parse(value.trim())?.replace(/\s+/g, ""),
+    allowed: "language names such as en or en,pt-BR",
+    parse(value) {
+      const names = value.split(",").map(parse);
+      return names.includes(undefined) ? undefined : names.join(",");
+    },
   };
 }

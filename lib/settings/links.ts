@@ -92,6 +92,10 @@ export function parseLinkAddress(
   return { host: host.replace(/^\[|\]$/g, ""), port };
 }
 
+/** The first port of a service may be one that no database listens on. */
+const SERVICE_PORT_REGEXP =
+  /^(tcp|udp|sctp):\/\/(\[[0-9a-f:.]+\]|[^:/]+):\d+$/i;
+
 /**
  * Tells a value that a link put into a variable of ours from one that the operator gave.
  *
@@ -104,14 +108,14 @@ export function parseLinkAddress(
  * @returns Whether a link put it there.
  */
 export function isLinkValue(name: string, text: string): boolean {
-  if (name.endsWith("_PORT")) return parseLinkAddress(text) !== undefined;
+  if (name.endsWith("_PORT")) return SERVICE_PORT_REGEXP.test(text);
   if (!name.endsWith("_NAME")) return false;
   const alias = name.slice(0, -"_NAME".length).toLowerCase();
   return /^\/[\w.-]+\/[\w.-]+$/.test(text) && text.endsWith(`/${alias}`);
 }
 
 const LINK_VARIABLE_REGEXP =
-  /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_(ADDR|PORT|PROTO))?|ENV_\w+)$/;
+  /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)$/;
 
 /**
  * Recognises the names of variables that only links and Kubernetes set.

@@ -76,7 +76,7 @@ export function findUnknown(
     const plain = name.replace(/_FILE$/, "");
     if (text === "" || isSettingName(name) || isSettingName(plain)) return [];
     if (isLinkVariable(name) || isLinkValue(name, text)) return [];
-    const ours = ELSEWHERE[plain];
+    const ours = Object.hasOwn(ELSEWHERE, plain) ? ELSEWHERE[plain] : undefined;
     if (ours !== undefined) {
       return [{
         subject: name,
