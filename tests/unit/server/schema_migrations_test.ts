@@ -1,0 +1,101 @@
+import { deepEqual, equal } from "node:assert/strict";
+import {
+  canHaveLeft,
+  endsAt,
+  isBeyond,
+  releasesWith,
+  shippedMigration,
+} from "../../../lib/server/schema_migrations.ts";
+
+/** Spot values of the list that the table was made from. */
+const SHIPPED: readonly [version: string, last: number, quality: string][] = [
+  ["6.4.0", 75, "exact"],
+  ["6.5.2", 77, "exact"],
+  ["6.6.0", 78, "exact"],
+  ["6.6.1", 82, "exact"],
+  ["6.7.2", 82, "exact"],
+  ["7.0.2", 85, "exact"],
+  ["7.1.4", 89, "exact"],
+  ["7.1.5", 95, "exact"],
+  ["7.2.0", 90, "exact"],
+  ["7.4.0", 93, "exact"],
+  ["7.4.1", 95, "exact"],
+  ["7.8.4", 101, "exact"],
+  ["7.8.10", 107, "exact"],
+  ["7.8.15", 113, "exact"],
+  ["7.10.0", 105, "exact"],
+  ["8.1.1", 109, "exact"],
+  ["8.1.2", 113, "exact"],
+  ["9.0.5", 111, "exact"],
+  ["9.5.6", 119, "exact"],
+  ["9.5.7", 122, "exact"],
+  ["9.6.0", 119, "exact"],
+  ["9.10.0", 121, "exact"],
+  ["10.10.3", 141, "exact"],
+  // Patches after those that were read, and releases read from the main branch.
+  ["9.5.14", 122, "about"],
+  ["9.9.3", 121, "about"],
+  ["9.10.3", 121, "about"],
+  ["9.11.0", 124, "about"],
+  ["10.5.14", 129, "about"],
+  ["10.11.10", 141, "about"],
+  ["10.11.23", 144, "about"],
+  ["10.12.4", 141, "about"],
+  ["11.0.7", 141, "about"],
+  ["11.2.4", 146, "about"],
+  ["11.4.5", 148, "about"],
+  ["11.5.0", 148, "unknown"],
+  ["11.10.0", 148, "unknown"],
+  ["12.0.0", 148, "unknown"],
+];
+
+Deno.test("shippedMigration() gives the number and how well it is known", () => {
+  for (const [version, last, quality] of SHIPPED) {
+    deepEqual(shippedMigration(version), { last, quality }, version);
+  }
+  equal(shippedMigration("6.3.10"), undefined);
+  equal(shippedMigration("3.6.0"), undefined);
+});
+
+Deno.test("releasesWith() gives the oldest and the newest release of a number", () => {
+  const cases: readonly [number, string, string][] = [
+    [75, "6.4.0", "6.4.3"],
+    [82, "6.6.1", "6.7.2"],
+    [95, "7.1.5", "7.5.2"],
+    [113, "7.8.11", "9.2.6"],
+    [119, "9.5.0", "9.7.6"],
+    [121, "9.9.0", "9.10.0"],
+    // No release is known to end there.
+    [80, "6.6.0", "6.7.2"],
+    [123, "9.5.7", "9.11.0"],
+    [145, "10.11.17", "11.2.0"],
+    [200, "11.3.0", "11.4.0"],
+  ];
+  for (const [number, low, high] of cases) {
+    deepEqual(releasesWith(number), { low, high }, String(number));
+  }
+});
+
+Deno.test("canHaveLeft(), endsAt() and isBeyond() are generous where the number is vague", () => {
+  const cases: readonly [string, number, boolean, boolean, boolean][] = [
+    ["7.8.15", 113, true, true, false],
+    ["7.8.15", 112, false, false, false],
+    ["7.8.15", 114, false, false, true],
+    ["7.2.1", 95, false, false, false],
+    ["9.11.18", 121, true, false, false],
+    ["9.11.18", 124, true, true, false],
+    ["9.11.18", 136, true, true, false],
+    ["9.11.18", 137, false, false, true],
+    ["11.10.0", 145, true, false, false],
+    ["11.10.0", 149, true, true, false],
+    ["11.10.0", 144, false, false, false],
+    ["5.37.10", 75, false, false, true],
+    ["5.37.10", 1, true, false, false],
+  ];
+  for (const [version, number, left, ends, beyond] of cases) {
+    const about = `${version} ${number}`;
+    equal(canHaveLeft(version, number), left, about);
+    equal(endsAt(version, number), ends, about);
+    equal(isBeyond(version, number), beyond, about);
+  }
+});
