@@ -71,7 +71,11 @@ async function main(args: string[]): Promise<number> {
     };
     await prepare(job);
     await compile(job);
-    return report(job.output);
+    return await report(job.output);
+  } catch (error) {
+    const errors = error instanceof AggregateError ? error.errors : [error];
+    for (const { message } of errors) console.error(message);
+    return 1;
   } finally {
     await Deno.remove(staging, { recursive: true });
   }

@@ -23,7 +23,10 @@ const TOP = ["main.ts", "lib/run.ts"];
 /** The edge to the world: others import only its types and get it as a parameter. */
 const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
 
-/** npm packages that talk to servers, and the files (or folders) that load them, lazily. */
+/**
+ * npm packages that talk to servers, and where they may be imported: in a file
+ * that others load when it is needed, or, when needed, in the files of a folder.
+ */
 const DRIVERS: Readonly<Record<string, string>> = {
   mysql: "lib/database/mysql.ts",
   nodemailer: "lib/commands/check/",
@@ -31,7 +34,11 @@ const DRIVERS: Readonly<Record<string, string>> = {
 };
 
 /** Files and folders that may use what only the world provides. */
-const EFFECTFUL = [...EDGE, ...Object.values(DRIVERS)];
+const EFFECTFUL = [
+  ...EDGE,
+  ...Object.values(DRIVERS),
+  "lib/database/socket.ts",
+];
 
 /** Files and folders that compute only: not even the world as a parameter. */
 const PURE = [
@@ -183,14 +190,18 @@ function roomProblem(path: string, found: Import): string | undefined {
 }
 
 function driverProblem(path: string, found: Import): string | undefined {
-  const name = Object.keys(DRIVERS).find((driver) =>
-    found.specifier === driver || found.specifier.startsWith(`${driver}/`)
-  );
-  const home = name && DRIVERS[name];
-  if (!home) return undefined;
+  const { specifier, kind } = found;
+  const lazily = `Load it when it is needed: await import("${specifier}")`;
+  if (specifier.startsWith(".")) {
+    const target = join(dirname(path), specifier);
+    const isDriver = Object.values(DRIVERS).includes(target);
+    return isDriver && kind === "value" ? lazily : undefined;
+  }
+  const name = packageOf(specifier);
+  const home = DRIVERS[name];
+  if (home === undefined) return undefined;
   if (!isIn(path, [home])) return `Import ${name} only in ${home}`;
-  if (found.kind !== "value") return undefined;
-  return `Load ${name} when it is needed: await import("${found.specifier}")`;
+  return home.endsWith("/") && kind === "value" ? lazily : undefined;
 }
 
 function purityProblem(path: string, found: Import): string | undefined {
@@ -202,11 +213,18 @@ function purityProblem(path: string, found: Import): string | undefined {
       : undefined;
   }
   if (kind === "type" || isIn(path, EFFECTFUL)) return undefined;
+  // Drivers have a rule of their own.
+  if (DRIVERS[packageOf(specifier)] !== undefined) return undefined;
   const names = PURE_NAMES[specifier] ?? [];
   const pure = isPureModule(specifier) ||
     (found.names.length > 0 &&
       found.names.every((name) => name && names.includes(name)));
   return pure ? undefined : `Leave ${specifier} to lib/system.ts`;
+}
+
+/** The name of an npm package without a scope, of which a module may be a part. */
+function packageOf(specifier: string): string {
+  return specifier.split("/")[0] ?? specifier;
 }
 
 function isPureModule(specifier: string): boolean {

@@ -92,24 +92,36 @@ testRule("drivers", [
   {
     path: "lib/database/postgres.ts",
     good: [
+      'import postgres from "postgres";',
       'import type { Sql } from "postgres";',
-      'const { default: postgres } = await import("postgres");',
     ],
     bad: [
-      'import postgres from "postgres";',
-      'import { type Sql } from "postgres";',
       'const mysql = await import("mysql");',
+      'import type { Connection } from "mysql/promise";',
     ],
   },
   {
-    path: "lib/database/mysql.ts",
-    good: ['const mysql = await import("mysql/promise");'],
-    bad: ['import mysql from "mysql/promise";'],
+    path: "lib/database/connect.ts",
+    good: [
+      'const { connect } = await import("./postgres.ts");',
+      'import type { Session } from "./postgres.ts";',
+    ],
+    bad: [
+      'import { connect } from "./postgres.ts";',
+      'const mysql = await import("mysql/promise");',
+    ],
   },
   {
     path: "lib/commands/check/mail.ts",
-    good: ['const mail = await import("nodemailer");'],
-    bad: ['import type { Sql } from "postgres";'],
+    good: [
+      'const mail = await import("nodemailer");',
+      'import type { Transport } from "nodemailer";',
+    ],
+    bad: [
+      'import mail from "nodemailer";',
+      'import { type Transport } from "nodemailer";',
+      'import { connect } from "../../database/mysql.ts";',
+    ],
   },
 ]);
 
