@@ -171,8 +171,9 @@ export function merge(input: MergeInput): MergeResult {
   // What the operator once gave, and what no setting wants any more.
   const shipped = parseDocument(input.shipped).root;
   for (const { path, entry } of remembered.values()) {
+    if (!entry.explicit) continue;
     const { member, holder } = findPlace(document.root, path);
-    if (!entry.explicit || member === undefined) continue;
+    if (member === undefined) continue;
     const before = nodeValue(member.value);
     const standard = findPlace(shipped, path).member;
     const goal = standard && nodeValue(standard.value);
