@@ -11,7 +11,7 @@
 import type { Origin } from "../settings/origin.ts";
 import { describeOrigin, isExplicit } from "../settings/origin.ts";
 import type { Assignment } from "./assignment.ts";
-import type { Json, JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "../json.ts";
 import { findPlace, foldKey, writePlace } from "./place.ts";
 import {
   makeNode,
@@ -272,7 +272,8 @@ function choose(
   }
   const digest = input.digest(wanted);
   const same = before !== undefined &&
-    (input.digest(before) === digest || ours && entry?.digest === digest);
+    (input.digest(before) === digest ||
+      entry?.digest === digest && isWritten(input, digest, before));
   const edited = before !== undefined && !ours && !same;
   if (isExplicit(origin)) {
     return {
@@ -290,19 +291,27 @@ function choose(
   };
 }
 
-/** Whether a value on disk is what we wrote; the server itself adds and drops a final slash of paths and addresses. */
+/** Whether a value on disk is one that we wrote, the one before it included. */
 function isOurs(
   input: MergeInput,
   entry: MemoryEntry | undefined,
   value: Json,
 ): boolean {
-  if (entry === undefined) return false;
+  return isWritten(input, entry?.digest, value) ||
+    isWritten(input, entry?.previous, value);
+}
+
+/** The server itself adds and drops a final slash of paths and addresses. */
+function isWritten(
+  input: MergeInput,
+  digest: string | undefined,
+  value: Json,
+): boolean {
   const forms = typeof value !== "string"
     ? [value]
     : [value, value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
-  return forms.some((form) =>
-    [entry.digest, entry.previous].includes(input.digest(form))
-  );
+  return digest !== undefined &&
+    forms.some((form) => input.digest(form) === digest);
 }
 
 function describeConflict(

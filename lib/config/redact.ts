@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Json } from "./json.ts";
-import { isJsonObject } from "./json.ts";
+import type { Json } from "../json.ts";
+import { isJsonObject } from "../json.ts";
 import type { ObjectNode } from "./text.ts";
 import { makeNode, nodeValue, parseDocument, printDocument } from "./text.ts";
 
@@ -127,14 +127,34 @@ function redactObject(
 ): void {
   for (const member of object.members) {
     const inner = path === "" ? member.key : `${path}.${member.key}`;
-    if (isSecretPath(inner, secrets)) {
-      const value = nodeValue(member.value);
-      const hidden = redactValue(value);
-      if (JSON.stringify(value) !== JSON.stringify(hidden)) {
-        member.value = makeNode(hidden);
-      }
-    } else if (member.value.kind === "object") {
+    if (member.value.kind === "object" && !isSecretPath(inner, secrets)) {
       redactObject(member.value, { path: inner, secrets });
+      continue;
+    }
+    const value = nodeValue(member.value);
+    const shown = redactJson(value, { path: inner, secrets });
+    if (JSON.stringify(value) !== JSON.stringify(shown)) {
+      member.value = makeNode(shown);
     }
   }
+}
+
+function redactJson(
+  value: Json,
+  { path, secrets }: {
+    readonly path: string;
+    readonly secrets: readonly string[];
+  },
+): Json {
+  if (isSecretPath(path, secrets)) return redactValue(value);
+  if (Array.isArray(value)) {
+    return value.map((each: Json) => redactJson(each, { path, secrets }));
+  }
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      redactJson(inner, { path: `${path}.${key}`, secrets }),
+    ]),
+  );
 }

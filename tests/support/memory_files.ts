@@ -37,7 +37,8 @@ export class MemoryFiles implements Files {
   /** Paths that another path is mounted on: they cannot be renamed over. */
   readonly mounts = new Set<string>();
   lockError: string | undefined;
-  #dead = false;
+  /** Whether the process has died; it can do nothing more. */
+  dead = false;
   #inode = 1;
 
   constructor(...directories: string[]) {
@@ -49,14 +50,16 @@ export class MemoryFiles implements Files {
 
   /** Begins a new process on the same disk. */
   reboot(): void {
-    this.#dead = false;
+    this.dead = false;
     this.steps = 0;
     this.journal.length = 0;
     this.fault = () => undefined;
   }
 
   readText(path: string): string {
-    return new TextDecoder().decode(this.readBytes(path));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      this.readBytes(path),
+    );
   }
   readBytes(path: string): Uint8Array {
     this.#alive();
@@ -81,6 +84,7 @@ export class MemoryFiles implements Files {
       device: 1,
       inode: node.inode,
       modified: node.modified,
+      changed: node.modified,
     };
   }
   readLink(path: string): string {
@@ -190,7 +194,7 @@ export class MemoryFiles implements Files {
     return node;
   }
   #alive(): void {
-    if (this.#dead) throw new Death("a dead process does nothing");
+    if (this.dead) throw new Death("a dead process does nothing");
   }
   #step(what: string): void {
     this.#alive();
@@ -198,7 +202,7 @@ export class MemoryFiles implements Files {
     this.journal.push(what);
     const fault = this.fault(this.steps, what);
     if (fault === "death") {
-      this.#dead = true;
+      this.dead = true;
       throw new Death(what);
     }
     if (fault !== undefined) throw failure(fault.code, what);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
-import type { Json } from "../../../lib/config/json.ts";
-import { isJsonObject } from "../../../lib/config/json.ts";
+import type { Json } from "../../../lib/json.ts";
+import { isJsonObject } from "../../../lib/json.ts";
 import type {
   Memory,
   MergeInput,
@@ -405,7 +405,7 @@ Deno.test("merge: any history keeps the rules", () => {
         disk = edited(result.text, changes);
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
@@ -440,7 +440,7 @@ Deno.test("merge: defaults never undo an edit, whatever happened before", () => 
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 

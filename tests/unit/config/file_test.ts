@@ -1,0 +1,517 @@
+import assert from "node:assert/strict";
+import type {
+  ConfigPlace,
+  ConfigWorld,
+  WriteReport,
+} from "../../../lib/config/file.ts";
+import {
+  listCopies,
+  lockConfig,
+  readConfig,
+  restoreGeneration,
+  writeConfig,
+} from "../../../lib/config/file.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Assignment } from "../../../lib/config/assignment.ts";
+import type { MergeResult } from "../../../lib/config/merge.ts";
+import { merge } from "../../../lib/config/merge.ts";
+import { attempt } from "../../../lib/config/replace.ts";
+import { MemoryFiles } from "../../support/memory_files.ts";
+
+const PATH = "/conf/config.json";
+const PLACE: ConfigPlace = { path: PATH, owner: { uid: 2000, gid: 2000 } };
+
+function worldOf(files: MemoryFiles): ConfigWorld {
+  let seed = 0;
+  return {
+    files,
+    uid: 0,
+    gid: 0,
+    random: (length) => new Uint8Array(length).fill(++seed % 256),
+  };
+}
+
+function assign(path: string, value: string, explicit = true): Assignment {
+  return {
+    path,
+    value,
+    variables: ["V"],
+    origin: explicit ? { kind: "variable", name: "V" } : { kind: "default" },
+    secret: false,
+  };
+}
+
+/** The configuration part of a start. */
+function start(
+  files: MemoryFiles,
+  wanted: readonly Assignment[],
+  place = PLACE,
+): WriteReport & MergeResult & { readonly readNotices: readonly string[] } {
+  const world = worldOf(files);
+  const lock = lockConfig(world, place);
+  try {
+    const state = readConfig(world, place);
+    const result = merge({
+      disk: state.text,
+      shipped: "{}",
+      memory: state.memory,
+      digest: state.digest,
+      generate: () => "made",
+      wanted,
+    });
+    const { text, memory } = result;
+    const report = writeConfig(world, place, { lock, state, text, memory });
+    return { ...result, ...report, readNotices: state.notices };
+  } finally {
+    lock.release();
+  }
+}
+
+function fails(
+  code: number,
+  message: RegExp,
+  remedy: RegExp,
+): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof EntrypointError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.match(error.remedy ?? "", remedy);
+    return true;
+  };
+}
+
+Deno.test("file: the first start writes config.json and its companions, all of them private", () => {
+  const files = new MemoryFiles("/conf");
+  const { written, notices } = start(files, [assign("A.x", "1")]);
+  assert.deepEqual([written, notices], [true, []]);
+  assert.deepEqual(files.list("/conf"), [
+    "config.json",
+    "config.json.1",
+    "config.json.lock",
+    "config.json.memory",
+  ]);
+  for (const name of files.list("/conf")) {
+    const facts = files.stat(`/conf/${name}`);
+    assert.deepEqual([facts?.mode, facts?.uid, facts?.gid], [
+      0o600,
+      2000,
+      2000,
+    ], name);
+  }
+});
+
+Deno.test("file: nothing is written when nothing changed", () => {
+  const files = new MemoryFiles("/conf");
+  start(files, [assign("A.x", "1")]);
+  files.reboot();
+  const { written } = start(files, [assign("A.x", "1")]);
+  assert.equal(written, false);
+  assert.deepEqual(
+    files.journal.filter((each) => !/^(?:lock|chown) .*lock$/.test(each)),
+    [],
+  );
+});
+
+Deno.test("file: an unchanged file gets back its mode and its owner", () => {
+  const files = new MemoryFiles("/conf");
+  const { text } = start(files, [assign("A.x", "1")]);
+  files.place(PATH, text, 0o644);
+  const { written, notices } = start(files, [assign("A.x", "1")]);
+  assert.deepEqual([written, notices], [false, []]);
+  const facts = files.stat(PATH);
+  assert.deepEqual([facts?.mode, facts?.uid], [0o600, 2000]);
+});
+
+Deno.test("file: missing directories are made for the server's user", () => {
+  const files = new MemoryFiles("/");
+  start(files, [assign("A.x", "1")], { ...PLACE, path: "/a/b/config.json" });
+  for (const path of ["/a", "/a/b"]) {
+    const facts = files.stat(path);
+    assert.deepEqual([facts?.uid, facts?.mode], [2000, 0o750], path);
+  }
+});
+
+Deno.test("file: the memory holds no value, only salted digests", () => {
+  const files = new MemoryFiles("/conf");
+  start(files, [assign("A.x", "s3cret-value")]);
+  const text = files.readText(`${PATH}.memory`);
+  assert.ok(!text.includes("s3cret-value"));
+  assert.match(text, /"digest": "[0-9a-f]{64}"/);
+});
+
+Deno.test("file: a broken memory costs no more than that edits are believed", () => {
+  for (
+    const broken of [
+      "",
+      "{",
+      "[]",
+      '{"version":1,"salt":"x","values":{"A.x":1}}',
+    ]
+  ) {
+    const files = new MemoryFiles("/conf");
+    start(files, [assign("A.x", "1", false)]);
+    files.place(`${PATH}.memory`, broken);
+    const { kept, text } = start(files, [assign("A.x", "2", false)]);
+    assert.deepEqual(kept, ["A.x"]);
+    assert.deepEqual(JSON.parse(text), { A: { x: "1" } });
+  }
+});
+
+Deno.test("file: the last three good ones are kept, newest first, edits included", () => {
+  const files = new MemoryFiles("/conf");
+  start(files, [assign("A.x", "1")]);
+  files.place(PATH, '{"A":{"x":"1"},"edit":1}');
+  start(files, [assign("A.x", "2")]);
+  assert.deepEqual(
+    listCopies(worldOf(files), PLACE).map((
+      { number, text },
+    ) => [number, text && JSON.parse(text)]),
+    [
+      [1, { A: { x: "2" }, edit: 1 }],
+      [2, { A: { x: "1" }, edit: 1 }],
+      [3, { A: { x: "1" } }],
+    ],
+  );
+});
+
+Deno.test("file: a config.json that cannot be used stops with 65, names the copy and the command", () => {
+  const cases: readonly [string, RegExp][] = [
+    ["", /config\.json is empty; /],
+    [" \n\t", /holds nothing but white space; /],
+    ["\0\0\0\0", /holds nothing but NUL bytes/],
+    ['{"a":\0\0', /is no valid JSON \(line 1, column 6: .*NUL bytes\)/],
+    ["{}\0", /line 1, column 3: .*; the file holds NUL bytes\)/],
+    [
+      '{\n "a": 1,\n}',
+      /\(line 3, column 1: a key in double quotes is expected\)/,
+    ],
+    ["[1]", /an object in braces is expected/],
+    ["\uFEFF{}", /byte order mark/],
+  ];
+  for (const [text, message] of cases) {
+    const files = new MemoryFiles("/conf");
+    start(files, [assign("A.x", "1")]);
+    files.place(PATH, text);
+    assert.throws(
+      () => start(files, [assign("A.x", "2")]),
+      fails(65, message, /^mattermost-entrypoint app:config --restore 1$/),
+    );
+    assert.equal(files.readText(PATH), text, "it is left as it is");
+    assert.throws(
+      () => start(files, []),
+      fails(
+        65,
+        /the newest good copy is \/conf\/config\.json\.1 of 2023-/,
+        /./,
+      ),
+    );
+  }
+});
+
+Deno.test("file: the first broken copy is passed over, and without one the defaults are offered", () => {
+  const files = new MemoryFiles("/conf");
+  start(files, [assign("A.x", "1")]);
+  start(files, [assign("A.x", "2")]);
+  files.place(PATH, "");
+  files.place(`${PATH}.1`, "");
+  assert.throws(
+    () => start(files, []),
+    fails(65, /config\.json\.2 of/, /--restore 2$/),
+  );
+  files.remove(`${PATH}.2`);
+  assert.throws(
+    () => start(files, []),
+    fails(
+      65,
+      /there is no good copy of it/,
+      /echo '\{\}' > \/conf\/config\.json$/,
+    ),
+  );
+});
+
+Deno.test("file: bytes that are no UTF-8 stop with 65", () => {
+  const files = new MemoryFiles("/conf");
+  files.place(PATH, "{}");
+  files.readBytes = () => new Uint8Array([0x7b, 0xff, 0x7d]);
+  assert.throws(
+    () => readConfig(worldOf(files), PLACE),
+    fails(65, /is not UTF-8 text/, /./),
+  );
+});
+
+Deno.test("file: a directory or a dangling link in its place stops with 65", () => {
+  const files = new MemoryFiles("/conf");
+  files.makeDirectory(PATH);
+  assert.throws(
+    () => start(files, []),
+    fails(
+      65,
+      /config\.json is a directory, as Docker makes one/,
+      /^Mount .* rmdir \/conf\/config\.json$/,
+    ),
+  );
+  const linked = new MemoryFiles("/conf");
+  linked.link(PATH, "/else/config.json");
+  assert.throws(
+    () => start(linked, []),
+    fails(
+      65,
+      /is a symbolic link to \/else\/config\.json, which does not exist/,
+      /rm \/conf/,
+    ),
+  );
+});
+
+Deno.test("file: a symbolic link is followed and stays one", () => {
+  const files = new MemoryFiles("/conf", "/else");
+  files.link(PATH, "/else/mine.json");
+  files.place("/else/mine.json", "{}");
+  start(files, [assign("A.x", "1")]);
+  assert.ok(files.lstat(PATH)?.isSymlink);
+  assert.match(files.readText("/else/mine.json"), /"x"/);
+  assert.ok(files.list("/else").includes("mine.json.1"));
+});
+
+Deno.test("file: a config.json that is gone is made anew, and its copy is named", () => {
+  const files = new MemoryFiles("/conf");
+  start(files, [assign("A.x", "1")]);
+  files.remove(PATH);
+  const { readNotices, text } = start(files, [assign("A.x", "2")]);
+  assert.deepEqual(JSON.parse(text), { A: { x: "2" } });
+  assert.match(
+    readNotices.join(),
+    /is gone and is made anew; .* app:config --restore 1$/,
+  );
+});
+
+Deno.test("file: a copy comes back, and what was there is kept", () => {
+  const files = new MemoryFiles("/conf");
+  const first = start(files, [assign("A.x", "1")]).text;
+  start(files, [assign("A.x", "2")]);
+  files.place(PATH, '{"half');
+  const lines = restoreGeneration(worldOf(files), PLACE, 2);
+  assert.equal(files.readText(PATH), first);
+  assert.equal(files.readText(`${PATH}.broken`), '{"half');
+  assert.match(
+    lines.join("\n"),
+    /kept as \/conf\/config\.json\.broken\n.*again what it was in copy 2/,
+  );
+  files.place(PATH, '{"edit":1}');
+  restoreGeneration(worldOf(files), PLACE, 3);
+  assert.ok(
+    listCopies(worldOf(files), PLACE).some(({ text }) => text === '{"edit":1}'),
+  );
+});
+
+Deno.test("file: only a copy that is there and whole comes back", () => {
+  const files = new MemoryFiles("/conf");
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 1),
+    fails(64, /There is no copy 1 of .*; there is none at all/, /^$/),
+  );
+  start(files, [assign("A.x", "1")]);
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 4),
+    fails(64, /There is no copy 4 of .*; there is 1$/, /^$/),
+  );
+  files.place(`${PATH}.1`, "{");
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 1),
+    fails(65, /config\.json\.1 is no complete config\.json/, /./),
+  );
+});
+
+Deno.test("file: a file system without locks is a notice", () => {
+  for (const code of ["ENOLCK", "EOPNOTSUPP"]) {
+    const files = new MemoryFiles("/conf");
+    files.lockError = code;
+    const lock = lockConfig(worldOf(files), PLACE);
+    assert.match(
+      lock.notices.join(),
+      new RegExp(`cannot be locked \\(${code}\\); do not start two`),
+    );
+    assert.equal(start(files, [assign("A.x", "1")]).written, true);
+  }
+});
+
+Deno.test("file: where the directory is closed, copies go to the other one and the file is overwritten", () => {
+  const files = new MemoryFiles("/conf", "/data");
+  files.place(PATH, "{}");
+  files.fault = (_step, what) =>
+    /^(?:create|lock|rename) \/conf\//.test(what)
+      ? { code: "EACCES" }
+      : undefined;
+  const place = { ...PLACE, fallback: "/data" };
+  const { notices, written, text } = start(files, [assign("A.x", "1")], place);
+  assert.equal(written, true);
+  assert.match(
+    notices.join(),
+    /written in place, after a copy was kept in \/data\/config\.json\.1/,
+  );
+  assert.equal(files.readText(PATH), text);
+  assert.deepEqual(files.list("/conf"), ["config.json"]);
+  assert.equal(start(files, [assign("A.x", "1")], place).written, false);
+  assert.deepEqual(
+    start(files, [], place).document,
+    { A: {} },
+    "the memory is found",
+  );
+});
+
+Deno.test("file: where nothing can be written, a right config.json is a notice and a wrong one is 73", () => {
+  for (
+    const [code, remedy] of [
+      ["EACCES", /^chown -R 2000:2000 \/conf$/],
+      ["EROFS", /^Set MATTERMOST_CONF_DIR to a writable volume; /],
+    ] as const
+  ) {
+    const files = new MemoryFiles("/conf");
+    files.place(PATH, '{"A":{"x":"1"}}');
+    files.fault = () => ({ code });
+    const { written, notices } = start(files, [assign("A.x", "1")]);
+    assert.equal(written, false);
+    assert.match(
+      notices.join("\n"),
+      new RegExp(`No copy of .* can be kept \\(${code}\\)`),
+    );
+    assert.throws(
+      () => start(files, [assign("A.x", "2")]),
+      fails(
+        73,
+        /^Cannot write \/conf\/config\.json: .*; nothing is lost$/,
+        remedy,
+      ),
+    );
+  }
+});
+
+Deno.test("file: a failure at any step leaves a whole config.json, ours or the old one", () => {
+  for (const mounted of [false, true]) {
+    for (const code of ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS"]) {
+      everyStep(mounted, (files, step) => {
+        files.fault = (now) => now === step ? { code } : undefined;
+        try {
+          start(files, [assign("A.x", "new")]);
+        } catch (error) {
+          assert.ok(error instanceof EntrypointError, String(error));
+          assert.equal(error.code, 73);
+        }
+        // The one step that can tear a mounted file is undone at once.
+        assert.ok(JSON.parse(files.readText(PATH)));
+      });
+    }
+  }
+});
+
+Deno.test("file: a disk that is full for good never costs anything", () => {
+  for (const mounted of [false, true]) {
+    everyStep(mounted, (files, step) => {
+      files.fault = (now, what) =>
+        now >= step && /^(?:write|create|truncate|overwrite)/.test(what)
+          ? { code: "ENOSPC" }
+          : undefined;
+      try {
+        start(files, [assign("A.x", "new")]);
+      } catch (error) {
+        assert.ok(error instanceof EntrypointError, String(error));
+        assert.equal(error.code, 73);
+        assert.match(error.message, /no space is left/);
+      }
+    });
+  }
+});
+
+Deno.test("file: death at any step leaves the old or the new state, and the next start repairs the rest", () => {
+  for (const mounted of [false, true]) {
+    const steps = everyStep(mounted, (files, step) => {
+      files.fault = (now) => now === step ? "death" : undefined;
+      attempt(() => start(files, [assign("A.x", "new")]));
+      assert.ok(files.dead);
+      files.reboot();
+      if (!mounted) assert.ok(JSON.parse(files.readText(PATH)));
+    });
+    assert.ok(steps > 20, `${steps} steps`);
+  }
+});
+
+Deno.test("file: death at any step of a restore leaves a state that the next start takes", () => {
+  for (let step = 1;; step++) {
+    const { files } = prepared(false);
+    const old = listCopies(worldOf(files), PLACE)[0]?.text;
+    files.place(PATH, "{torn");
+    files.fault = (now) => now === step ? "death" : undefined;
+    attempt(() => restoreGeneration(worldOf(files), PLACE, 1));
+    if (!files.dead) {
+      assert.ok(step > 5);
+      return;
+    }
+    files.reboot();
+    const text = files.readText(PATH);
+    assert.ok(text === "{torn" || text === old);
+    restoreGeneration(worldOf(files), PLACE, 1);
+    assert.equal(files.readText(PATH), old);
+    start(files, [assign("A.x", "new")]);
+  }
+});
+
+function prepared(mounted: boolean): { files: MemoryFiles; old: string } {
+  const files = new MemoryFiles("/conf");
+  files.place(PATH, "{}");
+  if (mounted) files.mounts.add(PATH);
+  start(files, [assign("A.x", "older"), assign("A.d", "d1", false)]);
+  start(files, [assign("A.x", "old"), assign("A.d", "d1", false)]);
+  files.place(PATH, `{"A":{"x":"old","d":"d1"},"console":"edit"}`);
+  files.reboot();
+  return { files, old: files.readText(PATH) };
+}
+
+/** Lets each single step of a start go wrong in turn, then checks what is on the disk and what a next start makes of it. */
+function everyStep(
+  mounted: boolean,
+  goWrong: (files: MemoryFiles, step: number) => void,
+): number {
+  const { files: whole } = prepared(mounted);
+  start(whole, [assign("A.x", "new")]);
+  const total = whole.steps;
+  const fresh = whole.readText(PATH);
+  for (let step = 1; step <= total; step++) {
+    const { files, old } = prepared(mounted);
+    goWrong(files, step);
+    const where = `step ${step} of ${total} (${whole.journal[step - 1]})`;
+    files.reboot();
+    const copies = listCopies(worldOf(files), PLACE).map(({ text }) => text);
+    const text = files.readText(PATH);
+    assert.ok(
+      text === old || text === fresh ||
+        mounted && files.stat(`${PATH}.writing`) !== undefined,
+      `${where}: ${text}`,
+    );
+    assert.ok(
+      [text, ...copies].includes(old),
+      `${where}: the edit of the console is still there`,
+    );
+    assert.ok(!copies.includes(undefined), `${where}: no copy is torn`);
+    const next = start(files, [assign("A.x", "new")]);
+    assert.equal(files.readText(PATH), fresh, where);
+    assert.deepEqual(next.conflicts, [], where);
+    assert.deepEqual(next.kept, [], where);
+    assert.ok(
+      listCopies(worldOf(files), PLACE)[0]?.text === fresh,
+      `${where}: the copy of it is kept`,
+    );
+    assert.deepEqual(
+      files.list("/conf").filter((name) => /\.tmp$|\.writing$/.test(name)),
+      [],
+      where,
+    );
+    files.reboot();
+    start(files, [assign("A.x", "new")]);
+    assert.equal(
+      files.journal.filter((each) => !each.endsWith(".lock")).length,
+      0,
+      `${where}: it has settled`,
+    );
+  }
+  return total;
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  HIDDEN,
+  isSecretPath,
+  redactChange,
+  redactText,
+  redactValue,
+} from "../../../lib/config/redact.ts";
+
+/** What `Config.Sanitize` of the server hides, with what older releases had. */
+const KNOWN = [
+  "SqlSettings.DataSource",
+  "SqlSettings.DataSourceReplicas",
+  "SqlSettings.DataSourceSearchReplicas",
+  "SqlSettings.ReplicaLagSettings",
+  "SqlSettings.AtRestEncryptKey",
+  "EmailSettings.SMTPPassword",
+  "EmailSettings.InviteSalt",
+  "EmailSettings.PasswordResetSalt",
+  "FileSettings.PublicLinkSalt",
+  "FileSettings.AmazonS3SecretAccessKey",
+  "FileSettings.ExportAmazonS3SecretAccessKey",
+  "GitLabSettings.Secret",
+  "GoogleSettings.Secret",
+  "Office365Settings.Secret",
+  "OpenIdSettings.Secret",
+  "LdapSettings.BindPassword",
+  "ElasticsearchSettings.Password",
+  "CacheSettings.RedisPassword",
+  "ServiceSettings.GfycatApiSecret",
+  "ServiceSettings.GoogleDeveloperKey",
+  "ServiceSettings.SegmentDeveloperKey",
+  "ServiceSettings.SplitKey",
+  "MessageExportSettings.GlobalRelaySettings.SMTPPassword",
+  "MessageExportSettings.GlobalRelaySettings.SmtpPassword",
+  "ImageProxySettings.RemoteImageProxyOptions",
+  "WebrtcSettings.GatewayAdminSecret",
+  "WebrtcSettings.TurnSharedKey",
+  "LogSettings.AdvancedLoggingJSON",
+  "PluginSettings.Plugins.com.github.x.EncryptionKey",
+  "PluginSettings.Plugins.jira.webhookURL",
+];
+
+const OPEN = [
+  "ServiceSettings.SiteURL",
+  "ServiceSettings.TLSKeyFile",
+  "FileSettings.AmazonS3AccessKeyId",
+  "SamlSettings.PrivateKeyFile",
+  "PasswordSettings.MinimumLength",
+  "GitLabSettings.TokenEndpointURL",
+  "GitLabSettings.Id",
+  "SqlSettings.DriverName",
+  "PluginSettings.Plugins.jira.instance",
+];
+
+Deno.test("redact: knows the secrets of config.json, in any letter case", () => {
+  for (const path of KNOWN) {
+    assert.ok(isSecretPath(path), path);
+    assert.ok(isSecretPath(path.toUpperCase()), path.toUpperCase());
+  }
+  for (const path of OPEN) assert.ok(!isSecretPath(path), path);
+  assert.ok(isSecretPath("A.b", ["a.B"]));
+});
+
+Deno.test("redact: what holds nothing stays", () => {
+  for (const value of ["", null, true, false, [], {}]) {
+    assert.deepEqual(redactValue(value), value);
+  }
+  assert.deepEqual(redactValue(["x", "", { a: "y", b: 1, c: true }]), [
+    HIDDEN,
+    "",
+    { a: HIDDEN, b: HIDDEN, c: true },
+  ]);
+});
+
+Deno.test("redact: a config.json keeps all bytes but its secrets", () => {
+  const text = String.raw`{
+  "SqlSettings": { "DataSource": "u:p@x", "DataSource": "v:p@x", "Trace": 1.0 },
+  "sqlsettings": { "datasourcereplicas": ["a", "b"], "AtRestEncryptKey": "" },
+  "EmailSettings" : {"SMTPUsername":"\u0026\/", "SMTPPassword":"p" },
+  "PluginSettings": {"Plugins":{"a.b":{"list":[{"token":"t","n":1}],"on":true}}},
+  "Mine": {"x": "y", "n": 9007199254740993}
+}`;
+  assert.equal(
+    redactText(text, ["Mine.x"]),
+    String.raw`{
+  "SqlSettings": { "DataSource": "(hidden)", "DataSource": "(hidden)", "Trace": 1.0 },
+  "sqlsettings": { "datasourcereplicas": ["(hidden)","(hidden)"], "AtRestEncryptKey": "" },
+  "EmailSettings" : {"SMTPUsername":"\u0026\/", "SMTPPassword":"(hidden)" },
+  "PluginSettings": {"Plugins":{"a.b":{"list":[{"token":"(hidden)","n":1}],"on":true}}},
+  "Mine": {"x": "(hidden)", "n": 9007199254740993}
+}`,
+  );
+});
+
+Deno.test("redact: no secret gets through, whatever its shape", () => {
+  const leaf = fc.oneof(
+    fc.constant("S3CRET"),
+    fc.constant(["S3CRET"]),
+    fc.constant([{ deep: ["S3CRET"] }]),
+    fc.constant({ a: { b: "S3CRET" } }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...KNOWN), leaf, (path, value) => {
+      const keys = path.startsWith("PluginSettings")
+        ? ["PluginSettings", "Plugins", "a.b", path.split(".").at(-1) ?? ""]
+        : path.split(".");
+      const text = keys.reduceRight(
+        (inner, key) => `{"${key}":${inner}}`,
+        JSON.stringify(value),
+      );
+      assert.ok(!redactText(text).includes("S3CRET"), path);
+    }),
+  );
+});
+
+Deno.test("redact: a change shows its values only if it is no secret", () => {
+  const open = { path: "A.b", secret: false, before: "x", after: "y" };
+  assert.deepEqual(redactChange(open), open);
+  assert.deepEqual(redactChange({ ...open, secret: true, before: "" }), {
+    path: "A.b",
+    secret: true,
+    before: "",
+    after: HIDDEN,
+  });
+  const known = { path: "SqlSettings.DataSource", secret: false, after: "y" };
+  assert.deepEqual(redactChange(known), { ...known, after: HIDDEN });
+});
