@@ -15,7 +15,12 @@ import { dirname, join, relative } from "node:path";
 const ROOMS = ["settings", "config", "database", "server", "commands"];
 
 /** Files of lib/ outside the rooms that all may import. */
-const SHARED = ["lib/errors.ts", "lib/log.ts", "lib/system.ts"];
+const SHARED = [
+  "lib/errors.ts",
+  "lib/json.ts",
+  "lib/log.ts",
+  "lib/system.ts",
+];
 
 /** The files that put everything together. */
 const TOP = ["main.ts", "lib/run.ts"];
@@ -46,7 +51,7 @@ const PURE = [
   "lib/settings/",
   "lib/config/assignment.ts",
   "lib/config/document.ts",
-  "lib/config/json.ts",
+  "lib/json.ts",
   "lib/config/merge.ts",
   "lib/config/place.ts",
   "lib/config/redact.ts",

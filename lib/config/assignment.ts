@@ -5,7 +5,7 @@
  */
 
 import type { Origin } from "../settings/origin.ts";
-import type { Json } from "./json.ts";
+import type { Json } from "../json.ts";
 
 /** One value that the settings want to have in config.json. */
 export interface Assignment {

@@ -10,14 +10,16 @@ import type { Origin } from "../settings/origin.ts";
 import { isExplicit } from "../settings/origin.ts";
 import type { Resolution } from "../settings/resolve.ts";
 import type { Assignment } from "./assignment.ts";
-import type { Json } from "./json.ts";
+import type { Json } from "../json.ts";
 
 /** What the values depend on besides the settings. */
 export interface DocumentContext {
   /** Whether the installed release lies in a semver range. */
   readonly inRange: (range: string) => boolean;
-  /** The data source, in the form that the server's driver reads. */
-  readonly dataSource: string;
+  /** The data source, in the form that the server's driver reads; `undefined` leaves the one on disk. */
+  readonly dataSource: string | undefined;
+  /** The product that the data source leads to. */
+  readonly adapter: "mysql" | "postgres";
   /** The value of `LogSettings.FileLocation` for the release. */
   readonly logLocation: string;
 }
@@ -35,6 +37,12 @@ interface Derived {
 }
 
 const DERIVED: readonly Derived[] = [
+  {
+    path: "SqlSettings.DriverName",
+    from: ["DB_ADAPTER", "DB_HOST"],
+    value: (_settings, { adapter, dataSource }) =>
+      dataSource === undefined ? undefined : adapter,
+  },
   {
     path: "SqlSettings.DataSource",
     from: [
@@ -98,10 +106,12 @@ export function assignments(
   return [...fromRows, ...fromSeveral];
 }
 
-/** The paths that some release reads from a setting, several settings or one. */
+/** The paths whose values are made from several settings, or from settings and facts. */
 export const DERIVED_PATHS: readonly {
   readonly path: string;
   readonly from: readonly SettingName[];
+  /** The releases that read the path, as a semver range; all, if absent. */
+  readonly releases?: string;
 }[] = DERIVED;
 
 function rowAssignments(

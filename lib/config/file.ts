@@ -21,7 +21,7 @@
 import { basename, dirname, join } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
-import type { Json } from "./json.ts";
+import type { Json } from "../json.ts";
 import type { Generation } from "./generations.ts";
 import { keepGeneration, listGenerations } from "./generations.ts";
 import type { MemoryState } from "./memory.ts";

@@ -9,8 +9,8 @@
 
 import { createHash } from "node:crypto";
 import type { System } from "../system.ts";
-import type { Json } from "./json.ts";
-import { isJsonObject } from "./json.ts";
+import type { Json } from "../json.ts";
+import { isJsonObject } from "../json.ts";
 import type { Memory, MemoryEntry } from "./merge.ts";
 import type { Owner, ReplaceWorld } from "./replace.ts";
 import { replaceFile, toHex } from "./replace.ts";

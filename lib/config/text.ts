@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { Json, JsonObject } from "./json.ts";
-import { isJsonObject } from "./json.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { isJsonObject } from "../json.ts";
 
 /** A value other than an object, as its source text. */
 export interface RawNode {

@@ -25,7 +25,7 @@ import {
   text,
   url,
 } from "./kinds.ts";
-import type { Rule, Setting } from "./setting.ts";
+import type { NoEffect, Place, Rule, Setting } from "./setting.ts";
 import { at, rule, setting } from "./setting.ts";
 
 /** Length, in bytes, of the shortest secret that the server accepts. */
@@ -165,7 +165,6 @@ export const CATALOGUE = {
       () => undefined,
     ),
     example: "postgres",
-    writes: [at("SqlSettings.DriverName")],
   }),
   DB_HOST: setting({
     group: "Database",
@@ -1062,28 +1061,38 @@ export function isSettingName(name: string): name is SettingName {
 }
 
 /** From 7.0 on the server counts sessions in hours and reads days only where hours are missing. */
-function days<const P extends string>(client: P) {
+function days<const P extends string>(
+  client: P,
+): readonly [
+  Place<`ServiceSettings.SessionLength${P}InDays`, "<7.0.0">,
+  Place<`ServiceSettings.SessionLength${P}InHours`, ">=7.0.0">,
+] {
   return [
     at(`ServiceSettings.SessionLength${client}InDays`, { releases: "<7.0.0" }),
     at(`ServiceSettings.SessionLength${client}InHours`, {
       releases: ">=7.0.0",
       as: (days: Value) => Number(days) * 24,
     }),
-  ] as const;
+  ];
 }
 
 /** Up to 3.6 the server names the Chinese languages with an underscore; 3.0 has no such settings. */
-function localeWrites<const P extends string>(key: P) {
+function localeWrites<const P extends string>(
+  key: P,
+): readonly [
+  Place<`LocalizationSettings.${P}`, ">=3.1.0 <3.7.0">,
+  Place<`LocalizationSettings.${P}`, ">=3.7.0">,
+] {
   return [
     at(`LocalizationSettings.${key}`, {
       releases: ">=3.1.0 <3.7.0",
       as: (names: Value) => String(names).replaceAll("zh-", "zh_"),
     }),
     at(`LocalizationSettings.${key}`, { releases: ">=3.7.0" }),
-  ] as const;
+  ];
 }
 
-function below(parent: string, name: string) {
+function below(parent: string, name: string): Rule<string> {
   return rule(
     `\`$${parent}/${name}\``,
     ({ value }) => `${value(parent)}/${name}`,
@@ -1098,11 +1107,11 @@ function isJson(value: Value): boolean {
   return value === "json";
 }
 
-function gitlabNeedsLicence() {
+function gitlabNeedsLicence(): NoEffect {
   return {
     releases: ">=11.0.0",
     edition: "team",
     why:
       "since 11.0 signing in with GitLab needs a licence; Team Edition hides the button",
-  } as const;
+  };
 }

@@ -49,7 +49,7 @@ export function text(limits: TextLimits = {}): Kind<string> {
     : "";
   return {
     allowed: `${form?.[1] ?? "text"}${length}`,
-    parse(value) {
+    parse(value): string | undefined {
       const bytes = new TextEncoder().encode(value).length;
       if (bytes < minBytes || bytes > maxBytes) return undefined;
       return form === undefined || form[0].test(value) ? value : undefined;
@@ -69,7 +69,7 @@ export function flag(): Kind<boolean> {
   return {
     allowed: "true or false",
     choices: ["true", "false"],
-    parse(value) {
+    parse(value): boolean | undefined {
       const word = value.trim().toLowerCase();
       if (TRUE_WORDS.includes(word)) return true;
       return FALSE_WORDS.includes(word) ? false : undefined;
@@ -91,7 +91,7 @@ export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
     allowed: max === Number.MAX_SAFE_INTEGER
       ? `a whole number, ${min} or more`
       : `a whole number from ${min} to ${max}`,
-    parse(value) {
+    parse(value): number | undefined {
       const trimmed = value.trim();
       if (!INTEGER_REGEXP.test(trimmed)) return undefined;
       const number = Number(trimmed);
@@ -114,7 +114,7 @@ export function choice<const T extends string>(
   return {
     allowed: `one of ${words.join(", ")}`,
     choices: words,
-    parse(value) {
+    parse(value): T | undefined {
       const word = value.trim().toLowerCase();
       return words.find((choice) => choice.toLowerCase() === word) ??
         (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
@@ -142,7 +142,7 @@ const WEB_ADDRESS_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
 export function url(): Kind<string> {
   return {
     allowed: "an address that starts with http:// or https://",
-    parse(value) {
+    parse(value): string | undefined {
       const trimmed = value.trim();
       return WEB_ADDRESS_REGEXP.test(trimmed) && URL.canParse(trimmed)
         ? trimmed
@@ -159,7 +159,7 @@ export function url(): Kind<string> {
 export function path(): Kind<string> {
   return {
     allowed: "an absolute path",
-    parse(value) {
+    parse(value): string | undefined {
       return value.startsWith("/") && !value.includes("\0")
         ? value.replace(/(?<=.)\/+$/, "")
         : undefined;
@@ -190,7 +190,7 @@ const LOCALE_REGEXP = /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?$/;
 export function locale(): Kind<string> {
   return {
     allowed: "a language name such as en or pt-BR",
-    parse(value) {
+    parse(value): string | undefined {
       const name = value.trim();
       return LOCALE_REGEXP.test(name) ? name.replace("_", "-") : undefined;
     },
@@ -206,7 +206,7 @@ export function locales(): Kind<string> {
   const { parse } = locale();
   return {
     allowed: "language names such as en or en,pt-BR",
-    parse(value) {
+    parse(value): string | undefined {
       const names = value.split(",").map(parse);
       return names.includes(undefined) ? undefined : names.join(",");
     },

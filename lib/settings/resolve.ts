@@ -128,7 +128,7 @@ function readGiven(
     } else if (text !== "") {
       given.set(name, { text, origin: { kind: "variable", name } });
     } else if (path !== "") {
-      const content = readSecretFile(twin, path, { sources, problems });
+      const content = readTwin(twin, path, { sources, problems });
       if (content !== "") {
         given.set(name, {
           text: content,
@@ -140,12 +140,20 @@ function readGiven(
   return given;
 }
 
-/** One trailing newline goes: editors and `kubectl create secret` leave it there. */
-function readSecretFile(
+/**
+ * Reads the file that a `_FILE` twin names. One trailing newline goes: editors
+ * and `kubectl create secret` leave it there.
+ *
+ * @param twin The variable.
+ * @param path The file.
+ * @param into Reads files, and collects the problem of one that cannot be read.
+ * @returns The content, empty where it cannot be read.
+ */
+export function readTwin(
   twin: string,
   path: string,
   { sources, problems }: {
-    readonly sources: Sources;
+    readonly sources: Pick<Sources, "readText">;
     readonly problems: SettingProblem[];
   },
 ): string {
@@ -177,15 +185,7 @@ const FILE_FAULTS: Readonly<
   ],
 };
 
-/**
- * The problem of a file that a `_FILE` variable names and that cannot be read.
- *
- * @param twin The variable.
- * @param path The file.
- * @param error What reading it threw.
- * @returns The problem.
- */
-export function unreadableFile(
+function unreadableFile(
   twin: string,
   path: string,
   error: unknown,
@@ -251,7 +251,7 @@ function chooseLink(
       Number(b.adapter === assumed) - Number(a.adapter === assumed)
     )[0];
   if (link !== undefined) return linkedValues(link);
-  if (host !== undefined) return [];
+  if (host !== undefined) return wanted === undefined ? namedProduct(host) : [];
   const service = services.filter((name) => fits(SERVICE_NAMES[name]))
     .sort((a, b) =>
       Number(SERVICE_NAMES[b] === assumed) -
@@ -266,6 +266,17 @@ function chooseLink(
       ? []
       : [["DB_ADAPTER", { text: adapter, origin }] as [SettingName, Given]]),
   ];
+}
+
+/** A host called `postgres` runs no MySQL: the name says as much as if it had been found. */
+function namedProduct(host: string): [SettingName, Given][] {
+  const adapter = Object.hasOwn(SERVICE_NAMES, host)
+    ? SERVICE_NAMES[host]
+    : undefined;
+  const origin: Origin = { kind: "service", host };
+  return adapter === undefined
+    ? []
+    : [["DB_ADAPTER", { text: adapter, origin }]];
 }
 
 function linkedValues(link: Link): [SettingName, Given][] {

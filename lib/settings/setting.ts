@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Json } from "../config/json.ts";
+import type { Json } from "../json.ts";
 import type { Kind, Value } from "./kinds.ts";
 
 /** Parts of the catalogue, in the order in which people read them. */

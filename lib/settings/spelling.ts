@@ -24,6 +24,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   PUID: "MATTERMOST_UID",
 };
 
+const TWIN_REGEXP = /_FILE$/;
+
 const OUR_PREFIX_REGEXP = /^(MATTERMOST|DB|SMTP|GITLAB|S3|ENTRYPOINT)_/;
 
 /**
@@ -64,6 +66,21 @@ export function didYouMean(
 }
 
 /**
+ * What a name that nothing reads may stand for.
+ *
+ * @param name The name of a variable.
+ * @returns The name that it has here, or a question that names the closest; `undefined` where none is close.
+ */
+export function suggest(name: string): string | undefined {
+  const ours = nameHere(name);
+  if (ours !== undefined) return `Its name here is ${ours}`;
+  const found = closest(name, [...SETTING_NAMES, ...Object.keys(ELSEWHERE)]);
+  return found === undefined
+    ? undefined
+    : `Did you mean ${nameHere(found) ?? found}?`;
+}
+
+/**
  * Finds the variables that look like ours but that nothing reads.
  *
  * @param env The environment; only names are looked at, and values of the form that links have.
@@ -73,23 +90,31 @@ export function findUnknown(
   env: Readonly<Record<string, string>>,
 ): Problem[] {
   return Object.entries(env).flatMap(([name, text]): Problem[] => {
-    const plain = name.replace(/_FILE$/, "");
+    const plain = name.replace(TWIN_REGEXP, "");
     if (text === "" || isSettingName(name) || isSettingName(plain)) return [];
     if (isLinkVariable(name) || isLinkValue(name, text)) return [];
-    const ours = Object.hasOwn(ELSEWHERE, plain) ? ELSEWHERE[plain] : undefined;
+    const ours = nameHere(name);
     if (ours !== undefined) {
       return [{
         subject: name,
         message: "another image reads it, this one does not",
-        remedy: `Its name here is ${name.replace(plain, ours)}`,
+        remedy: `Its name here is ${ours}`,
       }];
     }
     if (!OUR_PREFIX_REGEXP.test(name)) return [];
-    const suggestion = didYouMean(plain, SETTING_NAMES);
     return [{
       subject: name,
       message: "nothing reads a variable of this name",
-      remedy: suggestion ?? "Remove it, or list all names with app:help --all",
+      remedy: suggest(plain) ??
+        "Remove it, or list all names with app:help --all",
     }];
   });
+}
+
+/** The name of a variable of another image, or of its twin, in this one. */
+function nameHere(name: string): string | undefined {
+  const plain = name.replace(TWIN_REGEXP, "");
+  return Object.hasOwn(ELSEWHERE, plain)
+    ? name.replace(plain, ELSEWHERE[plain] ?? plain)
+    : undefined;
 }
