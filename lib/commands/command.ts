@@ -1,0 +1,23 @@
+/**
+ * What a command gets, and what it gives back.
+ *
+ * @module
+ */
+
+import type { Log } from "../log.ts";
+import type { System } from "../system.ts";
+
+/** What every command gets. */
+export interface Context {
+  /** The world; its `env` includes the files of `--env-file`. */
+  readonly system: System;
+  readonly log: Log;
+  /** Aborts when a signal ends the program. */
+  readonly signal: AbortSignal;
+}
+
+/** A command: arguments behind its name in, exit code out. */
+export type Command = (
+  args: readonly string[],
+  context: Context,
+) => number | Promise<number>;
