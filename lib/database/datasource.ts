@@ -78,7 +78,7 @@ export function redactDsn(dsn: string): string {
     ? `${dsn.slice(0, start)}:(hidden)${dsn.slice(end)}`
     : dsn;
   const plain = masked.replace(
-    /(password\s*=\s*)(?:'(?:\\.|[^\\'])*(?:'|$)|(?:\\.|[^\s&])*)/gis,
+    /(password\s*=\s*)(?:'(?:\\.|[^\\'])*(?:'|$)|(?:\\.|\S)*)/gis,
     "$1(hidden)",
   );
   const readable = scheme > 0 || /[=@]|^\/|^(?:tcp|unix)\(/i.test(plain);

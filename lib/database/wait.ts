@@ -170,7 +170,10 @@ async function attempt(
   const work = login(source, AbortSignal.any([signal, late.signal]), options);
   const alarm = clock.sleep(limit, AbortSignal.any([signal, done.signal]))
     .then(() => {
-      throw new ProbeError("timeout", `No answer within ${limit / 1000} s`);
+      throw new ProbeError(
+        "timeout",
+        `No answer within ${Math.round(limit / 100) / 10} s`,
+      );
     });
   try {
     return await Promise.race([work, alarm]);
