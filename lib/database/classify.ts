@@ -138,7 +138,7 @@ export function cleanDetail(
   const safe = password.length < 4
     ? text
     : text.replaceAll(password, "(hidden)");
-  const line = safe.replace(/[\p{C}\s]+/gu, " ").trim().replace(/\.$/, "");
+  const line = safe.replace(/[\p{C}\s]+/gu, " ").replace(/^ |[ .]+$/g, "");
   return line.length > DETAIL_LENGTH
     ? `${line.slice(0, DETAIL_LENGTH - 1)}…`
     : line;

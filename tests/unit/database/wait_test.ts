@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import type { DataSource } from "../../../lib/database/datasource.ts";
+import {
+  type DatabaseFacts,
+  ProbeError,
+  type Session,
+} from "../../../lib/database/probe.ts";
+import type { Reason } from "../../../lib/database/reasons.ts";
+import {
+  describe,
+  waitForDatabase,
+  type WaitOptions,
+} from "../../../lib/database/wait.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+
+const SOURCE: DataSource = {
+  adapter: "postgres",
+  host: "db",
+  port: 5432,
+  user: "mmuser",
+  password: "hunter22",
+  database: "mattermost",
+  sslMode: "disable",
+};
+
+const FACTS: DatabaseFacts = {
+  product: "PostgreSQL",
+  version: "16.1",
+  versionParts: [16, 1, 0],
+  versionNumber: 160001,
+  readOnly: false,
+  mayCreateTables: true,
+  encoding: "UTF8",
+  collation: "C",
+  serverTime: 0,
+  tls: false,
+  schema: { installed: false, usersHaveTeamId: false },
+};
+
+/** A clock whose time passes only by sleeping. */
+class FakeClock {
+  time = 0;
+  readonly pauses: number[] = [];
+
+  elapsed(): number {
+    return this.time;
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      signal?.addEventListener("abort", () => reject(signal.reason));
+      // Whatever happens without any time passing happens first.
+      setTimeout(() => {
+        if (signal?.aborted) return;
+        this.time += milliseconds;
+        this.pauses.push(milliseconds);
+        resolve();
+      });
+    });
+  }
+}
+
+/** A world where each connection attempt takes the next answer, the last one for ever. */
+function world(...answers: (Reason | DatabaseFacts | "silence")[]) {
+  const clock = new FakeClock();
+  const seen = { attempts: 0, closed: 0, reports: [] as [string, number][] };
+  const options: WaitOptions = {
+    clock,
+    timeout: 60,
+    signal: new AbortController().signal,
+    random: () => 1,
+    report: ({ error, elapsed }) => {
+      seen.reports.push([error.reason, elapsed]);
+    },
+    connect(_source, { signal }) {
+      const answer = answers[Math.min(seen.attempts++, answers.length - 1)];
+      if (answer === "silence") {
+        return new Promise((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        );
+      }
+      if (typeof answer === "string") {
+        return Promise.reject(new ProbeError(answer, "the server's words"));
+      }
+      const session: Session = {
+        facts: () => Promise.resolve(answer ?? FACTS),
+        lock: () => Promise.resolve(true),
+        unlock: () => Promise.resolve(),
+        close() {
+          seen.closed++;
+          return Promise.resolve();
+        },
+      };
+      return Promise.resolve(session);
+    },
+  };
+  return { clock, seen, options };
+}
+
+async function failureOf(options: WaitOptions): Promise<EntrypointError> {
+  try {
+    await waitForDatabase(SOURCE, options);
+  } catch (error) {
+    assert(error instanceof EntrypointError, String(error));
+    return error;
+  }
+  assert.fail("The wait was to fail");
+}
+
+Deno.test("waitForDatabase() gives an open session and the facts at once", async () => {
+  const { clock, seen, options } = world(FACTS);
+  const { facts } = await waitForDatabase(SOURCE, options);
+  assert.equal(facts, FACTS);
+  assert.equal(clock.time, 0);
+  assert.deepEqual(seen, { attempts: 1, closed: 0, reports: [] });
+});
+
+Deno.test("waitForDatabase() reports each change of the reason once, and pauses shortly after it", async () => {
+  const { clock, seen, options } = world(
+    "dns",
+    "dns",
+    "refused",
+    "refused",
+    "starting up",
+    FACTS,
+  );
+  await waitForDatabase(SOURCE, options);
+  assert.deepEqual(seen.reports, [
+    ["dns", 0],
+    ["refused", 300],
+    ["starting up", 600],
+  ]);
+  assert.deepEqual(clock.pauses, [100, 200, 100, 200, 100]);
+});
+
+Deno.test("waitForDatabase() never pauses for more than two seconds", async () => {
+  const { clock, options } = world(
+    ...Array<Reason>(12).fill("refused"),
+    FACTS,
+  );
+  await waitForDatabase(SOURCE, options);
+  assert.equal(Math.max(...clock.pauses), 2000);
+});
+
+Deno.test("waitForDatabase() shortens its pauses by chance, to half at most", async () => {
+  const { clock, options } = world("refused", "refused", FACTS);
+  await waitForDatabase(SOURCE, { ...options, random: () => 0 });
+  assert.deepEqual(clock.pauses, [50, 100]);
+});
+
+Deno.test("waitForDatabase() gives up what can heal after the timeout, with code 69", async () => {
+  const { clock, seen, options } = world("refused");
+  const error = await failureOf({ ...options, timeout: 30 });
+  assert.equal(clock.time, 30_000);
+  assert.equal(error.code, 69);
+  assert.equal(
+    error.message,
+    "The PostgreSQL database (DB_HOST=db, DB_PORT=5432, DB_NAME=mattermost, DB_USER=mmuser) refuses connections: the server's words (gave up after 30 s)",
+  );
+  assert.match(error.remedy ?? "", /listens on port 5432/);
+  assert.equal(seen.reports.length, 1);
+});
+
+Deno.test("waitForDatabase() gives up what cannot heal after a short grace, each with its code", async () => {
+  const codes: [Reason, number][] = [
+    ["credentials", 77],
+    ["forbidden", 77],
+    ["no such database", 78],
+    ["tls", 78],
+    ["too old", 78],
+    ["unsupported", 78],
+  ];
+  for (const [reason, code] of codes) {
+    const { clock, options } = world(reason);
+    const error = await failureOf(options);
+    assert.equal(clock.time, 5000);
+    assert.equal(error.code, code);
+  }
+});
+
+Deno.test("waitForDatabase() starts the grace anew when the database was away in between", async () => {
+  const { clock, options } = world(
+    ...Array<Reason>(5).fill("credentials"),
+    "refused",
+    "credentials",
+  );
+  const error = await failureOf(options);
+  assert.equal(error.code, 77);
+  assert.equal(clock.time, 100 + 200 + 400 + 800 + 1600 + 100 + 5000);
+});
+
+Deno.test("waitForDatabase() does not fail while an image creates its users", async () => {
+  const { options } = world("credentials", "no such database", FACTS);
+  assert.equal((await waitForDatabase(SOURCE, options)).facts, FACTS);
+});
+
+Deno.test("waitForDatabase() bounds each attempt, and calls silence a timeout", async () => {
+  const { clock, seen, options } = world("silence", FACTS);
+  await waitForDatabase(SOURCE, options);
+  assert.deepEqual(seen.reports, [["timeout", 5000]]);
+  assert.equal(clock.time, 5100);
+});
+
+Deno.test("waitForDatabase() ends with the timeout even in the middle of an attempt", async () => {
+  const { clock, options } = world("silence");
+  const error = await failureOf({ ...options, timeout: 7 });
+  assert.equal(error.code, 69);
+  assert.match(error.message, /does not answer: No answer within 1\.9 s/);
+  assert.equal(clock.time, 7000);
+});
+
+Deno.test("waitForDatabase() makes one attempt when the timeout is 0", async () => {
+  const { clock, seen, options } = world("refused");
+  const error = await failureOf({ ...options, timeout: 0 });
+  assert.equal(error.code, 69);
+  assert.equal(seen.attempts, 1);
+  assert.equal(clock.time, 0);
+});
+
+Deno.test("waitForDatabase() waits for a standby to be promoted, and closes the sessions before", async () => {
+  const { seen, options } = world({ ...FACTS, readOnly: true }, FACTS);
+  await waitForDatabase(SOURCE, options);
+  assert.deepEqual(seen, {
+    attempts: 2,
+    closed: 1,
+    reports: [["read-only", 0]],
+  });
+});
+
+Deno.test("waitForDatabase() needs the right to create tables only for a first start", async () => {
+  const poor = { ...FACTS, mayCreateTables: false };
+  const error = await failureOf(world(poor).options);
+  assert.equal(error.code, 77);
+  assert.match(error.remedy ?? "", /GRANT USAGE, CREATE ON SCHEMA public/);
+  const { options } = world({
+    ...poor,
+    schema: { installed: true, usersHaveTeamId: false },
+  });
+  assert(await waitForDatabase(SOURCE, options));
+});
+
+Deno.test("waitForDatabase() asks the release whether the database is good enough", async () => {
+  const { seen, options } = world(FACTS);
+  const error = await failureOf({
+    ...options,
+    accept: ({ versionNumber }) =>
+      new ProbeError("too old", `${versionNumber} is less than 170000`),
+  });
+  assert.equal(error.code, 78);
+  assert.match(error.message, /160001 is less than 170000/);
+  assert.equal(seen.closed, seen.attempts);
+});
+
+Deno.test("waitForDatabase() ends at once when its signal aborts, with the signal's reason", async () => {
+  for (const answer of ["silence", "refused"] as const) {
+    const { options } = world(answer);
+    const controller = new AbortController();
+    const reason = new Error("SIGTERM");
+    const waiting = waitForDatabase(SOURCE, {
+      ...options,
+      signal: controller.signal,
+      report: () => controller.abort(reason),
+      timeout: 1,
+    });
+    if (answer === "silence") controller.abort(reason);
+    await assert.rejects(waiting, reason);
+  }
+});
+
+Deno.test("waitForDatabase() lets a bug of ours through", async () => {
+  const { options } = world(FACTS);
+  const bug = new TypeError("bug");
+  await assert.rejects(
+    waitForDatabase(SOURCE, { ...options, connect: () => Promise.reject(bug) }),
+    bug,
+  );
+});
+
+Deno.test("describe() names the unix socket instead of host and port", () => {
+  assert.equal(
+    describe(new ProbeError("refused", ""), {
+      ...SOURCE,
+      socket: "/run/postgresql",
+    }),
+    "The PostgreSQL database (socket /run/postgresql, DB_NAME=mattermost, DB_USER=mmuser) refuses connections",
+  );
+});
