@@ -24,8 +24,10 @@ export interface FileFacts {
   readonly gid: number;
   readonly device: number;
   readonly inode: number;
-  /** Milliseconds since the epoch. */
+  /** When the content was last written; milliseconds since the epoch. */
   readonly modified: number;
+  /** When content, owner or name last changed here, so when an image's layer was unpacked; milliseconds since the epoch. */
+  readonly changed: number;
 }
 
 /** A held lock; it also ends with the process, however that ends. */
@@ -237,6 +239,7 @@ function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
       device: info.dev,
       inode: info.ino ?? 0,
       modified: info.mtime?.getTime() ?? 0,
+      changed: info.ctime?.getTime() ?? 0,
     };
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) {

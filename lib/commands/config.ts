@@ -1,0 +1,109 @@
+/**
+ * `app:config`: the config.json that the next start would write, what it would
+ * change, and where each value comes from. Asks no database, changes nothing;
+ * only `--restore` brings a kept copy back.
+ *
+ * @module
+ */
+
+import { redactText } from "../config/redact.ts";
+import { restoreGeneration } from "../config/file.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { resolve } from "../settings/resolve.ts";
+import { readArguments } from "./arguments.ts";
+import type { Context } from "./command.ts";
+import {
+  differences,
+  differencesText,
+  explain,
+  explanationText,
+} from "./explain.ts";
+import { makePlan, placeOf, type Plan } from "./plan.ts";
+
+const OPTIONS = {
+  "show-secrets": { type: "boolean", default: false },
+  explain: { type: "boolean", default: false },
+  diff: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  restore: { type: "boolean", default: false },
+} as const;
+
+/**
+ * Shows or restores config.json.
+ *
+ * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, or `--restore [N]`.
+ * @param context The world.
+ * @returns 0; with `--diff` 1 if the next start would change something.
+ * @throws {EntrypointError} As a start does before it asks the database.
+ */
+export async function config(
+  args: readonly string[],
+  context: Context,
+): Promise<number> {
+  const { values, positionals } = readArguments(args, {
+    command: "app:config",
+    options: OPTIONS,
+    positionals: args.includes("--restore") ? 1 : 0,
+  });
+  if (values.restore) return restore(positionals[0] ?? "1", context);
+  if (values.explain && values.diff) {
+    throw new EntrypointError(
+      "app:config takes --explain or --diff, not both",
+      {
+        code: ExitCode.usage,
+        remedy: "mattermost-entrypoint app:config --explain",
+      },
+    );
+  }
+  const { system, log } = context;
+  const plan = await makePlan(context);
+  plan.warnings.forEach((warning) => log.warn(warning));
+  const options = { showSecrets: values["show-secrets"] };
+  const write = (text: string): void => system.out.write(text);
+  if (values.explain) {
+    const entries = explain(plan, options);
+    write(values.json ? json({ settings: entries }) : explanationText(entries));
+    return ExitCode.ok;
+  }
+  if (values.diff) {
+    const changes = differences(plan, options);
+    write(values.json ? json({ changes }) : differencesText(changes));
+    return changes.length === 0 ? ExitCode.ok : ExitCode.failure;
+  }
+  write(shownConfig(plan, options.showSecrets));
+  return ExitCode.ok;
+}
+
+function shownConfig({ merged, wanted }: Plan, showSecrets: boolean): string {
+  const secrets = wanted.filter(({ secret }) => secret).map(({ path }) => path);
+  const text = showSecrets ? merged.text : redactText(merged.text, secrets);
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+/** Needs no more than the directory: a broken config.json must not stand in its own way. */
+function restore(number: string, { system, log }: Context): number {
+  if (!/^[1-9]\d*$/.test(number)) {
+    throw new EntrypointError(
+      `--restore takes the number of a copy, 1 for the newest: it is ${
+        JSON.stringify(number)
+      }`,
+      {
+        code: ExitCode.usage,
+        remedy: "mattermost-entrypoint app:config --restore 1",
+      },
+    );
+  }
+  const { settings } = resolve({
+    env: system.env,
+    readText: system.files.readText,
+  });
+  const place = placeOf(settings, system);
+  for (const line of restoreGeneration(system, place, Number(number))) {
+    log.info(line);
+  }
+  return ExitCode.ok;
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

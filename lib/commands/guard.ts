@@ -1,0 +1,87 @@
+/**
+ * Asks the upgrade rules whether this release may open the database that was found.
+ *
+ * @module
+ */
+
+import type { DatabaseFacts } from "../database/probe.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { Permit } from "../server/upgrade.ts";
+import { decideUpgrade } from "../server/upgrade.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+import type { Settled } from "./settle.ts";
+
+/**
+ * Asks the upgrade rules, and says what they notice.
+ *
+ * @param settled Release and settings.
+ * @param facts What the database says of itself.
+ * @param context The world.
+ * @returns The permit.
+ * @throws {EntrypointError} With code 78 if they refuse.
+ */
+export function guardUpgrade(
+  settled: Settled,
+  facts: DatabaseFacts,
+  { system, log }: Context,
+): Permit {
+  const { release, database, paths, settings } = settled;
+  const decision = decideUpgrade({
+    target: release.version,
+    adapter: database.source.adapter,
+    schema: facts.schema,
+    versionFile: readVersionFile(paths.version, system),
+    // The server counts MariaDB's versions as if they were MySQL's, and 10 is more than 8.
+    databaseVersion: facts.version,
+    force: settings.MATTERMOST_FORCE_UPGRADE,
+  });
+  for (const message of decision.notices) log.warn({ subject: "", message });
+  if (decision.allowed) return decision;
+  const { problem, policy } = decision;
+  throw new EntrypointError(
+    `Mattermost ${release.version} must not start on this database`,
+    {
+      code: ExitCode.settings,
+      problems: [
+        problem,
+        ...(policy
+          ? [{
+            subject: "MATTERMOST_FORCE_UPGRADE",
+            message:
+              "true goes on all the same, at your own risk, with a backup",
+          }]
+          : []),
+      ],
+    },
+  );
+}
+
+/**
+ * Reads the file that remembers which release last ran.
+ *
+ * @param path The file.
+ * @param system Files.
+ * @returns Its content, `undefined` where there is none.
+ */
+export function readVersionFile(
+  path: string,
+  { files }: Pick<System, "files">,
+): string | undefined {
+  try {
+    return files.readText(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw new EntrypointError(
+      `${path}, which remembers the release that last ran, cannot be read (${
+        errorCode(error)
+      })`,
+      {
+        code: ExitCode.cannotWrite,
+        remedy:
+          `On the host: give the directory that is mounted there to the server's user: chown -R 2000:2000`,
+        cause: error,
+      },
+    );
+  }
+}

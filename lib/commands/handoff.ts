@@ -1,0 +1,176 @@
+/**
+ * The last steps before this process becomes the server: write, own, remember, exec.
+ *
+ * @module
+ */
+
+import { lockConfig, readConfig, writeConfig } from "../config/file.ts";
+import { replaceFile } from "../config/replace.ts";
+import type { Owner } from "../server/ownership.ts";
+import { provideDirectory } from "../server/ownership.ts";
+import { serverCommand, serverEnvironment } from "../server/releases.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+import { mergeInto, type Plan } from "./plan.ts";
+import type { Settled } from "./settle.ts";
+import { serverIdentity } from "./settle.ts";
+
+/**
+ * Writes config.json, as planned or, where someone changed it meanwhile, as merged again.
+ *
+ * @param plan The plan.
+ * @param context The world.
+ * @throws {EntrypointError} With code 73 where it cannot be written.
+ */
+export function writePlan(plan: Plan, { system, log }: Context): void {
+  const { place } = plan;
+  const lock = lockConfig(system, place);
+  try {
+    const state = readConfig(system, place);
+    const unchanged = state.text === plan.state.text &&
+      JSON.stringify(state.memory) === JSON.stringify(plan.state.memory);
+    const current = unchanged
+      ? plan
+      : { state, ...mergeInto(state, plan, system) };
+    const { merged } = current;
+    const report = writeConfig(system, place, {
+      lock,
+      state: current.state,
+      text: merged.text,
+      memory: merged.memory,
+    });
+    for (
+      const message of [
+        ...lock.notices,
+        ...current.state.notices,
+        ...report.notices,
+      ]
+    ) {
+      log.warn({ subject: "", message });
+    }
+    for (const { message } of merged.conflicts) {
+      log.warn({ subject: "", message });
+    }
+    if (merged.generated.length > 0) {
+      log.info(
+        `Made ${
+          merged.generated.join(", ")
+        } and keeps them in ${place.path}: back that file up`,
+      );
+    }
+    log.step(report.written ? `Wrote ${place.path}` : `Kept ${place.path}`);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Provides the directories that the server writes to.
+ *
+ * @param settled The settings.
+ * @param context The world.
+ * @throws {EntrypointError} With code 73 where one cannot be had.
+ */
+export function provideDirectories(
+  { paths, settings, release }: Settled,
+  { system, log }: Context,
+): void {
+  const owner = ownerOf(settings, system);
+  const own = [paths.data, paths.conf];
+  if (settings.MATTERMOST_LOG_FILE) own.push(paths.log);
+  // What the package brings is there already; it is only given to the server.
+  const installed = release.writableDirectories
+    .map((name) => `${paths.install}/${name}`)
+    .filter((path) => system.files.stat(path) !== undefined);
+  for (const path of own) {
+    const count = provideDirectory(path, system, owner);
+    if (count > 0 && owner !== undefined) {
+      log.info(`Gave ${path} to user ${owner.uid}:${owner.gid}`);
+    }
+  }
+  if (owner !== undefined) {
+    for (const path of installed) provideDirectory(path, system, owner);
+  }
+  log.step("Directories provided");
+}
+
+/**
+ * Remembers the release that is about to run on the data.
+ *
+ * @param settled The settings.
+ * @param system Files and randomness.
+ */
+export function rememberRelease(
+  { paths, settings, release }: Settled,
+  system: System,
+): void {
+  const text = `${release.version}\n`;
+  const { files } = system;
+  if (
+    files.stat(paths.version) !== undefined &&
+    files.readText(paths.version) === text
+  ) return;
+  replaceFile(system, paths.version, {
+    text,
+    owner: ownerOf(settings, system),
+  });
+}
+
+/**
+ * The environment of the server: ours, without what was meant for us alone.
+ *
+ * @param settled The settings.
+ * @param system Our environment.
+ * @returns The variables.
+ */
+export function serverVariables(
+  { consumed, serverVariables, release, paths, settings }: Settled,
+  { env, uid }: Pick<System, "env" | "uid">,
+): Record<string, string> {
+  const hidden = new Set([...consumed, ...serverVariables.twins]);
+  const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
+  return {
+    ...serverEnvironment(release, paths.log),
+    ...Object.fromEntries(kept),
+    ...serverVariables.values,
+    // A home that the server's user may not read stops the PostgreSQL driver.
+    ...(uid === 0 || env["HOME"] === undefined
+      ? { HOME: settings.MATTERMOST_HOME }
+      : {}),
+  };
+}
+
+/**
+ * Becomes the server.
+ *
+ * @param settled The settings.
+ * @param system The world.
+ * @param args More arguments for the server.
+ * @returns Never.
+ * @throws {EntrypointError} With code 126 or 127 where it cannot be executed.
+ */
+export function becomeServer(
+  settled: Settled,
+  system: System,
+  args: readonly string[],
+): never {
+  const { release, paths, settings } = settled;
+  const command = serverCommand(release, {
+    home: paths.install,
+    config: paths.config,
+  });
+  return system.exec({
+    path: command[0],
+    args: [...command, ...args],
+    env: serverVariables(settled, system),
+    cwd: paths.install,
+    ...(system.uid === 0 ? { identity: serverIdentity(settings, system) } : {}),
+  });
+}
+
+function ownerOf(
+  settings: Settled["settings"],
+  system: Pick<System, "uid" | "gid">,
+): Owner | undefined {
+  return system.uid === 0 ? serverIdentity(settings, system) : undefined;
+}

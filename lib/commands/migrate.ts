@@ -1,0 +1,55 @@
+/**
+ * `app:migrate`: the server's own migration in the foreground, safe as a one-off
+ * job beside servers that are starting.
+ *
+ * @module
+ */
+
+import { ExitCode } from "../errors.ts";
+import { readArguments } from "./arguments.ts";
+import type { Context } from "./command.ts";
+import { guardUpgrade } from "./guard.ts";
+import { provideDirectories, rememberRelease, writePlan } from "./handoff.ts";
+import { runMigration, takeTurn } from "./migration.ts";
+import { openDatabase } from "./open.ts";
+import { introduce, makePlan } from "./plan.ts";
+
+/**
+ * Migrates the database.
+ *
+ * @param args None.
+ * @param context The world.
+ * @returns The exit code of the server's migration.
+ * @throws {EntrypointError} Whatever keeps it from running.
+ */
+export async function migrate(
+  args: readonly string[],
+  context: Context,
+): Promise<number> {
+  readArguments(args, { command: "app:migrate", options: {} });
+  const { system, log } = context;
+  const plan = await makePlan(context);
+  introduce(plan, context);
+  const { session, facts } = await openDatabase(plan, context);
+  const { release } = plan;
+  if (release.migration === "none") {
+    guardUpgrade(plan, facts, context);
+    log.info(
+      `Mattermost ${release.version} migrates its database when it starts: run app:start`,
+    );
+    return ExitCode.ok;
+  }
+  const waited = await takeTurn(session, context);
+  const current = waited ? await session.facts() : facts;
+  const permit = guardUpgrade(plan, current, context);
+  if (waited && permit.kind === "same") {
+    log.info("The database is migrated already");
+    return ExitCode.ok;
+  }
+  provideDirectories(plan, context);
+  writePlan(plan, context);
+  const code = await runMigration(plan, permit, context);
+  if (code === ExitCode.ok) rememberRelease(plan, system);
+  await session.close();
+  return code;
+}

@@ -1,0 +1,104 @@
+/**
+ * The server's own migration of the database, one at a time.
+ *
+ * @module
+ */
+
+import type { Session } from "../database/probe.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import type { Migration } from "../server/releases.ts";
+import { migrationCommand } from "../server/releases.ts";
+import type { Permit } from "../server/upgrade.ts";
+import type { Context } from "./command.ts";
+import { serverVariables } from "./handoff.ts";
+import type { Plan } from "./plan.ts";
+import { serverIdentity } from "./settle.ts";
+
+/** The lock that one migration at a time holds. It lives in the database, and ends with its holder's connection. */
+const LOCK = "mattermost-entrypoint";
+
+/** Seconds between two looks at a lock that another holds. */
+const PATIENCE = 5;
+
+/** How each migration is carried out, besides by starting the server. */
+const NAMES: Readonly<Record<Migration, string>> = {
+  "db migrate": "db migrate",
+  "-upgrade_db_30": "the migration to 3.0",
+  none: "nothing",
+};
+
+/**
+ * Waits for its turn to migrate.
+ *
+ * @param session The database.
+ * @param context The world.
+ * @returns Whether another was migrating meanwhile.
+ */
+export async function takeTurn(
+  session: Session,
+  { log, signal }: Context,
+): Promise<boolean> {
+  if (await session.lock(LOCK, 0)) return false;
+  log.info("Waiting: another container is migrating this database");
+  while (!await session.lock(LOCK, PATIENCE)) signal.throwIfAborted();
+  log.info("The other container is done");
+  return true;
+}
+
+/**
+ * Runs the server's own migration in the foreground.
+ *
+ * @param plan The plan, already written.
+ * @param permit What the upgrade rules allowed.
+ * @param context The world.
+ * @returns The migration's exit code.
+ * @throws {EntrypointError} With code 78 if the migration to 3.0 is not told the team.
+ */
+export async function runMigration(
+  plan: Plan,
+  permit: Permit,
+  { system, log, signal }: Context,
+): Promise<number> {
+  const { release, paths, settings } = plan;
+  const command = migrationCommand(release, {
+    home: paths.install,
+    config: paths.config,
+  });
+  if (command === undefined) return ExitCode.ok;
+  const isTo3 = release.migration === "-upgrade_db_30";
+  if (isTo3 && permit.kind !== "migrate-3.0") return ExitCode.ok;
+  log.info(`Running ${NAMES[release.migration]} of ${release.version}`);
+  const { code } = await system.runChild({
+    command,
+    env: serverVariables(plan, system),
+    cwd: paths.install,
+    output: "inherit",
+    signal,
+    ...(isTo3 ? { input: answersFor3(plan, system.inputIsTerminal) } : {}),
+    ...(system.uid === 0 ? serverIdentity(settings, system) : {}),
+  });
+  log.info(
+    code === 0
+      ? "The migration is complete"
+      : `The migration ended with code ${code}`,
+  );
+  return code;
+}
+
+/** What the migration to 3.0 asks: whether there is a backup, and which team is the primary one. */
+function answersFor3(
+  { settings, release }: Plan,
+  isTerminal: boolean,
+): string | { readonly inherit: true } {
+  const team = settings.MATTERMOST_MIGRATION_DEFAULT_TEAM;
+  if (team !== undefined) return `YES\n${team}\n`;
+  if (isTerminal) return { inherit: true };
+  throw new EntrypointError(
+    `The database is of Mattermost 2 and has to be migrated before ${release.version} can start; the migration cannot be undone`,
+    {
+      code: ExitCode.settings,
+      remedy:
+        "Back up the database, then set MATTERMOST_MIGRATION_DEFAULT_TEAM=<the primary team>, or run app:migrate on a terminal (docker run -it … app:migrate)",
+    },
+  );
+}

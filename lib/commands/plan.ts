@@ -1,0 +1,222 @@
+/**
+ * What config.json should be: settled settings merged into what is on disk, in memory only.
+ *
+ * @module
+ */
+
+import { isJsonObject } from "../json.ts";
+import type { Assignment } from "../config/assignment.ts";
+import { assignments } from "../config/document.ts";
+import type { ConfigPlace, ConfigState } from "../config/file.ts";
+import { readConfig } from "../config/file.ts";
+import { merge, type MergeResult } from "../config/merge.ts";
+import { HIDDEN } from "../config/redact.ts";
+import { makeSecret } from "../config/secret.ts";
+import type { Adapter } from "../database/datasource.ts";
+import { formatDsn, parseDsn } from "../database/datasource.ts";
+import { PRODUCTS } from "../database/reasons.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { logFileLocation } from "../server/releases.ts";
+import { checkConfig, mustHave } from "../server/requirements.ts";
+import { inRange } from "../server/version.ts";
+import type { Settings } from "../settings/catalogue.ts";
+import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
+import { describeOrigin } from "../settings/origin.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+import type { FoundSource, Settled } from "./settle.ts";
+import { pathsOf, serverIdentity, settle } from "./settle.ts";
+
+/** What a start would do to config.json. */
+export interface Plan extends Settled {
+  readonly place: ConfigPlace;
+  /** What is on disk. */
+  readonly state: ConfigState;
+  /** The values that the settings want to have there. */
+  readonly wanted: readonly Assignment[];
+  readonly merged: MergeResult;
+}
+
+/**
+ * Where config.json is, and whose it is to be.
+ *
+ * @param settings The settings.
+ * @param system Who we are.
+ * @returns The place.
+ */
+export function placeOf(
+  settings: Settings,
+  system: Pick<System, "uid" | "gid">,
+): ConfigPlace {
+  const paths = pathsOf(settings);
+  return {
+    path: paths.config,
+    fallback: paths.data,
+    ...(system.uid === 0 ? { owner: serverIdentity(settings, system) } : {}),
+  };
+}
+
+/**
+ * Settles the settings and plans config.json; changes nothing.
+ *
+ * @param context The world.
+ * @param options `assume` is the release to go on with where none can be found out.
+ * @returns The plan.
+ * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
+ */
+export async function makePlan(
+  context: Context,
+  options: { readonly assume?: string } = {},
+): Promise<Plan> {
+  const settled = await settle(context, {
+    ...options,
+    diskSource: (path) => diskSource(readConfig(context.system, { path })),
+  });
+  return planConfig(settled, context);
+}
+
+/**
+ * Says what is about to start, and what is unwise about it.
+ *
+ * @param plan The plan.
+ * @param context The world.
+ */
+export function introduce(
+  { release, database: { source }, warnings, origins, settings }: Plan,
+  { log }: Context,
+): void {
+  warnings.forEach((warning) => log.warn(warning));
+  const where = source.socket ?? `${source.host}:${source.port}`;
+  log.info(
+    `Mattermost ${release.version} on ${
+      PRODUCTS[source.adapter]
+    } at ${where}, database ${source.database}, user ${source.user}`,
+  );
+  if (!log.isDebug) return;
+  for (const name of SETTING_NAMES) {
+    const shown = rowOf(name).secret === true ? HIDDEN : settings[name];
+    log.debug(`${name}=${shown ?? ""} (${describeOrigin(origins[name])})`);
+  }
+}
+
+/**
+ * Plans config.json for settings that are settled.
+ *
+ * @param settled The settings, release and data source.
+ * @param context The world.
+ * @returns The plan.
+ * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
+ */
+export function planConfig(settled: Settled, { system, log }: Context): Plan {
+  const { settings, release } = settled;
+  const place = placeOf(settings, system);
+  const state = readConfig(system, place);
+  const { wanted, merged } = mergeInto(state, settled, system);
+  const problems = checkConfig(merged.document, release.version);
+  if (problems.length > 0) {
+    throw new EntrypointError(
+      `Mattermost ${release.version} would refuse this configuration`,
+      { code: ExitCode.settings, problems },
+    );
+  }
+  log.step("Configuration planned");
+  return { ...settled, place, state, wanted, merged };
+}
+
+/**
+ * Merges the settings into what is on disk.
+ *
+ * @param state What is on disk.
+ * @param settled The settings, release and data source.
+ * @param system Files and randomness.
+ * @returns What was wanted, and the merge.
+ */
+export function mergeInto(
+  state: ConfigState,
+  settled: Settled,
+  system: Pick<System, "files" | "random">,
+): Pick<Plan, "wanted" | "merged"> {
+  const shipped = shippedConfig(settled, system);
+  const wanted = wantedValues(settled, state.text ?? shipped);
+  const merged = merge({
+    disk: state.text,
+    shipped,
+    memory: state.memory,
+    wanted,
+    generate: () => makeSecret(system.random),
+    digest: state.digest,
+  });
+  return { wanted, merged };
+}
+
+function wantedValues(settled: Settled, base: string): Assignment[] {
+  const { release, database, paths } = settled;
+  const own = assignments(settled, {
+    inRange: (range) => inRange(release.version, range),
+    dataSource: database.dsn,
+    adapter: database.source.adapter,
+    logLocation: logFileLocation(release, paths.log),
+  });
+  const written = new Set(own.map(({ path }) => path));
+  const document: unknown = JSON.parse(base);
+  const needed = mustHave(release.version)
+    .filter(({ path }) => !written.has(path) && !has(document, path))
+    .map(({ path, value }): Assignment => ({
+      path,
+      value,
+      variables: ["MATTERMOST_VERSION"],
+      origin: { kind: "default" },
+      secret: false,
+    }));
+  return [...own, ...needed];
+}
+
+function has(document: unknown, path: string): boolean {
+  const [section = "", key = ""] = path.split(".");
+  if (!isJsonObject(document)) return false;
+  const part = document[section];
+  return isJsonObject(part) && key in part;
+}
+
+/** The configuration that the server's own package holds, the base of a first start. */
+function shippedConfig(
+  { paths }: Settled,
+  { files }: Pick<System, "files">,
+): string {
+  const names = ["default.json", "config.json"];
+  const path = names.map((name) => `${paths.install}/config/${name}`)
+    .find((path) => path !== paths.config && files.stat(path)?.isFile === true);
+  if (path === undefined) return "{}";
+  const text = files.readText(path);
+  try {
+    return isJsonObject(JSON.parse(text)) ? text : "{}";
+  } catch {
+    return "{}";
+  }
+}
+
+/** Logins that packages ship as an example, and that lead nowhere. */
+const EXAMPLE_REGEXP = /^(postgres:\/\/)?mmuser:mostest@/;
+
+/** The data source of a config.json that was made without us. */
+function diskSource({ text }: ConfigState): FoundSource | undefined {
+  const document: unknown = text === undefined ? undefined : JSON.parse(text);
+  const sql = isJsonObject(document) ? document["SqlSettings"] : undefined;
+  if (!isJsonObject(sql)) return undefined;
+  const { DriverName: adapter, DataSource: dsn } = sql;
+  if (adapter !== "mysql" && adapter !== "postgres") return undefined;
+  if (typeof dsn !== "string" || dsn === "" || EXAMPLE_REGEXP.test(dsn)) {
+    return undefined;
+  }
+  return readable(adapter, dsn);
+}
+
+function readable(adapter: Adapter, dsn: string): FoundSource | undefined {
+  try {
+    const source = parseDsn(adapter, dsn);
+    formatDsn(source);
+    return { source, dsn: undefined, from: "config.json" };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The first half of every command that knows the server: from the environment
+ * to settings, release and data source, with all problems at once.
+ *
+ * @module
+ */
+
+import {
+  type DataSource,
+  formatDsn,
+  parseDsn,
+} from "../database/datasource.ts";
+import type { Problem } from "../errors.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { releaseFacts } from "../server/releases.ts";
+import type { Release } from "../server/releases.ts";
+import { findRelease, type Installation } from "../server/detect.ts";
+import { inRange } from "../server/version.ts";
+import type { Settings } from "../settings/catalogue.ts";
+import { SERVICE_NAMES } from "../settings/links.ts";
+import type { Resolution, SettingProblem } from "../settings/resolve.ts";
+import { resolve } from "../settings/resolve.ts";
+import { checkRules } from "../settings/rules.ts";
+import type { ServerVariables } from "../settings/server_variables.ts";
+import { readServerVariables } from "../settings/server_variables.ts";
+import { findUnknown } from "../settings/spelling.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+
+/** Where everything is. */
+export interface Paths {
+  readonly install: string;
+  readonly data: string;
+  readonly conf: string;
+  readonly log: string;
+  /** The config.json. */
+  readonly config: string;
+  /** The file that remembers the release that last ran on the data. */
+  readonly version: string;
+}
+
+/** The data source, and where it was taken from. */
+export interface FoundSource {
+  readonly source: DataSource;
+  /** The text for config.json; `undefined` leaves the one there as it is. */
+  readonly dsn: string | undefined;
+  /** `DB_*`, the server's own variables, or the config.json that is there. */
+  readonly from: "settings" | "server variables" | "config.json";
+}
+
+/** What is settled before anything is looked at. */
+export interface Settled extends Resolution {
+  readonly release: Release;
+  readonly installation: Installation;
+  readonly paths: Paths;
+  readonly database: FoundSource;
+  /** The server's own variables, those from files among them. */
+  readonly serverVariables: ServerVariables;
+  readonly warnings: readonly Problem[];
+}
+
+/** The server's own variables for the database; they win over config.json. */
+const OWN_SOURCE = "MM_SQLSETTINGS_DATASOURCE";
+const OWN_DRIVER = "MM_SQLSETTINGS_DRIVERNAME";
+
+/** Milliseconds that looking up service names may take. */
+const LOOKUP_PATIENCE = 3000;
+
+/**
+ * Settles what the operator wants.
+ *
+ * @param context The world.
+ * @param options `diskSource` gives the data source of the config.json on disk, for installations that are configured there alone; `assume` is the release to go on with where none can be found out.
+ * @returns Settings, release and data source.
+ * @throws {EntrypointError} With code 78, or 66 for unreadable files, with every problem.
+ */
+export async function settle(
+  { system, log }: Context,
+  options: {
+    readonly diskSource?: (config: string) => FoundSource | undefined;
+    readonly assume?: string;
+  } = {},
+): Promise<Settled> {
+  const sources = { env: system.env, readText: system.files.readText };
+  const first = resolve(sources);
+  const installation = installationOf(first.settings, system);
+  const release = await findOrAssume(installation, system, options.assume);
+  const serverVariables = readServerVariables(sources);
+  const variables = serverVariables.values;
+  const services = first.settings.DB_HOST !== undefined ||
+      OWN_SOURCE in variables
+    ? []
+    : await namedServices(system);
+  const resolution = resolve({
+    ...sources,
+    services,
+    adapter: release.defaultAdapter,
+  });
+  log.step("Settings resolved");
+
+  const { settings } = resolution;
+  const paths = pathsOf(settings);
+  const problems: SettingProblem[] = [
+    ...resolution.problems,
+    ...serverVariables.problems,
+  ];
+  const own = ownSource(resolution, variables, problems);
+  const disk = own === undefined && settings.DB_HOST === undefined
+    ? options.diskSource?.(paths.config)
+    : undefined;
+  const hasDataSource = disk !== undefined || OWN_SOURCE in variables;
+  const findings = checkRules(resolution, {
+    hasDataSource,
+    release: release.version,
+    inRange: (range) => inRange(release.version, range),
+  });
+  problems.push(...findings.problems.map(asSettingProblem));
+  const database = own ?? disk ??
+    (problems.length === 0 ? settingsSource(settings) : undefined);
+  if (problems.length > 0 || database === undefined) {
+    throw collected(problems);
+  }
+  const notices = release.warning === undefined
+    ? []
+    : [{ subject: "MATTERMOST_VERSION", message: release.warning }];
+  return {
+    ...resolution,
+    release,
+    installation,
+    paths,
+    database,
+    serverVariables,
+    warnings: [...notices, ...findings.warnings, ...findUnknown(system.env)],
+  };
+}
+
+/**
+ * Whom the server will run as: the settings' user if we are root, else ourselves.
+ *
+ * @param settings The settings.
+ * @param system Who we are.
+ * @returns User and group.
+ */
+export function serverIdentity(
+  settings: Settings,
+  { uid, gid }: Pick<System, "uid" | "gid">,
+): { readonly uid: number; readonly gid: number } {
+  return uid === 0
+    ? { uid: settings.MATTERMOST_UID, gid: settings.MATTERMOST_GID }
+    : { uid, gid };
+}
+
+function installationOf(settings: Settings, system: System): Installation {
+  return {
+    stated: settings.MATTERMOST_VERSION,
+    home: settings.MATTERMOST_INSTALL_DIR,
+    ...(system.uid === 0 ? { identity: serverIdentity(settings, system) } : {}),
+  };
+}
+
+async function findOrAssume(
+  installation: Installation,
+  system: System,
+  assume: string | undefined,
+): Promise<Release> {
+  try {
+    return await findRelease(installation, system);
+  } catch (error) {
+    if (assume === undefined || installation.stated !== undefined) throw error;
+    return releaseFacts(assume);
+  }
+}
+
+/** To be asked only where nothing else names the database: looking up a missing name can take seconds. */
+async function namedServices(system: System): Promise<string[]> {
+  const names = Object.keys(SERVICE_NAMES);
+  const patience = new AbortController();
+  const timeout = system.clock.sleep(LOOKUP_PATIENCE, patience.signal)
+    .then(() => false, () => false);
+  const found = await Promise.all(
+    names.map((name) =>
+      Promise.race([
+        system.resolveHost(name).then(() => true, () => false),
+        timeout,
+      ])
+    ),
+  );
+  patience.abort();
+  return names.filter((_, index) => found[index]);
+}
+
+/**
+ * Where everything is.
+ *
+ * @param settings The settings.
+ * @returns The paths.
+ */
+export function pathsOf(settings: Settings): Paths {
+  return {
+    install: settings.MATTERMOST_INSTALL_DIR,
+    data: settings.MATTERMOST_DATA_DIR,
+    conf: settings.MATTERMOST_CONF_DIR,
+    log: settings.MATTERMOST_LOG_DIR,
+    config: `${settings.MATTERMOST_CONF_DIR}/config.json`,
+    version: `${settings.MATTERMOST_DATA_DIR}/VERSION`,
+  };
+}
+
+function ownSource(
+  { settings }: Resolution,
+  variables: Readonly<Record<string, string>>,
+  problems: SettingProblem[],
+): FoundSource | undefined {
+  const dsn = variables[OWN_SOURCE];
+  if (dsn === undefined || dsn === "") return undefined;
+  const driver = variables[OWN_DRIVER];
+  const adapter = driver === "mysql" || driver === "postgres"
+    ? driver
+    : /^postgres(ql)?:\/\//.test(dsn)
+    ? "postgres"
+    : settings.DB_ADAPTER ?? "mysql";
+  try {
+    const source = parseDsn(adapter, dsn);
+    return { source, dsn, from: "server variables" };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.push({
+      subject: OWN_SOURCE,
+      message:
+        `must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
+      remedy: adapter === "postgres"
+        ? "postgres://user:password@host:5432/mattermost, with the password percent-encoded; or remove it and set DB_HOST, DB_USER and DB_PASS"
+        : "user:password@tcp(host:3306)/mattermost; or remove it and set DB_HOST, DB_USER and DB_PASS",
+      code: ExitCode.settings,
+    });
+    return undefined;
+  }
+}
+
+function settingsSource(settings: Settings): FoundSource | undefined {
+  const { DB_ADAPTER: adapter, DB_HOST: host } = settings;
+  if (adapter === undefined || host === undefined) return undefined;
+  const source: DataSource = {
+    adapter,
+    host: host.startsWith("/") ? "" : host.replace(/^\[|\]$/g, ""),
+    port: settings.DB_PORT,
+    ...(host.startsWith("/") ? { socket: host } : {}),
+    user: settings.DB_USER,
+    password: settings.DB_PASS,
+    database: settings.DB_NAME,
+    sslMode: settings.DB_SSL_MODE,
+    ...(settings.DB_SSL_CA === "" ? {} : { sslCa: settings.DB_SSL_CA }),
+    ...(adapter === "mysql" ? { encoding: settings.DB_ENCODING } : {}),
+  };
+  return { source, dsn: formatDsn(source), from: "settings" };
+}
+
+function asSettingProblem(problem: Problem): SettingProblem {
+  return { ...problem, code: ExitCode.settings };
+}
+
+function collected(problems: readonly SettingProblem[]): EntrypointError {
+  const onlyFiles = problems.length > 0 &&
+    problems.every(({ code }) => code === ExitCode.unreadable);
+  const count = problems.length === 1
+    ? "1 setting is"
+    : `${problems.length} settings are`;
+  return new EntrypointError(`${count} missing or wrong`, {
+    code: onlyFiles ? ExitCode.unreadable : ExitCode.settings,
+    problems,
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * `app:start`: settings, config.json, database, upgrade rules; then this process is the server.
+ *
+ * Nothing is written before everything is known to be right, so that a start
+ * that fails leaves all files as they were.
+ *
+ * @module
+ */
+
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { confirmRelease } from "../server/detect.ts";
+import type { Context } from "./command.ts";
+import { guardUpgrade } from "./guard.ts";
+import {
+  becomeServer,
+  provideDirectories,
+  rememberRelease,
+  writePlan,
+} from "./handoff.ts";
+import { runMigration, takeTurn } from "./migration.ts";
+import { openDatabase } from "./open.ts";
+import type { Plan } from "./plan.ts";
+import { introduce, makePlan } from "./plan.ts";
+
+/**
+ * Starts the server.
+ *
+ * @param args Arguments for the server.
+ * @param context The world.
+ * @returns Never: it becomes the server.
+ * @throws {EntrypointError} Whatever keeps the server from starting.
+ */
+export async function start(
+  args: readonly string[],
+  context: Context,
+): Promise<never> {
+  const { system, log } = context;
+  const plan = await makePlan(context);
+  introduce(plan, context);
+  const [{ session, facts }] = await Promise.all([
+    openDatabase(plan, context),
+    confirmOnce(plan, context),
+  ]);
+  const permit = guardUpgrade(plan, facts, context);
+  const migrates = permit.kind === "migrate-3.0";
+  // A job may be migrating what the server would migrate at its start.
+  if (permit.kind !== "same") await takeTurn(session, context);
+  provideDirectories(plan, context);
+  writePlan(plan, context);
+  if (migrates) {
+    const code = await runMigration(plan, permit, context);
+    if (code !== ExitCode.ok) throw migrationFailed(code);
+  }
+  rememberRelease(plan, system);
+  await session.close();
+  log.step("Handing over to the server");
+  return becomeServer(plan, system, args);
+}
+
+/**
+ * Asks the server for its release, unless that was done on this very image: the
+ * VERSION file is written after the question, so it is younger than the program then.
+ */
+async function confirmOnce(
+  { release, installation, paths }: Plan,
+  { system }: Context,
+): Promise<void> {
+  if (installation.stated === undefined) return;
+  const { files } = system;
+  const witness = files.stat(paths.version);
+  const program = files.stat(`${paths.install}/${release.binary}`);
+  if (
+    witness !== undefined && program !== undefined &&
+    witness.modified > Math.max(program.modified, program.changed) &&
+    files.readText(paths.version).trim() === release.version
+  ) return;
+  await confirmRelease(release, installation, system);
+}
+
+function migrationFailed(code: number): EntrypointError {
+  return new EntrypointError(
+    `The migration to 3.0 failed with code ${code}; the server is not started`,
+    {
+      code: ExitCode.settings,
+      remedy:
+        "Restore the backup of the database, correct what the migration complained of, and start again",
+    },
+  );
+}

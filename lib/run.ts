@@ -1,0 +1,151 @@
+/**
+ * From the command line to a command, and from whatever it throws to an exit code.
+ *
+ * @module
+ */
+
+import { parseEnv } from "node:util";
+import type { Command } from "./commands/command.ts";
+import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
+import { Log } from "./log.ts";
+import { closest } from "./settings/spelling.ts";
+import type { System } from "./system.ts";
+import { SIGNAL_NUMBERS } from "./system.ts";
+
+/** The commands; each is loaded only when it is called. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  "app:start": async () => (await import("./commands/start.ts")).start,
+  "app:migrate": async () => (await import("./commands/migrate.ts")).migrate,
+  "app:check": async () => (await import("./commands/check.ts")).check,
+  "app:config": async () => (await import("./commands/config.ts")).config,
+  "app:secrets": async () => (await import("./commands/secrets.ts")).secrets,
+  "app:health": async () => (await import("./commands/health.ts")).health,
+  "app:help": async () => (await import("./commands/help.ts")).help,
+  "app:version": async () => (await import("./commands/version.ts")).version,
+};
+
+const SYNONYMS: Readonly<Record<string, string>> = {
+  "--help": "app:help",
+  "-h": "app:help",
+  "--version": "app:version",
+};
+
+/**
+ * Runs the program.
+ *
+ * @param args The command line behind the program's name.
+ * @param system The world.
+ * @returns The exit code; the hand-off to the server does not return.
+ */
+export async function run(
+  args: readonly string[],
+  system: System,
+): Promise<number> {
+  const log = new Log(system);
+  try {
+    const { files, rest } = splitEnvFiles(args);
+    const env = { ...readEnvFiles(files, system), ...system.env };
+    log.configure({
+      format: env["ENTRYPOINT_LOG_FORMAT"] === "json" ? "json" : "text",
+      debug: (env["DEBUG"] ?? env["DEBUG_ENTRYPOINT"]) === "true",
+    });
+    const { name, commandArgs } = chooseCommand(rest, system.programName);
+    const load = COMMANDS[name];
+    if (load === undefined) {
+      if (name.startsWith("app:")) throw unknownCommand(name);
+      return system.exec({ path: name, args: [name, ...commandArgs], env });
+    }
+    const ending = new AbortController();
+    system.onSignal((signal) => {
+      ending.abort(signal);
+      system.exit(128 + SIGNAL_NUMBERS[signal]);
+    });
+    const command = await load();
+    return await command(commandArgs, {
+      system: { ...system, env },
+      log,
+      signal: ending.signal,
+    });
+  } catch (error) {
+    log.fail(error);
+    return error instanceof EntrypointError ? error.code : ExitCode.bug;
+  }
+}
+
+/** The operator for Kubernetes starts the image as `mattermost`, with the server's own arguments. */
+function chooseCommand(
+  args: readonly string[],
+  programName: string,
+): { name: string; commandArgs: readonly string[] } {
+  const [first, ...rest] = args;
+  if (programName.split("/").at(-1) === "mattermost") {
+    return { name: "app:start", commandArgs: ["--", ...args] };
+  }
+  if (first === undefined) return { name: "app:start", commandArgs: [] };
+  return { name: SYNONYMS[first] ?? first, commandArgs: rest };
+}
+
+function splitEnvFiles(
+  args: readonly string[],
+): { files: string[]; rest: readonly string[] } {
+  const files: string[] = [];
+  let rest = args;
+  while (rest[0] === "--env-file" || rest[0]?.startsWith("--env-file=")) {
+    const [option = "", next] = rest;
+    const inline = option.includes("=");
+    const file = inline ? option.slice(option.indexOf("=") + 1) : next;
+    if (file === undefined || file === "") {
+      throw new EntrypointError("--env-file needs the name of a file", {
+        code: ExitCode.usage,
+        remedy: "mattermost-entrypoint --env-file settings.env app:check",
+      });
+    }
+    files.push(file);
+    rest = rest.slice(inline ? 1 : 2);
+  }
+  if (rest[0]?.startsWith("-") && SYNONYMS[rest[0]] === undefined) {
+    throw new EntrypointError(`The option ${rest[0]} is not known`, {
+      code: ExitCode.usage,
+      remedy:
+        "Options of a command follow its name; before it there is only --env-file",
+    });
+  }
+  return { files, rest };
+}
+
+/** Later files win over earlier ones, as with Docker's own option. */
+function readEnvFiles(
+  files: readonly string[],
+  system: System,
+): Record<string, string> {
+  return Object.assign(
+    {},
+    ...files.map((file) => {
+      try {
+        return parseEnv(system.files.readText(file));
+      } catch (error) {
+        throw new EntrypointError(
+          `The file ${file} of --env-file cannot be read (${
+            errorCode(error) ?? "not UTF-8"
+          })`,
+          {
+            code: ExitCode.unreadable,
+            remedy: `ls -l ${file}`,
+            cause: error,
+          },
+        );
+      }
+    }),
+  );
+}
+
+function unknownCommand(name: string): EntrypointError {
+  const names = Object.keys(COMMANDS);
+  const suggestion = closest(name, names);
+  return new EntrypointError(`There is no command ${name}`, {
+    code: ExitCode.usage,
+    remedy: suggestion === undefined
+      ? `The commands are ${names.join(", ")}`
+      : `Did you mean ${suggestion}?`,
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * Makes the directories that the server writes to, and gives it what is not its own.
+ *
+ * Only root gives files away. What belongs to the server already is not walked
+ * through, so that a volume with a million files costs nothing at a restart.
+ *
+ * @module
+ */
+
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { System } from "../system.ts";
+
+/** A user and its group. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+type World = Pick<System, "files">;
+
+/** Directories are closed to others: they hold messages and secrets. */
+const DIRECTORY_MODE = 0o750;
+
+/**
+ * Makes a directory that is not there, and gives it and what is in it to the server.
+ *
+ * @param path The directory.
+ * @param world Files.
+ * @param owner The server's user, if we are root; otherwise nothing is given away.
+ * @returns How many files and directories changed hands.
+ * @throws {EntrypointError} With code 73 where it cannot be made or given away.
+ */
+export function provideDirectory(
+  path: string,
+  { files }: World,
+  owner: Owner | undefined,
+): number {
+  try {
+    if (files.stat(path) === undefined) makeParents(path, files, owner);
+    return owner === undefined ? 0 : give(path, files, owner);
+  } catch (error) {
+    throw cannotProvide(path, error, owner);
+  }
+}
+
+function makeParents(
+  path: string,
+  files: System["files"],
+  owner: Owner | undefined,
+): void {
+  const parent = path.slice(0, path.lastIndexOf("/"));
+  if (parent !== "" && files.stat(parent) === undefined) {
+    makeParents(parent, files, owner);
+  }
+  files.makeDirectory(path, DIRECTORY_MODE);
+  if (owner !== undefined) files.chown(path, owner.uid, owner.gid);
+}
+
+/** Walks only into directories that were someone else's: the rest was walked when it changed hands. */
+function give(path: string, files: System["files"], owner: Owner): number {
+  const facts = files.lstat(path);
+  // A link's owner decides nothing, and following it would give away what is elsewhere.
+  if (facts === undefined || facts.isSymlink) return 0;
+  const isTheirs = facts.uid === owner.uid && facts.gid === owner.gid;
+  let count = 0;
+  if (facts.isDirectory) {
+    for (const name of files.list(path)) {
+      const child = `${path}/${name}`;
+      const childFacts = files.lstat(child);
+      const known = childFacts?.uid === owner.uid &&
+        childFacts.gid === owner.gid;
+      if (!known || !isTheirs) count += give(child, files, owner);
+    }
+  }
+  // Last, so that a walk that is interrupted starts again at the next start.
+  if (!isTheirs) {
+    files.chown(path, owner.uid, owner.gid);
+    count++;
+  }
+  return count;
+}
+
+function cannotProvide(
+  path: string,
+  error: unknown,
+  owner: Owner | undefined,
+): EntrypointError {
+  const code = errorCode(error) ?? "unknown error";
+  const remedies: Readonly<Record<string, string>> = {
+    EROFS:
+      `The root file system is read-only: mount a volume or a tmpfs at ${path} (--tmpfs ${path})`,
+    ENOSPC: `The disk is full: make room for ${path}`,
+  };
+  return new EntrypointError(
+    owner === undefined
+      ? `The directory ${path} cannot be made (${code})`
+      : `The directory ${path} cannot be made or given to the server's user ${owner.uid}:${owner.gid} (${code})`,
+    {
+      code: ExitCode.cannotWrite,
+      remedy: remedies[code] ??
+        (owner === undefined
+          ? `Mount a volume at ${path} that this user may write`
+          : `On the host: chown -R ${owner.uid}:${owner.gid} the directory that is mounted at ${path}, or add CAP_CHOWN`),
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,5 @@
+import { run } from "./lib/run.ts";
+import { exec } from "./lib/server/exec.ts";
+import { realSystem } from "./lib/system.ts";
+
+if (import.meta.main) Deno.exit(await run(Deno.args, realSystem(exec)));
