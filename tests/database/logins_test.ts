@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { connect } from "../../lib/database/connect.ts";
+import {
+  type DataSource,
+  formatDsn,
+  parseDsn,
+} from "../../lib/database/datasource.ts";
+import { ProbeError } from "../../lib/database/probe.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import {
+  factsOf,
+  products,
+  refusalOf,
+  startWithUser,
+  withSession,
+} from "./support.ts";
+
+for (const product of await products()) {
+  const { name, adapter } = product;
+  const postgres = adapter === "postgres";
+  let server: DatabaseServer;
+  let source: DataSource;
+
+  Deno.test.beforeAll(async () => {
+    ({ server, source } = await startWithUser(product));
+  });
+  Deno.test.afterAll(() => server.stop());
+
+  Deno.test(`${name}: an empty database and its server tell the facts`, async () => {
+    const { version, versionNumber, versionParts, serverTime, ...facts } =
+      await factsOf(source);
+    assert.deepEqual(facts, {
+      product: name,
+      readOnly: false,
+      mayCreateTables: true,
+      tls: false,
+      schema: { installed: false, usersHaveTeamId: false },
+      ...(postgres
+        ? { encoding: "UTF8", collation: "C" }
+        : name === "MariaDB"
+        ? { encoding: "latin1", collation: "latin1_swedish_ci" }
+        : { encoding: "utf8mb4", collation: "utf8mb4_0900_ai_ci" }),
+    });
+    const [major, minor, patch] = versionParts;
+    assert(version.startsWith(`${major}.${minor}`));
+    assert.equal(
+      versionNumber,
+      postgres ? 10_000 * major + minor : 1000 * major + 100 * minor + patch,
+    );
+    assert(Math.abs(serverTime - Date.now()) < 60_000);
+  });
+
+  Deno.test(`${name}: a wrong password and an unknown user are told as credentials`, async () => {
+    for (const wrong of [{ password: "wrong" }, { user: "nobody" }]) {
+      const error = await refusalOf({ ...source, ...wrong });
+      assert.equal(error.reason, "credentials");
+    }
+  });
+
+  Deno.test(`${name}: a database that does not exist is told`, async () => {
+    const administrator = {
+      ...source,
+      user: server.user,
+      password: server.password,
+      database: "nowhere",
+    };
+    const error = await refusalOf(administrator);
+    assert.equal(error.reason, "no such database");
+    assert.match(error.message, /nowhere/);
+  });
+
+  Deno.test(`${name}: a name that does not resolve and a closed port are told`, async () => {
+    const unknown = await refusalOf({ ...source, host: "db.invalid" });
+    assert.equal(unknown.reason, "dns");
+    const closed = await refusalOf({ ...source, port: 1 });
+    assert.equal(closed.reason, "refused");
+  });
+
+  Deno.test(`${name}: a user who may not create tables is found out without creating any`, async () => {
+    await server.sql(product.createUser("reader", "reader"));
+    await server.sql(
+      postgres
+        ? "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+        : `GRANT SELECT ON ${source.database}.* TO 'reader'@'%'`,
+      source.database,
+    );
+    const reader = { ...source, user: "reader", password: "reader" };
+    assert.equal((await factsOf(reader)).mayCreateTables, false);
+    const rows = await server.sql(
+      postgres
+        ? "SELECT 1 FROM pg_tables WHERE schemaname = 'public'"
+        : `SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${source.database}'`,
+      source.database,
+    );
+    assert.equal(rows.length, 0);
+  });
+
+  Deno.test(`${name}: a user who may not see the database is told as forbidden`, async () => {
+    await server.sql(product.createUser("stranger", "stranger"));
+    if (postgres) {
+      await server.sql(
+        `REVOKE CONNECT ON DATABASE ${source.database} FROM PUBLIC`,
+      );
+    }
+    const error = await refusalOf({
+      ...source,
+      user: "stranger",
+      password: "stranger",
+    });
+    assert.equal(error.reason, "forbidden");
+  });
+
+  Deno.test(`${name}: a read-only server is told, and not to an administrator who may write`, async () => {
+    const set = (value: "on" | "off") =>
+      server.sql(
+        postgres
+          ? `ALTER ROLE mmuser SET default_transaction_read_only = ${value}`
+          : `SET GLOBAL read_only = ${value}`,
+      );
+    await set("on");
+    try {
+      assert.equal((await factsOf(source)).readOnly, true);
+      const administrator = {
+        ...source,
+        user: server.user,
+        password: server.password,
+      };
+      assert.equal((await factsOf(administrator)).readOnly, false);
+    } finally {
+      await set("off");
+    }
+    assert.equal((await factsOf(source)).readOnly, false);
+  });
+
+  Deno.test(`${name}: passwords of each printable ASCII character and of UTF-8 log in, also as read back from the DSN`, async () => {
+    const ascii = Array.from(
+      { length: 95 },
+      (_, index) => String.fromCharCode(32 + index),
+    );
+    const passwords = [
+      ascii.join(""),
+      ascii.toReversed().join(""),
+      ...ascii.map((sign) => `${sign}a${sign}`),
+      "pässwörd-ключ-密码-🔑",
+    ];
+    for (const password of passwords) {
+      await server.sql(
+        postgres
+          ? `ALTER ROLE mmuser PASSWORD ${product.text(password)}`
+          : `ALTER USER 'mmuser'@'%' IDENTIFIED BY ${product.text(password)}`,
+      );
+      const asked = { ...source, password };
+      const read = parseDsn(adapter, formatDsn(asked));
+      assert.equal(read.password, password);
+      await withSession(read, () => Promise.resolve());
+    }
+    await server.sql(
+      postgres
+        ? "ALTER ROLE mmuser PASSWORD 'hunter22'"
+        : "ALTER USER 'mmuser'@'%' IDENTIFIED BY 'hunter22'",
+    );
+  });
+
+  Deno.test(`${name}: random users, passwords and databases log in as read back from the DSN`, async () => {
+    // Within the products' limits: length, no blank at the end of a name.
+    const word = fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 })
+      .filter((text) => /^[^\p{C}\s:/?%]+$/u.test(text))
+      .filter((text) => new TextEncoder().encode(text).length < 30);
+    const login = fc.record({
+      // Ideographs beyond the basic plane are in no name of MySQL.
+      user: word.filter((text) => !/[\u{10000}-\u{10ffff}]/u.test(text)),
+      password: word,
+      database: word.filter((text) => !/[\u{10000}-\u{10ffff}.@]/u.test(text)),
+    });
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(login, async (values) => {
+        const user = `${count}${values.user}`;
+        const database = `d${count++}${values.database}`;
+        await server.sql(product.createUser(user, values.password));
+        for (const text of product.createDatabase(database, user)) {
+          await server.sql(text);
+        }
+        const asked = { ...source, user, password: values.password, database };
+        await factsOf(parseDsn(adapter, formatDsn(asked)));
+        await server.sql(`DROP DATABASE ${product.identifier(database)}`);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  Deno.test(`${name}: the unix socket logs in`, async () => {
+    const local = {
+      ...source,
+      host: "localhost",
+      socket: postgres ? server.socketDir : server.socket,
+    };
+    assert.equal((await factsOf(local)).product, name);
+  });
+
+  Deno.test(`${name}: a lock is held by one session, waited for, and given back`, async () => {
+    await withSession(source, async (first) => {
+      await withSession(source, async (second) => {
+        assert.equal(await first.lock("start", 0), true);
+        assert.equal(await second.lock("start", 0), false);
+        assert.equal(await second.lock("start", 1), false);
+        assert.equal(await second.lock("other", 0), true);
+        const waiting = second.lock("start", 20);
+        await first.unlock("start");
+        assert.equal(await waiting, true);
+        assert.equal(await first.lock("start", 0), false);
+      });
+    });
+  });
+
+  Deno.test(`${name}: the lock of a holder that was killed is free`, async () => {
+    const killed = new AbortController();
+    const holder = await connect(source, { signal: killed.signal });
+    assert.equal(await holder.lock("start", 0), true);
+    await withSession(source, async (next) => {
+      assert.equal(await next.lock("start", 0), false);
+      killed.abort(new Error("killed"));
+      assert.equal(await next.lock("start", 20), true);
+    });
+    await holder.close();
+  });
+
+  Deno.test(`${name}: locks of two databases do not meet`, async () => {
+    for (const text of product.createDatabase("elsewhere", "mmuser")) {
+      await server.sql(text);
+    }
+    await withSession(source, async (here) => {
+      await withSession(
+        { ...source, database: "elsewhere" },
+        async (there) => {
+          assert.equal(await here.lock("start", 0), true);
+          assert.equal(await there.lock("start", 0), true);
+        },
+      );
+    });
+  });
+
+  Deno.test(`${name}: an abort ends a session that waits, at once`, async () => {
+    const controller = new AbortController();
+    await withSession(source, async (holder) => {
+      assert.equal(await holder.lock("start", 0), true);
+      const session = await connect(source, { signal: controller.signal });
+      const waiting = session.lock("start", 600);
+      const reason = new ProbeError("timeout", "stopped");
+      setTimeout(() => controller.abort(reason), 50);
+      await assert.rejects(waiting, reason);
+      await session.close();
+    });
+  });
+
+  Deno.test(`${name}: a server without a connection left is told`, async () => {
+    await server.sql(
+      postgres
+        ? "ALTER ROLE mmuser CONNECTION LIMIT 1"
+        : "ALTER USER 'mmuser'@'%' WITH MAX_USER_CONNECTIONS 1",
+    );
+    try {
+      await withSession(source, async () => {
+        const error = await refusalOf(source);
+        assert.equal(error.reason, "too many connections");
+      });
+    } finally {
+      await server.sql(
+        postgres
+          ? "ALTER ROLE mmuser CONNECTION LIMIT -1"
+          : "ALTER USER 'mmuser'@'%' WITH MAX_USER_CONNECTIONS 0",
+      );
+    }
+  });
+
+  Deno.test(`${name}: a server that ends is told, and the session closes all the same`, async () => {
+    const session = await connect(source, {
+      signal: AbortSignal.timeout(20_000),
+    });
+    await session.facts();
+    await server.restart();
+    await assert.rejects(session.lock("start", 0), (error) => {
+      assert(error instanceof ProbeError, String(error));
+      assert(["protocol", "starting up"].includes(error.reason), error.reason);
+      return true;
+    });
+    await session.close();
+    await factsOf(source);
+  });
+}
