@@ -17,7 +17,11 @@ import { formatDsn, parseDsn } from "../database/datasource.ts";
 import { PRODUCTS } from "../database/reasons.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { logFileLocation } from "../server/releases.ts";
-import { checkConfig, mustHave } from "../server/requirements.ts";
+import {
+  checkConfig,
+  configWarnings,
+  mustHave,
+} from "../server/requirements.ts";
 import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
@@ -119,8 +123,19 @@ export function planConfig(settled: Settled, { system, log }: Context): Plan {
       { code: ExitCode.settings, problems },
     );
   }
+  const idle = configWarnings(merged.document, {
+    version: release.version,
+    edition: settings.MATTERMOST_EDITION,
+  });
   log.step("Configuration planned");
-  return { ...settled, place, state, wanted, merged };
+  return {
+    ...settled,
+    warnings: [...settled.warnings, ...idle],
+    place,
+    state,
+    wanted,
+    merged,
+  };
 }
 
 /**

@@ -9,6 +9,7 @@
 
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
+import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { guardUpgrade } from "./guard.ts";
 import {
@@ -25,7 +26,7 @@ import { introduce, makePlan } from "./plan.ts";
 /**
  * Starts the server.
  *
- * @param args Arguments for the server.
+ * @param args Arguments for the server, behind `--`.
  * @param context The world.
  * @returns Never: it becomes the server.
  * @throws {EntrypointError} Whatever keeps the server from starting.
@@ -35,6 +36,10 @@ export async function start(
   context: Context,
 ): Promise<never> {
   const { system, log } = context;
+  const end = args.indexOf("--");
+  const own = end < 0 ? args : args.slice(0, end);
+  readArguments(own, { command: "app:start", options: {} });
+  const serverArgs = end < 0 ? [] : args.slice(end + 1);
   const plan = await makePlan(context);
   introduce(plan, context);
   const [{ session, facts }] = await Promise.all([
@@ -54,7 +59,7 @@ export async function start(
   rememberRelease(plan, system);
   await session.close();
   log.step("Handing over to the server");
-  return becomeServer(plan, system, args);
+  return becomeServer(plan, system, serverArgs);
 }
 
 /**
