@@ -1,0 +1,170 @@
+/**
+ * Reading config.json the way the server does: names in any case, and types
+ * strictly or weakly by release.
+ *
+ * @module
+ */
+
+import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+
+/** What a key holds. */
+export type KeyType = "flag" | "integer" | "text" | "list";
+
+/** Looks a path up; `undefined` where it is absent or null. */
+export type Lookup = (path: string) => Json | undefined;
+
+/** The keys whose types are checked, by section: those that settings write and that stop a server. */
+const KEYS: Readonly<Record<KeyType, Readonly<Record<string, string>>>> = {
+  flag: {
+    ServiceSettings:
+      "EnableOnlyAdminIntegrations EnableCommands EnableIncomingWebhooks EnableOutgoingWebhooks EnablePostUsernameOverride EnablePostIconOverride EnableSecurityFixAlert EnableInsecureOutgoingConnections EnableCustomEmoji EnableLinkPreviews EnableEmailInvitations",
+    TeamSettings:
+      "EnableTeamCreation EnableUserCreation EnableOpenServer ExperimentalViewArchivedChannels",
+    SqlSettings: "Trace DisableDatabaseSearch",
+    LogSettings:
+      "EnableConsole EnableFile ConsoleJson FileJson EnableWebhookDebugging EnableDiagnostics",
+    FileSettings: "EnablePublicLink AmazonS3SSL",
+    EmailSettings:
+      "EnableSignUpWithEmail EnableSignInWithEmail EnableSignInWithUsername SendEmailNotifications RequireEmailVerification EnableSMTPAuth SkipServerCertificateVerification SendPushNotifications EnableEmailBatching",
+    RateLimitSettings: "Enable VaryByRemoteAddr VaryByUser",
+    PrivacySettings: "ShowEmailAddress ShowFullName",
+    GitLabSettings: "Enable",
+    ClusterSettings: "Enable",
+    PluginSettings: "Enable EnableUploads",
+    ExperimentalSettings: "ClientSideCertEnable",
+    ImageProxySettings: "Enable",
+    BleveSettings: "EnableIndexing EnableSearching",
+  },
+  integer: {
+    ServiceSettings:
+      "MaximumLoginAttempts SessionLengthWebInDays SessionLengthMobileInDays SessionLengthSSOInDays SessionLengthWebInHours SessionLengthMobileInHours SessionLengthSSOInHours SessionCacheInMinutes WebsocketPort WebsocketSecurePort ReadTimeout WriteTimeout",
+    TeamSettings:
+      "MaxUsersPerTeam MaxChannelsPerTeam MaxNotificationsPerChannel",
+    SqlSettings: "MaxIdleConns MaxOpenConns",
+    FileSettings:
+      "MaxFileSize ThumbnailWidth ThumbnailHeight PreviewWidth PreviewHeight ProfileWidth ProfileHeight",
+    EmailSettings: "EmailBatchingBufferSize EmailBatchingInterval",
+    RateLimitSettings: "PerSec MaxBurst MemoryStoreSize",
+    PasswordSettings: "MinimumLength",
+  },
+  text: {
+    ServiceSettings:
+      "SiteURL ListenAddress WebserverMode AllowCorsFrom GoogleDeveloperKey ConnectionSecurity RestrictCustomEmojiCreation AllowedUntrustedInternalConnections",
+    TeamSettings: "SiteName RestrictDirectMessage RestrictCreationToDomains",
+    SqlSettings: "DriverName DataSource AtRestEncryptKey",
+    LogSettings: "ConsoleLevel FileLevel FileLocation",
+    FileSettings:
+      "DriverName Directory PublicLinkSalt AmazonS3AccessKeyId AmazonS3SecretAccessKey AmazonS3Bucket AmazonS3Region AmazonS3Endpoint",
+    EmailSettings:
+      "FeedbackName FeedbackEmail SMTPServer SMTPPort SMTPUsername SMTPPassword ConnectionSecurity InviteSalt PasswordResetSalt PushNotificationServer PushNotificationContents",
+    RateLimitSettings: "VaryByHeader",
+    SupportSettings: "SupportEmail",
+    GitLabSettings:
+      "Secret Id Scope AuthEndpoint TokenEndpoint UserApiEndpoint",
+    LocalizationSettings:
+      "DefaultServerLocale DefaultClientLocale AvailableLocales",
+    PluginSettings: "Directory ClientDirectory",
+    ImageProxySettings: "ImageProxyType",
+    BleveSettings: "IndexDir",
+  },
+  list: {
+    ServiceSettings: "TrustedProxyIPHeader",
+    SqlSettings: "DataSourceReplicas",
+  },
+};
+
+/** Path → type of every key that is checked. */
+export const KEY_TYPES: ReadonlyMap<string, KeyType> = new Map(
+  (["flag", "integer", "text", "list"] as const).flatMap((type) =>
+    Object.entries(KEYS[type]).flatMap(([section, names]) =>
+      names.split(" ").map((name) => [`${section}.${name}`, type] as const)
+    )
+  ),
+);
+
+// What Go's strconv takes for a flag, and what it takes for a whole number.
+const FLAG_REGEXP = /^(?:|1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
+const TRUE_REGEXP = /^(?:1|t|T|TRUE|true|True)$/;
+const INTEGER_REGEXP = /^[+-]?\d+$/;
+
+/**
+ * Looks a path up as the server does: names in any case, null as absent.
+ *
+ * @param config The configuration.
+ * @param path Section and key.
+ * @returns The value, `undefined` where there is none.
+ */
+export function findKey(config: JsonObject, path: string): Json | undefined {
+  let value: Json | undefined = config;
+  for (const name of path.split(".")) {
+    if (!isJsonObject(value)) return undefined;
+    const key: string | undefined = Object.hasOwn(value, name)
+      ? name
+      : spellings(value, name)[0];
+    value = key === undefined ? undefined : value[key];
+  }
+  return value ?? undefined;
+}
+
+/**
+ * The names of an object that the server takes for the same one.
+ *
+ * @param object A section, or the configuration.
+ * @param name The name.
+ * @returns The names as they are written, in their order.
+ */
+export function spellings(object: JsonObject, name: string): readonly string[] {
+  return Object.keys(object).filter((key) =>
+    key.toLowerCase() === name.toLowerCase()
+  );
+}
+
+/**
+ * Tells whether the server can read a value.
+ *
+ * @param value The value, not null.
+ * @param type The type of the key.
+ * @param strict Whether the release reads types strictly.
+ * @returns Whether it can.
+ */
+export function fitsType(value: Json, type: KeyType, strict: boolean): boolean {
+  if (type === "list") {
+    return Array.isArray(value) || (!strict && typeof value === "string");
+  }
+  if (typeof value === "object") return false;
+  switch (type) {
+    case "flag":
+      return typeof value === "boolean" || (!strict &&
+        (typeof value === "number" || FLAG_REGEXP.test(value)));
+    case "integer":
+      return typeof value === "number"
+        ? Number.isInteger(value) || !strict
+        : !strict &&
+          (typeof value === "boolean" || INTEGER_REGEXP.test(value));
+    case "text":
+      return typeof value === "string" || !strict;
+  }
+}
+
+/**
+ * What the server makes of a value that fits its type.
+ *
+ * @param value The value.
+ * @param type The type of the key.
+ * @returns The value in that type.
+ */
+export function readAs(value: Json, type: KeyType | undefined): Json {
+  if (typeof value === "object") return value;
+  switch (type) {
+    case "flag":
+      return typeof value === "string"
+        ? TRUE_REGEXP.test(value)
+        : value === true || (typeof value === "number" && value !== 0);
+    case "integer":
+      return Math.trunc(Number(value));
+    case "text":
+      return String(value);
+    default:
+      return value;
+  }
+}
