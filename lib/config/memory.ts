@@ -105,6 +105,7 @@ function isValues(
   return isJsonObject(value) &&
     Object.values(value).every((entry) =>
       isJsonObject(entry) && typeof entry["digest"] === "string" &&
-      typeof entry["explicit"] === "boolean"
+      typeof entry["explicit"] === "boolean" &&
+      (entry["previous"] === undefined || Array.isArray(entry["previous"]))
     );
 }

@@ -31,8 +31,8 @@ export interface MemoryEntry {
   readonly generated?: boolean;
   /** Whether the value must not be shown. */
   readonly secret?: boolean;
-  /** Digest of the value before it, while a write is under way: either may be on disk. */
-  readonly previous?: string;
+  /** Digests of the values before it, while a write is under way: any of them may be on disk. */
+  readonly previous?: readonly string[];
 }
 
 /** What we remember of our last write, by path. It holds digests, never values. */
@@ -222,12 +222,15 @@ export function bridge(before: Memory | undefined, after: Memory): Memory {
     ) => [foldKey(path), { path, entry }]),
   );
   for (const [path, entry] of Object.entries(after.values)) {
-    const previous = values.get(foldKey(path))?.entry.digest;
+    const old = values.get(foldKey(path))?.entry;
+    // The write before may have been interrupted as well, so its candidates stay.
+    const candidates = old === undefined
+      ? []
+      : [old.digest, ...old.previous ?? []];
+    const previous = candidates.filter((digest) => digest !== entry.digest);
     values.set(foldKey(path), {
       path,
-      entry: previous === undefined || previous === entry.digest
-        ? entry
-        : { ...entry, previous },
+      entry: previous.length === 0 ? entry : { ...entry, previous },
     });
   }
   return {
@@ -291,27 +294,28 @@ function choose(
   };
 }
 
-/** Whether a value on disk is one that we wrote, the one before it included. */
+/** Whether a value on disk is one that we wrote, or may have written. */
 function isOurs(
   input: MergeInput,
   entry: MemoryEntry | undefined,
   value: Json,
 ): boolean {
-  return isWritten(input, entry?.digest, value) ||
-    isWritten(input, entry?.previous, value);
+  const digests = entry === undefined
+    ? []
+    : [entry.digest, ...entry.previous ?? []];
+  return digests.some((digest) => isWritten(input, digest, value));
 }
 
 /** The server itself adds and drops a final slash of paths and addresses. */
 function isWritten(
   input: MergeInput,
-  digest: string | undefined,
+  digest: string,
   value: Json,
 ): boolean {
   const forms = typeof value !== "string"
     ? [value]
     : [value, value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
-  return digest !== undefined &&
-    forms.some((form) => input.digest(form) === digest);
+  return forms.some((form) => input.digest(form) === digest);
 }
 
 function describeConflict(

@@ -1,21 +1,16 @@
 import assert from "node:assert/strict";
-import type {
-  ConfigPlace,
-  ConfigWorld,
-  WriteReport,
-} from "../../../lib/config/file.ts";
+import type { ConfigPlace, ConfigWorld } from "../../../lib/config/file.ts";
 import {
   listCopies,
   lockConfig,
   readConfig,
   restoreGeneration,
-  writeConfig,
 } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
-import type { MergeResult } from "../../../lib/config/merge.ts";
-import { merge } from "../../../lib/config/merge.ts";
 import { attempt } from "../../../lib/config/replace.ts";
+import type { StartReport } from "../../support/config_start.ts";
+import { assign, startConfig } from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
 const PATH = "/conf/config.json";
@@ -31,40 +26,12 @@ function worldOf(files: MemoryFiles): ConfigWorld {
   };
 }
 
-function assign(path: string, value: string, explicit = true): Assignment {
-  return {
-    path,
-    value,
-    variables: ["V"],
-    origin: explicit ? { kind: "variable", name: "V" } : { kind: "default" },
-    secret: false,
-  };
-}
-
-/** The configuration part of a start. */
 function start(
   files: MemoryFiles,
   wanted: readonly Assignment[],
   place = PLACE,
-): WriteReport & MergeResult & { readonly readNotices: readonly string[] } {
-  const world = worldOf(files);
-  const lock = lockConfig(world, place);
-  try {
-    const state = readConfig(world, place);
-    const result = merge({
-      disk: state.text,
-      shipped: "{}",
-      memory: state.memory,
-      digest: state.digest,
-      generate: () => "made",
-      wanted,
-    });
-    const { text, memory } = result;
-    const report = writeConfig(world, place, { lock, state, text, memory });
-    return { ...result, ...report, readNotices: state.notices };
-  } finally {
-    lock.release();
-  }
+): StartReport {
+  return startConfig(worldOf(files), place, { wanted });
 }
 
 function fails(

@@ -301,15 +301,27 @@ Deno.test("merge: messages never hold values", () => {
   assert.ok(!JSON.stringify(conflicts).includes("s3cret"));
 });
 
-Deno.test("merge: after a kill in the middle of a write, neither state is an edit", () => {
-  const before = run([wants("A.x", "1"), sets("A.y", "1"), sets("A.z", "1")]);
-  const wanted = [wants("A.x", "2"), wants("A.y", "2")];
-  const after = again(before, wanted);
-  const memory = bridge(before.memory, after.memory);
-  for (const disk of [before.text, after.text]) {
-    const next = run([wants("A.x", "3"), wants("A.y", "3")], { disk, memory });
-    assert.deepEqual(next.document["A"], { x: "3", z: "shipped z", y: "3" });
+Deno.test("merge: after any number of killed writes, no state of ours is an edit", () => {
+  const states = ["1", "2", "3", "3"].map((value) =>
+    run([wants("A.x", value), sets("A.y", value)])
+  );
+  let memory: Memory | undefined;
+  for (const state of states) memory = bridge(memory, state.memory);
+  for (const { text: disk } of states) {
+    const next = run([wants("A.x", "4"), wants("A.y", "4")], { disk, memory });
+    assert.deepEqual(next.document["A"], { x: "4", z: "shipped z", y: "4" });
     assert.deepEqual([next.kept, next.conflicts], [[], []]);
+  }
+});
+
+Deno.test("merge: a withdrawal that was killed is done by the next start", () => {
+  const before = run([sets("A.x", "1"), sets("B.y", "1")]);
+  const after = again(before, []);
+  const memory = bridge(before.memory, after.memory);
+  for (const { text: disk } of [before, after]) {
+    const { document, kept } = run([], { disk, memory });
+    assert.deepEqual(document, { A: { x: "shipped", z: "shipped z" }, B: {} });
+    assert.deepEqual(kept, []);
   }
 });
 
