@@ -35,15 +35,19 @@ export interface Rule {
 
 /** One thing that does nothing, or not what it seems to. */
 export interface Warning {
-  /** Names the rule in its test. */
+  /** Names the warning in its test. */
   readonly name: string;
+  /** Section and key. */
   readonly path: string;
+  /** Releases that it is about. */
   readonly releases: string;
   /** The edition that it is about; every one where absent. An unknown edition counts as Team Edition. */
   readonly edition?: "team";
   /** Whether the value is of no use. */
   applies(value: Json, config: Lookup): boolean;
+  /** What happens instead, to be read after the path. */
   readonly message: string;
+  /** The variable to set, or the step to take. */
   readonly remedy?: string;
 }
 
@@ -55,6 +59,7 @@ const PLAIN = "<4.2.0";
 const LOCALES: readonly string[] =
   "de en es fr it ja ko nl pl pt-BR ru tr zh-CN zh-TW".split(" ");
 
+/** What the releases' own validation refuses. */
 export const RULES: readonly Rule[] = [
   {
     name: "login attempts",
@@ -427,6 +432,7 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
+/** What releases accept and do not do. */
 export const WARNINGS: readonly Warning[] = [
   {
     name: "GitLab sign-on",
@@ -548,8 +554,11 @@ export const WARNINGS: readonly Warning[] = [
 
 /** A key that old releases need in the file. */
 export interface NeededKey {
+  /** Section and key. */
   readonly path: string;
+  /** What the releases' own default configuration has. */
   readonly value: Json;
+  /** Releases that need it. */
   readonly releases: string;
 }
 

@@ -94,7 +94,7 @@ export function compareVersions(left: VersionLike, right: VersionLike): number {
  */
 export function inRange(version: VersionLike, range: string): boolean {
   const release = { ...required(version), prerelease: [] };
-  return satisfies(semver(release), parseRange(range));
+  return satisfies(semver(release), readRange(range));
 }
 
 /**
@@ -114,6 +114,17 @@ export function versionStep(
   if (a.minor !== b.minor) return "minor";
   if (a.patch !== b.patch) return "patch";
   return compareVersions(a, b) === 0 ? "none" : "prerelease";
+}
+
+// The ranges are texts of the program, few and asked for over and over.
+const ranges = new Map<string, object>();
+
+function readRange(text: string): object {
+  const known = ranges.get(text);
+  if (known !== undefined) return known;
+  const range: object = parseRange(text);
+  ranges.set(text, range);
+  return range;
 }
 
 function required(version: VersionLike): Version {

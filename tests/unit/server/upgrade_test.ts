@@ -1,11 +1,13 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { SchemaFacts } from "../../../lib/server/installed.ts";
+import { shippedMigration } from "../../../lib/server/schema_migrations.ts";
 import {
   decideUpgrade,
   type Decision,
   type UpgradeQuestion,
 } from "../../../lib/server/upgrade.ts";
+import { compareVersions, inRange } from "../../../lib/server/version.ts";
 
 /**
  * A database in short: `-` is empty, `tables` has Mattermost's tables and no
@@ -327,6 +329,77 @@ Deno.test("a database product that the release refuses is refused before", () =>
     });
     equal(decision.allowed, allowed, `${target} ${databaseVersion}`);
     if (!decision.allowed) equal(short(decision), "database-too-old!");
+  }
+});
+
+/** The newest patch of every release from 3.0 on. */
+const PATCHES =
+  `3.0.3 3.1.0 3.2.0 3.3.0 3.4.0 3.5.1 3.6.7 3.7.5 3.8.3 3.9.2 3.10.3 4.0.5 4.1.2 4.2.2 4.3.4 4.4.5 4.5.2 4.6.3 4.7.4 4.8.2 4.9.4 4.10.10 5.0.3 5.1.2 5.2.2 5.3.1 5.4.0 5.5.3 5.6.5 5.7.3 5.8.2 5.9.8 5.10.2 5.11.1 5.12.6 5.13.3 5.14.5 5.15.5 5.16.5 5.17.3 5.18.2 5.19.3 5.20.2 5.21.0 5.22.3 5.23.2 5.24.3 5.25.7 5.26.2 5.27.2 5.28.2 5.29.2 5.30.3 5.31.9 5.32.1 5.33.5 5.34.5 5.35.5 5.36.2 5.37.10 5.38.4 5.39.3 6.0.4 6.1.3 6.2.5 6.3.10 6.4.3 6.5.2 6.6.2 6.7.2 7.0.2 7.1.9 7.2.1 7.3.1 7.4.1 7.5.2 7.7.4 7.8.15 7.9.6 7.10.5 8.0.4 8.1.13 9.0.5 9.1.5 9.2.6 9.3.3 9.4.5 9.5.14 9.6.3 9.7.6 9.8.3 9.9.3 9.10.3 9.11.18 10.0.4 10.1.7 10.2.3 10.3.4 10.4.5 10.5.14 10.6.6 10.7.4 10.8.4 10.9.5 10.10.3 10.11.23 10.12.4 11.0.7 11.1.3 11.2.4 11.3.3 11.4.5 11.5.7 11.6.6 11.7.9 11.8.5 11.9.1 11.10.0`
+    .split(/\s+/);
+
+/** What a release leaves in its database, patches without migrations of their own. */
+function left(release: string): SchemaFacts {
+  const [major, minor] = release.split(".");
+  return inRange(release, "<7.1.0")
+    ? {
+      installed: true,
+      systemsVersion: `${major}.${minor}.0`,
+      lastMigration: shippedMigration(release)?.last,
+      usersHaveTeamId: false,
+    }
+    : { installed: true, lastMigration: shippedMigration(release)?.last };
+}
+
+Deno.test("no release is refused on its own database, with or without VERSION", () => {
+  for (const target of PATCHES) {
+    const question = { target, schema: left(target), adapter: PG } as const;
+    for (const versionFile of [undefined, target, "rubbish"]) {
+      const decision = decideUpgrade({ ...question, versionFile });
+      ok(decision.allowed, `${target} ${versionFile}: ${short(decision)}`);
+    }
+    equal(decideUpgrade({ ...question, versionFile: target }).kind, "same");
+  }
+});
+
+Deno.test("no release opens the database of a newer one that VERSION names", () => {
+  for (const from of PATCHES) {
+    for (const target of PATCHES) {
+      if (compareVersions(from, target) <= 0) continue;
+      const decision = decideUpgrade({
+        target,
+        schema: left(from),
+        adapter: PG,
+        versionFile: from,
+      });
+      ok(!decision.allowed, `${from} to ${target}`);
+    }
+  }
+});
+
+Deno.test("the whole path of a refusal can be walked without another one", () => {
+  const some = PATCHES.filter((_, index) => index % 4 === 0);
+  for (const from of some) {
+    for (const target of some) {
+      const first = decideUpgrade({
+        target,
+        schema: left(from),
+        adapter: PG,
+        versionFile: from,
+      });
+      if (first.allowed || first.kind !== "stops") continue;
+      let at = from;
+      for (const stop of first.path) {
+        const leg = decideUpgrade({
+          target: stop,
+          schema: left(at),
+          adapter: PG,
+          versionFile: at,
+        });
+        ok(leg.allowed, `${from} to ${target}: ${at} to ${stop}`);
+        at = stop;
+      }
+      equal(at, target);
+    }
   }
 });
 
