@@ -1,0 +1,142 @@
+/**
+ * The image itself: how it is built, and what is in it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { PREFIX } from "../../../tools/image/bases.ts";
+import { copyTree } from "../../../tools/image/build.ts";
+import { assertHas, type Case, CURRENT, type Lab } from "../lab.ts";
+
+/** The context may have this much, in bytes, without what was brought along. */
+const CONTEXT_LIMIT = 2_000_000;
+
+/** The cases of this file. */
+export const CASES: readonly Case[] = [{
+  name: "image-content",
+  what: "the image has what the server uses, and nothing for our sake",
+  run: async (lab) => {
+    const image = await lab.image();
+    const config = JSON.parse(
+      await lab.docker.must([
+        ...["image", "inspect", "--format", "{{json .Config}}", image],
+      ]),
+    );
+    assert.equal(config.User, "2000:2000");
+    assert.equal(config.StopSignal, "SIGTERM");
+    assert.deepEqual(Object.keys(config.ExposedPorts), ["80/tcp"]);
+    assert.deepEqual(Object.keys(config.Volumes).sort(), [
+      "/opt/mattermost/data",
+      "/var/log/mattermost",
+    ]);
+    const program = "/usr/local/bin/mattermost-entrypoint";
+    assert.deepEqual(config.Entrypoint, [program]);
+    assert.deepEqual(config.Cmd, ["app:start"]);
+    assert.deepEqual(config.Healthcheck.Test, ["CMD", program, "app:health"]);
+    assert.equal(config.Labels["org.opencontainers.image.version"], CURRENT);
+    assert.ok(config.Env.includes(`MATTERMOST_VERSION=${CURRENT}`));
+
+    const absent =
+      "node deno psql mysql mariadb mysqladmin curl wget jq python3";
+    const found = await inside(lab, `command -v ${absent} || true`);
+    assert.equal(found, "");
+    await checkOwners(lab, image);
+  },
+}, {
+  name: "documents",
+  what: "the tools that search calls on documents work",
+  run: async (lab) => {
+    const text = await inside(
+      lab,
+      `cd /tmp
+       printf '%s' '${PDF}' >a.pdf && pdftotext a.pdf - | grep -o Findable
+       printf '{\\\\rtf1 Findable}' >a.rtf && unrtf --text a.rtf | grep -o Findable
+       printf '<title>x</title><p>Findable' | tidy -q -utf8 2>/dev/null | grep -o Findable
+       wvWare --version && command -v wvText >/dev/null && echo Findable`,
+    );
+    assert.equal(text.match(/Findable/g)?.length, 4, text);
+  },
+}, {
+  name: "classic-builder",
+  what: "the classic builder makes the same image",
+  run: async (lab) => {
+    const tag = `${PREFIX}/classic`;
+    const { code, text } = await lab.builder.build(CURRENT, {
+      tag,
+      classic: true,
+    });
+    lab.atEnd(() => lab.docker.removeImage(tag));
+    assert.equal(code, 0, text);
+    await checkOwners(lab, tag);
+  },
+}, {
+  name: "context",
+  what: "the build context of a clean tree is under 2 MB",
+  run: async (lab) => {
+    await copyTree(lab.root, lab.directory);
+    const { text } = await lab.docker.attempt(
+      ["build", "--file", "-", lab.directory],
+      { input: "FROM scratch\n", environment: { DOCKER_BUILDKIT: "0" } },
+    );
+    const [, size, unit] =
+      /Sending build context to Docker daemon\s+([\d.]+)([kMG]?)B\s+Step/
+        .exec(text) ?? assert.fail(text);
+    const bytes = Number(size) * 1000 ** " kMG".indexOf(unit || " ");
+    assert.ok(bytes < CONTEXT_LIMIT, `the context has ${bytes} bytes`);
+  },
+}, {
+  name: "checksum",
+  what:
+    "a release with another SHA-256 sum is refused, an unknown one is said loudly",
+  run: async (lab) => {
+    const tag = `${PREFIX}/checksum`;
+    lab.atEnd(() => lab.docker.removeImage(tag));
+    const wrong = await lab.builder.build(CURRENT, {
+      tag,
+      args: { MATTERMOST_SHA256: "0".repeat(64) },
+    });
+    assert.notEqual(wrong.code, 0);
+    assertHas(wrong.text, "expected 0000000000");
+    const unknown = await lab.builder.build(CURRENT, {
+      tag,
+      args: { MATTERMOST_SHA256: "" },
+    });
+    assert.equal(unknown.code, 0, unknown.text);
+    assertHas(unknown.text, "NOT VERIFIED", "--build-arg MATTERMOST_SHA256=");
+  },
+}];
+
+/** The smallest PDF with a word in it; readers repair the missing table of contents. */
+const PDF = `%PDF-1.4
+1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
+2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
+3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>> endobj
+4 0 obj <</Length 40>> stream
+BT /F 12 Tf 9 99 Td (Findable) Tj ET    
+endstream endobj
+5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj
+trailer <</Root 1 0 R>>`;
+
+/** The server's own user can write what the server writes, and not its programs. */
+async function checkOwners(lab: Lab, image: string): Promise<void> {
+  const { code, text } = await lab.docker.run(image, {
+    command: [
+      ...["bash", "-euc"],
+      `cd /opt/mattermost/mattermost
+       for path in ../data /var/log/mattermost logs plugins client client/plugins client/root.html; do
+         test -w "$path" || { echo "cannot write $path"; exit 1; }
+       done
+       for path in bin bin/mattermost config /usr/local/bin/mattermost-entrypoint; do
+         test ! -w "$path" || { echo "can write $path"; exit 1; }
+       done`,
+    ],
+  });
+  assert.equal(code, 0, text);
+}
+
+async function inside(lab: Lab, script: string): Promise<string> {
+  const command = ["bash", "-c", script];
+  const { stdout } = await lab.docker.run(await lab.image(), { command });
+  return stdout.trim();
+}

@@ -1,0 +1,163 @@
+/**
+ * The life of a container: one process, restarts, the end, health, other commands.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { must } from "../../../tools/image/command.ts";
+import {
+  assertHas,
+  type Case,
+  CONFIG,
+  CURRENT,
+  identity,
+  PASSWORD,
+  readConfig,
+} from "../lab.ts";
+
+/** The cases of this file. */
+export const CASES: readonly Case[] = [{
+  name: "one-process",
+  what: "PID 1 is the server, alone, and inherits no secret",
+  run: async (lab) => {
+    const { options, environment } = await lab.network();
+    const server = await lab.server("server", {
+      options,
+      environment: { ...environment, MM_TEAMSETTINGS_SITENAME: "Passed on" },
+    });
+    const who = await identity(server);
+    assert.equal(who["pid"], "1");
+    assert.equal(`${who["uid"]}:${who["gid"]}`, "2000:2000");
+    assert.equal(who["directory"], "/opt/mattermost/mattermost");
+    assert.equal(who["arguments"], `--config ${CONFIG}`);
+    const names = who["environment"]?.split(" ") ?? [];
+    assert.ok(names.includes("MM_TEAMSETTINGS_SITENAME"));
+    assert.ok(!names.includes("DB_PASS"), "DB_PASS must not be inherited");
+    const top = await server.container.command("top");
+    assert.equal(top.split("\n").length, 2, `one process only:\n${top}`);
+    assert.ok(!top.includes(PASSWORD), "no secret in argv");
+    const program = await server.container.exec(["readlink", "/proc/1/exe"]);
+    assert.match(program, /^\/usr\/bin\/perl/);
+    const mode = await server.container.exec([
+      "stat",
+      "-c",
+      "%a %u:%g",
+      CONFIG,
+    ]);
+    assert.equal(mode, "600 2000:2000");
+  },
+}, {
+  name: "restart",
+  what: "a restart keeps config.json, the secrets and the console's edits",
+  run: async (lab) => {
+    const { options, environment } = await lab.network();
+    const { container } = await lab.server("server", { options, environment });
+    await container.health("healthy");
+    const before = await readConfig(container);
+    assert.match(before.FileSettings.PublicLinkSalt, /^\w{32,}$/);
+    assert.match(before.SqlSettings.AtRestEncryptKey, /^\w{32,}$/);
+    before.TeamSettings.MaxUsersPerTeam = 77;
+    before.TeamSettings.CustomDescriptionText = "as the console wrote it";
+    await container.exec(["tee", CONFIG], {
+      input: JSON.stringify(before, null, 4),
+    });
+    await container.command("restart");
+    await container.health("healthy");
+    assert.deepEqual(await readConfig(container), before);
+  },
+}, {
+  name: "stop",
+  what: "docker stop ends it in under 2 s with the server's own exit code",
+  run: async (lab) => {
+    const { options, environment } = await lab.network();
+    const { container } = await lab.server("server", { options, environment });
+    await container.health("healthy");
+    const started = performance.now();
+    await container.command("stop");
+    const took = performance.now() - started;
+    assert.ok(took < 2000, `docker stop took ${took} ms`);
+    assert.equal(await container.inspect("{{.State.ExitCode}}"), "0");
+    assert.match(await container.logs(), /Stopped\n?$/);
+    const other = await lab.docker.run(await lab.image(), {
+      command: ["sh", "-c", "exit 7"],
+    });
+    assert.equal(other.code, 7);
+  },
+}, {
+  name: "stop-while-waiting",
+  what: "docker stop ends it at once, too, while it waits for the database",
+  run: async (lab) => {
+    const { container } = await lab.server("server", {
+      environment: { DB_HOST: "192.0.2.1", DB_PASS: PASSWORD },
+    });
+    await container.until("waiting", async () => {
+      return (await container.logs()).includes("192.0.2.1");
+    });
+    const started = performance.now();
+    await container.command("stop");
+    const took = performance.now() - started;
+    assert.ok(took < 2000, `docker stop took ${took} ms`);
+    assert.equal(await container.inspect("{{.State.ExitCode}}"), "143");
+  },
+}, {
+  name: "health",
+  what: "the health check turns unhealthy when the server hangs",
+  run: async (lab) => {
+    const { options, environment } = await lab.network();
+    const { container } = await lab.server("server", {
+      options: [...options, "--health-retries=2", "--health-timeout=10s"],
+      environment,
+    });
+    await container.health("healthy");
+    await container.command("kill", "--signal=USR1");
+    await container.health("unhealthy");
+    const log = await container.inspect(
+      "{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}|{{end}}",
+    );
+    const last = log.split("|").filter((part) => part.trim() !== "").at(-1);
+    assert.match(last ?? "", /^\s*1 \S/, "one line that says why");
+  },
+}, {
+  name: "other-commands",
+  what: "bash, app:help, app:version and the server's own commands run",
+  run: async (lab) => {
+    const image = await lab.image();
+    const run = (...command: string[]) => lab.docker.run(image, { command });
+    const bash = await run("bash", "-c", 'echo "$0 $$ $(id -u)"', "it-is-bash");
+    assert.equal(bash.stdout, "it-is-bash 1 2000\n");
+    const help = await run("app:help");
+    assert.equal(help.code, 0, help.text);
+    assertHas(help.stdout, "app:start", "app:check");
+    const version = await run("app:version");
+    assert.equal(version.code, 0, version.text);
+    assertHas((await run("mattermost", "version")).stdout, CURRENT);
+    assert.equal((await run("no-such-program")).code, 127);
+    assert.equal((await run("/etc/passwd")).code, 126);
+    assert.equal((await run("app:strat")).code, 64);
+
+    const { options, environment } = await lab.network();
+    const { container } = await lab.server("server", { options, environment });
+    await container.health("healthy");
+    // With a terminal, as a person has it.
+    const shell = await must([
+      ...["script", "--quiet", "--return", "--command"],
+      `docker exec -it ${container.id} bash -c 'tty; cat /proc/1/comm'`,
+      "/dev/null",
+    ], { environment: lab.docker.environment });
+    assert.match(shell, /^\/dev\/pts\/\d+\s+mattermost$/);
+  },
+}, {
+  name: "migrate",
+  what: "app:migrate runs the server's own migration and returns its code",
+  run: async (lab) => {
+    const { options, environment } = await lab.network();
+    const done = await lab.docker.run(await lab.image(), {
+      options,
+      environment,
+      command: ["app:migrate"],
+    });
+    assert.equal(done.code, 0, done.text);
+    assertHas(done.text, "nothing to migrate in a stand-in");
+  },
+}];

@@ -1,0 +1,98 @@
+/**
+ * Another release over the same volumes.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { Container } from "../../../tools/image/docker.ts";
+import {
+  assertHas,
+  type Case,
+  CONFIG,
+  CURRENT,
+  identity,
+  type Lab,
+  readConfig,
+} from "../lab.ts";
+
+const NEWER = "11.8.5";
+const DATA = "/opt/mattermost/data";
+
+/** The cases of this file. */
+export const CASES: readonly Case[] = [{
+  name: "upgrade",
+  what: "a newer image over old volumes keeps configuration and secrets",
+  run: async (lab) => {
+    const { start } = await setting(lab);
+    const old = await start(CURRENT);
+    const before = await readConfig(old.container);
+    await old.container.command("rm", "--force");
+    const { container, version } = await start(NEWER);
+    assert.equal(version, NEWER);
+    const after = await readConfig(container);
+    for (const [section, key] of KEPT) {
+      assert.equal(after[section][key], before[section][key], key);
+    }
+    assertHas(await container.exec(["cat", `${DATA}/VERSION`]), NEWER);
+  },
+}, {
+  name: "downgrade",
+  what: "an older image over newer volumes is refused and changes nothing",
+  run: async (lab) => {
+    const { start, options, environment } = await setting(lab);
+    const { container } = await start(NEWER);
+    const before = await container.exec(["sha256sum", CONFIG]);
+    await container.command("stop");
+    const { code, text } = await lab.docker.run(await lab.image(CURRENT), {
+      options,
+      environment,
+    });
+    assert.equal(code, 78, text);
+    assertHas(text, NEWER, CURRENT);
+    await container.command("start");
+    await container.health("healthy");
+    assert.equal(await container.exec(["sha256sum", CONFIG]), before);
+    assertHas(await container.exec(["cat", `${DATA}/VERSION`]), NEWER);
+  },
+}];
+
+/** What must not change when the release does. */
+const KEPT = [
+  ["FileSettings", "PublicLinkSalt"],
+  ["SqlSettings", "AtRestEncryptKey"],
+  ["SqlSettings", "DataSource"],
+] as const;
+
+/** A database and a volume for one Mattermost after another. */
+async function setting(lab: Lab) {
+  const { database, environment, options: network } = await lab.network();
+  const volume = await lab.docker.volume("data", { image: await lab.image() });
+  const options = [...network, `--volume=${volume}:${DATA}`];
+  const start = async (release: string) => {
+    const server = await lab.server(`server-${release}`, {
+      release,
+      options,
+      environment,
+    });
+    const { version } = await identity(server);
+    await migrate(database, release);
+    return { container: server.container, version };
+  };
+  return { start, options, environment };
+}
+
+/** Leaves the traces in the database that a server of the release leaves. */
+async function migrate(database: Container, release: string): Promise<void> {
+  const number = release === CURRENT ? 145 : 150;
+  const sql = `
+    CREATE TABLE IF NOT EXISTS users (id varchar(26) PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS systems (name varchar(64) PRIMARY KEY, value varchar(1024));
+    CREATE TABLE IF NOT EXISTS db_migrations (version bigint PRIMARY KEY, name varchar NOT NULL);
+    INSERT INTO db_migrations SELECT n, 'step' FROM generate_series(1, ${number}) n
+      ON CONFLICT DO NOTHING;`;
+  await database.exec([
+    ...["psql", "--username=mattermost", "--quiet"],
+    ...["--set=ON_ERROR_STOP=1", "--file=-"],
+  ], { input: sql });
+}

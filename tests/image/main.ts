@@ -1,0 +1,143 @@
+/**
+ * Runs the image's cases in real containers, one line each.
+ *
+ *     deno task test:image [NAME…] [--filter TEXT] [--list]
+ *
+ * The program is compiled first if dist/ has no current one; ENTRYPOINT_BINARY
+ * names another one to test. Downloads are kept in ENTRYPOINT_CACHE_DIR.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { provideBases } from "../../tools/image/bases.ts";
+import { Builder, currentBinary } from "../../tools/image/build.ts";
+import { attemptSync } from "../../tools/image/command.ts";
+import { Docker } from "../../tools/image/docker.ts";
+import { type Engine, openEngine } from "../../tools/image/engine.ts";
+import { guard } from "../../tools/servers/process.ts";
+import { CASES as BUILD } from "./cases/build.ts";
+import { CASES as FAILURES } from "./cases/failures.ts";
+import { CASES as HARDENED } from "./cases/hardened.ts";
+import { CASES as LIFE } from "./cases/life.ts";
+import { CASES as LINKS } from "./cases/links.ts";
+import { CASES as NGINX } from "./cases/nginx.ts";
+import { CASES as QUICK_START } from "./cases/quick_start.ts";
+import { CASES as SAMPLES } from "./cases/samples.ts";
+import { CASES as UPGRADES } from "./cases/upgrades.ts";
+import { type Case, Lab } from "./lab.ts";
+
+const CASES: readonly Case[] = [
+  ...[...QUICK_START, ...LIFE, ...LINKS, ...FAILURES, ...HARDENED],
+  ...[...UPGRADES, ...SAMPLES, ...NGINX, ...BUILD],
+];
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { filter: { type: "string" }, list: { type: "boolean" } },
+  });
+  const unknown = positionals.filter((name) =>
+    !CASES.some((each) => each.name === name)
+  );
+  const chosen = CASES.filter(({ name, what }) =>
+    (positionals.length === 0 || positionals.includes(name)) &&
+    `${name}: ${what}`.includes(values.filter ?? "")
+  );
+  if (values.list) {
+    for (const { name, what } of chosen) say(`${name}: ${what}`);
+    return 0;
+  }
+  if (unknown.length > 0 || chosen.length === 0) {
+    say(`No such case: ${unknown.join(", ") || values.filter}. See --list`);
+    return 64;
+  }
+  return await runAll(chosen);
+}
+
+/** Runs cases in an engine, and leaves nothing behind, also when interrupted. */
+async function runAll(cases: readonly Case[]): Promise<number> {
+  const root = join(import.meta.dirname ?? ".", "../..");
+  const home = await Deno.makeTempDir({ prefix: "mattermost-image-" });
+  const duties: (() => void)[] = [
+    () => void attemptSync(["rm", "-rf", home]),
+  ];
+  const cleanUp = () => {
+    for (const duty of duties.splice(0).toReversed()) duty();
+  };
+  const unguard = guard(cleanUp);
+  try {
+    const binary = Deno.env.get("ENTRYPOINT_BINARY") ||
+      await currentBinary(root);
+    const engine = await openEngine(home);
+    duties.push(() => engine.close());
+    const made = await provideBases({ environment: engine.environment, say });
+    const builder = await prepare({ engine, root, home, binary, made, duties });
+    let failed = 0;
+    for (const each of cases) {
+      const docker = new Docker(
+        engine.environment,
+        `mattermost-test-${Deno.pid}-${each.name}`,
+      );
+      const directory = join(home, each.name);
+      await Deno.mkdir(directory);
+      const lab = new Lab(docker, { builder, directory, root });
+      const close = () => lab.close();
+      duties.push(close);
+      if (!await passes(each, lab)) failed++;
+      duties.splice(duties.indexOf(close), 1);
+      close();
+    }
+    say(`${cases.length - failed} passed, ${failed} failed`);
+    return failed === 0 ? 0 : 1;
+  } finally {
+    cleanUp();
+    unguard();
+  }
+}
+
+async function prepare(
+  { engine, root, home, binary, made, duties }: {
+    engine: Engine;
+    root: string;
+    home: string;
+    binary: string;
+    made: readonly string[];
+    duties: (() => void)[];
+  },
+): Promise<Builder> {
+  const docker = new Docker(engine.environment, `mattermost-${Deno.pid}`);
+  const directory = join(home, "context");
+  await Deno.mkdir(directory);
+  const builder = new Builder(docker, directory);
+  await builder.prepare(root, binary);
+  // A private engine goes away as a whole.
+  if (!engine.isPrivate) {
+    duties.push(() => {
+      for (const name of [...builder.tags, ...made]) docker.removeImage(name);
+    });
+  }
+  return builder;
+}
+
+async function passes(each: Case, lab: Lab): Promise<boolean> {
+  const started = performance.now();
+  let trouble: unknown;
+  await each.run(lab).catch((error) => trouble = error);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const isGood = trouble === undefined;
+  say(`${isGood ? "ok  " : "FAIL"} ${each.name}: ${each.what} (${seconds} s)`);
+  if (!isGood) {
+    const text = trouble instanceof Error ? trouble.stack : String(trouble);
+    say(`${text}`.replace(/^/gm, "     "));
+  }
+  return isGood;
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}

@@ -1,0 +1,176 @@
+/**
+ * The images that the Dockerfile and the samples are built on: the real ones, or,
+ * where no registry can be reached, stand-ins made from Debian's packages under
+ * the same names.
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cached } from "../servers/cache.ts";
+import { attempt, type CommandOptions, must } from "./command.ts";
+import { requirePrograms } from "./machine.ts";
+
+/** The names, and how a stand-in is made: a directory of `bases/`, or Debian as it is. */
+const RECIPES: Readonly<Record<string, string>> = {
+  "debian:bookworm-slim": "",
+  "mariadb:11.8": "mariadb",
+  "mysql:9": "mysql",
+  "nginx:1.30": "nginx",
+  "postgres:18": "postgres",
+};
+
+/** The prefix of our own names, which nobody else's images have. */
+export const PREFIX = "mattermost-entrypoint-test";
+
+/** The start of the name in the cache. */
+const ENTRY = "base-images-";
+
+/** How long a registry may take to say whether it has an image, in milliseconds. */
+const REGISTRY_PATIENCE = 300_000;
+
+/** What bases are made with. */
+export interface BaseOptions {
+  /** How to reach the engine. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Told what takes long. */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Makes all base images present in the engine.
+ *
+ * @returns the names that were not there before, for the caller to remove
+ */
+export async function provideBases(
+  { environment, say }: BaseOptions,
+): Promise<string[]> {
+  const missing: string[] = [];
+  for (const name of Object.keys(RECIPES)) {
+    const image = await attempt(["docker", "image", "inspect", name], {
+      environment,
+    });
+    if (image.code !== 0) missing.push(name);
+  }
+  const [first, ...rest] = missing;
+  if (first === undefined) return [];
+  if (await pull(first, { environment })) {
+    for (const name of rest) await pull(name, { environment });
+    return missing;
+  }
+  say("No image registry: making the base images from Debian's packages");
+  const made = await standIns({ environment, say });
+  for (const name of missing) {
+    await must(["docker", "tag", ownName(name), name], { environment });
+  }
+  return [...missing, ...made];
+}
+
+async function pull(name: string, options: CommandOptions): Promise<boolean> {
+  const { code } = await attempt(["docker", "pull", "--quiet", name], {
+    ...options,
+    patience: REGISTRY_PATIENCE,
+  });
+  return code === 0;
+}
+
+/** Loads the stand-ins from the cache, under our own names; makes them on first use. */
+async function standIns(options: BaseOptions): Promise<string[]> {
+  const { environment, say } = options;
+  const recipes = join(import.meta.dirname ?? ".", "bases");
+  const names = Object.keys(RECIPES).map(ownName);
+  let fresh = false;
+  const entry = await cached(
+    `${ENTRY}${await digest(recipes)}`,
+    async (draft) => {
+      fresh = true;
+      await makeStandIns(recipes, { directory: draft, ...options });
+      say("Saving them in the cache");
+      const file = join(draft, "images.tar");
+      await must(["docker", "save", "--output", file, ...names], {
+        environment,
+      });
+    },
+  );
+  if (!fresh) {
+    await must(["docker", "load", "--input", join(entry, "images.tar")], {
+      environment,
+    });
+  }
+  await dropOthers(entry);
+  return names;
+}
+
+async function makeStandIns(
+  recipes: string,
+  { environment, directory, say }: BaseOptions & { directory: string },
+): Promise<void> {
+  say("Unpacking Debian, twice");
+  await requirePrograms({ debootstrap: "debootstrap" });
+  await Promise.all([
+    importDebian("bookworm", ownName("debian:bookworm-slim"), {
+      directory,
+      environment,
+    }),
+    importDebian("sid", SID, { directory, environment }),
+  ]);
+  say("Installing the databases and nginx");
+  const builds = Object.entries(RECIPES).filter(([, recipe]) => recipe !== "");
+  await Promise.all(
+    builds.map(([name, recipe]) =>
+      must(["docker", "build", "--tag", ownName(name), join(recipes, recipe)], {
+        environment: { ...environment, DOCKER_BUILDKIT: "0" },
+      })
+    ),
+  );
+  await must(["docker", "rmi", SID], { environment });
+}
+
+/** What the recipes are made from. */
+const SID = `${PREFIX}/sid`;
+
+/** Makes $1 as small as the slim images, imports it as $2 and removes it. */
+const IMPORT = `
+rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* "$1"/usr/share/doc/* \\
+  "$1"/usr/share/man/* "$1"/usr/share/locale/*
+for excluded in doc man locale; do
+  echo "path-exclude /usr/share/$excluded/*"
+done >"$1/etc/dpkg/dpkg.cfg.d/docker"
+echo force-unsafe-io >>"$1/etc/dpkg/dpkg.cfg.d/docker"
+# A mirror may lag behind with the unstable suite.
+echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/docker"
+tar --directory="$1" --create . | docker import - "$2"
+rm -rf "$1"`;
+
+async function importDebian(
+  suite: string,
+  name: string,
+  { directory, environment }: Omit<BaseOptions, "say"> & { directory: string },
+): Promise<void> {
+  const root = join(directory, suite);
+  await must(["debootstrap", "--variant=minbase", suite, root]);
+  await must(["sh", "-euc", IMPORT, "sh", root, name], { environment });
+}
+
+/** Removes what older recipes left in the cache. */
+async function dropOthers(entry: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dirname(entry))) {
+    if (!name.startsWith(ENTRY) || name === basename(entry)) continue;
+    await Deno.remove(join(dirname(entry), name), { recursive: true });
+  }
+}
+
+/** Names the recipes' content: another recipe makes other images. */
+async function digest(recipes: string): Promise<string> {
+  const { stdout } = await attempt(
+    ["sh", "-c", 'cat "$1" "$0"/*/* | sha256sum', recipes, SELF],
+  );
+  return stdout.slice(0, 12);
+}
+
+const SELF = fileURLToPath(import.meta.url);
+
+function ownName(name: string): string {
+  return `${PREFIX}/${name}`;
+}

@@ -1,0 +1,181 @@
+/**
+ * A Docker engine for the image tests: the one that can be reached, or a private
+ * one that shares nothing with the machine's own and is gone afterwards.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { cached } from "../servers/cache.ts";
+import { unpackDebian } from "../servers/packages.ts";
+import { attempt, attemptSync, must, pause } from "./command.ts";
+import { requirePrograms } from "./machine.ts";
+
+/** How long the engine may take to start or to stop, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** What a private engine needs, and the Debian package that has it. */
+const PROGRAMS = {
+  dockerd: "docker.io",
+  docker: "docker.io",
+  iptables: "iptables",
+} as const;
+
+/** Unmounts what is below a directory: network namespaces, at times a file system. */
+const UNMOUNT =
+  'cut -d " " -f 2 /proc/mounts | grep -F "$0/" | sort -r | xargs -r umount -l';
+
+/** An engine to run containers with. */
+export interface Engine {
+  /** What `docker` needs in its environment to reach it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether it is ours alone, so that nothing in it is anybody else's. */
+  readonly isPrivate: boolean;
+  /** Stops a private engine and removes all that it had; leaves another one be. */
+  close(): void;
+}
+
+/**
+ * Finds or starts an engine, with Compose and BuildKit at hand.
+ *
+ * @param home an empty directory of its own
+ * @throws {Error} when there is none and none can be started
+ */
+export async function openEngine(home: string): Promise<Engine> {
+  const reachable = await attempt([
+    ...["docker", "info", "--format", "{{.ServerVersion}}"],
+  ]).then(({ code }) => code === 0, () => false);
+  const engine = reachable ? sharedEngine() : await privateEngine(home);
+  try {
+    return { ...engine, environment: await withPlugins(engine, home) };
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
+}
+
+function sharedEngine(): Engine {
+  return { environment: {}, isPrivate: false, close: () => {} };
+}
+
+async function privateEngine(home: string): Promise<Engine> {
+  await requirePrograms(PROGRAMS);
+  const socket = join(home, "docker.sock");
+  const network = networkState();
+  const log = join(home, "engine.log");
+  const daemon = new Deno.Command("sh", {
+    args: [
+      ...["-c", 'exec "$@" >"$0" 2>&1', log],
+      // The engine ends with us, even if we are killed.
+      ...["setpriv", "--pdeathsig=TERM", "--", "dockerd"],
+      ...["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
+      ...["--pidfile", join(home, "docker.pid"), "--host", `unix://${socket}`],
+    ],
+    // Its own session: Ctrl-C is for us to answer, in our order.
+    detached: true,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  daemon.unref();
+  let ended = false;
+  daemon.status.then(() => ended = true);
+  const environment = { DOCKER_HOST: `unix://${socket}` };
+  const close = () => {
+    if (!ended) stopDaemon(daemon.pid);
+    attemptSync(["sh", "-c", UNMOUNT, home]);
+    // Another engine's rules are in the same tables.
+    if (attemptSync(["pidof", "dockerd"]).code !== 0) restoreNetwork(network);
+  };
+  const deadline = Date.now() + PATIENCE;
+  while (true) {
+    const ready = await attempt(["docker", "version"], { environment });
+    if (ready.code === 0) return { environment, isPrivate: true, close };
+    if (ended || Date.now() > deadline) {
+      close();
+      const text = await Deno.readTextFile(log);
+      throw new Error(`The Docker engine did not start:\n${text.slice(-2000)}`);
+    }
+    await pause(200);
+  }
+}
+
+/** Compose and BuildKit: the plugins that are there, else Debian's, unpacked into the cache. */
+async function withPlugins(
+  { environment }: Engine,
+  home: string,
+): Promise<Record<string, string>> {
+  const missing: string[] = [];
+  for (const plugin of ["compose", "buildx"]) {
+    const found = await attempt(["docker", plugin, "version"], { environment });
+    if (found.code !== 0) missing.push(`docker-${plugin}`);
+  }
+  if (missing.length === 0) return { ...environment };
+  // Debian has them from after bookworm on; both need nothing but its libc.
+  const unpacked = await cached(
+    `docker-plugins-${Deno.build.arch}`,
+    (directory) =>
+      unpackDebian(directory, {
+        suite: "sid",
+        packages: ["docker-compose", "docker-buildx"],
+      }),
+  );
+  const config = join(home, "config");
+  const plugins = join(config, "cli-plugins");
+  await Deno.mkdir(plugins, { recursive: true });
+  for (const name of missing) {
+    await Deno.symlink(
+      join(unpacked, "usr/libexec/docker/cli-plugins", name),
+      join(plugins, name),
+    );
+  }
+  // The configuration names the engine, so a new one must be told which it is.
+  const host = environment["DOCKER_HOST"] ?? Deno.env.get("DOCKER_HOST") ??
+    await must([
+      ...["docker", "context", "inspect", "--format"],
+      "{{.Endpoints.docker.Host}}",
+    ]);
+  return { ...environment, DOCKER_HOST: host, DOCKER_CONFIG: config };
+}
+
+function stopDaemon(pid: number): void {
+  Deno.kill(pid, "SIGTERM");
+  const seconds = String(PATIENCE / 1000);
+  const wait = ["tail", `--pid=${pid}`, "-f", "/dev/null"];
+  if (attemptSync(["timeout", seconds, ...wait]).code === 0) return;
+  Deno.kill(pid, "SIGKILL");
+}
+
+/** What an engine changes of the machine's network. */
+interface NetworkState {
+  readonly rules: string;
+  readonly bridges: ReadonlySet<string>;
+  readonly forwarding: string;
+}
+
+function networkState(): NetworkState {
+  return {
+    rules: attemptSync(["iptables-save"]).stdout,
+    bridges: dockerLinks(),
+    forwarding: attemptSync(["cat", FORWARDING]).stdout.trim(),
+  };
+}
+
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+
+function restoreNetwork({ rules, bridges, forwarding }: NetworkState): void {
+  for (const link of dockerLinks().difference(bridges)) {
+    attemptSync(["ip", "link", "delete", link]);
+  }
+  // Restoring nothing would leave what the engine added.
+  const empty = "*filter\nCOMMIT\n*nat\nCOMMIT\n*mangle\nCOMMIT\n";
+  attemptSync([
+    ...["sh", "-c", 'printf %s "$0" | iptables-restore', empty + rules],
+  ]);
+  attemptSync(["sh", "-c", `echo "$0" >${FORWARDING}`, forwarding]);
+}
+
+function dockerLinks(): Set<string> {
+  const { stdout } = attemptSync(["ls", "/sys/class/net"]);
+  return new Set(stdout.split(/\s+/).filter((name) => /^docker/.test(name)));
+}

@@ -1,0 +1,66 @@
+/**
+ * Puts the stand-in server where a Mattermost release would be, in the layout of
+ * the vendor's tarball.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** What a release ships besides its programs, as far as anything here looks at it. */
+const FILES = {
+  "MIT-COMPILED-LICENSE.md": "A stand-in, not Mattermost.\n",
+  "NOTICE.txt": "A stand-in, not Mattermost.\n",
+  "README.md": "A stand-in, not Mattermost.\n",
+  "client/manifest.json": "{}\n",
+  "client/root.html": "<!doctype html><title>Mattermost</title>\n",
+  "fonts/README": "No fonts in a stand-in.\n",
+  "i18n/en.json": "[]\n",
+  "prepackaged_plugins/README": "No plugins in a stand-in.\n",
+  "templates/README": "No templates in a stand-in.\n",
+} as const;
+
+/** The configuration that it ships, with keys that only the server knows. */
+const CONFIG = {
+  ServiceSettings: {
+    SiteURL: "",
+    ListenAddress: ":8065",
+    EnableTesting: false,
+  },
+  TeamSettings: { SiteName: "Mattermost", CustomDescriptionText: "" },
+  SqlSettings: { DriverName: "postgres", DataSource: "" },
+  LogSettings: { EnableConsole: true, EnableFile: true, FileLocation: "" },
+  FileSettings: { MaxFileSize: 104857600, Directory: "./data/" },
+};
+
+/**
+ * Installs the stand-in.
+ *
+ * @param directory the install directory, `mattermost` in the tarball
+ * @param version the release that it says it is
+ */
+export async function installStandIn(
+  directory: string,
+  version: string,
+): Promise<void> {
+  const program = Number(version.split(".")[0]) < 5 ? "platform" : "mattermost";
+  const files: Record<string, string> = {
+    ...FILES,
+    "config/config.json": JSON.stringify(CONFIG, null, 4) + "\n",
+    "bin/stand-in-version": `${version}\n`,
+  };
+  for (const empty of ["bin", "logs"]) {
+    await Deno.mkdir(join(directory, empty), { recursive: true });
+  }
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    await Deno.mkdir(join(path, ".."), { recursive: true });
+    await Deno.writeTextFile(path, text);
+  }
+  const target = join(directory, "bin", program);
+  await Deno.copyFile(
+    join(import.meta.dirname ?? ".", "mattermost"),
+    target,
+  );
+  await Deno.chmod(target, 0o755);
+}
