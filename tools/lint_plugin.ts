@@ -43,6 +43,7 @@ const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
   "lib/database/socket.ts",
+  "lib/server/ask.ts",
 ];
 
 /** Files and folders that compute only: not even the world as a parameter. */
@@ -79,7 +80,12 @@ const PURE_MODULES = [
 
 /** What computes only in modules that otherwise do not. */
 const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
-  "node:crypto": ["createHash", "createHmac", "timingSafeEqual"],
+  "node:crypto": [
+    "createHash",
+    "createHmac",
+    "timingSafeEqual",
+    "X509Certificate",
+  ],
 };
 
 /** Globals that reach the world. */

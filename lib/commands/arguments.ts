@@ -67,6 +67,27 @@ export function readArguments<const O extends Options>(
   }
 }
 
+/**
+ * Reads the seconds of an option such as `--timeout`.
+ *
+ * @param text What stands behind the option.
+ * @param command The command's name, for messages.
+ * @returns Seconds, more than 0 and at most a day.
+ * @throws {EntrypointError} With code 64 where it is no such number.
+ */
+export function readSeconds(text: string, command: string): number {
+  const seconds = SECONDS_REGEXP.test(text) ? Number(text) : 0;
+  if (seconds > 0 && seconds <= 86_400) return seconds;
+  throw new EntrypointError(
+    `${command}: --timeout takes seconds, more than 0: it is ${
+      JSON.stringify(text)
+    }`,
+    { code: ExitCode.usage, remedy: `${command} --timeout 10` },
+  );
+}
+
+const SECONDS_REGEXP = /^\d+(\.\d+)?$/;
+
 function firstSentence(message: string): string {
   const [sentence = message] = message.split(". ");
   return sentence.charAt(0).toLowerCase() + sentence.slice(1);
