@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
+import {
+  closest,
+  didYouMean,
+  findUnknown,
+  suggest,
+} from "../../../lib/settings/spelling.ts";
+
+Deno.test("a near miss is found, and a far one is not", () => {
+  assert.equal(
+    closest("MATTERMOST_SITEURL", SETTING_NAMES),
+    "MATTERMOST_SITE_URL",
+  );
+  assert.equal(closest("MATTERMOST_NMAE", SETTING_NAMES), "MATTERMOST_NAME");
+  assert.equal(closest("db_hots", SETTING_NAMES), "DB_HOST");
+  assert.equal(closest("PATH", SETTING_NAMES), undefined);
+  assert.equal(closest("anything", []), undefined);
+  assert.equal(didYouMean("ture", ["true", "false"]), "Did you mean true?");
+  assert.equal(didYouMean("perhaps", ["true", "false"]), undefined);
+});
+
+Deno.test("misspelt variables of ours are reported with the name that was meant", () => {
+  assert.deepEqual(
+    findUnknown({ MATTERMOST_SITEURL: "https://a.example.com" }),
+    [{
+      subject: "MATTERMOST_SITEURL",
+      message: "nothing reads a variable of this name",
+      remedy: "Did you mean MATTERMOST_SITE_URL?",
+    }],
+  );
+});
+
+Deno.test("a misspelt twin is reported too", () => {
+  const [problem] = findUnknown({ SMTP_PAS_FILE: "/run/secrets/smtp" });
+  assert.equal(problem?.subject, "SMTP_PAS_FILE");
+  assert.equal(problem?.remedy, "Did you mean SMTP_PASS?");
+});
+
+Deno.test("a name of ours that is like no other gets the way to the list", () => {
+  const [problem] = findUnknown({ MATTERMOST_FROBNICATE_THE_WIDGETS: "1" });
+  assert.match(problem?.remedy ?? "", /app:help --all/);
+});
+
+Deno.test("variables of other images are explained", () => {
+  assert.deepEqual(
+    findUnknown({ MM_USERNAME: "a", DB_PASSWORD_FILE: "/b", PUID: "1000" })
+      .map(({ subject, remedy }) => [subject, remedy]),
+    [
+      ["MM_USERNAME", "Its name here is DB_USER"],
+      ["DB_PASSWORD_FILE", "Its name here is DB_PASS_FILE"],
+      ["PUID", "Its name here is MATTERMOST_UID"],
+    ],
+  );
+  assert.equal(suggest("DB_PASWORD"), "Did you mean DB_PASS?");
+});
+
+Deno.test("what is known, foreign, empty or from a link is left alone", () => {
+  const every = SETTING_NAMES.flatMap((name) => [name, `${name}_FILE`]);
+  assert.deepEqual(
+    findUnknown({
+      ...Object.fromEntries(every.map((name) => [name, "x"])),
+      PATH: "/bin",
+      HOME: "/root",
+      MYSQL_ENV_MYSQL_PASSWORD: "x",
+      MM_SQLSETTINGS_DATASOURCE: "x",
+      MATTERMOST_UNKNOWN_BUT_EMPTY: "",
+      DB_NAME: "/web/db",
+      DB_PORT_3306_TCP_ADDR: "172.17.0.2",
+      DB_PORT_3306_TCP: "tcp://172.17.0.2:3306",
+      DB_ENV_GOSU_VERSION: "1.7",
+      DB_SERVICE_HOST: "10.0.0.5",
+      DB_SERVICE_PORT_MYSQL: "3306",
+      MATTERMOST_WEB_PORT: "tcp://10.0.0.5:80",
+      MATTERMOST_WEB_PORT_80_TCP_PROTO: "tcp",
+      SMTP_PORT_25_TCP_START: "tcp://10.0.0.6:25",
+      constructor: "x",
+      toString: "x",
+    }),
+    [],
+  );
+});
