@@ -61,11 +61,16 @@ export interface EntrypointErrorOptions {
 
 /** A condition that the operator has to repair: it has an exit code and a remedy, and no stack trace. */
 export class EntrypointError extends Error {
+  /** The exit code of the program. */
   readonly code: ExitCode;
+  /** A line to paste, or the one step that repairs it. */
   readonly remedy: string | undefined;
+  /** Every single finding, when the error collects several. */
   readonly problems: readonly Problem[];
 
   /**
+   * Makes an error for the operator.
+   *
    * @param message What is wrong. Sentence case, no final period, no secret.
    * @param options Exit code, remedy, single findings and cause.
    */

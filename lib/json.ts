@@ -15,6 +15,7 @@ export type Json =
 
 /** A JSON object. */
 export interface JsonObject {
+  /** The value of a key. */
   readonly [key: string]: Json;
 }
 

@@ -17,22 +17,29 @@ export type Level = "debug" | "info" | "warning" | "error";
 
 /** How the log looks, and how much it says. */
 export interface LogOptions {
+  /** Lines for people, or one object a line. */
   readonly format: "text" | "json";
+  /** Whether steps and details are shown. */
   readonly debug: boolean;
 }
 
-type World = Pick<System, "err" | "clock">;
+/** What a log needs of the world. */
+export type LogWorld = Pick<System, "err" | "clock">;
 
 /** Messages for the operator. */
 export class Log {
-  readonly #world: World;
+  readonly #world: LogWorld;
   readonly #started: number;
   #options: LogOptions = { format: "text", debug: false };
   #last: number;
   #liveLength = 0;
 
-  /** @param world Where messages go, and the clock that times them. */
-  constructor(world: World) {
+  /**
+   * Starts a log, and with it the clock of its steps.
+   *
+   * @param world Where messages go, and the clock that times them.
+   */
+  constructor(world: LogWorld) {
     this.#world = world;
     this.#started = world.clock.elapsed();
     this.#last = this.#started;
@@ -52,12 +59,20 @@ export class Log {
     return this.#options.debug;
   }
 
-  /** @param message What is going on. */
+  /**
+   * Says what is going on.
+   *
+   * @param message One line or more.
+   */
   info(message: string): void {
     this.#write("info", { subject: "", message });
   }
 
-  /** @param problem What has no effect, or is unwise. */
+  /**
+   * Says what has no effect, or is unwise.
+   *
+   * @param problem The finding.
+   */
   warn(problem: Problem): void {
     this.#write("warning", problem);
   }

@@ -13,16 +13,23 @@ import { errorCode } from "./errors.ts";
 
 /** What the program asks of a file's metadata. */
 export interface FileFacts {
+  /** Whether it is a regular file. */
   readonly isFile: boolean;
+  /** Whether it is a directory. */
   readonly isDirectory: boolean;
+  /** Whether it is a symbolic link itself. */
   readonly isSymlink: boolean;
   /** Bytes. */
   readonly size: number;
   /** Permission bits, without the file type. */
   readonly mode: number;
+  /** The user. */
   readonly uid: number;
+  /** The group. */
   readonly gid: number;
+  /** The device that it is on. */
   readonly device: number;
+  /** Its number on that device. */
   readonly inode: number;
   /** When the content was last written; milliseconds since the epoch. */
   readonly modified: number;
@@ -38,7 +45,9 @@ export interface FileLock {
 
 /** File operations. All of them throw errors with the system's `code` (`ENOENT`, `EACCES`, …). */
 export interface Files {
+  /** Reads a file as UTF-8. */
   readText(path: string): string;
+  /** Reads a file. */
   readBytes(path: string): Uint8Array;
   /** Facts of what a path leads to, `undefined` where there is nothing. */
   stat(path: string): FileFacts | undefined;
@@ -56,8 +65,11 @@ export interface Files {
   overwrite(path: string, text: string): void;
   /** Creates a directory and its parents; an existing one is left as it is. */
   makeDirectory(path: string, mode?: number): void;
+  /** Gives a file another name, whose former file is gone then. */
   rename(from: string, to: string): void;
+  /** Removes a file or an empty directory. */
   remove(path: string): void;
+  /** Changes the permission bits. */
   chmod(path: string, mode: number): void;
   /** Changes the owner of a path, or of a symbolic link itself. */
   chown(path: string, uid: number, gid: number): void;
@@ -79,7 +91,9 @@ export interface Clock {
 
 /** A stream for people or programs. */
 export interface Output {
+  /** Whether a person is likely to look at it. */
   readonly isTerminal: boolean;
+  /** Writes all of a text. */
   write(text: string): void;
 }
 
@@ -87,9 +101,13 @@ export interface Output {
 export interface ChildPlan {
   /** Path of the program, then its arguments. */
   readonly command: readonly [string, ...string[]];
+  /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Its working directory; ours if absent. */
   readonly cwd?: string;
+  /** The user to run as; ours if absent. */
   readonly uid?: number;
+  /** The group to run as; ours if absent. */
   readonly gid?: number;
   /** Text for its standard input; `inherit` passes ours on; otherwise it is empty. */
   readonly input?: string | { readonly inherit: true };
@@ -118,13 +136,19 @@ export interface System {
   readonly env: Readonly<Record<string, string>>;
   /** Effective user and group; 0 is root. */
   readonly uid: number;
+  /** The group. */
   readonly gid: number;
+  /** Our process id. */
   readonly pid: number;
   /** The program's own file or name, for messages and `argv[0]` rules. */
   readonly programName: string;
+  /** The file system. */
   readonly files: Files;
+  /** Time. */
   readonly clock: Clock;
+  /** Standard output, for answers. */
   readonly out: Output;
+  /** Standard error, for messages. */
   readonly err: Output;
   /** Whether standard input is a terminal. */
   readonly inputIsTerminal: boolean;

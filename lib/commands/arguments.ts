@@ -8,7 +8,8 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { didYouMean } from "../settings/spelling.ts";
 
-type Options = NonNullable<ParseArgsConfig["options"]>;
+/** Options as `parseArgs` takes them. */
+export type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /** Options by name, and the arguments that are none. */
 export type Parsed<O extends Options> = ReturnType<
@@ -21,6 +22,7 @@ export type Parsed<O extends Options> = ReturnType<
 export interface Usage<O extends Options> {
   /** The command's name, for messages. */
   readonly command: string;
+  /** Its options, as `parseArgs` of `node:util` takes them. */
   readonly options: O;
   /** How many arguments besides options it takes; none by default. */
   readonly positionals?: number;

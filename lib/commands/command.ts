@@ -11,6 +11,7 @@ import type { System } from "../system.ts";
 export interface Context {
   /** The world; its `env` includes the files of `--env-file`. */
   readonly system: System;
+  /** Messages for the operator. */
   readonly log: Log;
   /** Aborts when a signal ends the program. */
   readonly signal: AbortSignal;

@@ -21,7 +21,9 @@ import type { Plan } from "./plan.ts";
 
 /** A place in config.json that a setting has a say in. */
 export interface ExplainedPath {
+  /** Section and key. */
   readonly path: string;
+  /** The value there, after the next start. */
   readonly value: Json;
   /** Where this value comes from: `variable DB_HOST`, `default`, `kept from config.json`, … */
   readonly origin: string;
@@ -29,10 +31,13 @@ export interface ExplainedPath {
 
 /** One setting, and what becomes of it. */
 export interface Explained {
+  /** Its variable. */
   readonly name: SettingName;
   /** The value; `(hidden)` for a secret, `null` if it is not set. */
   readonly value: Value | null;
+  /** Where the value comes from. */
   readonly origin: string;
+  /** Where it is written to. */
   readonly paths: readonly ExplainedPath[];
   /** Why it has no effect in this release, where that is so. */
   readonly noEffect?: string;
@@ -40,8 +45,11 @@ export interface Explained {
 
 /** One value that the next start would change. */
 export interface Difference {
+  /** Section and key. */
   readonly path: string;
+  /** The value on disk; `null` where there is none. */
   readonly before: Json;
+  /** The value to come; `null` where it goes. */
   readonly after: Json;
   /** `set`, `default`, `generated`, `withdrawn` or `spelling`. */
   readonly reason: string;

@@ -33,11 +33,13 @@ import { pathsOf, serverIdentity, settle } from "./settle.ts";
 
 /** What a start would do to config.json. */
 export interface Plan extends Settled {
+  /** Where config.json is. */
   readonly place: ConfigPlace;
   /** What is on disk. */
   readonly state: ConfigState;
   /** The values that the settings want to have there. */
   readonly wanted: readonly Assignment[];
+  /** What config.json becomes. */
   readonly merged: MergeResult;
 }
 

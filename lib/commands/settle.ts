@@ -29,9 +29,13 @@ import type { Context } from "./command.ts";
 
 /** Where everything is. */
 export interface Paths {
+  /** The directory of the installed server. */
   readonly install: string;
+  /** The directory of uploaded files. */
   readonly data: string;
+  /** The directory of config.json. */
   readonly conf: string;
+  /** The directory of the server's log files. */
   readonly log: string;
   /** The config.json. */
   readonly config: string;
@@ -41,6 +45,7 @@ export interface Paths {
 
 /** The data source, and where it was taken from. */
 export interface FoundSource {
+  /** The database and the login. */
   readonly source: DataSource;
   /** The text for config.json; `undefined` leaves the one there as it is. */
   readonly dsn: string | undefined;
@@ -50,12 +55,17 @@ export interface FoundSource {
 
 /** What is settled before anything is looked at. */
 export interface Settled extends Resolution {
+  /** The installed release. */
   readonly release: Release;
+  /** What the release was found by. */
   readonly installation: Installation;
+  /** Where everything is. */
   readonly paths: Paths;
+  /** The database. */
   readonly database: FoundSource;
   /** The server's own variables, those from files among them. */
   readonly serverVariables: ServerVariables;
+  /** What has no effect, or is unwise. */
   readonly warnings: readonly Problem[];
 }
 

@@ -24,7 +24,8 @@ export interface Installation {
   readonly identity?: { readonly uid: number; readonly gid: number };
 }
 
-type World = Pick<System, "files" | "runChild">;
+/** What this needs of the world. */
+export type World = Pick<System, "files" | "runChild">;
 
 /** Milliseconds that a server gets to say its release. */
 const PATIENCE = 10_000;

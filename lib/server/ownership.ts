@@ -12,11 +12,14 @@ import type { System } from "../system.ts";
 
 /** A user and its group. */
 export interface Owner {
+  /** The user. */
   readonly uid: number;
+  /** The group. */
   readonly gid: number;
 }
 
-type World = Pick<System, "files">;
+/** What this needs of the world. */
+export type World = Pick<System, "files">;
 
 /** Directories are closed to others: they hold messages and secrets. */
 const DIRECTORY_MODE = 0o750;

@@ -14,8 +14,11 @@ import { tryParse } from "@std/semver/try_parse.js";
 
 /** A release of the server. */
 export interface Version {
+  /** 10 of `10.5.1`. */
   readonly major: number;
+  /** 5 of `10.5.1`. */
   readonly minor: number;
+  /** 1 of `10.5.1`. */
   readonly patch: number;
   /** `["rc1"]` of `10.5.0-rc1`; empty for a release proper. */
   readonly prerelease: readonly string[];

@@ -1023,7 +1023,8 @@ export const CATALOGUE = {
 /** The name of a setting's variable. */
 export type SettingName = keyof typeof CATALOGUE;
 
-type ValueOf<S extends Setting> = S["kind"] extends Kind<infer T>
+/** The type of a row's value: with a default it is always there. */
+export type ValueOf<S extends Setting> = S["kind"] extends Kind<infer T>
   ? S extends { fallback: infer F }
     ? F extends Rule<infer R> ? undefined extends R ? T | undefined : T
     : T

@@ -23,7 +23,9 @@ export type LinkedName =
 
 /** A value that a link gives, and the variable that it stands in. */
 export interface LinkedValue {
+  /** The value. */
   readonly text: string;
+  /** The variable that holds it. */
   readonly variable: string;
 }
 
@@ -33,6 +35,7 @@ export interface Link {
   readonly alias: string;
   /** The product, where the alias or the port tells it. */
   readonly adapter: LinkedAdapter | undefined;
+  /** What it tells, by the setting that it is for. */
   readonly values: Readonly<Partial<Record<LinkedName, LinkedValue>>>;
 }
 

@@ -21,6 +21,7 @@ export type SettingProblem = Problem & { readonly code: Code };
 
 /** What the settings are resolved from. */
 export interface Sources {
+  /** The environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Reads a file as text; throws errors with the system's `code`. */
   readonly readText: (path: string) => string;
@@ -32,7 +33,9 @@ export interface Sources {
 
 /** The settings, and all that is to be said about them. */
 export interface Resolution {
+  /** The values. */
   readonly settings: Settings;
+  /** Where each value comes from. */
   readonly origins: Readonly<Record<SettingName, Origin>>;
   /** What stops the start; the settings named there hold their default. */
   readonly problems: readonly SettingProblem[];

@@ -28,7 +28,9 @@ export interface RuleContext {
 
 /** What the rules found. */
 export interface Findings {
+  /** What stops the start. */
   readonly problems: readonly Problem[];
+  /** What has no effect, or is unwise. */
   readonly warnings: readonly Problem[];
 }
 

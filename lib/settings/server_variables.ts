@@ -14,6 +14,7 @@ export interface ServerVariables {
   readonly values: Readonly<Record<string, string>>;
   /** The `_FILE` twins, which the server must not see. */
   readonly twins: readonly string[];
+  /** What is wrong with them. */
   readonly problems: readonly SettingProblem[];
 }
 

@@ -43,6 +43,7 @@ export interface Lookup {
 export interface Rule<T extends Value | undefined> {
   /** The rule for people: "`true` if `SMTP_HOST` is set". */
   readonly text: string;
+  /** The rule for the program. */
   readonly of: (settings: Lookup) => T;
 }
 
@@ -61,7 +62,9 @@ export interface Write {
 
 /** A {@linkcode Write} that keeps its exact path and range, so that types can be checked against the server's. */
 export interface Place<P extends string, R extends string> extends Write {
+  /** Section and key. */
   readonly path: P;
+  /** The server releases that read it. */
   readonly releases?: R;
 }
 
@@ -77,11 +80,13 @@ export interface NoEffect {
 
 /** One row of the catalogue: all that there is to know about one setting. */
 export interface Setting<T extends Value = Value> {
+  /** The part of the catalogue that it belongs to. */
   readonly group: Group;
   /** One line: what it is for. */
   readonly summary: string;
   /** More to know, for `app:help VARIABLE`. */
   readonly details?: string;
+  /** What values it takes. */
   readonly kind: Kind<T>;
   /** The default, or the rule for it; without one the setting stays unset. */
   readonly fallback?: T | Rule<T | undefined>;
