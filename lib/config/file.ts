@@ -18,40 +18,32 @@
  * @module
  */
 
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
-import type { Json } from "../json.ts";
 import type { Generation } from "./generations.ts";
 import { keepGeneration, listGenerations } from "./generations.ts";
+import type { Json } from "../json.ts";
+import type { ConfigWorld, Location } from "./location.ts";
+import {
+  baseOf,
+  fallbackBase,
+  locate,
+  markerPath,
+  readContent,
+  writerOf,
+} from "./location.ts";
 import type { MemoryState } from "./memory.ts";
-import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
+import { digester, readMemory, writeMemory } from "./memory.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
 import type { Owner } from "./replace.ts";
-import {
-  attempt,
-  giveTo,
-  removeTemporaries,
-  replaceFile,
-  syncDirectory,
-} from "./replace.ts";
-import { examine, unreadable, unusable, unwritable } from "./trouble.ts";
-
-/** What this needs of the world. */
-export type ConfigWorld = Pick<System, "files" | "random" | "uid" | "gid">;
+import { attempt, giveTo, removeTemporaries, replaceFile } from "./replace.ts";
+import { isClosed, protect, replaceConfig } from "./swap.ts";
+import { examine, restoreCommand, unusable, unwritable } from "./trouble.ts";
 
 /** Where config.json is, and whose it is to be. */
-export interface ConfigPlace {
-  readonly path: string;
-  /** The server's user, if we may give files away; without it they stay ours. */
-  readonly owner?: Owner;
-  /**
-   * A directory for copies, memory and lock where they cannot be beside config.json,
-   * because only the file itself is writable.
-   */
-  readonly fallback?: string;
-}
+export type ConfigPlace = Location;
 
 /** What is on the disk. */
 export interface ConfigState extends MemoryState {
@@ -77,9 +69,13 @@ export interface ConfigLock {
 
 /** What to write: the merge's result, over the state that went into it. */
 export interface ConfigWrite {
+  /** The lock that is held. */
   readonly lock: ConfigLock;
+  /** What went into the merge. */
   readonly state: ConfigState;
+  /** The new text. */
   readonly text: string;
+  /** What to remember of it. */
   readonly memory: Memory;
 }
 
@@ -112,7 +108,9 @@ export function readConfig(
   if (found === undefined) {
     const good = copies.find(({ text }) => text !== undefined);
     const notices = good === undefined ? [] : [
-      `${path} is gone and is made anew; to go back to ${good.path} instead: mattermost-entrypoint app:config --restore ${good.number}`,
+      `${path} is gone and is made anew; to go back to ${good.path} instead: ${
+        restoreCommand(good.number)
+      }`,
     ];
     return { ...rest, text: undefined, torn: false, notices };
   }
@@ -310,136 +308,6 @@ export function restoreGeneration(
   }
 }
 
-/** Puts the new text in place of the old one; tells whether it had to overwrite the file. */
-function replaceConfig(
-  world: ConfigWorld,
-  { path, base, owner, text, state }: {
-    readonly path: string;
-    readonly base: string;
-    readonly owner: Owner | undefined;
-    readonly text: string;
-    readonly state: {
-      readonly text: string | undefined;
-      readonly torn: boolean;
-    };
-  },
-): boolean {
-  const { files } = world;
-  try {
-    replaceFile(world, path, { text, owner });
-    attempt(() => files.remove(markerPath(base)));
-    return false;
-  } catch (error) {
-    const mounted = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
-    if (!mounted && !isClosed(error)) throw error;
-    if (files.stat(path) === undefined) throw error;
-  }
-  // From here to the end of the overwrite, the next start makes the file whole from the copy.
-  keepGeneration(world, base, { text, owner });
-  const marker = markerPath(base);
-  replaceFile(world, marker, { text: "", owner });
-  try {
-    files.overwrite(path, text);
-  } catch (error) {
-    const before = state.text;
-    const undone = before !== undefined && !state.torn &&
-      attempt(() => files.overwrite(path, before));
-    if (undone) attempt(() => files.remove(marker));
-    throw error;
-  }
-  files.remove(marker);
-  syncDirectory(files, dirname(marker));
-  return true;
-}
-
-/** Follows a symbolic link to the file that is to be read and written. */
-function locate(
-  world: ConfigWorld,
-  place: ConfigPlace,
-): { readonly path: string; readonly link: string | undefined } {
-  const { files } = world;
-  const { path } = place;
-  try {
-    if (!files.lstat(path)?.isSymlink) return { path, link: undefined };
-    const link = files.readLink(path);
-    if (files.stat(path) !== undefined) {
-      return { path: files.realPath(path), link };
-    }
-    throw new EntrypointError(
-      `${path} is a symbolic link to ${link}, which does not exist`,
-      {
-        code: ExitCode.badConfig,
-        remedy: `Create its target, or remove the link: rm ${path}`,
-      },
-    );
-  } catch (error) {
-    if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, writerOf(world, place));
-  }
-}
-
-function readContent(
-  world: ConfigWorld,
-  place: ConfigPlace,
-  path: string,
-): Uint8Array | undefined {
-  try {
-    const facts = world.files.stat(path);
-    if (facts === undefined) return undefined;
-    if (facts.isFile) return world.files.readBytes(path);
-    throw new EntrypointError(
-      facts.isDirectory
-        ? `${path} is a directory, as Docker makes one where the file of a bind mount does not exist`
-        : `${path} is no regular file`,
-      {
-        code: ExitCode.badConfig,
-        remedy: facts.isDirectory
-          ? `Mount a directory instead of the file, and remove the empty one: rmdir ${path}`
-          : `rm ${path}`,
-      },
-    );
-  } catch (error) {
-    if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, writerOf(world, place));
-  }
-}
-
-/** Where copies and memory are: beside config.json, unless they had to go to the other directory. */
-function baseOf(
-  { files }: ConfigWorld,
-  place: ConfigPlace,
-  path: string,
-): string {
-  return fallbackBase(place).find((base) =>
-    files.stat(memoryPath(base)) !== undefined
-  ) ?? path;
-}
-
-function fallbackBase({ path, fallback }: ConfigPlace): readonly string[] {
-  return fallback === undefined ? [] : [join(fallback, basename(path))];
-}
-
-/** Mode 0600 and the server's user for a file that keeps its content. */
-function protect(
-  { files }: ConfigWorld,
-  { owner }: ConfigPlace,
-  path: string,
-): readonly string[] {
-  const facts = files.stat(path);
-  if (facts === undefined) return [];
-  const right = (facts.mode & 0o777) === 0o600 ||
-    attempt(() => files.chmod(path, 0o600));
-  const given = owner === undefined ||
-    facts.uid === owner.uid && facts.gid === owner.gid ||
-    attempt(() => giveTo(files, path, owner));
-  return [
-    ...(right ? [] : [`${path} can be read by others: chmod 600 ${path}`]),
-    ...(given ? [] : [
-      `${path} is not the server's own: chown ${owner?.uid}:${owner?.gid} ${path}`,
-    ]),
-  ];
-}
-
 /** Each directory that is made belongs to the server's user, who has to get through it. */
 function makeDirectories(
   files: System["files"],
@@ -450,16 +318,4 @@ function makeDirectories(
   makeDirectories(files, dirname(directory), owner);
   files.makeDirectory(directory, 0o750);
   if (owner !== undefined) giveTo(files, directory, owner);
-}
-
-function isClosed(error: unknown): boolean {
-  return ["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "");
-}
-
-function markerPath(base: string): string {
-  return `${base}.writing`;
-}
-
-function writerOf(world: ConfigWorld, { owner }: ConfigPlace): Owner {
-  return owner ?? { uid: world.uid, gid: world.gid };
 }

@@ -20,6 +20,7 @@ export const GENERATIONS = 3;
 export interface Generation {
   /** 1 is the newest. */
   readonly number: number;
+  /** The file. */
   readonly path: string;
   /** Milliseconds since the epoch. */
   readonly modified: number;

@@ -37,7 +37,9 @@ export interface MemoryEntry {
 
 /** What we remember of our last write, by path. It holds digests, never values. */
 export interface Memory {
+  /** Version of this shape. */
   readonly version: 1;
+  /** By path. */
   readonly values: Readonly<Record<string, MemoryEntry>>;
 }
 
@@ -70,11 +72,13 @@ export type ChangeReason =
 
 /** One value that the merge changes. */
 export interface Change {
+  /** Section and key. */
   readonly path: string;
   /** The value on disk; absent where there is none. */
   readonly before?: Json;
   /** The value that takes its place; absent where it goes. */
   readonly after?: Json;
+  /** Why it changes. */
   readonly reason: ChangeReason;
   /** Whether the values must not be shown. */
   readonly secret: boolean;
@@ -82,6 +86,7 @@ export interface Change {
 
 /** An edit on disk that gives way to a setting of the operator. */
 export interface Conflict {
+  /** Section and key. */
   readonly path: string;
   /** The settings that win. */
   readonly variables: readonly string[];
@@ -97,7 +102,9 @@ export interface MergeResult {
   readonly document: JsonObject;
   /** What to remember of it. */
   readonly memory: Memory;
+  /** Every value that differs from the disk. */
   readonly changes: readonly Change[];
+  /** Every edit that gives way. */
   readonly conflicts: readonly Conflict[];
   /** Paths whose value was edited on disk and stays. */
   readonly kept: readonly string[];

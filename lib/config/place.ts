@@ -15,6 +15,7 @@ import { appendMember, removeMember } from "./text.ts";
 export interface Place {
   /** The object that holds the key, or the last one on the way to it. */
   readonly holder: ObjectNode;
+  /** The member; `undefined` where there is none. */
   readonly member: Member | undefined;
   /** Whether a key on the way had another spelling or was there more than once. */
   readonly respelled: boolean;

@@ -14,12 +14,15 @@ export type ReplaceWorld = Pick<System, "files" | "random">;
 
 /** A user and a group. */
 export interface Owner {
+  /** User. */
   readonly uid: number;
+  /** Group. */
   readonly gid: number;
 }
 
 /** What to write. */
 export interface Replacement {
+  /** The whole content. */
   readonly text: string;
   /** Who the file is given to; without it, it stays ours. */
   readonly owner?: Owner | undefined;

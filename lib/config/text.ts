@@ -13,7 +13,9 @@ import { isJsonObject } from "../json.ts";
 
 /** A value other than an object, as its source text. */
 export interface RawNode {
+  /** What kind of node it is. */
   readonly kind: "raw";
+  /** The source text. */
   readonly raw: string;
 }
 
@@ -27,6 +29,8 @@ export interface Member {
   key: string;
   /** From the key to the value: a colon and white space. */
   colon: string;
+  /** The value. */
+  /** The value. */
   value: TextNode;
   /** White space after the value. */
   tail: string;
@@ -34,7 +38,9 @@ export interface Member {
 
 /** An object and its members, in their order. */
 export interface ObjectNode {
+  /** What kind of node it is. */
   readonly kind: "object";
+  /** The members. */
   readonly members: Member[];
   /** White space between the braces of an object without members. */
   readonly blank: string;
@@ -45,8 +51,11 @@ export type TextNode = RawNode | ObjectNode;
 
 /** A JSON object with the white space around it. */
 export interface TextDocument {
+  /** White space before it. */
   readonly lead: string;
+  /** The object. */
   readonly root: ObjectNode;
+  /** White space after it. */
   readonly tail: string;
 }
 
@@ -58,6 +67,8 @@ export class JsonTextError extends Error {
   readonly column: number;
 
   /**
+   * Finds the line and the column of an offset.
+   *
    * @param message What is wrong there. Lower case, no final period.
    * @param text The whole text.
    * @param offset Where it is wrong.

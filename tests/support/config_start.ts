@@ -5,11 +5,9 @@
  */
 
 import type { Assignment } from "../../lib/config/assignment.ts";
-import type {
-  ConfigPlace,
-  ConfigWorld,
-  WriteReport,
-} from "../../lib/config/file.ts";
+import type { ConfigPlace } from "../../lib/config/file.ts";
+import type { ConfigWorld } from "../../lib/config/location.ts";
+import type { WriteReport } from "../../lib/config/file.ts";
 import { lockConfig, readConfig, writeConfig } from "../../lib/config/file.ts";
 import type { MergeResult } from "../../lib/config/merge.ts";
 import { merge } from "../../lib/config/merge.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { ConfigPlace, ConfigWorld } from "../../../lib/config/file.ts";
+import type { ConfigPlace } from "../../../lib/config/file.ts";
+import type { ConfigWorld } from "../../../lib/config/location.ts";
 import {
   listCopies,
   lockConfig,

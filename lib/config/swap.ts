@@ -1,0 +1,102 @@
+/**
+ * Exchanging the content of config.json, by rename where that is possible.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { errorCode } from "../errors.ts";
+import { keepGeneration } from "./generations.ts";
+import type { ConfigWorld, Location } from "./location.ts";
+import { markerPath } from "./location.ts";
+import type { Owner } from "./replace.ts";
+import { attempt, giveTo, replaceFile, syncDirectory } from "./replace.ts";
+
+/**
+ * Puts a new text in place of the old one: by rename, or where that is impossible in place, after
+ * the new text is kept as a copy.
+ *
+ * @param world Files and random bytes.
+ * @param replacement The file, the prefix of its companions, the new text, and the old state,
+ *   which comes back if an overwrite fails.
+ * @returns Whether the file had to be overwritten.
+ * @throws The system's error.
+ */
+export function replaceConfig(
+  world: ConfigWorld,
+  { path, base, owner, text, state }: {
+    readonly path: string;
+    readonly base: string;
+    readonly owner: Owner | undefined;
+    readonly text: string;
+    readonly state: {
+      readonly text: string | undefined;
+      readonly torn: boolean;
+    };
+  },
+): boolean {
+  const { files } = world;
+  try {
+    replaceFile(world, path, { text, owner });
+    attempt(() => files.remove(markerPath(base)));
+    return false;
+  } catch (error) {
+    const mounted = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
+    if (!mounted && !isClosed(error)) throw error;
+    if (files.stat(path) === undefined) throw error;
+  }
+  // From here to the end of the overwrite, the next start makes the file whole from the copy.
+  keepGeneration(world, base, { text, owner });
+  const marker = markerPath(base);
+  replaceFile(world, marker, { text: "", owner });
+  try {
+    files.overwrite(path, text);
+  } catch (error) {
+    const before = state.text;
+    const undone = before !== undefined && !state.torn &&
+      attempt(() => files.overwrite(path, before));
+    if (undone) attempt(() => files.remove(marker));
+    throw error;
+  }
+  files.remove(marker);
+  syncDirectory(files, dirname(marker));
+  return true;
+}
+
+/**
+ * Gives a file that keeps its content the mode 0600 and the server's user.
+ *
+ * @param world Files.
+ * @param place Whose it is to be.
+ * @param path The file.
+ * @returns Lines for the operator about what could not be done.
+ */
+export function protect(
+  { files }: ConfigWorld,
+  { owner }: Location,
+  path: string,
+): readonly string[] {
+  const facts = files.stat(path);
+  if (facts === undefined) return [];
+  const right = (facts.mode & 0o777) === 0o600 ||
+    attempt(() => files.chmod(path, 0o600));
+  const given = owner === undefined ||
+    facts.uid === owner.uid && facts.gid === owner.gid ||
+    attempt(() => giveTo(files, path, owner));
+  return [
+    ...(right ? [] : [`${path} can be read by others: chmod 600 ${path}`]),
+    ...(given ? [] : [
+      `${path} is not the server's own: chown ${owner?.uid}:${owner?.gid} ${path}`,
+    ]),
+  ];
+}
+
+/**
+ * Tells whether a file or directory is closed to us, rather than broken or full.
+ *
+ * @param error The system's error.
+ * @returns Whether it is about rights.
+ */
+export function isClosed(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "");
+}
