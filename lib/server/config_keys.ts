@@ -6,6 +6,7 @@
  */
 
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import type { Release } from "./releases.ts";
 
 /** What a key holds. */
 export type KeyType = "flag" | "integer" | "text" | "list";
@@ -119,15 +120,23 @@ export function spellings(object: JsonObject, name: string): readonly string[] {
   );
 }
 
+/** How a key is read. */
+export interface Reading {
+  /** The type of the key. */
+  readonly type: KeyType;
+  /** Whether the release reads types strictly. */
+  readonly strict: boolean;
+}
+
 /**
  * Tells whether the server can read a value.
  *
  * @param value The value, not null.
- * @param type The type of the key.
- * @param strict Whether the release reads types strictly.
+ * @param reading How the key is read.
  * @returns Whether it can.
  */
-export function fitsType(value: Json, type: KeyType, strict: boolean): boolean {
+export function fitsType(value: Json, reading: Reading): boolean {
+  const { type, strict } = reading;
   if (type === "list") {
     return Array.isArray(value) || (!strict && typeof value === "string");
   }
@@ -167,4 +176,56 @@ export function readAs(value: Json, type: KeyType | undefined): Json {
     default:
       return value;
   }
+}
+
+/**
+ * The configuration as the server sees it: with the `MM_SECTION_KEY` variables
+ * over the keys that are checked. What the server drops silently is left out.
+ *
+ * @param config The configuration on disk.
+ * @param env The environment that the server gets.
+ * @param release How the release reads overrides.
+ * @returns A configuration with the overrides in it; never to be written.
+ */
+export function withOverrides(
+  config: JsonObject,
+  env: Readonly<Record<string, string>>,
+  release: Pick<Release, "environmentOverrides" | "strictTypes">,
+): JsonObject {
+  if (release.environmentOverrides === "none") return config;
+  let result = config;
+  for (const [path, type] of KEY_TYPES) {
+    const text = env[`MM_${path.replace(".", "_").toUpperCase()}`];
+    if (text === undefined) continue;
+    if (
+      release.environmentOverrides === "present keys" &&
+      findKey(config, path) === undefined
+    ) continue;
+    const value = fromVariable(text, { type, strict: release.strictTypes });
+    if (value !== undefined) result = replaceKey(result, [path, value]);
+  }
+  return result;
+}
+
+function fromVariable(text: string, reading: Reading): Json | undefined {
+  const { type, strict } = reading;
+  if (!strict || type === "text") return text;
+  if (type === "list") return text.split(" ");
+  return text !== "" && fitsType(text, { type, strict: false })
+    ? readAs(text, type)
+    : undefined;
+}
+
+function replaceKey(
+  config: JsonObject,
+  [path, value]: readonly [path: string, value: Json],
+): JsonObject {
+  const [section = "", key = ""] = path.split(".");
+  const name = spellings(config, section)[0] ?? section;
+  const old = config[name];
+  const keys = isJsonObject(old) ? old : {};
+  return {
+    ...config,
+    [name]: { ...keys, [spellings(keys, key)[0] ?? key]: value },
+  };
 }

@@ -41,7 +41,13 @@ export interface CheckContext {
 export interface MustHave {
   /** Section and key. */
   readonly path: string;
+  /** The value. */
   readonly value: Json;
+}
+
+interface Look {
+  readonly read: Lookup;
+  readonly version: string;
 }
 
 const TYPE_WORDS: Readonly<Record<KeyType, string>> = {
@@ -67,20 +73,18 @@ export function checkConfig(
   const find: Lookup = (path) => findKey(config, path);
   const types = [...KEY_TYPES].flatMap(([path, type]) => {
     const value = find(path);
-    return value === undefined || fitsType(value, type, release.strictTypes)
+    return value === undefined ||
+        fitsType(value, { type, strict: release.strictTypes })
       ? []
-      : [typeProblem(path, type, release.version)];
+      : [typeProblem({ path, type, version: release.version })];
   });
   const wrong = new Set(types.map(({ subject }) => subject));
-  const read = reader(find);
+  const look = { read: reader(find), version: release.version };
   const rules = RULES.filter((rule) =>
     !wrong.has(rule.path) && inRange(release.version, rule.releases) &&
-    !isKept(rule, read, release.version)
+    !isKept(rule, look)
   );
-  return [
-    ...types,
-    ...rules.map((rule) => ruleProblem(rule, read(rule.path), release.version)),
-  ];
+  return [...types, ...rules.map((rule) => ruleProblem(rule, look))];
 }
 
 /**
@@ -102,7 +106,11 @@ export function configWarnings(
     const concerns = inRange(version, warning.releases) &&
       (warning.edition === undefined || context.edition !== "enterprise");
     return concerns && value !== undefined && warning.applies(value, read)
-      ? [finding(warning.path, warning.message, warning.remedy)]
+      ? [{
+        subject: warning.path,
+        message: warning.message,
+        ...(warning.remedy === undefined ? {} : { remedy: warning.remedy }),
+      }]
       : [];
   });
   return [...idle, ...doubleSpellings(config)];
@@ -128,35 +136,43 @@ function reader(find: Lookup): Lookup {
   };
 }
 
-function isKept(rule: Rule, read: Lookup, version: string): boolean {
+function isKept(rule: Rule, { read, version }: Look): boolean {
   const value = read(rule.path);
   if (value !== undefined) return rule.holds(value, read);
   return rule.neededIn === undefined || !inRange(version, rule.neededIn);
 }
 
-function ruleProblem(
-  rule: Rule,
-  value: Json | undefined,
-  version: string,
-): Problem {
-  const state = value === undefined
-    ? "absent"
-    : rule.secret === true || typeof value === "object"
-    ? typeof value === "string" && value === "" ? "empty" : "too short"
-    : JSON.stringify(value);
-  return finding(
-    rule.path,
-    `Mattermost ${version} refuses it: it must ${rule.must}, and it is ${state}`,
-    rule.remedy,
-  );
+function ruleProblem(rule: Rule, { read, version }: Look): Problem {
+  return {
+    subject: rule.path,
+    message:
+      `Mattermost ${version} refuses it: it must ${rule.must}, and it is ${
+        describeState(read(rule.path), rule)
+      }`,
+    remedy: rule.remedy,
+  };
 }
 
-function typeProblem(path: string, type: KeyType, version: string): Problem {
-  return finding(
-    path,
-    `Mattermost ${version} cannot read it: it must be ${TYPE_WORDS[type]}`,
-    `set ${path} in config.json to ${TYPE_WORDS[type]}`,
-  );
+function describeState(value: Json | undefined, rule: Rule): string {
+  if (value === undefined) return "absent";
+  if (value === "") return "empty";
+  return rule.secret === true ? "too short" : JSON.stringify(value);
+}
+
+function typeProblem(
+  { path, type, version }: {
+    readonly path: string;
+    readonly type: KeyType;
+    readonly version: string;
+  },
+): Problem {
+  return {
+    subject: path,
+    message: `Mattermost ${version} cannot read it: it must be ${
+      TYPE_WORDS[type]
+    }`,
+    remedy: `set ${path} in config.json to ${TYPE_WORDS[type]}`,
+  };
 }
 
 /** Names that differ only in case are one key for the server, and the last one wins. */
@@ -164,23 +180,13 @@ function doubleSpellings(config: JsonObject): readonly Problem[] {
   return Object.entries(config).flatMap(([section, keys]) =>
     !isJsonObject(keys) ? [] : Object.keys(keys).flatMap((key) => {
       const names = spellings(keys, key);
-      return names.length < 2 || names[0] !== key ? [] : [finding(
-        `${section}.${key}`,
-        `it is there as ${
+      return names.length < 2 || names[0] !== key ? [] : [{
+        subject: `${section}.${key}`,
+        message: `it is there as ${
           names.join(" and ")
         }, which are the same for the server`,
-        `remove ${section}.${key} from config.json`,
-      )];
+        remedy: `remove ${section}.${key} from config.json`,
+      }];
     })
   );
-}
-
-function finding(
-  subject: string,
-  message: string,
-  remedy: string | undefined,
-): Problem {
-  return remedy === undefined
-    ? { subject, message }
-    : { subject, message, remedy };
 }

@@ -100,7 +100,9 @@ export interface ShippedMigration {
 
 /** The oldest and the newest release that can have left a number. */
 export interface ReleaseSpan {
+  /** The oldest one. */
   readonly low: string;
+  /** The newest one. */
   readonly high: string;
 }
 

@@ -41,6 +41,7 @@ import {
 export interface UpgradeQuestion {
   /** The release that is to start. */
   readonly target: string;
+  /** The product of the database. */
   readonly adapter: Adapter;
   /** What was read of the database. */
   readonly schema: SchemaFacts;
@@ -61,6 +62,7 @@ export interface Permit {
    * a refusal was overridden.
    */
   readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
+  /** The server may start. */
   readonly allowed: true;
   /** The release that the database was last migrated by; `undefined` when it is new or unknown. */
   readonly from: Installed | undefined;
@@ -86,7 +88,9 @@ export interface Refusal {
     | "database-too-old"
     | "collision"
     | "unknown";
+  /** The server must not start. */
   readonly allowed: false;
+  /** The release that the database was last migrated by; `undefined` when it is new or unknown. */
   readonly from: Installed | undefined;
   /** Tags of the image to run in order, the last one being the one to stay with; empty where there is no path. */
   readonly path: readonly string[];
@@ -94,11 +98,17 @@ export interface Refusal {
   readonly policy: boolean;
   /** State, wanted state and remedy. */
   readonly problem: Problem;
+  /** Things to tell the operator. */
   readonly notices: readonly string[];
 }
 
 /** What the guard answers. */
 export type Decision = Permit | Refusal;
+
+/** The question, and what was inferred. */
+interface Opening extends UpgradeQuestion {
+  readonly from: Installed | undefined;
+}
 
 /** The facts that the rules below share. */
 interface Case {
@@ -128,8 +138,8 @@ export function decideUpgrade(question: UpgradeQuestion): Decision {
   const { installed: from, notices } = schema.installed
     ? inferInstalled(schema, versionFile)
     : { installed: undefined, notices: emptyNotices(versionFile) };
-  const verdict = mysqlGone(target, adapter, from) ??
-    databaseTooOld(target, adapter, question.databaseVersion) ??
+  const opening = { ...question, target, from };
+  const verdict = mysqlGone(opening) ?? databaseTooOld(opening) ??
     (from === undefined
       ? withoutWitness(target, schema)
       : withWitness({ target, adapter, schema, from }));
@@ -166,11 +176,7 @@ function emptyNotices(versionFile: string | undefined): readonly string[] {
   ];
 }
 
-function mysqlGone(
-  target: string,
-  adapter: Adapter,
-  from: Installed | undefined,
-): Verdict | undefined {
+function mysqlGone({ target, adapter, from }: Opening): Verdict | undefined {
   if (adapter !== "mysql" || releaseFacts(target).databases.mysql) {
     return undefined;
   }
@@ -198,11 +204,8 @@ function mysqlGone(
   }, { path: [...mysql, ...postgres] });
 }
 
-function databaseTooOld(
-  target: string,
-  adapter: Adapter,
-  version: string | undefined,
-): Verdict | undefined {
+function databaseTooOld(opening: Opening): Verdict | undefined {
+  const { target, adapter, databaseVersion: version } = opening;
   const facts = releaseFacts(target).databases[adapter];
   const number = databaseNumber(adapter, version ?? "");
   if (facts?.minimum === undefined || number === undefined) return undefined;

@@ -143,8 +143,11 @@ export const AFTER_COLLISION = "11.7.9";
 
 /** Where an upgrade starts and ends. */
 export interface Journey {
+  /** The release that last migrated the database. */
   readonly from: string;
+  /** The release to reach. */
   readonly to: string;
+  /** The product of the database. */
   readonly adapter: Adapter;
 }
 

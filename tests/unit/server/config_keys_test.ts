@@ -1,0 +1,54 @@
+import { deepEqual, equal } from "node:assert/strict";
+import {
+  findKey,
+  readAs,
+  withOverrides,
+} from "../../../lib/server/config_keys.ts";
+import { releaseFacts } from "../../../lib/server/releases.ts";
+
+const CONFIG = {
+  TeamSettings: { sitename: "File", MaxUsersPerTeam: 50 },
+  Broken: 1,
+};
+
+Deno.test("findKey() takes names in any case, the exact one first, and null as absent", () => {
+  equal(findKey(CONFIG, "TeamSettings.SiteName"), "File");
+  equal(findKey({ A: { b: 1, B: 2 } }, "A.B"), 2);
+  equal(findKey({ A: { b: null } }, "A.b"), undefined);
+  equal(findKey(CONFIG, "Broken.Key"), undefined);
+  equal(findKey({ A: {} }, "A.toString"), undefined);
+});
+
+Deno.test("readAs() reads texts as the weak releases do", () => {
+  equal(readAs("t", "flag"), true);
+  equal(readAs("false", "flag"), false);
+  equal(readAs(1, "flag"), true);
+  equal(readAs("300", "integer"), 300);
+  equal(readAs(1.9, "integer"), 1);
+  equal(readAs(25, "text"), "25");
+});
+
+Deno.test("withOverrides() puts MM_ variables where the release reads them", () => {
+  const env = {
+    MM_TEAMSETTINGS_SITENAME: "Variable",
+    MM_TEAMSETTINGS_MAXUSERSPERTEAM: "many",
+    MM_RATELIMITSETTINGS_PERSEC: "7",
+    MM_RATELIMITSETTINGS_ENABLE: "true",
+    MM_SERVICESETTINGS_TRUSTEDPROXYIPHEADER: "A B",
+    MM_UNKNOWN_KEY: "x",
+  };
+  const seen = (version: string) =>
+    withOverrides(CONFIG, env, releaseFacts(version));
+  deepEqual(seen("3.7.5"), CONFIG);
+  deepEqual(seen("4.9.4"), {
+    ...CONFIG,
+    TeamSettings: { sitename: "Variable", MaxUsersPerTeam: "many" },
+  });
+  deepEqual(seen("11.7.9"), {
+    ...CONFIG,
+    TeamSettings: { sitename: "Variable", MaxUsersPerTeam: 50 },
+    RateLimitSettings: { PerSec: 7, Enable: true },
+    ServiceSettings: { TrustedProxyIPHeader: ["A", "B"] },
+  });
+  deepEqual(CONFIG.TeamSettings.sitename, "File");
+});
