@@ -198,7 +198,7 @@ function mysqlGone({ target, adapter, from }: Opening): Verdict | undefined {
       describeInstalled(from)
     }`,
     remedy:
-      `${BACKUP}; ${before}migrate the data to PostgreSQL 14 or newer (docs.mattermost.com, "Migrate from MySQL to PostgreSQL"), set DB_ADAPTER=postgres, and run ${
+      `${BACKUP}; ${before}migrate the data to PostgreSQL 14 or newer ("Migrate from MySQL to PostgreSQL" in Mattermost's documentation), set DB_ADAPTER=postgres, and run ${
         listTags(postgres)
       }`,
   }, { path: [...mysql, ...postgres] });
