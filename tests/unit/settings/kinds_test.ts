@@ -117,7 +117,7 @@ Deno.test("a choice is spelt as the server wants it, whatever was typed", () => 
 Deno.test("a choice does not take the names that every object has", () => {
   parses(choice(["a"], { b: "a" }), {
     constructor: undefined,
-    __proto__: undefined,
+    ["__proto__"]: undefined,
     tostring: undefined,
     hasownproperty: undefined,
   });
