@@ -5,6 +5,7 @@
  */
 
 import { connect } from "../database/connect.ts";
+import type { DataSource } from "../database/source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
@@ -23,10 +24,11 @@ export async function openDatabase(
   { database: { source }, settings }: Settled,
   { system, log, signal }: Context,
 ): Promise<ReadyDatabase> {
-  const ca = readAuthorities(source.sslCa, system);
+  const ca = databaseAuthorities(source, { system, ca: undefined });
   const found = await waitForDatabase(source, {
     connect,
     clock: system.clock,
+    random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,
     signal,
     report: ({ message }) => log.info(`Waiting: ${message}`),
@@ -37,14 +39,35 @@ export async function openDatabase(
   return found;
 }
 
-/** The authorities that the database's certificate is checked with; `undefined` for the system's own. */
-function readAuthorities(
-  path: string | undefined,
-  { files }: Pick<System, "files">,
+/**
+ * The authorities that the server's driver will check the database's certificate with.
+ *
+ * @param source The database.
+ * @param trust Files, and what is trusted where the source names no authority.
+ * @returns PEM texts; `undefined` for the runtime's own, or where nothing is checked.
+ * @throws {EntrypointError} With code 66 where `DB_SSL_CA` cannot be read.
+ */
+export function databaseAuthorities(
+  { adapter, sslCa, sslMode }: DataSource,
+  { system, ca }: {
+    readonly system: Pick<System, "files">;
+    readonly ca: readonly string[] | undefined;
+  },
 ): readonly string[] | undefined {
-  if (path === undefined) return undefined;
+  if (sslCa !== undefined) {
+    const own = readAuthority(sslCa, system);
+    // PostgreSQL's driver trusts that file alone; MySQL's reads it in one bundle with all others.
+    return adapter === "postgres" ? [own] : [own, ...ca ?? []];
+  }
+  return sslMode.startsWith("verify-") ? ca : undefined;
+}
+
+function readAuthority(
+  path: string,
+  { files }: Pick<System, "files">,
+): string {
   try {
-    return [files.readText(path)];
+    return files.readText(path);
   } catch (error) {
     throw new EntrypointError(
       `The file ${path} of DB_SSL_CA cannot be read (${errorCode(error)})`,

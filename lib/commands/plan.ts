@@ -12,10 +12,11 @@ import { readConfig } from "../config/file.ts";
 import { merge, type MergeResult } from "../config/merge.ts";
 import { HIDDEN } from "../config/redact.ts";
 import { makeSecret } from "../config/secret.ts";
-import type { Adapter } from "../database/datasource.ts";
+import type { Adapter } from "../settings/adapter.ts";
 import { formatDsn, parseDsn } from "../database/datasource.ts";
 import { PRODUCTS } from "../database/reasons.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { withOverrides } from "../server/config_keys.ts";
 import { logFileLocation } from "../server/releases.ts";
 import {
   checkConfig,
@@ -118,14 +119,20 @@ export function planConfig(settled: Settled, { system, log }: Context): Plan {
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
   const { wanted, merged } = mergeInto(state, settled, system);
-  const problems = checkConfig(merged.document, release.version);
+  // The server's own variables win over the file, so they are judged in its place.
+  const effective = withOverrides(
+    merged.document,
+    settled.serverVariables.values,
+    release,
+  );
+  const problems = checkConfig(effective, release.version);
   if (problems.length > 0) {
     throw new EntrypointError(
       `Mattermost ${release.version} would refuse this configuration`,
       { code: ExitCode.settings, problems },
     );
   }
-  const idle = configWarnings(merged.document, {
+  const idle = configWarnings(effective, {
     version: release.version,
     edition: settings.MATTERMOST_EDITION,
   });

@@ -5,11 +5,8 @@
  * @module
  */
 
-import {
-  type DataSource,
-  formatDsn,
-  parseDsn,
-} from "../database/datasource.ts";
+import { formatDsn, parseDsn } from "../database/datasource.ts";
+import type { DataSource } from "../database/source.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { releaseFacts } from "../server/releases.ts";

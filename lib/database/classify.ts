@@ -7,7 +7,8 @@
  */
 
 import type { Reason } from "./reasons.ts";
-import type { Adapter, DataSource } from "./source.ts";
+import type { Adapter } from "../settings/adapter.ts";
+import type { DataSource } from "./source.ts";
 import { errorCode } from "../errors.ts";
 import { ProbeError } from "./probe.ts";
 
@@ -119,6 +120,7 @@ export function classify(error: unknown, source: DataSource): ProbeError {
   return new ProbeError(
     reasonOf(cause, text, source.adapter),
     cleanDetail(text, source),
+    { cause },
   );
 }
 

@@ -5,7 +5,8 @@
  */
 
 import type { ConnectOptions, Session } from "./probe.ts";
-import type { Adapter, DataSource } from "./source.ts";
+import type { Adapter } from "../settings/adapter.ts";
+import type { DataSource } from "./source.ts";
 
 /**
  * Starts to import a driver, so that it is there when {@linkcode connect} needs it.

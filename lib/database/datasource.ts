@@ -8,7 +8,8 @@
  */
 
 import type { DsnOptions } from "./dsn_postgres.ts";
-import type { Adapter, DataSource } from "./source.ts";
+import type { Adapter } from "../settings/adapter.ts";
+import type { DataSource } from "./source.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { formatMysql, mysqlProblems, parseMysql } from "./dsn_mysql.ts";
 import {
@@ -16,9 +17,6 @@ import {
   parsePostgres,
   postgresProblems,
 } from "./dsn_postgres.ts";
-
-export type { Adapter, DataSource, SslMode } from "./source.ts";
-export type { DsnOptions } from "./dsn_postgres.ts";
 
 const SCHEME_REGEXP = /^(?:postgres(?:ql)?|mysql):\/\//;
 

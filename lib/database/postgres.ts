@@ -11,9 +11,12 @@ import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
+import { errorCode } from "../errors.ts";
 import { classify } from "./classify.ts";
 import { ProbeError } from "./probe.ts";
 import {
+  endSocket,
+  lossOf,
   openSocket,
   screenGreeting,
   secureSocket,
@@ -45,6 +48,12 @@ const SYSTEMS_QUERY = "SELECT value FROM systems WHERE name = 'Version'";
 const MIGRATIONS_QUERY =
   "SELECT max(version)::int AS version FROM db_migrations";
 
+/** SQLSTATE `lock_not_available`. */
+const LOCK_TIMEOUT = "55P03";
+
+/** Sends one message, and gives the rows of all its statements. */
+type Ask = <Row>(text: string) => Promise<Row[]>;
+
 interface FactsRow {
   readonly version: string;
   readonly version_number: number;
@@ -70,52 +79,40 @@ export async function connectPostgres(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
-  let socket: Socket;
-  try {
-    socket = await openSecureSocket(source, options);
-  } catch (error) {
+  const socket = await openSecureSocket(source, options).catch((error) => {
     throw classify(error, source);
-  }
+  });
+  const lost = lossOf(socket);
   const client = login(source, socket);
+  const ask: Ask = async <Row>(text: string) => {
+    try {
+      const rows = client.unsafe<(Row & postgres.Row)[]>(text);
+      return (await Promise.race([rows, lost])).flat() as Row[];
+    } catch (error) {
+      throw classify(error, source);
+    }
+  };
   // The driver logs in for the first question, so the first one is asked at once.
-  let first: DatabaseFacts | undefined = await readFacts(
-    source,
-    client,
-    socket,
-  );
+  let first: DatabaseFacts | undefined;
+  try {
+    first = await readFacts(ask, socket);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
   return {
     async facts() {
-      const facts = first ?? await readFacts(source, client, socket);
+      const facts = first ?? await readFacts(ask, socket);
       first = undefined;
       return facts;
     },
-    async lock(name, seconds) {
-      const key = lockKey(name);
-      const text = seconds === 0
-        ? `SELECT pg_try_advisory_lock(${key}) AS held`
-        : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
-           SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
-      try {
-        const rows = (await client.unsafe<{ held: boolean }[]>(text)).flat();
-        return rows.some(({ held }) => held);
-      } catch (error) {
-        if (error instanceof postgres.PostgresError && error.code === "55P03") {
-          return false;
-        }
-        throw classify(error, source);
-      }
-    },
+    lock: (name, seconds) => lock(ask, name, seconds),
     async unlock(name) {
-      try {
-        await client.unsafe(`SELECT pg_advisory_unlock(${lockKey(name)})`);
-      } catch (error) {
-        throw classify(error, source);
-      }
+      await ask(`SELECT pg_advisory_unlock(${lockKey(name)})`);
     },
     async close() {
       await client.end({ timeout: 0 }).catch(() => {});
-      await new Promise<void>((resolve) => socket.end(resolve));
-      socket.destroy();
+      await endSocket(socket);
     },
   };
 }
@@ -206,62 +203,66 @@ function isGreeting(head: Buffer): boolean {
     (type === "E" || type === "v") && length >= 8 && length <= 30_000;
 }
 
-async function readFacts(
-  source: DataSource,
-  client: postgres.Sql,
-  socket: Socket,
-): Promise<DatabaseFacts> {
-  try {
-    const [row] = await client.unsafe<FactsRow[]>(FACTS_QUERY);
-    if (row === undefined) {
-      throw new ProbeError("protocol", "The server answers without a row");
-    }
-    const number = row.version_number;
-    return {
-      product: "PostgreSQL",
-      version: row.version,
-      versionParts: number >= 100_000
-        ? [Math.floor(number / 10_000), number % 10_000, 0]
-        : [
-          Math.floor(number / 10_000),
-          Math.floor(number / 100) % 100,
-          number % 100,
-        ],
-      versionNumber: number,
-      readOnly: row.read_only,
-      mayCreateTables: row.may_create,
-      encoding: row.encoding,
-      collation: row.collation,
-      serverTime: row.server_time,
-      tls: tlsFacts(socket),
-      schema: {
-        installed: row.installed,
-        usersHaveTeamId: row.installed && row.team_id,
-        ...(row.installed ? await readVersions(client, row.migrations) : {}),
-      },
-    };
-  } catch (error) {
-    socket.destroy();
-    throw classify(error, source);
+async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
+  const [row] = await ask<FactsRow>(FACTS_QUERY);
+  if (row === undefined) {
+    throw new ProbeError("protocol", "The server answers without a row");
   }
+  return {
+    product: "PostgreSQL",
+    version: row.version,
+    versionParts: versionParts(row.version_number),
+    versionNumber: row.version_number,
+    readOnly: row.read_only,
+    mayCreateTables: row.may_create,
+    encoding: row.encoding,
+    collation: row.collation,
+    serverTime: row.server_time,
+    tls: tlsFacts(socket),
+    schema: {
+      installed: row.installed,
+      usersHaveTeamId: row.installed && row.team_id,
+      ...(row.installed ? await readVersions(ask, row.migrations) : {}),
+    },
+  };
 }
 
 async function readVersions(
-  client: postgres.Sql,
+  ask: Ask,
   migrations: boolean,
 ): Promise<{ systemsVersion?: string; lastMigration?: number }> {
-  const queries = migrations
-    ? `${SYSTEMS_QUERY}; ${MIGRATIONS_QUERY}`
-    : SYSTEMS_QUERY;
-  const rows = (await client.unsafe<
-    { value?: string; version?: number | null }[]
-  >(queries)).flat();
+  const rows = await ask<{ value?: string; version?: number | null }>(
+    migrations ? `${SYSTEMS_QUERY}; ${MIGRATIONS_QUERY}` : SYSTEMS_QUERY,
+  );
   const systemsVersion = rows.find(({ value }) => value)?.value;
   const lastMigration = rows.find(({ version }) => version)?.version;
   return {
     ...(systemsVersion ? { systemsVersion } : {}),
     ...(lastMigration ? { lastMigration } : {}),
   };
+}
+
+/** The second part was the minor release only before 10. */
+function versionParts(number: number): [number, number, number] {
+  const major = Math.floor(number / 10_000);
+  return number >= 100_000
+    ? [major, number % 10_000, 0]
+    : [major, Math.floor(number / 100) % 100, number % 100];
+}
+
+async function lock(ask: Ask, name: string, seconds: number): Promise<boolean> {
+  const key = lockKey(name);
+  const text = seconds === 0
+    ? `SELECT pg_try_advisory_lock(${key}) AS held`
+    : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
+       SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
+  try {
+    return (await ask<{ held: boolean }>(text)).some(({ held }) => held);
+  } catch (error) {
+    const { cause } = error as ProbeError;
+    if (errorCode(cause) === LOCK_TIMEOUT) return false;
+    throw error;
+  }
 }
 
 /** Advisory locks have numbers: the first 63 bits of the name's hash. */

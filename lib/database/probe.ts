@@ -16,9 +16,10 @@ export class ProbeError extends Error {
   /**
    * @param reason The kind of failure.
    * @param detail What the server or the system said, in one line; may be empty.
+   * @param options The driver's error, never to be shown: it may hold a secret.
    */
-  constructor(reason: Reason, detail: string) {
-    super(detail);
+  constructor(reason: Reason, detail: string, options: ErrorOptions = {}) {
+    super(detail, options);
     this.reason = reason;
   }
 

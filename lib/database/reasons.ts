@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Adapter, DataSource } from "./source.ts";
+import type { Adapter } from "../settings/adapter.ts";
+import type { DataSource } from "./source.ts";
 import { ExitCode } from "../errors.ts";
 
 /** Why a database cannot be used. */

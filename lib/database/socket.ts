@@ -54,6 +54,40 @@ export function openSocket(
 }
 
 /**
+ * Rejects when a connection is gone, however that came. Drivers may miss it, or
+ * wait for an answer that can come no more.
+ *
+ * @param socket The connection, before a driver listens to it.
+ * @returns Never resolves; rejects with the error that ended the connection.
+ */
+export function lossOf(socket: Socket): Promise<never> {
+  const lost = new Promise<never>((_, reject) => {
+    let cause: unknown = new ProbeError(
+      "protocol",
+      "The server closed the connection",
+    );
+    socket.once("error", (error) => cause = error);
+    if (socket.destroyed) reject(socket.errored ?? cause);
+    socket.once("close", () => reject(cause));
+  });
+  // Nobody may be waiting when it happens.
+  lost.catch(() => {});
+  return lost;
+}
+
+/**
+ * Ends a connection once all that was written is on its way. Never throws.
+ *
+ * @param socket The connection.
+ */
+export async function endSocket(socket: Socket): Promise<void> {
+  const lost = lossOf(socket);
+  const sent = new Promise<void>((resolve) => socket.end(resolve));
+  await Promise.race([sent, lost]).catch(() => {});
+  socket.destroy();
+}
+
+/**
  * Holds back what the server says until the head of its first message is there,
  * so that no driver parses what belongs to another protocol.
  *

@@ -4,8 +4,7 @@
  * @module
  */
 
-/** The two kinds of database that Mattermost has had, by the name of its driver. */
-export type Adapter = "mysql" | "postgres";
+import type { Adapter } from "../settings/adapter.ts";
 
 /**
  * How much TLS has to prove. `prefer` (encrypt if the server can) is in MySQL's

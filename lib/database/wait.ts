@@ -60,12 +60,8 @@ export interface WaitOptions {
   readonly ca?: readonly string[];
   /** What this server's release has against the database. */
   readonly accept?: (facts: DatabaseFacts) => ProbeError | undefined;
-  /**
-   * A number from 0 to 1, for the jitter.
-   *
-   * @default {Math.random}
-   */
-  readonly random?: () => number;
+  /** A number from 0 to 1, for the jitter. */
+  readonly random: () => number;
 }
 
 /**
@@ -80,7 +76,7 @@ export async function waitForDatabase(
   source: DataSource,
   options: WaitOptions,
 ): Promise<ReadyDatabase> {
-  const { clock, random = Math.random, report, signal, timeout } = options;
+  const { clock, random, report, signal, timeout } = options;
   const start = clock.elapsed();
   const deadline = start + 1000 * timeout;
   let last: ProbeError | undefined;

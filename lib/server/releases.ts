@@ -11,12 +11,8 @@
  */
 
 import { EntrypointError, ExitCode } from "../errors.ts";
+import type { Adapter } from "../settings/adapter.ts";
 import { formatVersion, inRange, parseVersion } from "./version.ts";
-
-export { inRange } from "./version.ts";
-
-/** The name that the configuration uses for a database product. */
-export type Adapter = "mysql" | "postgres";
 
 /** How a release migrates its database, besides doing it when it starts. */
 export type Migration = "db migrate" | "-upgrade_db_30" | "none";

@@ -14,7 +14,8 @@ import {
   type Installed,
   type SchemaFacts,
 } from "./installed.ts";
-import { type Adapter, databaseNumber, releaseFacts } from "./releases.ts";
+import type { Adapter } from "../settings/adapter.ts";
+import { databaseNumber, releaseFacts } from "./releases.ts";
 import {
   endsAt,
   FIRST_MORPH_MIGRATION,

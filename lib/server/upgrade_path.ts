@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Adapter } from "./releases.ts";
+import type { Adapter } from "../settings/adapter.ts";
 import { compareVersions, inRange } from "./version.ts";
 
 /** A release to run, until it has migrated the database, before going on. */

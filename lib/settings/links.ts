@@ -10,8 +10,7 @@
  * @module
  */
 
-/** Products that a link can lead to. */
-export type LinkedAdapter = "mysql" | "postgres";
+import type { Adapter } from "./adapter.ts";
 
 /** The settings that a link may give. */
 export type LinkedName =
@@ -34,14 +33,14 @@ export interface Link {
   /** The alias, in lower case: also the host name that leads there. */
   readonly alias: string;
   /** The product, where the alias or the port tells it. */
-  readonly adapter: LinkedAdapter | undefined;
+  readonly adapter: Adapter | undefined;
   /** What it tells, by the setting that it is for. */
   readonly values: Readonly<Partial<Record<LinkedName, LinkedValue>>>;
 }
 
 /** Names that a database is commonly reached by, and the product behind it where the name tells. */
 export const SERVICE_NAMES: Readonly<
-  Record<string, LinkedAdapter | undefined>
+  Record<string, Adapter | undefined>
 > = {
   mysql: "mysql",
   postgres: "postgres",
@@ -50,14 +49,14 @@ export const SERVICE_NAMES: Readonly<
   db: undefined,
 };
 
-const PORTS: Readonly<Record<string, LinkedAdapter>> = {
+const PORTS: Readonly<Record<string, Adapter>> = {
   "3306": "mysql",
   "5432": "postgres",
 };
 
 /** Variables of the known images that hold a value, best first; `DB_*` are those of sameersbn's images. */
 const CREDENTIALS: Readonly<
-  Record<LinkedAdapter, Readonly<Record<string, readonly string[]>>>
+  Record<Adapter, Readonly<Record<string, readonly string[]>>>
 > = {
   mysql: {
     DB_NAME: ["DB_NAME", "MYSQL_DATABASE", "MARIADB_DATABASE"],
@@ -73,7 +72,7 @@ const CREDENTIALS: Readonly<
 
 /** The administrator of a product's official image, used when the image was given no other user. */
 const ADMINISTRATORS: Readonly<
-  Record<LinkedAdapter, readonly [name: string, passwords: readonly string[]]>
+  Record<Adapter, readonly [name: string, passwords: readonly string[]]>
 > = {
   mysql: ["root", ["MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"]],
   postgres: ["postgres", ["POSTGRES_PASSWORD"]],
@@ -186,7 +185,7 @@ function findAddress(
 function findCredentials(
   env: Readonly<Record<string, string>>,
   prefix: string,
-  adapter: LinkedAdapter,
+  adapter: Adapter,
 ): Partial<Record<LinkedName, LinkedValue>> {
   const first = (names: readonly string[]): LinkedValue | undefined => {
     for (const name of names) {

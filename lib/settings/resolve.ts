@@ -6,10 +6,11 @@
 
 import type { ExitCode as Code, Problem } from "../errors.ts";
 import { errorCode, ExitCode } from "../errors.ts";
+import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
 import { CATALOGUE, isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import type { Value } from "./kinds.ts";
-import type { Link, LinkedAdapter, LinkedName } from "./links.ts";
+import type { Link, LinkedName } from "./links.ts";
 import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
 import type { Origin } from "./origin.ts";
 import { isExplicit } from "./origin.ts";
@@ -28,7 +29,7 @@ export interface Sources {
   /** Those of {@linkcode SERVICE_NAMES} that resolve, in that order; none by default. */
   readonly services?: readonly string[];
   /** The product to assume when nothing tells; MySQL by default. */
-  readonly adapter?: LinkedAdapter;
+  readonly adapter?: Adapter;
 }
 
 /** The settings, and all that is to be said about them. */
@@ -243,7 +244,7 @@ function chooseLink(
 ): [SettingName, Given][] {
   const host = given.get("DB_HOST")?.text;
   const wanted = values.get("DB_ADAPTER");
-  const fits = (adapter: LinkedAdapter | undefined): boolean =>
+  const fits = (adapter: Adapter | undefined): boolean =>
     wanted === undefined || adapter === undefined || adapter === wanted;
   const link = findLinks(env)
     .filter(({ adapter }) => fits(adapter))

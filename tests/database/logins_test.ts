@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { connect } from "../../lib/database/connect.ts";
-import {
-  type DataSource,
-  formatDsn,
-  parseDsn,
-} from "../../lib/database/datasource.ts";
+import { formatDsn, parseDsn } from "../../lib/database/datasource.ts";
+import type { DataSource } from "../../lib/database/source.ts";
 import { ProbeError } from "../../lib/database/probe.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import {

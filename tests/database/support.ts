@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { DataSource } from "../../lib/database/datasource.ts";
+import type { DataSource } from "../../lib/database/source.ts";
 import { connect } from "../../lib/database/connect.ts";
 import {
   type DatabaseFacts,
@@ -116,6 +116,7 @@ export async function withSession<Result>(
   ca?: readonly string[],
 ): Promise<Result> {
   const session = await connect(source, {
+    random: Math.random,
     signal: AbortSignal.timeout(20_000),
     ...(ca === undefined ? {} : { ca }),
   });

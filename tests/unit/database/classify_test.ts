@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { classify, cleanDetail } from "../../../lib/database/classify.ts";
-import type { DataSource } from "../../../lib/database/datasource.ts";
+import type { DataSource } from "../../../lib/database/source.ts";
 import { ProbeError } from "../../../lib/database/probe.ts";
 import type { Reason } from "../../../lib/database/reasons.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  type DataSource,
   formatDsn,
   parseDsn,
   redactDsn,
 } from "../../../lib/database/datasource.ts";
+import type { DataSource } from "../../../lib/database/source.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 
 const POSTGRES: DataSource = {

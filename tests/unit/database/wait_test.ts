@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DataSource } from "../../../lib/database/datasource.ts";
+import type { DataSource } from "../../../lib/database/source.ts";
 import {
   type DatabaseFacts,
   ProbeError,

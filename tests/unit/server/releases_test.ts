@@ -2,7 +2,6 @@ import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { EntrypointError } from "../../../lib/errors.ts";
 import {
   databaseNumber,
-  inRange,
   logFileLocation,
   migrationCommand,
   type Release,
@@ -11,6 +10,7 @@ import {
   serverEnvironment,
   versionCommand,
 } from "../../../lib/server/releases.ts";
+import { inRange } from "../../../lib/server/version.ts";
 
 const PATHS = { home: "/opt/mattermost", config: "/data/config.json" };
 
