@@ -116,7 +116,6 @@ export async function withSession<Result>(
   ca?: readonly string[],
 ): Promise<Result> {
   const session = await connect(source, {
-    random: Math.random,
     signal: AbortSignal.timeout(20_000),
     ...(ca === undefined ? {} : { ca }),
   });
