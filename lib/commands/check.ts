@@ -1,0 +1,154 @@
+/**
+ * `app:check`: a preflight report. It runs anywhere, with or without a server,
+ * and changes nothing.
+ *
+ * @module
+ */
+
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { readArguments, readSeconds } from "./arguments.ts";
+import { checkDatabase } from "./check/database.ts";
+import type { Check, CheckWorld, Finding } from "./check/finding.ts";
+import { failed, fromError, warning } from "./check/finding.ts";
+import { reportJson, reportText } from "./check/report.ts";
+import type { Report } from "./check/report.ts";
+import { checkSecrets } from "./check/secrets.ts";
+import { checkSettings } from "./check/settings.ts";
+import type { Context } from "./command.ts";
+import { makePlan, type Plan } from "./plan.ts";
+
+/** The checks in the order of the report; all run at the same time. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  settings: checkSettings,
+  secrets: checkSecrets,
+  database: checkDatabase,
+};
+
+/** The release that is checked for where none is installed. */
+const ASSUMED_RELEASE = "11.7.9";
+
+/** Seconds that all checks together may take, unless `--timeout` says otherwise. */
+const PATIENCE = 10;
+
+/** Milliseconds kept for the report, so that the whole stays within its time. */
+const RESERVE = 200;
+
+/**
+ * Checks everything that a start depends on.
+ *
+ * @param args `--json`, `--timeout S`.
+ * @param context The world.
+ * @returns 0 if nothing failed, 1 if something did, and the cause's own code if the settings cannot be resolved.
+ * @throws {EntrypointError} With code 64 for wrong arguments.
+ */
+export async function check(
+  args: readonly string[],
+  context: Context,
+): Promise<number> {
+  const { values } = readArguments(args, {
+    command: "app:check",
+    options: {
+      json: { type: "boolean", default: false },
+      timeout: { type: "string", default: String(PATIENCE) },
+    },
+  });
+  const { system } = context;
+  const seconds = readSeconds(values.timeout, "app:check");
+  const deadline = system.clock.elapsed() + 1000 * seconds - RESERVE;
+  const { report, code } = await examine(context, deadline);
+  const { isTerminal } = system.out;
+  const style = {
+    aligned: isTerminal,
+    colours: isTerminal && (system.env["NO_COLOR"] ?? "") === "",
+  };
+  system.out.write(
+    values.json ? reportJson(report) : reportText(report, style),
+  );
+  return code;
+}
+
+async function examine(
+  context: Context,
+  deadline: number,
+): Promise<{ readonly report: Report; readonly code: number }> {
+  let plan: Plan;
+  try {
+    plan = await makePlan(context, { assume: ASSUMED_RELEASE });
+  } catch (error) {
+    if (!(error instanceof EntrypointError)) throw error;
+    const subject = error.code === ExitCode.badConfig
+      ? "settings.config"
+      : "settings.values";
+    const findings = fromError(subject, error);
+    return { report: { release: undefined, findings }, code: error.code };
+  }
+  const left = Math.max(100, deadline - context.system.clock.elapsed());
+  const world = {
+    plan,
+    system: context.system,
+    signal: context.signal,
+    ca: undefined,
+  };
+  const groups = await Promise.all(
+    Object.entries(CHECKS).map(([subject, check]) =>
+      carryOut(check, { world, subject, milliseconds: left })
+    ),
+  );
+  const findings = [...releaseFindings(plan, context), ...groups.flat()];
+  const isBad = findings.some(({ level }) => level === "failed");
+  return {
+    report: { release: plan.release.version, findings },
+    code: isBad ? ExitCode.failure : ExitCode.ok,
+  };
+}
+
+interface Errand {
+  readonly world: CheckWorld;
+  readonly subject: string;
+  readonly milliseconds: number;
+}
+
+/** A check that does not end in time, or that the system stops, is a finding too. */
+async function carryOut(
+  check: Check,
+  { world, subject, milliseconds }: Errand,
+): Promise<readonly Finding[]> {
+  const { clock } = world.system;
+  const late = new AbortController();
+  const done = new AbortController();
+  const signal = AbortSignal.any([world.signal, late.signal]);
+  const alarm = clock.sleep(milliseconds, done.signal)
+    .then(async () => {
+      late.abort(new DOMException("no answer in time", "TimeoutError"));
+      // Those that listen to the signal say it better themselves.
+      await clock.sleep(RESERVE / 2, done.signal);
+      const seconds = Math.round(milliseconds / 100) / 10;
+      return [failed(subject, { message: `No result within ${seconds} s` })];
+    });
+  try {
+    return await Promise.race([check({ ...world, signal }), alarm]);
+  } catch (error) {
+    if (!(error instanceof EntrypointError)) throw error;
+    return fromError(subject, error);
+  } finally {
+    alarm.catch(() => {});
+    done.abort();
+  }
+}
+
+function releaseFindings(
+  { installation, paths, release }: Plan,
+  { system }: Context,
+): Finding[] {
+  const isAssumed = installation.stated === undefined &&
+    release.version === ASSUMED_RELEASE &&
+    system.files.stat(`${paths.install}/bin/mattermost`) === undefined;
+  if (!isAssumed) return [];
+  return [
+    warning("settings.release", {
+      message:
+        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}: checked as for Mattermost ${ASSUMED_RELEASE}`,
+      remedy: `MATTERMOST_VERSION=${ASSUMED_RELEASE}`,
+    }),
+  ];
+}
