@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { secrets } from "../../../lib/commands/secrets.ts";
+import { makeSecret } from "../../../lib/config/secret.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import { Log } from "../../../lib/log.ts";
+import type { FakeSystem } from "../../support/fake_system.ts";
+import { fakeSystem } from "../../support/fake_system.ts";
+import { MemoryFiles } from "../../support/memory_files.ts";
+import { resolved } from "../settings/support.ts";
+
+const NAMES = [
+  "MATTERMOST_SECRET_KEY",
+  "MATTERMOST_LINK_SALT",
+  "MATTERMOST_RESET_SALT",
+  "MATTERMOST_INVITE_SALT",
+];
+
+const SECRET_REGEXP = /^[A-Za-z0-9]{64}$/;
+
+function run(args: readonly string[], system: FakeSystem): string {
+  const { signal } = new AbortController();
+  assert.equal(secrets(args, { system, log: new Log(system), signal }), 0);
+  assert.equal(system.err.text, "");
+  return system.out.text;
+}
+
+function failure(args: readonly string[], system: FakeSystem): EntrypointError {
+  try {
+    run(args, system);
+  } catch (error) {
+    assert.ok(error instanceof EntrypointError);
+    assert.equal(system.out.text, "");
+    return error;
+  }
+  return assert.fail("nothing was thrown");
+}
+
+function lines(text: string): [name: string, value: string][] {
+  return text.trimEnd().split("\n").map((line) => {
+    const [name = "", value = ""] = line.split("=");
+    return [name, value];
+  });
+}
+
+Deno.test("the four secrets come as lines for an env file", () => {
+  const made = lines(run([], fakeSystem()));
+  assert.deepEqual(made.map(([name]) => name), NAMES);
+  assert.ok(made.every(([, value]) => SECRET_REGEXP.test(value)));
+  assert.equal(new Set(made.map(([, value]) => value)).size, 4);
+  assert.deepEqual(resolved(Object.fromEntries(made)).problems, []);
+});
+
+Deno.test("the four secrets come as JSON", () => {
+  const made: Record<string, string> = JSON.parse(
+    run(["--format", "json"], fakeSystem()),
+  );
+  assert.deepEqual(Object.keys(made), NAMES);
+  assert.ok(Object.values(made).every((value) => SECRET_REGEXP.test(value)));
+});
+
+Deno.test("the secrets become files that only their owner reads, and are not shown", () => {
+  const files = new MemoryFiles("/run");
+  const system = fakeSystem({ files });
+  const made = lines(run(["--write", "/run/new/secrets"], system));
+  assert.deepEqual(
+    made,
+    NAMES.map((name) => [
+      `${name}_FILE`,
+      `/run/new/secrets/${name.toLowerCase()}`,
+    ]),
+  );
+  assert.equal(files.stat("/run/new/secrets")?.mode, 0o700);
+  for (const [, path] of made) {
+    assert.equal(files.stat(path)?.mode, 0o600);
+    assert.match(files.readText(path), SECRET_REGEXP);
+    assert.ok(!system.out.text.includes(files.readText(path)));
+  }
+  const { problems } = resolved(Object.fromEntries(made), {
+    readText: (path) => files.readText(path),
+  });
+  assert.deepEqual(problems, []);
+});
+
+Deno.test("the names of the files come as JSON too", () => {
+  const text = run(
+    ["--write=/run", "--format=json"],
+    fakeSystem({ files: new MemoryFiles("/run") }),
+  );
+  assert.deepEqual(
+    Object.keys(JSON.parse(text)),
+    NAMES.map((name) => `${name}_FILE`),
+  );
+});
+
+Deno.test("a file that exists is named and left alone, and no other is made", () => {
+  const files = new MemoryFiles("/run");
+  files.place("/run/mattermost_invite_salt", "precious");
+  const error = failure(["--write", "/run"], fakeSystem({ files }));
+  assert.equal(error.code, 73);
+  assert.match(error.message, /\/run\/mattermost_invite_salt exists already/);
+  assert.deepEqual(files.list("/run"), ["mattermost_invite_salt"]);
+  assert.equal(files.readText("/run/mattermost_invite_salt"), "precious");
+});
+
+Deno.test("a dangling link counts as a file that exists", () => {
+  const files = new MemoryFiles("/run");
+  files.link("/run/mattermost_secret_key", "/elsewhere");
+  const error = failure(["--write", "/run"], fakeSystem({ files }));
+  assert.equal(error.code, 73);
+  assert.deepEqual(files.list("/run"), ["mattermost_secret_key"]);
+});
+
+Deno.test("where one file fails none is left, whichever step it is", () => {
+  for (const step of ["create", "write"]) {
+    for (const name of NAMES) {
+      const files = new MemoryFiles("/run");
+      const path = `/run/${name.toLowerCase()}`;
+      files.fault = (_, what) =>
+        what === `${step} ${path}` ? { code: "ENOSPC" } : undefined;
+      const error = failure(["--write", "/run"], fakeSystem({ files }));
+      assert.equal(error.code, 73);
+      assert.equal(error.message, `${path} cannot be written (ENOSPC)`);
+      assert.deepEqual(files.list("/run"), []);
+    }
+  }
+});
+
+Deno.test("a file that turns up in between is not overwritten", () => {
+  const files = new MemoryFiles("/run");
+  files.fault = (_, what) => {
+    if (what === "create /run/mattermost_link_salt") {
+      files.place("/run/mattermost_link_salt", "precious");
+    }
+    return undefined;
+  };
+  const error = failure(["--write", "/run"], fakeSystem({ files }));
+  assert.equal(error.code, 73);
+  assert.match(error.message, /mattermost_link_salt exists already/);
+  assert.deepEqual(files.list("/run"), ["mattermost_link_salt"]);
+  assert.equal(files.readText("/run/mattermost_link_salt"), "precious");
+});
+
+Deno.test("a directory that cannot be made is a code 73", () => {
+  const files = new MemoryFiles();
+  files.fault = () => ({ code: "EROFS" });
+  const error = failure(["--write", "/run"], fakeSystem({ files }));
+  assert.equal(error.code, 73);
+  assert.match(error.message, /^\/run cannot be written \(EROFS\)$/);
+});
+
+Deno.test("a wrong format or option is a usage error", () => {
+  const format = failure(["--format", "jsn"], fakeSystem());
+  assert.equal(format.code, 64);
+  assert.equal(format.remedy, "Did you mean json?");
+  const option = failure(["--wirte", "/run"], fakeSystem());
+  assert.equal(option.code, 64);
+  assert.equal(option.remedy, "Did you mean --write?");
+  assert.equal(failure(["/run"], fakeSystem()).code, 64);
+  assert.equal(failure(["--write"], fakeSystem()).code, 64);
+});
+
+Deno.test("every letter and digit is as likely as the others", () => {
+  // Each byte comes once, so a modulo over all of them would make eight characters too frequent.
+  let next = 0;
+  const random = (length: number): Uint8Array =>
+    Uint8Array.from({ length }, () => next++ % 256);
+  const counts = new Map<string, number>();
+  for (let made = 0; made < 248; made++) {
+    for (const character of makeSecret(random)) {
+      counts.set(character, (counts.get(character) ?? 0) + 1);
+    }
+  }
+  assert.equal(counts.size, 62);
+  const frequencies = [...counts.values()];
+  assert.equal(frequencies.reduce((sum, count) => sum + count), 248 * 64);
+  assert.ok(Math.max(...frequencies) - Math.min(...frequencies) <= 1);
+});
