@@ -23,6 +23,9 @@ const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const guards = new Set<() => void>();
 
+/** What a program does about interrupts that has an order of its own. */
+let answer: (() => void) | undefined;
+
 /** Starts a long-running command as the servers' user, with its output added to `log`. */
 export function launch(
   command: readonly string[],
@@ -132,6 +135,16 @@ export function guard(cleanUp: () => void): () => void {
   };
 }
 
+/**
+ * Has the first interrupt answered in an order of one's own; a second one cleans
+ * up at once. Only while something is guarded.
+ *
+ * @param first what to do instead of cleaning up
+ */
+export function answerInterrupt(first: () => void): void {
+  answer = first;
+}
+
 function watch(change: "addSignalListener" | "removeSignalListener"): void {
   for (const signal of INTERRUPTS) Deno[change](signal, LISTENERS[signal]);
   const listen = change === "addSignalListener" ? "add" : "remove";
@@ -146,13 +159,17 @@ const LISTENERS = {
 
 /** Cleans up, then lets the signal do what it would have done without us. */
 function interrupted(signal: Deno.Signal): void {
+  const first = answer;
+  answer = undefined;
+  if (first !== undefined) return first();
   cleanUpAll();
   watch("removeSignalListener");
   Deno.kill(Deno.pid, signal);
 }
 
+/** The last that was started goes first. */
 function cleanUpAll(): void {
-  for (const cleanUp of guards) cleanUp();
+  for (const cleanUp of [...guards].reverse()) cleanUp();
   guards.clear();
 }
 

@@ -1,0 +1,140 @@
+/**
+ * The demo's download against a small site of our own.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import {
+  download,
+  type Release,
+  releaseOfImage,
+} from "../../tools/demo/download.ts";
+import { install } from "../../tools/demo/installation.ts";
+import { run } from "../../tools/servers/process.ts";
+
+const ROOT = dirname(dirname(import.meta.dirname ?? "."));
+const signal = new AbortController().signal;
+
+/** A tarball in the vendor's layout. */
+async function makeTarball(directory: string): Promise<Uint8Array> {
+  const server = join(directory, "mattermost");
+  await Deno.mkdir(join(server, "bin"), { recursive: true });
+  await Deno.mkdir(join(server, "config"));
+  await Deno.writeTextFile(join(server, "bin/mattermost"), "#!/bin/sh\n");
+  await Deno.chmod(join(server, "bin/mattermost"), 0o755);
+  await Deno.writeTextFile(join(server, "config/config.json"), "{}");
+  const path = join(directory, "server.tar.gz");
+  await run(["tar", "-czf", path, "-C", directory, "mattermost"]);
+  return await Deno.readFile(path);
+}
+
+async function withSite(
+  body: (site: {
+    readonly release: Release;
+    readonly scratch: string;
+    readonly requests: () => number;
+  }) => Promise<void>,
+): Promise<void> {
+  const scratch = await Deno.makeTempDir();
+  await Deno.chmod(scratch, 0o755);
+  const before = Deno.env.get("ENTRYPOINT_CACHE_DIR");
+  Deno.env.set("ENTRYPOINT_CACHE_DIR", join(scratch, "cache"));
+  const tarball = await makeTarball(scratch);
+  let requests = 0;
+  const site = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => {
+      requests++;
+      return new Response(tarball.slice());
+    },
+  );
+  try {
+    const sha256 = createHash("sha256").update(tarball).digest("hex");
+    const url = `http://127.0.0.1:${site.addr.port}/server.tar.gz`;
+    const release = { version: "11.0.0", url, sha256 };
+    await body({ release, scratch, requests: () => requests });
+  } finally {
+    await site.shutdown();
+    if (before === undefined) Deno.env.delete("ENTRYPOINT_CACHE_DIR");
+    else Deno.env.set("ENTRYPOINT_CACHE_DIR", before);
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+Deno.test("the demo's release is the image's, with its address and sum", async () => {
+  const release = await releaseOfImage(ROOT);
+  if (Deno.build.arch !== "x86_64") return assert.equal(release, undefined);
+  const { version = "", url = "", sha256 = "" } = release ?? {};
+  const name = `mattermost-team-${version}-linux-amd64.tar.gz`;
+  const sums = await Deno.readTextFile(
+    join(ROOT, "docker/mattermost-releases.sha256"),
+  );
+  assert.ok(sums.includes(`${sha256}  ${name}\n`));
+  assert.match(url, new RegExp(`^https://[^/]+/${version}/${name}$`));
+});
+
+Deno.test("a release is downloaded once, with progress, and unpacked", () =>
+  withSite(async ({ release, requests }) => {
+    const seen: number[] = [];
+    const progress = (received: number): number => seen.push(received);
+    const directory = await download(release, { signal, progress });
+    assert.equal(
+      await Deno.readTextFile(join(directory, "config/config.json")),
+      "{}",
+    );
+    assert.ok((seen.at(-1) ?? 0) > 0);
+    assert.equal(await download(release, { signal, progress }), directory);
+    assert.equal(requests(), 1);
+  }));
+
+Deno.test("a download with another sum is refused, and nothing of it stays", () =>
+  withSite(async ({ release, scratch }) => {
+    const wrong = { ...release, sha256: "0".repeat(64) };
+    await assert.rejects(
+      download(wrong, { signal, progress() {} }),
+      /has the SHA-256 sum [0-9a-f]{64}, expected 0{64}/,
+    );
+    const left = await Array.fromAsync(Deno.readDir(join(scratch, "cache")));
+    assert.deepEqual(left.filter(({ isDirectory }) => isDirectory), []);
+  }));
+
+Deno.test("an installation links what is read and copies what is written", () =>
+  withSite(async ({ release, scratch, requests }) => {
+    const directory = join(scratch, "home");
+    const { what, version } = await install(directory, {
+      own: join(scratch, "mattermost"),
+      release,
+      signal,
+      say() {},
+    });
+    assert.match(what, /^the Mattermost in /);
+    assert.equal(version, undefined);
+    assert.equal(requests(), 0);
+    assert.ok((await Deno.lstat(join(directory, "bin"))).isSymlink);
+    assert.ok((await Deno.lstat(join(directory, "config"))).isDirectory);
+  }));
+
+Deno.test("a site that cannot be reached is said, and a stand-in takes the place", () =>
+  withSite(async ({ release, scratch }) => {
+    const said: string[] = [];
+    const directory = join(scratch, "home");
+    const { what, version } = await install(directory, {
+      own: undefined,
+      release: { ...release, url: "http://127.0.0.1:1/server.tar.gz" },
+      signal,
+      say: (message) => said.push(message),
+    });
+    assert.equal(what, "a stand-in for Mattermost 11.0.0");
+    assert.equal(version, "11.0.0");
+    assert.ok(
+      said.includes(
+        "Mattermost 11.0.0 cannot be downloaded: 127.0.0.1:1 cannot be reached",
+      ),
+      said.join("\n"),
+    );
+    const text = await run([join(directory, "bin/mattermost"), "version"]);
+    assert.equal(text, "Version: 11.0.0\nBuild Number: stand-in\n");
+  }));
