@@ -120,7 +120,7 @@ export function classify(error: unknown, source: DataSource): ProbeError {
   return new ProbeError(
     reasonOf(cause, text, source.adapter),
     cleanDetail(text, source),
-    { cause },
+    codeOf(cause),
   );
 }
 
@@ -147,20 +147,21 @@ export function cleanDetail(
 }
 
 function reasonOf(cause: unknown, text: string, adapter: Adapter): Reason {
-  const code = errorCode(cause) ?? "";
-  const local = LOCAL_REASONS[code];
+  const code = codeOf(cause) ?? "";
+  const local = LOCAL_REASONS[errorCode(cause) ?? ""];
   if (local !== undefined) return local;
-  if (adapter === "mysql") {
-    return MYSQL_REASONS[errorNumber(cause)] ?? "protocol";
-  }
+  if (adapter === "mysql") return MYSQL_REASONS[code] ?? "protocol";
   return code === "28000" && HBA_REGEXP.test(text)
     ? "forbidden"
     : POSTGRES_REASONS[code] ?? "protocol";
 }
 
-function errorNumber(cause: unknown): number {
-  const { errno = 0 } = cause as { errno?: unknown };
-  return typeof errno === "number" ? errno : 0;
+/** MySQL's numbers are told by all releases alike, its names are the driver's. */
+function codeOf(cause: unknown): string | undefined {
+  const { errno } = Object(cause) as { errno?: unknown };
+  return typeof errno === "number" && errno >= 1000
+    ? String(errno)
+    : errorCode(cause);
 }
 
 /** A host with several addresses fails with all of their errors; they are alike. */

@@ -13,11 +13,18 @@ import { createHash } from "node:crypto";
 import mysql, { type Connection, type RowDataPacket } from "mysql";
 import { classify } from "./classify.ts";
 import { ProbeError } from "./probe.ts";
-import { openSocket, screenGreeting, tlsFacts, tlsOptions } from "./socket.ts";
+import {
+  endSocket,
+  lossOf,
+  openSocket,
+  screenGreeting,
+  tlsFacts,
+  tlsOptions,
+} from "./socket.ts";
 
 /** Error numbers that answer a question instead of failing it. */
-const READ_ONLY_ERRORS: readonly unknown[] = [1290, 1792, 1836];
-const DENIED_ERRORS: readonly unknown[] = [1142, 1044];
+const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
+const DENIED_ERRORS: readonly string[] = ["1142", "1044"];
 
 /** Seconds that a lock is waited for where no end is asked; MariaDB knows no infinity. */
 const LONGEST_WAIT = 31_536_000;
@@ -56,6 +63,9 @@ const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
 const CREATE_QUERY =
   "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
 
+/** Sends one message, and gives the rows of all its statements. */
+type Ask = <Row>(text: string) => Promise<Row[]>;
+
 interface FactsRow {
   readonly systems_version: string | null;
   readonly last_migration: number | null;
@@ -88,28 +98,31 @@ export async function connectMysql(
     // As go-sql-driver: no encryption where the server has none.
     return await connectMysql({ ...source, sslMode: "disable" }, options);
   }
-  const lockName = (name: string): string => nameLock(source, name);
+  const socket = streamOf(connection);
+  const lost = lossOf(socket);
+  const ask: Ask = async <Row>(text: string) => {
+    try {
+      return await Promise.race([rowsOf<Row>(connection, text), lost]);
+    } catch (error) {
+      throw classify(error, source);
+    }
+  };
   return {
-    facts: () => readFacts(source, connection),
+    facts: () => readFacts(ask, socket),
     async lock(name, seconds) {
       const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
-      const text = `SELECT GET_LOCK('${lockName(name)}', ${wait}) AS held`;
-      const [row] = await query<{ held: number | null }>(
-        source,
-        connection,
-        text,
-      );
+      const text = `SELECT GET_LOCK('${
+        lockName(source, name)
+      }', ${wait}) AS held`;
+      const [row] = await ask<{ held: number | null }>(text);
       return row?.held === 1;
     },
     async unlock(name) {
-      await query(
-        source,
-        connection,
-        `SELECT RELEASE_LOCK('${lockName(name)}')`,
-      );
+      await ask(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
     },
-    close() {
-      return close(connection);
+    async close() {
+      if (!socket.destroyed) connection.end();
+      await endSocket(socket);
     },
   };
 }
@@ -123,6 +136,7 @@ async function login(
     path === undefined ? { host, port } : { path },
     signal,
   );
+  const lost = lossOf(stream);
   screenGreeting(stream, isGreeting);
   const tls = path === undefined ? tlsOptions(source, ca) : undefined;
   const connection = mysql.createConnection({
@@ -143,13 +157,21 @@ async function login(
     connectAttributes: { program_name: "mattermost-entrypoint" },
   } as mysql.ConnectionOptions);
   guard(connection, stream);
-  return await new Promise((resolve, reject) => {
+  const login = new Promise<Connection>((resolve, reject) => {
     connection.on("error", reject);
     connection.once("connect", () => resolve(connection));
-  }).catch((error) => {
+  });
+  try {
+    return await Promise.race([login, lost]);
+  } catch (error) {
     stream.destroy();
     throw error;
-  }) as Connection;
+  }
+}
+
+/** TLS puts another socket in the place of the one that the driver was given. */
+function streamOf(connection: Connection): Socket {
+  return (connection as unknown as { stream: Socket }).stream;
 }
 
 /** The driver parses inside an event, where what it throws would end the program. */
@@ -181,43 +203,27 @@ function isGreeting(head: Buffer): boolean {
     (head[4] === 10 || head[4] === 0xff);
 }
 
-async function readFacts(
-  source: DataSource,
-  connection: Connection,
-): Promise<DatabaseFacts> {
-  const rows = await query<FactsRow>(source, connection, FACTS_QUERY);
+async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
+  const rows = await ask<FactsRow>(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
   }
-  const readOnly = await isRefused(
-    source,
-    connection,
-    WRITE_QUERY,
-    READ_ONLY_ERRORS,
-  );
-  const mayNot = await isRefused(
-    source,
-    connection,
-    CREATE_QUERY,
-    DENIED_ERRORS,
-  );
   const [major = 0, minor = 0, patch = 0] = row.version.split(/[.-]/).map((
     part,
   ) => Number.parseInt(part));
-  const stream = (connection as unknown as { stream: Socket }).stream;
   const installed = row.installed === 1;
   return {
     product: /mariadb/i.test(row.version) ? "MariaDB" : "MySQL",
     version: row.version,
     versionParts: [major, minor, patch],
     versionNumber: 1000 * major + 100 * minor + patch,
-    readOnly,
-    mayCreateTables: !mayNot,
+    readOnly: await isRefused(ask, WRITE_QUERY, READ_ONLY_ERRORS),
+    mayCreateTables: !await isRefused(ask, CREATE_QUERY, DENIED_ERRORS),
     encoding: row.encoding,
     collation: row.collation,
     serverTime: Number(row.server_time),
-    tls: tlsFacts(stream),
+    tls: tlsFacts(socket),
     schema: {
       installed,
       usersHaveTeamId: installed && row.team_id === 1,
@@ -228,58 +234,32 @@ async function readFacts(
 }
 
 async function isRefused(
-  source: DataSource,
-  connection: Connection,
+  ask: Ask,
   text: string,
-  numbers: readonly unknown[],
+  codes: readonly string[],
 ): Promise<boolean> {
   try {
-    await ask(connection, text);
+    await ask(text);
     return false;
   } catch (error) {
-    const { errno } = error as { errno?: unknown };
-    if (numbers.includes(errno)) return true;
-    throw classify(error, source);
+    if (error instanceof ProbeError && codes.includes(error.code ?? "")) {
+      return true;
+    }
+    throw error;
   }
 }
 
-async function query<Row>(
-  source: DataSource,
-  connection: Connection,
-  text: string,
-): Promise<Row[]> {
-  try {
-    return await ask(connection, text) as Row[];
-  } catch (error) {
-    throw classify(error, source);
-  }
-}
-
-/** The rows of all statements in the text, one after the other. */
-function ask(connection: Connection, text: string): Promise<unknown[]> {
+function rowsOf<Row>(connection: Connection, text: string): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     connection.query<RowDataPacket[]>(text, (error, result) => {
       if (error) reject(error);
-      else resolve((result ?? []).flat());
-    });
-  });
-}
-
-function close(connection: Connection): Promise<void> {
-  const stream = (connection as unknown as { stream: Socket }).stream;
-  return new Promise((resolve) => {
-    if (stream.destroyed) return resolve();
-    connection.once("error", () => resolve());
-    connection.end();
-    stream.end(() => {
-      stream.destroy();
-      resolve();
+      else resolve((result ?? []).flat() as Row[]);
     });
   });
 }
 
 /** Locks belong to the whole server, and their names have at most 64 characters. */
-function nameLock({ database }: DataSource, name: string): string {
+function lockName({ database }: DataSource, name: string): string {
   const hash = createHash("sha256").update(`${database}\0${name}`);
   return `mattermost-entrypoint-${hash.digest("hex").slice(0, 32)}`;
 }

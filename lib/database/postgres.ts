@@ -11,7 +11,6 @@ import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
-import { errorCode } from "../errors.ts";
 import { classify } from "./classify.ts";
 import { ProbeError } from "./probe.ts";
 import {
@@ -259,8 +258,9 @@ async function lock(ask: Ask, name: string, seconds: number): Promise<boolean> {
   try {
     return (await ask<{ held: boolean }>(text)).some(({ held }) => held);
   } catch (error) {
-    const { cause } = error as ProbeError;
-    if (errorCode(cause) === LOCK_TIMEOUT) return false;
+    if (error instanceof ProbeError && error.code === LOCK_TIMEOUT) {
+      return false;
+    }
     throw error;
   }
 }

@@ -12,15 +12,18 @@ import { REASONS } from "./reasons.ts";
 /** A database that cannot be used, and why. Its text holds no secret. */
 export class ProbeError extends Error {
   readonly reason: Reason;
+  /** The system's code, the SQLSTATE of PostgreSQL or the error number of MySQL. */
+  readonly code: string | undefined;
 
   /**
    * @param reason The kind of failure.
    * @param detail What the server or the system said, in one line; may be empty.
-   * @param options The driver's error, never to be shown: it may hold a secret.
+   * @param code What it is called there.
    */
-  constructor(reason: Reason, detail: string, options: ErrorOptions = {}) {
-    super(detail, options);
+  constructor(reason: Reason, detail: string, code?: string) {
+    super(detail);
     this.reason = reason;
+    this.code = code;
   }
 
   /** Whether it may pass by itself. */

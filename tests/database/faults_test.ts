@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import { connect } from "../../lib/database/connect.ts";
+import type { DataSource } from "../../lib/database/source.ts";
+import { ProbeError } from "../../lib/database/probe.ts";
+import type { Reason } from "../../lib/database/reasons.ts";
+import { waitForDatabase } from "../../lib/database/wait.ts";
+import { EntrypointError } from "../../lib/errors.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import {
+  factsOf,
+  misbehave,
+  products,
+  refusalOf,
+  startWithUser,
+  withSession,
+} from "./support.ts";
+
+/** Real time, and what was reported of a wait. */
+function realTime(timeout = 30) {
+  const changes: Reason[] = [];
+  return {
+    changes,
+    connect,
+    timeout,
+    random: Math.random,
+    signal: new AbortController().signal,
+    report: ({ error }: { error: ProbeError }) =>
+      void changes.push(error.reason),
+    clock: {
+      elapsed: () => performance.now(),
+      sleep: (milliseconds: number, signal?: AbortSignal) =>
+        new Promise<void>((resolve, reject) => {
+          const timer = setTimeout(resolve, milliseconds);
+          signal?.addEventListener("abort", () => {
+            clearTimeout(timer);
+            reject(signal.reason);
+          });
+        }),
+    },
+  };
+}
+
+const GARBAGE: readonly [string, Uint8Array][] = [
+  [
+    "text of another protocol",
+    new TextEncoder().encode("HTTP/1.1 400 Bad\r\n\r\n"),
+  ],
+  ["zeros", new Uint8Array(64)],
+  ["ones", new Uint8Array(64).fill(255)],
+  // A head that PostgreSQL could send, and one that MySQL could, with nonsense behind.
+  ["a half of PostgreSQL", Uint8Array.of(82, 0, 0, 0, 8, 0, 0, 0, 99, 1, 2, 3)],
+  ["a half of MySQL", Uint8Array.of(5, 0, 0, 0, 10, 65, 66, 67, 68, 1, 2, 3)],
+];
+
+const found = await products();
+
+for (const product of found) {
+  const { name, adapter } = product;
+  const source: DataSource = {
+    adapter,
+    host: "127.0.0.1",
+    port: 1,
+    user: "mmuser",
+    password: "hunter22",
+    database: "mattermost",
+    sslMode: "disable",
+  };
+
+  // One driver each is enough for servers that are none.
+  if (name !== "MySQL") {
+    for (const [title, bytes] of GARBAGE) {
+      Deno.test(`${name}: ${title} instead of a greeting is told as protocol`, async () => {
+        await using server = misbehave(async (connection) => {
+          if (adapter === "postgres") {
+            await connection.read(new Uint8Array(512));
+          }
+          await connection.write(bytes);
+          connection.closeWrite();
+        });
+        const error = await refusalOf({ ...source, port: server.port });
+        assert.equal(error.reason, "protocol");
+      });
+    }
+
+    for (const sslMode of ["disable", "require"] as const) {
+      Deno.test(`${name}: a connection dropped in the handshake is told as protocol (${sslMode})`, async () => {
+        await using server = misbehave((connection) => {
+          connection.close();
+          return Promise.resolve();
+        });
+        const error = await refusalOf({
+          ...source,
+          sslMode,
+          port: server.port,
+        });
+        assert.equal(error.reason, "protocol");
+      });
+    }
+
+    Deno.test(`${name}: a silent port is told as timeout, and left when the time is up`, async () => {
+      let hungUp = Promise.withResolvers<void>();
+      await using server = misbehave(async (connection) => {
+        while (await connection.read(new Uint8Array(512)) !== null);
+        hungUp.resolve();
+      });
+      const time = realTime(1);
+      await assert.rejects(
+        waitForDatabase({ ...source, port: server.port }, time),
+        (error) => {
+          assert(error instanceof EntrypointError);
+          assert.equal(error.code, 69);
+          assert.match(error.message, /does not answer/);
+          return true;
+        },
+      );
+      await hungUp.promise;
+      hungUp = Promise.withResolvers();
+    });
+  }
+
+  Deno.test(`${name}: a server that answers byte by byte is understood`, async () => {
+    const { server, source } = await startWithUser(product);
+    await using _ = server;
+    await using proxy = misbehave(async (client) => {
+      const upstream = await Deno.connect({ port: server.port });
+      client.setNoDelay(true);
+      const back = (async () => {
+        for await (const chunk of upstream.readable) {
+          for (const byte of chunk) await client.write(Uint8Array.of(byte));
+        }
+      })();
+      const buffer = new Uint8Array(4096);
+      let size: number | null;
+      while ((size = await client.read(buffer)) !== null) {
+        await upstream.write(buffer.subarray(0, size));
+      }
+      upstream.close();
+      await back;
+    });
+    const facts = await factsOf({ ...source, port: proxy.port });
+    assert.equal(facts.product, name);
+  });
+
+  Deno.test(`${name}: a server at its limit of connections is told`, async () => {
+    const { server, source } = await startWithUser(product, {
+      settings: adapter === "postgres"
+        ? { max_connections: 4, superuser_reserved_connections: 3 }
+        : { "max-connections": name === "MariaDB" ? 10 : 1 },
+    });
+    await using _ = server;
+    // An administrator has a place beyond the limit, MariaDB's limit is 10 at least.
+    const holders = Array(name === "MariaDB" ? 10 : 1).fill(source);
+    const held = await Promise.all(
+      holders.map((each) =>
+        connect(each, { signal: AbortSignal.timeout(20_000) })
+      ),
+    );
+    const error = await refusalOf(source);
+    assert.equal(error.reason, "too many connections");
+    for (const session of held) await session.close();
+  });
+
+  Deno.test(`${name}: a server that starts late is waited for, and then lets us in`, async () => {
+    const server = await product.prepare();
+    await using _ = server;
+    const time = realTime();
+    const administrator = {
+      ...source,
+      port: server.port,
+      user: server.user,
+      password: server.password,
+      database: adapter === "postgres" ? "postgres" : "mysql",
+    };
+    const waiting = waitForDatabase(administrator, {
+      ...time,
+      report(change) {
+        time.report(change);
+        if (time.changes.length === 1) server.start();
+      },
+    });
+    const { session, facts } = await waiting;
+    assert.equal(time.changes[0], "refused");
+    assert.equal(facts.product, name);
+    await session.close();
+  });
+
+  Deno.test(`${name}: a frozen server is waited for, and goes on when it thaws`, async () => {
+    const { server, source } = await startWithUser(product);
+    await using _ = server;
+    await factsOf(source);
+    server.freeze();
+    const waiting = waitForDatabase(source, realTime());
+    setTimeout(() => server.thaw(), 300);
+    const { session } = await waiting;
+    await session.close();
+  });
+}
+
+Deno.test("PostgreSQL: an old server is refused by what the release accepts", async () => {
+  await using server = await startPostgres({ release: "old" });
+  const source: DataSource = {
+    adapter: "postgres",
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    password: server.password,
+    database: "postgres",
+    sslMode: "disable",
+  };
+  const facts = await factsOf(source);
+  assert.equal(Math.floor(facts.versionNumber / 10_000), facts.versionParts[0]);
+  const time = realTime(1);
+  await assert.rejects(
+    waitForDatabase(source, {
+      ...time,
+      accept: ({ versionNumber }) =>
+        versionNumber < 140_000
+          ? new ProbeError("too old", "it needs 14")
+          : undefined,
+    }),
+    (error) => {
+      assert(error instanceof EntrypointError);
+      assert.equal(error.code, 78);
+      assert.match(
+        error.message,
+        /is too old for this Mattermost: it needs 14/,
+      );
+      return true;
+    },
+  );
+  assert.deepEqual(time.changes, ["too old"]);
+});
+
+Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbidden", async () => {
+  await using server = await startPostgres({
+    access: ["local all all trust", "host all postgres all scram-sha-256"],
+  });
+  const source: DataSource = {
+    adapter: "postgres",
+    host: server.host,
+    port: server.port,
+    user: "mmuser",
+    password: "hunter22",
+    database: "postgres",
+    sslMode: "disable",
+  };
+  const error = await refusalOf(source);
+  assert.equal(error.reason, "forbidden");
+  assert.match(error.message, /no pg_hba\.conf entry/);
+});
+
+Deno.test("PostgreSQL: a standby is read-only", async () => {
+  await using server = await startPostgres();
+  const source: DataSource = {
+    adapter: "postgres",
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    password: server.password,
+    database: "postgres",
+    sslMode: "disable",
+  };
+  // In recovery for ever, as a standby is.
+  const [row] = await server.sql("SHOW data_directory");
+  await server.halt();
+  await Deno.writeTextFile(`${row?.["data_directory"]}/standby.signal`, "");
+  await server.start().catch(() => {});
+  await withSession(source, async (session) => {
+    assert.equal((await session.facts()).readOnly, true);
+  });
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import type { DataSource } from "../../lib/database/source.ts";
+import type { SchemaFacts } from "../../lib/database/probe.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { factsOf, products, startWithUser } from "./support.ts";
+
+/** Tables as the generations of Mattermost made them, shortened to what tells them apart. */
+interface Generation {
+  readonly title: string;
+  readonly tables: readonly string[];
+  readonly schema: SchemaFacts;
+}
+
+const SYSTEMS =
+  "CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024))";
+const USERS =
+  "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, Username varchar(64), AuthData varchar(128))";
+const MIGRATIONS =
+  "CREATE TABLE db_migrations (Version bigint NOT NULL PRIMARY KEY, Name varchar(64) NOT NULL)";
+
+const GENERATIONS: readonly Generation[] = [
+  {
+    title: "2.2, where users belong to one team",
+    tables: [
+      SYSTEMS,
+      "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, TeamId varchar(26))",
+      "INSERT INTO Systems VALUES ('Version', '2.2.0'), ('DiagnosticId', 'x')",
+    ],
+    schema: { installed: true, usersHaveTeamId: true, systemsVersion: "2.2.0" },
+  },
+  {
+    title: "3.6",
+    tables: [SYSTEMS, USERS, "INSERT INTO Systems VALUES ('Version', '3.6.0')"],
+    schema: {
+      installed: true,
+      usersHaveTeamId: false,
+      systemsVersion: "3.6.0",
+    },
+  },
+  {
+    title: "6.7, which knows both numbers",
+    tables: [
+      SYSTEMS,
+      USERS,
+      MIGRATIONS,
+      "INSERT INTO Systems VALUES ('Version', '6.4.0')",
+      "INSERT INTO db_migrations VALUES (1, 'create_teams'), (91, 'last'), (2, 'create_team_members')",
+    ],
+    schema: {
+      installed: true,
+      usersHaveTeamId: false,
+      systemsVersion: "6.4.0",
+      lastMigration: 91,
+    },
+  },
+  {
+    title: "11, born without a version",
+    tables: [
+      SYSTEMS,
+      USERS,
+      MIGRATIONS,
+      "INSERT INTO db_migrations VALUES (141, 'a'), (140, 'b')",
+    ],
+    schema: { installed: true, usersHaveTeamId: false, lastMigration: 141 },
+  },
+  {
+    title: "11, interrupted before its first migration",
+    tables: [SYSTEMS, USERS, MIGRATIONS],
+    schema: { installed: true, usersHaveTeamId: false },
+  },
+  {
+    title: "others: users of another program",
+    tables: [
+      "CREATE TABLE Users (Id int PRIMARY KEY, TeamId int)",
+      "CREATE TABLE wp_posts (Id int PRIMARY KEY)",
+      MIGRATIONS,
+      "INSERT INTO db_migrations VALUES (7, 'of the other program')",
+    ],
+    schema: { installed: false, usersHaveTeamId: false },
+  },
+  {
+    title: "others: a table of that name with other columns",
+    tables: ["CREATE TABLE Systems (Id int PRIMARY KEY, Name text)", USERS],
+    schema: { installed: false, usersHaveTeamId: false },
+  },
+];
+
+const found = await products();
+
+for (const product of found) {
+  let server: DatabaseServer;
+  let source: DataSource;
+
+  Deno.test.beforeAll(async () => {
+    ({ server, source } = await startWithUser(product));
+  });
+  Deno.test.afterAll(() => server.stop());
+
+  for (const [index, { title, tables, schema }] of GENERATIONS.entries()) {
+    Deno.test(`${product.name}: the tables of ${title}, are told`, async () => {
+      const database = `generation${index}`;
+      for (const text of product.createDatabase(database, source.user)) {
+        await server.sql(text);
+      }
+      for (const text of tables) await server.sql(text, database);
+      if (product.adapter === "postgres") {
+        await server.sql(
+          `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${source.user}`,
+          database,
+        );
+      }
+      const facts = await factsOf({ ...source, database });
+      assert.deepEqual(facts.schema, schema);
+    });
+  }
+}
+
+for (const product of found.filter(({ name }) => name === "MariaDB")) {
+  Deno.test("MariaDB: names of tables stored in lower case are found", async () => {
+    const { server, source } = await startWithUser(product, {
+      settings: { "lower-case-table-names": 1 },
+    });
+    await using _ = server;
+    await server.sql(SYSTEMS, source.database);
+    await server.sql(USERS, source.database);
+    assert.equal((await factsOf(source)).schema.installed, true);
+  });
+}

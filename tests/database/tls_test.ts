@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import type { DataSource, SslMode } from "../../lib/database/source.ts";
+import type { Reason } from "../../lib/database/reasons.ts";
+import { createAuthority } from "../../tools/servers/certificates.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { factsOf, products, refusalOf, startWithUser } from "./support.ts";
+
+const authority = createAuthority();
+const stranger = createAuthority("Stranger");
+const ours = [authority.certificate];
+
+type Outcome = "plain" | "encrypted" | Reason;
+
+/** What each mode makes of a server with the right name, one with another name, and one without TLS. */
+const EXPECTED: Readonly<
+  Record<
+    "postgres" | "mysql",
+    readonly [
+      SslMode,
+      readonly string[] | undefined,
+      Outcome,
+      Outcome,
+      Outcome,
+    ][]
+  >
+> = {
+  postgres: [
+    ["disable", undefined, "plain", "plain", "plain"],
+    ["require", undefined, "encrypted", "encrypted", "tls"],
+    ["require", ours, "encrypted", "encrypted", "tls"],
+    ["require", [stranger.certificate], "tls", "tls", "tls"],
+    ["verify-ca", ours, "encrypted", "encrypted", "tls"],
+    ["verify-ca", [stranger.certificate], "tls", "tls", "tls"],
+    ["verify-full", ours, "encrypted", "tls", "tls"],
+    ["verify-full", undefined, "tls", "tls", "tls"],
+  ],
+  mysql: [
+    ["disable", undefined, "plain", "plain", "plain"],
+    ["prefer", undefined, "encrypted", "encrypted", "plain"],
+    ["require", undefined, "encrypted", "encrypted", "tls"],
+    ["require", [stranger.certificate], "encrypted", "encrypted", "tls"],
+    ["verify-ca", ours, "encrypted", "tls", "tls"],
+    ["verify-full", ours, "encrypted", "tls", "tls"],
+    ["verify-full", [stranger.certificate], "tls", "tls", "tls"],
+    ["verify-full", undefined, "tls", "tls", "tls"],
+  ],
+};
+
+async function outcomeOf(
+  source: DataSource,
+  ca: readonly string[] | undefined,
+): Promise<Outcome> {
+  try {
+    return (await factsOf(source, ca)).tls ? "encrypted" : "plain";
+  } catch {
+    return (await refusalOf(source, ca)).reason;
+  }
+}
+
+for (const product of await products()) {
+  const { name, adapter } = product;
+  const servers: { server: DatabaseServer; source: DataSource }[] = [];
+
+  Deno.test.beforeAll(async () => {
+    const withoutTls = name === "MySQL"
+      ? { settings: { "tls-version": "" } }
+      : {};
+    servers.push(
+      ...await Promise.all([
+        startWithUser(product, { tls: authority.issue() }),
+        startWithUser(product, {
+          tls: authority.issue({ names: ["elsewhere.example"] }),
+        }),
+        startWithUser(product, withoutTls),
+      ]),
+    );
+  });
+  Deno.test.afterAll(async () => {
+    await Promise.all(servers.map(({ server }) => server.stop()));
+  });
+
+  for (const [sslMode, ca, ...expected] of EXPECTED[adapter]) {
+    const trust = ca === undefined
+      ? "no authority"
+      : ca === ours
+      ? "the right authority"
+      : "another authority";
+    Deno.test(`${name}: ${sslMode} with ${trust} proves what the server's own driver would`, async () => {
+      for (const host of ["127.0.0.1", "localhost"]) {
+        const outcomes = [];
+        for (const { source } of servers) {
+          outcomes.push(await outcomeOf({ ...source, host, sslMode }, ca));
+        }
+        assert.deepEqual(outcomes, expected, host);
+      }
+    });
+  }
+
+  Deno.test(`${name}: the facts tell when the certificate expires`, async () => {
+    const [first] = servers;
+    assert(first);
+    const { tls } = await factsOf({ ...first.source, sslMode: "require" });
+    assert(tls && tls.certificateExpires);
+    const days = (tls.certificateExpires - Date.now()) / 86_400_000;
+    assert(days > 28 && days < 32, String(days));
+  });
+
+  // MySQL has MariaDB's driver, and takes seconds to start.
+  if (name === "MySQL") continue;
+  Deno.test(`${name}: an expired certificate is refused where it is checked`, async () => {
+    const { server, source } = await startWithUser(product, {
+      tls: authority.issue({ expired: true }),
+    });
+    await using _ = server;
+    const error = await refusalOf({ ...source, sslMode: "verify-full" }, ours);
+    assert.equal(error.reason, "tls");
+  });
+}
