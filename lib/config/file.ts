@@ -11,7 +11,7 @@
  * 2. the memory names the digests of both the old and the new values, so that after a kill
  *    neither of them is taken for an edit. (The old memory beside a new config.json would take
  *    our own values for edits; so would the new memory beside the old config.json.);
- * 3. config.json is the new one: by rename, or in place after the new text is kept as a copy;
+ * 3. config.json is the new one: by rename, or else in place, with a mark until that is done;
  * 4. the new text is kept as a copy, because the server rewrites config.json unsafely;
  * 5. the memory names the new digests only.
  *
@@ -212,7 +212,7 @@ export function writeConfig(
       written: true,
       notices: inPlace
         ? [
-          `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy was kept in ${base}.1`,
+          `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${base}.2`,
           ...protect(world, place, path),
         ]
         : [],

@@ -6,15 +6,14 @@
 
 import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
-import { keepGeneration } from "./generations.ts";
 import type { ConfigWorld, Location } from "./location.ts";
 import { markerPath } from "./location.ts";
 import type { Owner } from "./replace.ts";
 import { attempt, giveTo, replaceFile, syncDirectory } from "./replace.ts";
 
 /**
- * Puts a new text in place of the old one: by rename, or where that is impossible in place, after
- * the new text is kept as a copy.
+ * Puts a new text in place of the old one: by rename, or where that is impossible in place. The
+ * caller has made sure that there is a copy of the old one.
  *
  * @param world Files and random bytes.
  * @param replacement The file, the prefix of its companions, the new text, and the old state,
@@ -45,8 +44,7 @@ export function replaceConfig(
     if (!mounted && !isClosed(error)) throw error;
     if (files.stat(path) === undefined) throw error;
   }
-  // From here to the end of the overwrite, the next start makes the file whole from the copy.
-  keepGeneration(world, base, { text, owner });
+  // From here to the end of the overwrite, the next start makes the file whole from the newest copy.
   const marker = markerPath(base);
   replaceFile(world, marker, { text: "", owner });
   try {

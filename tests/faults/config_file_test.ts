@@ -149,7 +149,7 @@ Deno.test("a closed directory around a writable config.json: copies elsewhere, a
   assert.equal(written, true);
   assert.match(
     notices?.join() ?? "",
-    /it was written in place, after a copy was kept in .*\/data\/config\.json\.1$/,
+    /it was written in place, after a copy of the old one was kept, now .*\/data\/config\.json\.2$/,
   );
   assert.equal(await Deno.readTextFile(path), '{"A":{"x":"2"}}');
   assert.deepEqual(await statOf(path), { inode, mode: 0o600 });
@@ -227,7 +227,7 @@ Deno.test("a bind-mounted single file is written in place, after a copy is safe,
   );
   assert.equal(written, true);
   assert.deepEqual(notices, [
-    `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy was kept in ${path}.1`,
+    `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${path}.2`,
   ]);
   assert.equal(await Deno.readTextFile(file), '{"Mine": 1.0,"A": {"x":"1"}}');
   assert.equal(await Deno.readTextFile(`${path}.2`), '{"Mine": 1.0}');

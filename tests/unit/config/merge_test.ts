@@ -257,6 +257,21 @@ Deno.test("merge: what the server adds to a path, a final slash, is no edit", ()
   assert.deepEqual(third.document["A"], { x: "/new", y: "https://a" });
 });
 
+Deno.test("merge: a variable that changes by a final slash still wins", () => {
+  const first = run([sets("A.x", "/logs")]);
+  const { document } = again(first, [sets("A.x", "/logs/")]);
+  assert.deepEqual(document["A"], { x: "/logs/", z: "shipped z" });
+});
+
+Deno.test("merge: what is remembered of a config.json that is gone does not count", () => {
+  const { memory } = run([sets("A.x", "mine"), sets("A.z", "mine")]);
+  const { changes, conflicts } = run([wants("A.x", "default")], { memory });
+  assert.deepEqual(changes.map(({ path, reason }) => [path, reason]), [
+    ["A.x", "default"],
+  ]);
+  assert.deepEqual(conflicts, []);
+});
+
 Deno.test("merge: one spelling is left of a key, and the last one counts", () => {
   const disk =
     '{"a":{"UserApiEndpoint":"1","n":1.0},"A":{"userapiendpoint":"2","USERAPIENDPOINT":"3"}}';
