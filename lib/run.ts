@@ -49,8 +49,7 @@ export async function run(
       format: env["ENTRYPOINT_LOG_FORMAT"] === "json" ? "json" : "text",
       debug: (env["DEBUG"] ?? env["DEBUG_ENTRYPOINT"]) === "true",
     });
-    const { name, commandArgs } = chooseCommand(rest, system.programName);
-    const load = COMMANDS[name];
+    const { name, load, commandArgs } = chooseCommand(rest, system.programName);
     if (load === undefined) {
       if (name.startsWith("app:")) throw unknownCommand(name);
       return system.exec({ path: name, args: [name, ...commandArgs], env });
@@ -72,17 +71,43 @@ export async function run(
   }
 }
 
-/** The operator for Kubernetes starts the image as `mattermost`, with the server's own arguments. */
-function chooseCommand(
-  args: readonly string[],
-  programName: string,
-): { name: string; commandArgs: readonly string[] } {
+/** What is to be done; without `load` it is a program of somebody else's. */
+interface Choice {
+  readonly name: string;
+  readonly load: (() => Promise<Command>) | undefined;
+  readonly commandArgs: readonly string[];
+}
+
+function chooseCommand(args: readonly string[], programName: string): Choice {
+  const [first = "app:start", ...rest] = args;
+  const isServer = programName.split("/").at(-1) === "mattermost";
+  if (isServer && !first.startsWith("app:")) return chooseForServer(args);
+  const name = SYNONYMS[first] ?? first;
+  if (name.startsWith("-")) throw unknownOption(name);
+  return {
+    name,
+    load: Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined,
+    commandArgs: rest,
+  };
+}
+
+/**
+ * Started as `mattermost`, which the operator for Kubernetes does, the program
+ * takes the server's own command line.
+ */
+function chooseForServer(args: readonly string[]): Choice {
   const [first, ...rest] = args;
-  if (programName.split("/").at(-1) === "mattermost") {
-    return { name: "app:start", commandArgs: ["--", ...args] };
+  const name = "mattermost";
+  if (first === "server" || first?.startsWith("-")) {
+    return {
+      name,
+      load: COMMANDS["app:start"],
+      commandArgs: first === "server" ? rest : args,
+    };
   }
-  if (first === undefined) return { name: "app:start", commandArgs: [] };
-  return { name: SYNONYMS[first] ?? first, commandArgs: rest };
+  const load = async (): Promise<Command> =>
+    (await import("./commands/server.ts")).server;
+  return { name, load, commandArgs: args };
 }
 
 function splitEnvFiles(
@@ -102,13 +127,6 @@ function splitEnvFiles(
     }
     files.push(file);
     rest = rest.slice(inline ? 1 : 2);
-  }
-  if (rest[0]?.startsWith("-") && SYNONYMS[rest[0]] === undefined) {
-    throw new EntrypointError(`The option ${rest[0]} is not known`, {
-      code: ExitCode.usage,
-      remedy:
-        "Options of a command follow its name; before it there is only --env-file",
-    });
   }
   return { files, rest };
 }
@@ -137,6 +155,14 @@ function readEnvFiles(
       }
     }),
   );
+}
+
+function unknownOption(option: string): EntrypointError {
+  return new EntrypointError(`The option ${option} is not known`, {
+    code: ExitCode.usage,
+    remedy:
+      "Options of a command follow its name; before it there is only --env-file",
+  });
 }
 
 function unknownCommand(name: string): EntrypointError {

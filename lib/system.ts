@@ -9,6 +9,7 @@
 
 import type { ExecPlan } from "./server/exec.ts";
 import { lookup } from "node:dns/promises";
+import process from "node:process";
 import { errorCode } from "./errors.ts";
 
 /** What the program asks of a file's metadata. */
@@ -140,7 +141,7 @@ export interface System {
   readonly gid: number;
   /** Our process id. */
   readonly pid: number;
-  /** The program's own file or name, for messages and `argv[0]` rules. */
+  /** The name that the program was called by: `argv[0]`. */
   readonly programName: string;
   /** The file system. */
   readonly files: Files;
@@ -186,7 +187,8 @@ export function realSystem(exec: System["exec"]): System {
     uid: Deno.uid() ?? 0,
     gid: Deno.gid() ?? 0,
     pid: Deno.pid,
-    programName: Deno.execPath(),
+    // Not Deno.execPath(): that is the file behind a link, not the name that was called.
+    programName: process.argv0,
     files: realFiles,
     clock: realClock,
     out: output(Deno.stdout),
