@@ -12,7 +12,6 @@ import {
   products,
   refusalOf,
   startWithUser,
-  withSession,
 } from "./support.ts";
 
 /** Real time, and what was reported of a wait. */
@@ -98,7 +97,7 @@ for (const product of found) {
     }
 
     Deno.test(`${name}: a silent port is told as timeout, and left when the time is up`, async () => {
-      let hungUp = Promise.withResolvers<void>();
+      const hungUp = Promise.withResolvers<void>();
       await using server = misbehave(async (connection) => {
         while (await connection.read(new Uint8Array(512)) !== null);
         hungUp.resolve();
@@ -114,7 +113,6 @@ for (const product of found) {
         },
       );
       await hungUp.promise;
-      hungUp = Promise.withResolvers();
     });
   }
 
@@ -260,12 +258,25 @@ Deno.test("PostgreSQL: a standby is read-only", async () => {
     database: "postgres",
     sslMode: "disable",
   };
-  // In recovery for ever, as a standby is.
+  // In recovery for ever, as a standby is; it never says that it is ready.
   const [row] = await server.sql("SHOW data_directory");
   await server.halt();
   await Deno.writeTextFile(`${row?.["data_directory"]}/standby.signal`, "");
-  await server.start().catch(() => {});
-  await withSession(source, async (session) => {
-    assert.equal((await session.facts()).readOnly, true);
-  });
+  const starting = server.start().catch(() => {});
+  const time = realTime();
+  const controller = new AbortController();
+  const enough = new Error("enough");
+  await assert.rejects(
+    waitForDatabase(source, {
+      ...time,
+      signal: controller.signal,
+      report(change) {
+        time.report(change);
+        if (change.error.reason === "read-only") controller.abort(enough);
+      },
+    }),
+    enough,
+  );
+  await server.kill();
+  await starting;
 });
