@@ -28,6 +28,9 @@ const TWIN_REGEXP = /_FILE$/;
 
 const OUR_PREFIX_REGEXP = /^(MATTERMOST|DB|SMTP|GITLAB|S3|ENTRYPOINT)_/;
 
+/** No longer word can be close to a name of ours; comparing one would only take time. */
+const LONGEST_WORD = 64;
+
 /**
  * The name that is most like a misspelt one.
  *
@@ -39,7 +42,7 @@ export function closest(
   word: string,
   names: readonly string[],
 ): string | undefined {
-  if (names.length === 0) return undefined;
+  if (names.length === 0 || word.length > LONGEST_WORD) return undefined;
   const found: string = closestString(word, [...names]);
   const distance: number = levenshteinDistance(
     word.toLowerCase(),

@@ -67,6 +67,8 @@ export interface FakeSystem extends System {
   readonly err: Recorder;
   /** The child processes that were run. */
   readonly children: readonly ChildPlan[];
+  /** What the process was to become, in case somebody catches the {@linkcode Handoff}. */
+  readonly handoffs: readonly ExecPlan[];
   /** Sends a signal. */
   readonly send: (signal: EndingSignal) => void;
 }
@@ -80,6 +82,7 @@ export interface FakeSystem extends System {
 export function fakeSystem(world: World = {}): FakeSystem {
   const { hosts = {}, isTerminal = false } = world;
   const children: ChildPlan[] = [];
+  const handoffs: ExecPlan[] = [];
   const handlers = new Set<(signal: EndingSignal) => void>();
   let elapsed = 0;
   let seed = 1;
@@ -122,6 +125,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
         { code: 0, stdout: "", stderr: "" };
     },
     exec(plan) {
+      handoffs.push(plan);
       throw new Handoff(plan);
     },
     exit(code) {
@@ -132,6 +136,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
       return () => handlers.delete(handler);
     },
     children,
+    handoffs,
     send: (signal) => handlers.forEach((handler) => handler(signal)),
   };
 }
