@@ -102,7 +102,7 @@ function chooseForServer(args: readonly string[]): Choice {
     return {
       name,
       load: COMMANDS["app:start"],
-      commandArgs: first === "server" ? rest : args,
+      commandArgs: ["--", ...(first === "server" ? rest : args)],
     };
   }
   const load = async (): Promise<Command> =>
