@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import meta from "../../deno.json" with { type: "json" };
+import { COMMANDS } from "../../lib/commands/help.ts";
+import { run } from "../../lib/run.ts";
+import type { FakeSystem, World } from "../support/fake_system.ts";
+import { Exit, fakeSystem } from "../support/fake_system.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
+
+async function outcome(
+  args: readonly string[],
+  world: World = {},
+): Promise<{ code: number; system: FakeSystem }> {
+  const system = fakeSystem(world);
+  return { code: await run(args, system), system };
+}
+
+/** Environment that a command which is passed through gets. */
+async function inherited(
+  args: readonly string[],
+  world: World,
+): Promise<Readonly<Record<string, string>>> {
+  const { system } = await outcome([...args, "true"], world);
+  assert.equal(system.handoffs.length, 1);
+  return system.handoffs[0]?.env ?? {};
+}
+
+function envFiles(texts: Readonly<Record<string, string>>): MemoryFiles {
+  const files = new MemoryFiles();
+  for (const [path, text] of Object.entries(texts)) files.place(path, text);
+  return files;
+}
+
+Deno.test("a command is found by its name, and by the usual options", async () => {
+  for (const args of [["app:version"], ["--version"]]) {
+    const { code, system } = await outcome(args);
+    assert.equal(code, 0);
+    assert.equal(system.out.text, `${meta.version}\n`);
+  }
+  for (const args of [["app:help"], ["--help"], ["-h"]]) {
+    const { code, system } = await outcome(args);
+    assert.equal(code, 0);
+    assert.match(system.out.text, /^mattermost-entrypoint /);
+  }
+});
+
+Deno.test("an unknown command of ours is a usage error with a suggestion", async () => {
+  const { code, system } = await outcome(["app:strat"]);
+  assert.equal(code, 64);
+  assert.equal(
+    system.err.text,
+    "entrypoint: error: There is no command app:strat\n" +
+      "entrypoint:   → Did you mean app:start?\n",
+  );
+});
+
+Deno.test("the commands are those that app:help explains", async () => {
+  const { system } = await outcome(["app:zzzzzzzzzzzzzzzz"]);
+  const [, names = ""] = system.err.text.trimEnd().split("The commands are ");
+  assert.deepEqual(names.split(", ").sort(), Object.keys(COMMANDS).sort());
+});
+
+Deno.test("anything else becomes that program, with its arguments and environment", async () => {
+  const env = { PATH: "/bin", DB_PASS: "as it is" };
+  const { system } = await outcome(["bash", "-c", "exit 3"], { env });
+  assert.deepEqual(system.handoffs, [
+    { path: "bash", args: ["bash", "-c", "exit 3"], env },
+  ]);
+});
+
+Deno.test("the process environment wins over env files, and a later file over an earlier one", async () => {
+  const files = envFiles({
+    "/a.env": "A=a\nB=a\nC=a\n",
+    "/b.env": 'B=b\nC="b # c"\n# comment\n\nexport D=d\n',
+  });
+  assert.deepEqual(
+    await inherited(["--env-file", "/a.env", "--env-file=/b.env"], {
+      files,
+      env: { A: "own" },
+    }),
+    { A: "own", B: "b", C: "b # c", D: "d" },
+  );
+});
+
+Deno.test("an env file that cannot be read is a code 66", async () => {
+  const { code, system } = await outcome(["--env-file", "/none", "app:help"]);
+  assert.equal(code, 66);
+  assert.match(system.err.text, /The file \/none of --env-file .*ENOENT/);
+  assert.equal(system.out.text, "");
+});
+
+Deno.test("options before the command are usage errors unless known", async () => {
+  for (
+    const args of [["--env-file"], ["--env-file="], ["--json"], ["-x"], ["--"]]
+  ) {
+    const { code } = await outcome(args);
+    assert.equal(code, 64, args.join(" "));
+  }
+});
+
+Deno.test("the form of the messages is known before anything can go wrong", async () => {
+  const { system } = await outcome(["app:strat"], {
+    env: { ENTRYPOINT_LOG_FORMAT: "json" },
+  });
+  assert.equal(JSON.parse(system.err.text).code, 64);
+});
+
+Deno.test("a signal ends the program at once with 128 and its number", async () => {
+  for (
+    const [signal, code] of [
+      ["SIGHUP", 129],
+      ["SIGINT", 130],
+      ["SIGQUIT", 131],
+      ["SIGTERM", 143],
+    ] as const
+  ) {
+    const system = fakeSystem();
+    const running = run(["app:version"], system);
+    assert.throws(
+      () => system.send(signal),
+      (error) => error instanceof Exit && error.code === code,
+    );
+    await running;
+  }
+});
+
+Deno.test("whatever else is thrown is a bug of ours", async () => {
+  const system = fakeSystem();
+  const broken = {
+    ...system,
+    out: {
+      isTerminal: false,
+      write(): never {
+        throw new TypeError("oops");
+      },
+    },
+  };
+  assert.equal(await run(["app:version"], broken), 70);
+  assert.match(system.err.text, /bug of the entrypoint[^]*TypeError: oops/);
+});
+
+Deno.test("random text is read as an env file without a crash", async () => {
+  const line = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.tuple(fc.string(), fc.string({ unit: "grapheme" }))
+      .map(([name, value]) => `${name}=${value}`),
+    fc.tuple(
+      fc.constantFrom("DB_HOST", "DEBUG", "__proto__", "constructor"),
+      fc.string(),
+      fc.constantFrom("'", '"', "`", ""),
+    ).map(([name, value, quote]) => `export ${name}=${quote}${value}${quote}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(line, { maxLength: 8 }),
+      fc.constantFrom("\n", "\r\n", "\0"),
+      async (lines, end) => {
+        const env = await inherited(["--env-file", "/f"], {
+          files: envFiles({ "/f": lines.join(end) }),
+          env: { DB_HOST: "own" },
+        });
+        assert.equal(env["DB_HOST"], "own");
+        assert.ok(Object.values(env).every((text) => typeof text === "string"));
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
