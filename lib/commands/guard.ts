@@ -61,12 +61,12 @@ export function guardUpgrade(
  * Reads the file that remembers which release last ran.
  *
  * @param path The file.
- * @param system Files.
+ * @param system Files, and who we are.
  * @returns Its content, `undefined` where there is none.
  */
 export function readVersionFile(
   path: string,
-  { files }: Pick<System, "files">,
+  { files, uid, gid }: Pick<System, "files" | "uid" | "gid">,
 ): string | undefined {
   try {
     return files.readText(path);
@@ -79,7 +79,7 @@ export function readVersionFile(
       {
         code: ExitCode.cannotWrite,
         remedy:
-          `On the host: give the directory that is mounted there to the server's user: chown -R 2000:2000`,
+          `On the host: give the directory that is mounted there to the server's user: chown -R ${uid}:${gid}`,
         cause: error,
       },
     );

@@ -6,14 +6,19 @@
 
 import { lockConfig, readConfig, writeConfig } from "../config/file.ts";
 import { replaceFile } from "../config/replace.ts";
+import { errorCode } from "../errors.ts";
+import { Errno, execFailure } from "../server/execvp.ts";
 import type { Owner } from "../server/ownership.ts";
 import { provideDirectory } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
-import type { System } from "../system.ts";
+import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 import type { Settled } from "./settle.ts";
 import { serverIdentity } from "./settle.ts";
+
+/** The permission bits of which a program has one at least. */
+const ANY_MAY_EXECUTE = 0o111;
 
 /**
  * Writes config.json, as planned or, where someone changed it meanwhile, as merged again.
@@ -138,6 +143,36 @@ export function serverVariables(
       ? { HOME: settings.MATTERMOST_HOME }
       : {}),
   };
+}
+
+/**
+ * Makes sure that there is a server to become, before anything is written.
+ *
+ * @param settled Where it is.
+ * @param system Files.
+ * @throws {EntrypointError} With code 127 where there is none, 126 where it cannot be executed.
+ */
+export function requireServer(
+  { paths, release }: Settled,
+  { files }: Pick<System, "files">,
+): void {
+  const path = `${paths.install}/${release.binary}`;
+  let facts: FileFacts | undefined;
+  let errno: number = Errno.ENOENT;
+  try {
+    facts = files.stat(path);
+    if (facts !== undefined) errno = Errno.EACCES;
+  } catch (error) {
+    if (errorCode(error) !== "EACCES") throw error;
+    errno = Errno.EACCES;
+  }
+  if (facts?.isFile === true && (facts.mode & ANY_MAY_EXECUTE) !== 0) return;
+  throw execFailure(path, [{
+    path,
+    errno,
+    exists: facts !== undefined,
+    isDirectory: facts?.isDirectory === true,
+  }]);
 }
 
 /**

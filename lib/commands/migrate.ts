@@ -9,7 +9,12 @@ import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { guardUpgrade } from "./guard.ts";
-import { provideDirectories, rememberRelease, writePlan } from "./handoff.ts";
+import {
+  provideDirectories,
+  rememberRelease,
+  requireServer,
+  writePlan,
+} from "./handoff.ts";
 import { runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import { introduce, makePlan } from "./plan.ts";
@@ -30,6 +35,7 @@ export async function migrate(
   const { system, log } = context;
   const plan = await makePlan(context);
   introduce(plan, context);
+  requireServer(plan, system);
   const { session, facts } = await openDatabase(plan, context);
   const { release } = plan;
   if (release.migration === "none") {

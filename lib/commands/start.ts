@@ -11,11 +11,12 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
-import { guardUpgrade } from "./guard.ts";
+import { guardUpgrade, readVersionFile } from "./guard.ts";
 import {
   becomeServer,
   provideDirectories,
   rememberRelease,
+  requireServer,
   writePlan,
 } from "./handoff.ts";
 import { runMigration, takeTurn } from "./migration.ts";
@@ -42,6 +43,7 @@ export async function start(
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
   const plan = await makePlan(context);
   introduce(plan, context);
+  requireServer(plan, system);
   const [{ session, facts }] = await Promise.all([
     openDatabase(plan, context),
     confirmOnce(plan, context),
@@ -77,7 +79,7 @@ async function confirmOnce(
   if (
     witness !== undefined && program !== undefined &&
     witness.modified > Math.max(program.modified, program.changed) &&
-    files.readText(paths.version).trim() === release.version
+    readVersionFile(paths.version, system)?.trim() === release.version
   ) return;
   await confirmRelease(release, installation, system);
 }

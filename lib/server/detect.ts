@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EntrypointError, ExitCode } from "../errors.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
 import type { Release } from "./releases.ts";
 import { releaseFacts, versionCommand } from "./releases.ts";
@@ -111,6 +111,10 @@ async function ask(
     output: "capture",
     signal: AbortSignal.timeout(PATIENCE),
     ...identity,
+  }).catch((error) => {
+    // One that cannot be executed tells nothing; the hand-off says why.
+    if (errorCode(error) === undefined) throw error;
+    return { code: -1, stdout: "" };
   });
   if (code !== 0) return undefined;
   const text = /^Version:\s*(\S+)/m.exec(stdout)?.[1];
