@@ -1,0 +1,366 @@
+/**
+ * Starts that fail: each class of errors with its exit code and its words, no
+ * secret in any of them, and every file as it was before.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { createHome, type Home } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  type Outcome,
+  type Program,
+  PROGRAMS,
+  runProgram,
+  testPrograms,
+} from "../support/program.ts";
+
+/** Characters that get lost where a password is not quoted well. */
+const PASSWORD = "p@ss:w/o?r#d%41'\"$ \\ü";
+const SALT = "salt-that-nobody-may-see-0123456789abcdef";
+/** A login that may do nothing. */
+const STRANGER = "stranger-password";
+
+const database = await startPostgres();
+await database.sql(
+  `CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`,
+);
+await database.sql(`CREATE ROLE stranger LOGIN PASSWORD '${STRANGER}'`);
+await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+
+/** Settings that start a server. */
+function settingsOf(home: Home): Record<string, string> {
+  return {
+    ...home.env,
+    MATTERMOST_VERSION: "11.7.9",
+    DB_ADAPTER: "postgres",
+    DB_HOST: "127.0.0.1",
+    DB_PORT: String(database.port),
+    DB_PASS: PASSWORD,
+    MATTERMOST_LINK_SALT: SALT,
+    DB_TIMEOUT: "1",
+  };
+}
+
+/** A home where the server was started once. */
+async function startedHome(program: Program): Promise<Home> {
+  const home = await createHome();
+  await home.installServer("11.7.9");
+  const { code, stderr } = await runProgram(program, ["app:start"], {
+    env: settingsOf(home),
+  });
+  assert.equal(code, 0, stderr);
+  return home;
+}
+
+interface Failure {
+  readonly name: string;
+  readonly code: number;
+  readonly says: readonly RegExp[];
+  readonly env?: (home: Home) => Readonly<Record<string, string>>;
+  readonly command?: readonly string[];
+  /** What is broken before; only for this failure. */
+  readonly damage?: (home: Home) => Promise<unknown>;
+}
+
+/** What is wrong with settings, files named by them, and the database. */
+const FAILURES: readonly Failure[] = [
+  {
+    name: "settings, all at once",
+    code: 78,
+    env: () => ({
+      MATTERMOST_PORT: "70000",
+      MATTERMOST_CREATE_TEAMS: "perhaps",
+      SMTP_SECURITY: "STARTLS",
+      MATTERMOST_SECRET_KEY: "too-short-a-secret",
+      MATTERMOST_MAX_USERS: "0",
+      S3_ACCESS_KEY: "AKIASECRET",
+    }),
+    says: [
+      /error: 6 settings are missing or wrong$/m,
+      /MATTERMOST_PORT: must be .* it is "70000"/,
+      /MATTERMOST_CREATE_TEAMS: must be .* it is "perhaps"/,
+      /SMTP_SECURITY: .*\n.*Did you mean STARTTLS\?/,
+      /MATTERMOST_SECRET_KEY: must be .* it is \(hidden\), which has 18 bytes/,
+      /MATTERMOST_MAX_USERS: must be .* it is "0"/,
+      /S3_SECRET_KEY: must be set together with S3_ACCESS_KEY/,
+    ],
+  },
+  {
+    name: "no database named",
+    code: 78,
+    env: () => ({ DB_HOST: "", DB_ADAPTER: "" }),
+    says: [/DB_HOST: must name the database server/, /DB_HOST=db\.example/],
+    damage: (home) => Deno.remove(home.config),
+  },
+  {
+    name: "variable and file",
+    code: 78,
+    env: ({ path }) => ({ DB_PASS_FILE: join(path, "nothing") }),
+    says: [/DB_PASS: both DB_PASS and DB_PASS_FILE are set/],
+  },
+  {
+    name: "secrets of a cluster",
+    code: 78,
+    env: () => ({ MATTERMOST_ENABLE_CLUSTER: "true" }),
+    says: [/3 settings are/, /MATTERMOST_SECRET_KEY: must be set, the same/],
+  },
+  {
+    name: "MySQL where it is gone",
+    code: 78,
+    env: () => ({ DB_ADAPTER: "mysql" }),
+    says: [/SqlSettings.DriverName|only on PostgreSQL/],
+  },
+  {
+    name: "release that is none",
+    code: 78,
+    env: () => ({ MATTERMOST_VERSION: "latest" }),
+    says: [/MATTERMOST_VERSION: must be a release .* it is "latest"/],
+  },
+  {
+    name: "release that is too old",
+    code: 78,
+    env: () => ({ MATTERMOST_VERSION: "2.2.0" }),
+    says: [/Mattermost 2\.2\.0 is not supported/],
+  },
+  {
+    name: "release that the server is not",
+    code: 78,
+    env: () => ({ MATTERMOST_VERSION: "11.6.0" }),
+    says: [/MATTERMOST_VERSION is 11\.6\.0, but .* says that it is 11\.7\.9/],
+  },
+  {
+    name: "file of a secret that is not there",
+    code: 66,
+    env: () => ({ DB_PASS: "", DB_PASS_FILE: "/no/such/secret" }),
+    says: [/DB_PASS_FILE: the file \/no\/such\/secret does not exist/],
+  },
+  {
+    name: "file of a secret that is a directory",
+    code: 66,
+    env: () => ({ SMTP_PASS_FILE: "/usr" }),
+    says: [/SMTP_PASS_FILE: the file \/usr is a directory/],
+  },
+  {
+    name: "file of a server's variable that is not there",
+    code: 66,
+    env: () => ({ MM_SQLSETTINGS_DATASOURCE_FILE: "/no/such/dsn" }),
+    says: [/MM_SQLSETTINGS_DATASOURCE_FILE: the file \/no\/such\/dsn/],
+  },
+  {
+    name: "file of an authority that is not there",
+    code: 66,
+    env: () => ({ DB_SSL_MODE: "verify-ca", DB_SSL_CA: "/no/such/ca.pem" }),
+    says: [/The file \/no\/such\/ca\.pem of DB_SSL_CA cannot be read/],
+  },
+  {
+    name: "database that refuses",
+    code: 69,
+    env: () => ({ DB_PORT: "1" }),
+    says: [/Waiting: .* refuses connections/, /gave up after 1 s/, /→ Start/],
+  },
+  {
+    name: "database whose name does not resolve",
+    code: 69,
+    env: () => ({ DB_HOST: "db.invalid" }),
+    says: [/host name that does not resolve/, /→ Check DB_HOST=db\.invalid/],
+  },
+  {
+    name: "wrong password",
+    code: 77,
+    env: () => ({ DB_PASS: "guess-of-a-password" }),
+    says: [/refuses the credentials/, /ALTER ROLE "mattermost" WITH LOGIN/],
+  },
+  {
+    name: "login that may not create tables",
+    code: 77,
+    env: () => ({ DB_USER: "stranger", DB_PASS: STRANGER }),
+    says: [/does not permit what Mattermost needs/, /GRANT /],
+  },
+  {
+    name: "no such database",
+    code: 78,
+    env: () => ({ DB_NAME: "absent" }),
+    says: [/does not exist/, /CREATE DATABASE "absent"/],
+  },
+  {
+    name: "TLS that the database does not have",
+    code: 78,
+    env: () => ({ DB_SSL_MODE: "require" }),
+    says: [/cannot be reached over TLS as asked/, /DB_SSL_MODE=disable/],
+  },
+  {
+    name: "data source that no driver reads",
+    code: 78,
+    env: () => ({ MM_SQLSETTINGS_DATASOURCE: "postgres://u:pass-in-it@[::1" }),
+    says: [/MM_SQLSETTINGS_DATASOURCE: must be .* it is \(hidden\)/],
+  },
+  {
+    name: "log directory that cannot be made",
+    code: 73,
+    env: ({ version }) => ({ MATTERMOST_LOG_DIR: join(version, "log") }),
+    says: [/The directory .*\/VERSION\/log cannot be made/, /→ /],
+  },
+  {
+    name: "directory of config.json that cannot be made",
+    code: 73,
+    env: ({ version }) => ({ MATTERMOST_CONF_DIR: join(version, "config") }),
+    says: [/The directory .*\/VERSION\/config cannot be made/, /→ /],
+  },
+  {
+    name: "option of the command",
+    code: 64,
+    command: ["app:start", "--fast"],
+    says: [/unknown option '--fast'/],
+  },
+  {
+    name: "configuration that the release refuses",
+    code: 78,
+    damage: async ({ config }) => {
+      const document = JSON.parse(await Deno.readTextFile(config));
+      document.ServiceSettings.ReadTimeout = -1;
+      await Deno.writeTextFile(config, JSON.stringify(document));
+    },
+    says: [/would refuse this configuration/, /ServiceSettings\.ReadTimeout/],
+  },
+  {
+    name: "config.json that is torn",
+    code: 65,
+    damage: async ({ config }) => {
+      const text = await Deno.readTextFile(config);
+      await Deno.writeTextFile(config, text.slice(0, text.length / 2));
+    },
+    says: [/is no valid JSON \(line /, /app:config --restore 1$/m],
+  },
+  {
+    name: "config.json that is empty",
+    code: 65,
+    damage: ({ config }) => Deno.writeTextFile(config, ""),
+    says: [/config\.json is empty/, /app:config --restore 1$/m],
+  },
+  {
+    name: "config.json that is a list",
+    code: 65,
+    damage: ({ config }) => Deno.writeTextFile(config, "[]"),
+    says: [/config\.json /, /→ /],
+  },
+  {
+    name: "server that is not there",
+    code: 127,
+    damage: ({ install }) => Deno.remove(join(install, "bin/mattermost")),
+    says: [/Cannot find .*\/bin\/mattermost: no such file/],
+  },
+  {
+    name: "server that cannot be executed",
+    code: 126,
+    damage: ({ install }) => Deno.chmod(join(install, "bin/mattermost"), 0o644),
+    says: [/Cannot execute .*\/bin\/mattermost: permission denied/],
+  },
+  {
+    name: "release that nothing tells",
+    code: 78,
+    env: () => ({ MATTERMOST_VERSION: "" }),
+    damage: ({ install }) => Deno.remove(join(install, "bin/mattermost")),
+    says: [/Cannot find out which release/, /→ MATTERMOST_VERSION=11/],
+  },
+  {
+    name: "release that the server will not tell",
+    code: 78,
+    env: () => ({ MATTERMOST_VERSION: "" }),
+    damage: ({ install }) => Deno.chmod(join(install, "bin/mattermost"), 0o644),
+    says: [/Cannot find out which release/, /→ MATTERMOST_VERSION=11/],
+  },
+];
+
+async function fail(
+  program: Program,
+  { home, failure }: { home: Home; failure: Failure },
+): Promise<Outcome> {
+  const outcome = await runProgram(
+    program,
+    failure.command ?? ["app:start"],
+    {
+      env: {
+        ...settingsOf(home),
+        // Something that a start would write.
+        MATTERMOST_NAME: "Changed",
+        DEBUG: "true",
+        ...failure.env?.(home),
+      },
+    },
+  );
+  const { code, stdout, stderr } = outcome;
+  assert.deepEqual(
+    { name: failure.name, code, stdout },
+    { name: failure.name, code: failure.code, stdout: "" },
+    stderr,
+  );
+  for (const pattern of failure.says) assert.match(stderr, pattern);
+  assert.match(stderr, /^(entrypoint: .*\n)+$/);
+  assertClean(outcome, [
+    ...[PASSWORD, SALT, STRANGER, encodeURIComponent(PASSWORD)],
+    ...["too-short-a-secret", "AKIASECRET", "guess-of-a-password"],
+    ...["pass-in-it"],
+  ]);
+  return outcome;
+}
+
+testPrograms(
+  "a start that fails says why and leaves every file as it was",
+  async (program) => {
+    await using home = await startedHome(program);
+    const before = await home.snapshot();
+    const whole = FAILURES.filter(({ damage }) => damage === undefined);
+    const results = await Promise.allSettled(
+      whole.map((failure) => fail(program, { home, failure })),
+    );
+    const wrong = results.flatMap((result) =>
+      result.status === "rejected" ? [result.reason] : []
+    );
+    assert.equal(wrong.length, 0, wrong.map(String).join("\n"));
+    await home.assertUnchanged(before);
+  },
+);
+
+for (const program of PROGRAMS) {
+  for (const failure of FAILURES) {
+    if (failure.damage === undefined) continue;
+    Deno.test(`${program.name}: ${failure.name}: a start fails and leaves every file as it was`, async () => {
+      await using home = await startedHome(program);
+      await failure.damage?.(home);
+      const before = await home.snapshot();
+      await fail(program, { home, failure });
+      await home.assertUnchanged(before);
+    });
+  }
+}
+
+Deno.test("who may not write is told so, and nothing changes", async () => {
+  await using home = await startedHome(COMPILED);
+  const nobody = Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
+  if (Deno.uid() === 0) {
+    await Deno.chmod(join(home.path, "data"), 0o755);
+    await Deno.chmod(home.conf, 0o755);
+    await Deno.chmod(home.config, 0o644);
+    await Deno.chmod(home.version, 0o644);
+  } else {
+    await Deno.chmod(home.conf, 0o555);
+    await Deno.chmod(home.config, 0o444);
+  }
+  const before = await home.snapshot();
+  const outcome = await runProgram(COMPILED, ["app:start"], {
+    env: { ...settingsOf(home), MATTERMOST_NAME: "Changed" },
+    ...nobody,
+  });
+  assert.equal(outcome.code, 73, outcome.stderr);
+  assert.match(outcome.stderr, /Cannot write .*config\.json: user \d+ may not/);
+  assertClean(outcome, [PASSWORD, SALT]);
+  await home.assertUnchanged(before);
+  await Deno.chmod(home.conf, 0o755);
+});
+
+Deno.test("the database stops", () => database.stop());

@@ -1,0 +1,237 @@
+/**
+ * The program as a process of its own: as `deno run` and as the compiled binary.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { isRunning, killTree } from "../../tools/servers/process.ts";
+
+/** The project's directory. */
+export const ROOT = dirname(dirname(import.meta.dirname ?? "."));
+
+/** Where programs are found, without anything of the caller's. */
+export const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Milliseconds after which a process that should have ended is killed. */
+const PATIENCE = 60_000;
+
+const BINARY = join(ROOT, "dist/mattermost-entrypoint");
+
+/** A way to run the program. */
+export interface Program {
+  readonly name: "deno run" | "compiled";
+  readonly command: readonly [string, ...string[]];
+  /** Variables that the way needs, and that the program therefore sees. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a process ended. */
+export interface Outcome {
+  readonly pid: number;
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a process gets besides its arguments. */
+export interface RunOptions {
+  /** The whole environment, but for `PATH`, and for `HOME` where it is not given. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** The compiled program. */
+export const COMPILED: Program = {
+  name: "compiled",
+  command: [BINARY],
+  env: {},
+};
+
+/** The program from its sources, with no more permissions than the compiled one. */
+export const INTERPRETED: Program = await interpreted();
+
+/** Both. */
+export const PROGRAMS: readonly Program[] = [INTERPRETED, COMPILED];
+
+await Deno.stat(BINARY).catch(() => {
+  throw new Error(`${BINARY} is missing: make it with deno task compile`);
+});
+
+/** A process that runs. */
+export class Running {
+  readonly pid: number;
+  /** Its end. */
+  readonly outcome: Promise<Outcome>;
+  readonly #child: Deno.ChildProcess;
+  readonly #waiting = new Set<() => void>();
+  #stdout = "";
+  #stderr = "";
+
+  constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.pid = child.pid;
+    this.outcome = this.#end();
+  }
+
+  /** All that it has printed so far. */
+  get text(): string {
+    return this.#stdout + this.#stderr;
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /**
+   * Waits until it has printed something.
+   *
+   * @throws {Error} with all that it printed, when it ends before
+   */
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    let ended = false;
+    this.outcome.then(() => ended = true);
+    while (true) {
+      const found = pattern.exec(this.#stderr) ?? pattern.exec(this.#stdout);
+      if (found !== null) return found;
+      if (ended) throw new Error(`No ${pattern} in:\n${this.text}`);
+      await Promise.race([
+        new Promise<void>((resolve) => this.#waiting.add(resolve)),
+        this.outcome,
+      ]);
+    }
+  }
+
+  async #end(): Promise<Outcome> {
+    const overdue = setTimeout(() => killTree(this.pid), PATIENCE);
+    const [{ code, signal }] = await Promise.all([
+      this.#child.status,
+      this.#read(this.#child.stdout, (text) => this.#stdout += text),
+      this.#read(this.#child.stderr, (text) => this.#stderr += text),
+    ]);
+    clearTimeout(overdue);
+    return {
+      pid: this.pid,
+      code,
+      signal,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    };
+  }
+
+  async #read(
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    add: (text: string) => void,
+  ): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      add(text);
+      this.#waiting.forEach((resolve) => resolve());
+      this.#waiting.clear();
+    }
+  }
+}
+
+/**
+ * Starts a command with an environment of its own.
+ *
+ * @param command The program and its arguments.
+ * @param options What it gets.
+ * @returns The process.
+ */
+export function launch(
+  command: readonly string[],
+  { env = {}, input, ...options }: RunOptions = {},
+): Running {
+  const [program = "", ...args] = command;
+  const child = new Deno.Command(program, {
+    args,
+    clearEnv: true,
+    env: { PATH, HOME: "/", ...env },
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...options,
+  }).spawn();
+  if (input !== undefined) {
+    const writer = child.stdin.getWriter();
+    writer.write(new TextEncoder().encode(input))
+      .then(() => writer.close()).catch(() => {});
+  }
+  return new Running(child);
+}
+
+/** Starts the program. */
+export function start(
+  program: Program,
+  args: readonly string[],
+  options: RunOptions = {},
+): Running {
+  return launch([...program.command, ...args], {
+    ...options,
+    env: { ...program.env, ...options.env },
+  });
+}
+
+/** Runs the program to its end. */
+export async function runProgram(
+  program: Program,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Outcome> {
+  return await start(program, args, options).outcome;
+}
+
+/** Registers a test for each way to run the program. */
+export function testPrograms(
+  name: string,
+  body: (program: Program) => void | Promise<void>,
+): void {
+  for (const program of PROGRAMS) {
+    Deno.test(`${program.name}: ${name}`, () => body(program));
+  }
+}
+
+/** Fails where the process is still there. */
+export function assertGone(pid: number): void {
+  assert.ok(!isRunning(pid), `process ${pid} is still there`);
+}
+
+/** No stack trace, no bug, and none of the secrets. */
+export function assertClean(
+  { stdout, stderr }: Outcome,
+  secrets: readonly string[] = [],
+): void {
+  for (const text of [stdout, stderr]) {
+    assert.doesNotMatch(text, /^\s+at |\bbug\b|Uncaught|panicked/m);
+    for (const secret of secrets) {
+      assert.ok(!text.includes(secret), `a secret shows in:\n${text}`);
+    }
+  }
+}
+
+async function interpreted(): Promise<Program> {
+  const config = join(ROOT, "deno.json");
+  const { compile: { permissions } } = JSON.parse(
+    await Deno.readTextFile(config),
+  );
+  const flags = Object.entries(permissions).map(([name, value]) =>
+    value === true ? `--allow-${name}` : `--allow-${name}=${value}`
+  );
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json"],
+  }).output();
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
+  return {
+    name: "deno run",
+    command: [
+      ...[Deno.execPath(), "run", "--quiet", "--no-prompt"] as const,
+      ...["--config", config, ...flags, join(ROOT, "main.ts")],
+    ],
+    env: { DENO_DIR: denoDir },
+  };
+}
