@@ -40,7 +40,7 @@ import { bridge } from "./merge.ts";
 import type { Owner } from "./replace.ts";
 import { attempt, giveTo, removeTemporaries, replaceFile } from "./replace.ts";
 import { isClosed, protect, replaceConfig } from "./swap.ts";
-import { examine, restoreCommand, unusable, unwritable } from "./trouble.ts";
+import { examine, gone, unusable, unwritable } from "./trouble.ts";
 
 /** Where config.json is, and whose it is to be. */
 export type ConfigPlace = Location;
@@ -107,12 +107,8 @@ export function readConfig(
   const found = readContent(world, place, path);
   if (found === undefined) {
     const good = copies.find(({ text }) => text !== undefined);
-    const notices = good === undefined ? [] : [
-      `${path} is gone and is made anew; to go back to ${good.path} instead: ${
-        restoreCommand(good.number)
-      }`,
-    ];
-    return { ...rest, text: undefined, torn: false, notices };
+    if (good !== undefined) throw gone(path, good);
+    return { ...rest, text: undefined, torn: false, notices: [] };
   }
   const content = examine(found);
   if ("text" in content) {

@@ -82,6 +82,27 @@ export function unusable(
 }
 
 /**
+ * The error for a config.json that is gone while a copy of it is left: a new one
+ * would have new secrets, and none of the edits.
+ *
+ * @param path The file.
+ * @param copy The newest good copy.
+ * @returns An error with code 65 and the commands for both ways out.
+ */
+export function gone(path: string, copy: Generation): EntrypointError {
+  const date = new Date(copy.modified).toISOString();
+  return new EntrypointError(
+    `${path} is gone; the newest good copy is ${copy.path} of ${date}`,
+    {
+      code: ExitCode.badConfig,
+      remedy: `${
+        restoreCommand(copy.number)
+      }   # or, to start anew with new secrets: rm ${path}.*`,
+    },
+  );
+}
+
+/**
  * The error for a config.json that cannot be read at all.
  *
  * @param path The file.

@@ -241,16 +241,21 @@ Deno.test("file: a symbolic link is followed and stays one", () => {
   assert.ok(files.list("/else").includes("mine.json.1"));
 });
 
-Deno.test("file: a config.json that is gone is made anew, and its copy is named", () => {
+Deno.test("file: a config.json that is gone is not made anew while there is a copy", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "1")]);
   files.remove(PATH);
-  const { readNotices, text } = start(files, [assign("A.x", "2")]);
-  assert.deepEqual(JSON.parse(text), { A: { x: "2" } });
-  assert.match(
-    readNotices.join(),
-    /is gone and is made anew; .* app:config --restore 1$/,
+  assert.throws(
+    () => start(files, [assign("A.x", "2")]),
+    (error) =>
+      error instanceof EntrypointError && error.code === 65 &&
+      /is gone; the newest good copy is/.test(error.message) &&
+      /app:config --restore 1 .* rm .*config\.json\.\*$/.test(
+        error.remedy ?? "",
+      ),
   );
+  restoreGeneration(worldOf(files), PLACE, 1);
+  assert.deepEqual(JSON.parse(files.readText(PATH)), { A: { x: "1" } });
 });
 
 Deno.test("file: a copy comes back, and what was there is kept", () => {
