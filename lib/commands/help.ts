@@ -24,7 +24,7 @@ import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 
 /** A command, for people. */
-interface CommandText {
+export interface CommandText {
   /** Its options and arguments. */
   readonly options: string;
   /** What it does, in a few words. */

@@ -17,6 +17,7 @@ import {
   choice,
   email,
   flag,
+  host,
   integer,
   locale,
   locales,
@@ -116,11 +117,16 @@ export const CATALOGUE = {
     group: "Server",
     summary: "Origins allowed for HTTP cross-origin requests.",
     details:
-      "Full origins separated by blanks, such as `https://a.example.com https://b.example.com`, or `*` for any.",
+      "Full origins separated by blanks or commas, such as `https://a.example.com https://b.example.com`, or `*` for any.",
     kind: text(),
     fallback: "",
     example: "https://app.example.com",
-    writes: [at("ServiceSettings.AllowCorsFrom")],
+    // The server parts them at blanks only.
+    writes: [
+      at("ServiceSettings.AllowCorsFrom", {
+        as: (origins) => words(origins).join(" "),
+      }),
+    ],
   }),
   MATTERMOST_SEGMENT_KEY: setting({
     group: "Server",
@@ -171,7 +177,7 @@ export const CATALOGUE = {
     summary: "The database server's host name or address.",
     details:
       "An absolute path is a unix socket: the directory of PostgreSQL's, the file of MySQL's.",
-    kind: text({ form: [/^\S+$/, "a host name, an address or a path"] }),
+    kind: host(),
     fallback: rule(
       "the address of a link, or the service name `mysql` or `postgres` where it resolves",
       () => undefined,

@@ -131,6 +131,34 @@ export function port(): Kind<number> {
   return { ...integer(1, 65535), allowed: "a port from 1 to 65535" };
 }
 
+const HOST_REGEXP = /^[^\s:/?#@[\]\\]+$/;
+const SOCKET_REGEXP = /^\/[^\0]*$/;
+const IPV6_REGEXP =
+  /^(?:\[([0-9a-f:.]+)\]|([0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*))$/i;
+
+/**
+ * The place of a server: a name, an address, or the path of a unix socket. An
+ * IPv6 address loses its brackets.
+ *
+ * @returns The kind.
+ */
+export function host(): Kind<string> {
+  return {
+    allowed: "a host name or address without a port, or the path of a socket",
+    parse(value): string | undefined {
+      const trimmed = value.trim();
+      const [, bracketed, bare] = IPV6_REGEXP.exec(trimmed) ?? [];
+      const address = bracketed ?? bare;
+      if (address !== undefined) {
+        return URL.canParse(`http://[${address}]`) ? address : undefined;
+      }
+      return HOST_REGEXP.test(trimmed) || SOCKET_REGEXP.test(trimmed)
+        ? trimmed
+        : undefined;
+    },
+  };
+}
+
 /** Stricter than the URL standard, which takes `http:host`; the server's parser does not. */
 const WEB_ADDRESS_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
 

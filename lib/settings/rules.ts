@@ -165,6 +165,16 @@ const RULES: readonly Rule[] = [
   },
   {
     level: "warning",
+    subject: "MATTERMOST_RATE_LIMIT_HEADERS",
+    broken: ({ settings, inRange }) =>
+      inRange(">=4.7.0") &&
+      /[\s,]/.test(settings.MATTERMOST_RATE_LIMIT_HEADERS.trim()),
+    message:
+      "names several headers, but from 4.7 on the server takes it for the name of one",
+    remedy: "Name one header, such as MATTERMOST_RATE_LIMIT_HEADERS=X-Real-IP",
+  },
+  {
+    level: "warning",
     subject: "SMTP_PASS",
     broken: ({ settings }) =>
       settings.SMTP_PASS !== "" && settings.SMTP_USER === "",

@@ -72,8 +72,13 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     always: { "ServiceSettings.EnableInsecureOutgoingConnections": true },
   },
   MATTERMOST_CORS_DOMAINS: {
-    good: ["*", "*"],
-    always: { "ServiceSettings.AllowCorsFrom": "*" },
+    good: [
+      "https://a.example.com, http://b:80",
+      "https://a.example.com, http://b:80",
+    ],
+    always: {
+      "ServiceSettings.AllowCorsFrom": "https://a.example.com http://b:80",
+    },
   },
   MATTERMOST_SEGMENT_KEY: {
     good: ["segment", "segment"],
@@ -91,7 +96,7 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
   },
   DB_HOST: {
     good: ["db.example.com", "db.example.com"],
-    bad: "two words",
+    bad: "db.example.com:5432",
     always: {
       "SqlSettings.DriverName": "mysql",
       "SqlSettings.DataSource": DATA_SOURCE,

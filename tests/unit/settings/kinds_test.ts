@@ -4,6 +4,7 @@ import {
   choice,
   email,
   flag,
+  host,
   integer,
   locale,
   locales,
@@ -138,6 +139,29 @@ Deno.test("an address has a scheme, two slashes and a host, as the server's pars
     "https://chat\n.example.com": undefined,
     "https://chat.example.com:99999": undefined,
     "javascript:alert(1)//https://": undefined,
+  });
+});
+
+Deno.test("a host has no port, and an IPv6 address no brackets", () => {
+  parses(host(), {
+    "db.example.com": "db.example.com",
+    " db ": "db",
+    "192.168.1.100": "192.168.1.100",
+    "::1": "::1",
+    "[2001:db8::1]": "2001:db8::1",
+    "2001:DB8::1": "2001:DB8::1",
+    "::ffff:10.0.0.5": "::ffff:10.0.0.5",
+    "/run/postgresql": "/run/postgresql",
+    "/run/my sql/mysqld.sock": "/run/my sql/mysqld.sock",
+    "db:5432": undefined,
+    "[::1]:5432": undefined,
+    "1:2:3": undefined,
+    "[db]": undefined,
+    "ann@db": undefined,
+    "tcp://10.0.0.5:5432": undefined,
+    "postgres://db/chat": undefined,
+    "two words": undefined,
+    "db/chat": undefined,
   });
 });
 

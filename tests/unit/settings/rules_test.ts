@@ -118,6 +118,12 @@ const BROKEN: readonly (readonly [
     { MATTERMOST_EMAIL_VERIFICATION: "true" },
     { SMTP_HOST: "smtp.example.com" },
   ],
+  [
+    "warnings",
+    "MATTERMOST_RATE_LIMIT_HEADERS",
+    { MATTERMOST_RATE_LIMIT_HEADERS: "X-Real-IP, X-Forwarded-For" },
+    { MATTERMOST_RATE_LIMIT_HEADERS: "X-Real-IP" },
+  ],
   ["warnings", "SMTP_PASS", { SMTP_PASS: "pass" }, { SMTP_USER: "user" }],
   [
     "warnings",
