@@ -52,6 +52,8 @@ mkdir -p "${out}/server" "${out}/client"
 tar -xzf "${tarball}" -C "${out}/server" --strip-components=1 --no-same-owner
 [ -x "${out}/server/bin/mattermost" ] || [ -x "${out}/server/bin/platform" ] ||
   fail "${name} has no bin/mattermost in its top directory"
+# The image has its own, which the server can write to.
+rm -rf "${out}/server/logs" "${out}/server/plugins" "${out}/server/client/plugins"
 # Releases before 5.0 have webapp/ instead, which the server does not write to.
 if [ -d "${out}/server/client" ]; then
   rmdir "${out}/client"

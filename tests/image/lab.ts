@@ -176,10 +176,15 @@ export class Lab {
   }
 }
 
-/** Waits until a server is healthy and asks it who it is. */
+/** Waits until a server answers and asks it who it is. */
 export async function identity(server: Server): Promise<Identity> {
-  await server.container.health("healthy");
-  return await getJson(`${await server.url()}/stand-in/whoami`);
+  let answer: Identity = {};
+  await server.container.until("answering", async () => {
+    answer = await getJson(`${await server.url()}/stand-in/whoami`)
+      .catch(() => answer);
+    return answer["pid"] !== undefined;
+  });
+  return answer;
 }
 
 /** Fetches JSON, which must come with status 200. */

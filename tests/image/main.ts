@@ -83,8 +83,8 @@ async function runAll(cases: readonly Case[]): Promise<number> {
         engine.environment,
         `mattermost-test-${Deno.pid}-${each.name}`,
       );
-      const directory = join(home, each.name);
-      await Deno.mkdir(directory);
+      const directory = join(home, "cases", each.name);
+      await Deno.mkdir(directory, { recursive: true });
       const lab = new Lab(docker, { builder, directory, root });
       const close = () => lab.close();
       duties.push(close);

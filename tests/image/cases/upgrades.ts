@@ -26,9 +26,9 @@ export const CASES: readonly Case[] = [{
   run: async (lab) => {
     const { start } = await setting(lab);
     const old = await start(CURRENT);
-    const before = await readConfig(old.container);
-    await old.container.command("rm", "--force");
-    const { container, version } = await start(NEWER);
+    const before = await readConfig(old.server.container);
+    await old.server.container.command("rm", "--force");
+    const { server: { container }, version } = await start(NEWER);
     assert.equal(version, NEWER);
     const after = await readConfig(container);
     for (const [section, key] of KEPT) {
@@ -41,7 +41,8 @@ export const CASES: readonly Case[] = [{
   what: "an older image over newer volumes is refused and changes nothing",
   run: async (lab) => {
     const { start, options, environment } = await setting(lab);
-    const { container } = await start(NEWER);
+    const { server } = await start(NEWER);
+    const { container } = server;
     const before = await container.exec(["sha256sum", CONFIG]);
     await container.command("stop");
     const { code, text } = await lab.docker.run(await lab.image(CURRENT), {
@@ -51,7 +52,7 @@ export const CASES: readonly Case[] = [{
     assert.equal(code, 78, text);
     assertHas(text, NEWER, CURRENT);
     await container.command("start");
-    await container.health("healthy");
+    await identity(server);
     assert.equal(await container.exec(["sha256sum", CONFIG]), before);
     assertHas(await container.exec(["cat", `${DATA}/VERSION`]), NEWER);
   },
@@ -77,7 +78,7 @@ async function setting(lab: Lab) {
     });
     const { version } = await identity(server);
     await migrate(database, release);
-    return { container: server.container, version };
+    return { server, version };
   };
   return { start, options, environment };
 }
