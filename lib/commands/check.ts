@@ -5,17 +5,19 @@
  * @module
  */
 
+import type { Authorities } from "../config/authorities.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkDatabase } from "./check/database.ts";
 import type { Check, CheckWorld, Finding } from "./check/finding.ts";
-import { failed, fromError, warning } from "./check/finding.ts";
+import { failed, fromError, named, ok, warning } from "./check/finding.ts";
 import { reportJson, reportText } from "./check/report.ts";
 import type { Report } from "./check/report.ts";
 import { checkSecrets } from "./check/secrets.ts";
 import { checkSettings } from "./check/settings.ts";
 import type { Context } from "./command.ts";
 import { makePlan, type Plan } from "./plan.ts";
+import { authoritiesOf } from "./trust.ts";
 
 /** The checks in the order of the report; all run at the same time. */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -83,23 +85,45 @@ async function examine(
     return { report: { release: undefined, findings }, code: error.code };
   }
   const left = Math.max(100, deadline - context.system.clock.elapsed());
-  const world = {
+  const authorities = authoritiesOf(plan, context.system);
+  const world: CheckWorld = {
     plan,
     system: context.system,
     signal: context.signal,
-    ca: undefined,
+    trusted: once(() => authorities.trusted()),
   };
   const groups = await Promise.all(
     Object.entries(CHECKS).map(([subject, check]) =>
       carryOut(check, { world, subject, milliseconds: left })
     ),
   );
-  const findings = [...releaseFindings(plan, context), ...groups.flat()];
+  const findings = [
+    ...releaseFindings(plan, context),
+    ...authorityFindings(authorities),
+    ...groups.flat(),
+  ];
   const isBad = findings.some(({ level }) => level === "failed");
   return {
     report: { release: plan.release.version, findings },
     code: isBad ? ExitCode.failure : ExitCode.ok,
   };
+}
+
+function authorityFindings(
+  { problems, warnings, added }: Authorities,
+): Finding[] {
+  const all = [
+    ...problems.map((problem) => failed("authorities", named(problem))),
+    ...warnings.map((problem) => warning("authorities", named(problem))),
+  ];
+  return all.length > 0 || added === 0 ? all : [
+    ok("authorities", `${added} of your own are trusted besides the system's`),
+  ];
+}
+
+function once<T>(get: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => (found ??= { value: get() }).value;
 }
 
 interface Errand {

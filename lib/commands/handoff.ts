@@ -16,6 +16,7 @@ import type { Context } from "./command.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 import type { Settled } from "./settle.ts";
 import { serverIdentity } from "./settle.ts";
+import { bundleVariable } from "./trust.ts";
 
 /** The permission bits of which a program has one at least. */
 const ANY_MAY_EXECUTE = 0o111;
@@ -125,19 +126,23 @@ export function rememberRelease(
  * The environment of the server: ours, without what was meant for us alone.
  *
  * @param settled The settings.
- * @param system Our environment.
+ * @param system Our environment, and the files that decide what is added to it.
  * @returns The variables.
  */
 export function serverVariables(
-  { consumed, serverVariables, release, paths, settings }: Settled,
-  { env, uid }: Pick<System, "env" | "uid">,
+  settled: Settled,
+  system: Pick<System, "env" | "uid" | "files" | "clock">,
 ): Record<string, string> {
+  const { consumed, serverVariables, release, paths, settings } = settled;
+  const { env, uid } = system;
   const hidden = new Set([...consumed, ...serverVariables.twins]);
   const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
   return {
     ...serverEnvironment(release, paths.log),
     ...Object.fromEntries(kept),
     ...serverVariables.values,
+    // Only where the operator names no bundle.
+    ...bundleVariable(settled, system),
     // A home that the server's user may not read stops the PostgreSQL driver.
     ...(uid === 0 || env["HOME"] === undefined
       ? { HOME: settings.MATTERMOST_HOME }

@@ -18,6 +18,7 @@ import {
 import { runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import { introduce, makePlan } from "./plan.ts";
+import { provideBundle } from "./trust.ts";
 
 /**
  * Migrates the database.
@@ -54,6 +55,7 @@ export async function migrate(
   }
   provideDirectories(plan, context);
   writePlan(plan, context);
+  provideBundle(plan, context);
   const code = await runMigration(plan, permit, context);
   if (code === ExitCode.ok) rememberRelease(plan, system);
   await session.close();

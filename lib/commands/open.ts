@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Authorities } from "../config/authorities.ts";
 import { connect } from "../database/connect.ts";
 import type { DataSource } from "../database/source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
@@ -11,6 +12,7 @@ import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
+import { requireAuthorities } from "./trust.ts";
 
 /**
  * Waits until the database accepts us.
@@ -21,10 +23,16 @@ import type { Settled } from "./settle.ts";
  * @throws {EntrypointError} With code 69, 77 or 78, by reason.
  */
 export async function openDatabase(
-  { database: { source }, settings }: Settled,
-  { system, log, signal }: Context,
+  settled: Settled,
+  context: Context,
 ): Promise<ReadyDatabase> {
-  const ca = databaseAuthorities(source, { system, ca: undefined });
+  const { database: { source }, settings } = settled;
+  const { system, log, signal } = context;
+  const authorities = requireAuthorities(settled, context);
+  const ca = databaseAuthorities(source, {
+    system,
+    trusted: authorities.trusted,
+  });
   const found = await waitForDatabase(source, {
     connect,
     clock: system.clock,
@@ -49,17 +57,17 @@ export async function openDatabase(
  */
 export function databaseAuthorities(
   { adapter, sslCa, sslMode }: DataSource,
-  { system, ca }: {
+  { system, trusted }: {
     readonly system: Pick<System, "files">;
-    readonly ca: readonly string[] | undefined;
+    readonly trusted: Authorities["trusted"];
   },
 ): readonly string[] | undefined {
   if (sslCa !== undefined) {
     const own = readAuthority(sslCa, system);
     // PostgreSQL's driver trusts that file alone; MySQL's reads it in one bundle with all others.
-    return adapter === "postgres" ? [own] : [own, ...ca ?? []];
+    return adapter === "postgres" ? [own] : [own, ...trusted() ?? []];
   }
-  return sslMode.startsWith("verify-") ? ca : undefined;
+  return sslMode.startsWith("verify-") ? trusted() : undefined;
 }
 
 function readAuthority(

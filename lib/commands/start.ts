@@ -23,6 +23,7 @@ import { runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
 import { introduce, makePlan } from "./plan.ts";
+import { provideBundle } from "./trust.ts";
 
 /**
  * Starts the server.
@@ -54,6 +55,7 @@ export async function start(
   if (permit.kind !== "same") await takeTurn(session, context);
   provideDirectories(plan, context);
   writePlan(plan, context);
+  provideBundle(plan, context);
   if (migrates) {
     const code = await runMigration(plan, permit, context);
     if (code !== ExitCode.ok) throw migrationFailed(code);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Authorities } from "../../config/authorities.ts";
 import type { Problem } from "../../errors.ts";
 import { EntrypointError, errorCode } from "../../errors.ts";
 import type { System } from "../../system.ts";
@@ -32,8 +33,8 @@ export interface CheckWorld {
   readonly system: System;
   /** Ends the check. */
   readonly signal: AbortSignal;
-  /** PEM texts of the authorities that the server will trust; `undefined` for the runtime's own. */
-  readonly ca: readonly string[] | undefined;
+  /** Reads the PEM texts of the authorities that the server will trust; `undefined` for the runtime's own. */
+  readonly trusted: Authorities["trusted"];
 }
 
 /** A check: it changes nothing, and throws only for bugs and for {@linkcode EntrypointError}. */

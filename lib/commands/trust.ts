@@ -1,0 +1,115 @@
+/**
+ * Whose certificates are trusted: the same by the preflights and by the server.
+ *
+ * @module
+ */
+
+import type { Authorities } from "../config/authorities.ts";
+import { findAuthorities, joinBundle } from "../config/authorities.ts";
+import { replaceFile } from "../config/replace.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+import type { Settled } from "./settle.ts";
+import { serverIdentity } from "./settle.ts";
+
+/** The variable in which Go is told of its one bundle of authorities. */
+const VARIABLE = "SSL_CERT_FILE";
+
+/**
+ * Finds out whom the server will trust.
+ *
+ * @param settled The settings.
+ * @param system Files, time and environment.
+ * @returns The authorities, with what is wrong about them.
+ */
+export function authoritiesOf(
+  { settings }: Pick<Settled, "settings">,
+  system: Pick<System, "files" | "clock" | "env">,
+): Authorities {
+  const whole = system.env[VARIABLE] ?? "";
+  return findAuthorities(system, {
+    directory: settings.MATTERMOST_CA_DIR,
+    databaseFile: settings.DB_SSL_CA,
+    wholeBundle: whole === "" ? undefined : whole,
+  });
+}
+
+/**
+ * As {@linkcode authoritiesOf}, for a start: says what is unwise, and stops for what is unusable.
+ *
+ * @param settled The settings.
+ * @param context The world.
+ * @returns The authorities.
+ * @throws {EntrypointError} With code 66 where a certificate cannot be used.
+ */
+export function requireAuthorities(
+  settled: Pick<Settled, "settings">,
+  { system, log }: Pick<Context, "system" | "log">,
+): Authorities {
+  const found = authoritiesOf(settled, system);
+  if (found.problems.length > 0) {
+    throw new EntrypointError(
+      "Certificates of authorities cannot be used",
+      { code: ExitCode.unreadable, problems: found.problems },
+    );
+  }
+  found.warnings.forEach((warning) => log.warn(warning));
+  return found;
+}
+
+/**
+ * Writes the bundle that the server is to read, if it needs one of its own.
+ *
+ * @param settled The settings, the directory of config.json being there.
+ * @param context The world.
+ * @throws {EntrypointError} With code 73 where it cannot be written.
+ */
+export function provideBundle(
+  settled: Settled,
+  { system, log }: Pick<Context, "system" | "log">,
+): void {
+  const authorities = authoritiesOf(settled, system);
+  if (!authorities.isOwnBundle) return;
+  const text = joinBundle(authorities.trusted() ?? []);
+  const path = bundlePath(settled);
+  const { files } = system;
+  if (files.stat(path) !== undefined && files.readText(path) === text) return;
+  const owner = system.uid === 0
+    ? serverIdentity(settled.settings, system)
+    : undefined;
+  try {
+    replaceFile(system, path, { text, owner });
+  } catch (error) {
+    throw new EntrypointError(
+      `The certificates cannot be joined in ${path} (${errorCode(error)})`,
+      {
+        code: ExitCode.cannotWrite,
+        remedy:
+          "Make that directory writable for the server's user, or give the whole bundle in SSL_CERT_FILE",
+        cause: error,
+      },
+    );
+  }
+  log.step(`Wrote ${path} with ${authorities.added} certificates of your own`);
+}
+
+/**
+ * The variable that leads the server to its bundle.
+ *
+ * @param settled The settings.
+ * @param system Files, time and environment.
+ * @returns One variable, or none where the system's own bundle will do.
+ */
+export function bundleVariable(
+  settled: Settled,
+  system: Pick<System, "files" | "clock" | "env">,
+): Readonly<Record<string, string>> {
+  return authoritiesOf(settled, system).isOwnBundle
+    ? { [VARIABLE]: bundlePath(settled) }
+    : {};
+}
+
+function bundlePath({ paths }: Settled): string {
+  return `${paths.conf}/authorities.pem`;
+}
