@@ -1,0 +1,167 @@
+/**
+ * The whole config.json that one realistic environment becomes, for releases of
+ * every generation, and what changes from one to the next.
+ *
+ * `UPDATE_GOLDEN=1 deno task test:program` writes the files anew; then read the
+ * differences before they are committed.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createHome } from "../support/home.ts";
+import { COMPILED, INTERPRETED, runProgram } from "../support/program.ts";
+
+/** Where the files are. */
+const GOLDEN = join(import.meta.dirname ?? ".", "golden/config");
+
+/** The releases by the names of their files, in order. */
+const RELEASES = {
+  "3.0": "3.0.3",
+  "3.6": "3.6.7",
+  "4.10": "4.10.10",
+  "5.37": "5.37.10",
+  "6.3": "6.3.10",
+  "7.8": "7.8.15",
+  "9.11": "9.11.18",
+  "10.11": "10.11.23",
+  "11.7": "11.7.9",
+  "11.10": "11.10.0",
+} as const;
+
+/** What an operator sets who uses most of what there is. */
+const ENVIRONMENT = {
+  DB_ADAPTER: "postgres",
+  DB_HOST: "db.example.com",
+  DB_NAME: "chat",
+  DB_USER: "chat",
+  DB_PASS: "p@ss:w/ord",
+  DB_SSL_MODE: "verify-full",
+  DB_SSL_CA: "/run/secrets/db_ca.pem",
+  GITLAB_ENABLE: "true",
+  GITLAB_ID: "gitlab-id",
+  GITLAB_SECRET: "gitlab-secret",
+  GITLAB_API_ENDPOINT: "https://gitlab.example.com/api/v4/user",
+  GITLAB_AUTH_ENDPOINT: "https://gitlab.example.com/oauth/authorize",
+  GITLAB_TOKEN_ENDPOINT: "https://gitlab.example.com/oauth/token",
+  MATTERMOST_EMAIL: "chat@example.com",
+  MATTERMOST_GOOGLE_KEY: "google-key",
+  MATTERMOST_INVITE_SALT: "invite-salt-0123456789abcdefghijkl",
+  MATTERMOST_LINK_SALT: "link-salt-0123456789abcdefghijklmn",
+  MATTERMOST_LOG_LEVEL: "debug",
+  MATTERMOST_MAX_FILE_SIZE: "104857600",
+  MATTERMOST_MAX_USERS: "500",
+  MATTERMOST_NAME: "Example Chat",
+  MATTERMOST_OPEN_SERVER: "true",
+  MATTERMOST_PORT: "8065",
+  MATTERMOST_PUSH_SERVER: "https://push.example.com",
+  MATTERMOST_RESET_SALT: "reset-salt-0123456789abcdefghijklm",
+  MATTERMOST_SECRET_KEY: "secret-key-0123456789abcdefghijklm",
+  MATTERMOST_SEGMENT_KEY: "segment-key",
+  MATTERMOST_SITE_URL: "https://chat.example.com",
+  MATTERMOST_TRUSTED_PROXY_HEADERS: "X-Forwarded-For",
+  MATTERMOST_WEB_SESSION_DAYS: "7",
+  S3_BUCKET: "chat-files",
+  S3_REGION: "eu-central-1",
+  S3_ACCESS_KEY: "s3-access-key",
+  S3_SECRET_KEY: "s3-secret-key",
+  S3_SSE: "true",
+  SMTP_HOST: "smtp.example.com",
+  SMTP_PORT: "587",
+  SMTP_USER: "chat@example.com",
+  SMTP_PASS: "smtp-pass",
+};
+
+const isUpdate = Deno.env.get("UPDATE_GOLDEN") === "1";
+
+/** The config.json that a release gets. */
+async function make(version: string, program = COMPILED): Promise<string> {
+  await using home = await createHome();
+  const { code, stdout, stderr } = await runProgram(
+    program,
+    ["app:config", "--show-secrets"],
+    { env: { ...ENVIRONMENT, ...home.env, MATTERMOST_VERSION: version } },
+  );
+  assert.equal(code, 0, stderr);
+  return stdout.replaceAll(home.path, "/opt/mattermost");
+}
+
+/** `Section.Key` and value as it is in the file. */
+function flatten(text: string): Map<string, string> {
+  const sections: Record<string, Record<string, unknown>> = JSON.parse(text);
+  return new Map(
+    Object.entries(sections).flatMap(([section, keys]) =>
+      Object.entries(keys).map(([key, value]) =>
+        [`${section}.${key}`, JSON.stringify(value)] as const
+      )
+    ).sort(([a], [b]) => a < b ? -1 : 1),
+  );
+}
+
+/** What changes, one key a line. */
+function difference(before: string, after: string): string {
+  const [old, now] = [flatten(before), flatten(after)];
+  const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
+  return paths.flatMap((path) => {
+    const [was, is] = [old.get(path), now.get(path)];
+    if (was === is) return [];
+    if (was === undefined) return [`+ ${path}: ${is}\n`];
+    if (is === undefined) return [`- ${path}: ${was}\n`];
+    return [`~ ${path}: ${was} → ${is}\n`];
+  }).join("");
+}
+
+async function compare(name: string, text: string): Promise<void> {
+  const path = join(GOLDEN, name);
+  if (isUpdate) await Deno.writeTextFile(path, text);
+  assert.equal(
+    text,
+    await Deno.readTextFile(path),
+    `${name} differs: UPDATE_GOLDEN=1 writes it anew`,
+  );
+}
+
+for (const [index, [name, version]] of Object.entries(RELEASES).entries()) {
+  Deno.test(`config.json of ${name} is as recorded`, async () => {
+    const text = await make(version);
+    await compare(`${name}.json`, text);
+    const [neighbour, older] = Object.entries(RELEASES)[index - 1] ?? [];
+    if (neighbour === undefined || older === undefined) return;
+    const changes = difference(await make(older), text);
+    await compare(
+      `${name}.diff`,
+      `# What Mattermost ${name} gets otherwise than ${neighbour}\n${changes}`,
+    );
+  });
+}
+
+Deno.test("config.json is the same from the sources", async () => {
+  for (const version of ["3.6.7", "11.7.9"]) {
+    assert.equal(await make(version, INTERPRETED), await make(version));
+  }
+});
+
+Deno.test("config.json without secrets differs in nothing but the secrets", async () => {
+  await using home = await createHome();
+  const { stdout } = await runProgram(COMPILED, ["app:config"], {
+    env: { ...ENVIRONMENT, ...home.env, MATTERMOST_VERSION: "11.7.9" },
+  });
+  const changed = difference(
+    await make("11.7.9"),
+    stdout.replaceAll(home.path, "/opt/mattermost"),
+  );
+  const paths = [...changed.matchAll(/^~ (\S+): .* → (.*)$/gm)]
+    .map(([, path, value]) => [path, value]);
+  assert.equal(paths.length, changed.trimEnd().split("\n").length, changed);
+  assert.deepEqual(paths, [
+    ["EmailSettings.SMTPPassword", '"(hidden)"'],
+    ["FileSettings.AmazonS3AccessKeyId", '"(hidden)"'],
+    ["FileSettings.AmazonS3SecretAccessKey", '"(hidden)"'],
+    ["FileSettings.PublicLinkSalt", '"(hidden)"'],
+    ["GitLabSettings.Secret", '"(hidden)"'],
+    ["ServiceSettings.GoogleDeveloperKey", '"(hidden)"'],
+    ["SqlSettings.AtRestEncryptKey", '"(hidden)"'],
+    ["SqlSettings.DataSource", '"(hidden)"'],
+  ]);
+});
