@@ -105,6 +105,9 @@ const MYSQL_REASONS: Readonly<Record<string, Reason>> = {
 /** `no pg_hba.conf entry for …` and `pg_hba.conf rejects …` share the SQLSTATE of a wrong role. */
 const HBA_REGEXP = /\bpg_hba\.conf\b/;
 
+/** Deno 2.7 ends a connection with errors such as `invalid peer certificate: …`, which have no code. */
+const TLS_REGEXP = /\b(?:certificate|handshake|TLS)\b/i;
+
 /**
  * Makes a {@linkcode ProbeError} of what a driver's promise rejected with. Such an
  * error without a code comes from an answer that the driver could not digest.
@@ -150,6 +153,7 @@ function reasonOf(cause: unknown, text: string, adapter: Adapter): Reason {
   const code = codeOf(cause) ?? "";
   const local = LOCAL_REASONS[errorCode(cause) ?? ""];
   if (local !== undefined) return local;
+  if (code === "" && TLS_REGEXP.test(text)) return "tls";
   if (adapter === "mysql") return MYSQL_REASONS[code] ?? "protocol";
   return code === "28000" && HBA_REGEXP.test(text)
     ? "forbidden"

@@ -85,6 +85,7 @@ export async function endSocket(socket: Socket): Promise<void> {
   const sent = new Promise<void>((resolve) => socket.end(resolve));
   await Promise.race([sent, lost]).catch(() => {});
   socket.destroy();
+  await lost.catch(() => {});
 }
 
 /**

@@ -29,6 +29,7 @@ function realTime(timeout = 30) {
       elapsed: () => performance.now(),
       sleep: (milliseconds: number, signal?: AbortSignal) =>
         new Promise<void>((resolve, reject) => {
+          if (signal?.aborted) return reject(signal.reason);
           const timer = setTimeout(resolve, milliseconds);
           signal?.addEventListener("abort", () => {
             clearTimeout(timer);
@@ -126,7 +127,8 @@ for (const product of found) {
         for await (const chunk of upstream.readable) {
           for (const byte of chunk) await client.write(Uint8Array.of(byte));
         }
-      })();
+        // The server or the client hung up.
+      })().catch(() => {});
       const buffer = new Uint8Array(4096);
       let size: number | null;
       while ((size = await client.read(buffer)) !== null) {
@@ -150,7 +152,7 @@ for (const product of found) {
     const holders = Array(name === "MariaDB" ? 10 : 1).fill(source);
     const held = await Promise.all(
       holders.map((each) =>
-        connect(each, { signal: AbortSignal.timeout(20_000) })
+        connect(each, { signal: new AbortController().signal })
       ),
     );
     const error = await refusalOf(source);

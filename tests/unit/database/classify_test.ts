@@ -76,6 +76,11 @@ Deno.test("classify() takes one of the errors of a host with several addresses",
   assert.equal(error.message, "connect ECONNREFUSED ::1:1");
 });
 
+Deno.test("classify() knows an error of TLS that has no code by its text", () => {
+  const error = new Error("invalid peer certificate: UnknownIssuer");
+  assert.equal(classify(error, SOURCE).reason, "tls");
+});
+
 Deno.test("classify() leaves a classified error as it is", () => {
   const error = new ProbeError("too old", "9.6");
   assert.equal(classify(error, SOURCE), error);

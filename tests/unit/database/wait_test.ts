@@ -49,13 +49,15 @@ class FakeClock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      signal?.addEventListener("abort", () => reject(signal.reason));
       // Whatever happens without any time passing happens first.
-      setTimeout(() => {
-        if (signal?.aborted) return;
+      const timer = setTimeout(() => {
         this.time += milliseconds;
         this.pauses.push(milliseconds);
         resolve();
+      });
+      signal?.addEventListener("abort", () => {
+        clearTimeout(timer);
+        reject(signal.reason);
       });
     });
   }
