@@ -72,8 +72,6 @@ function writeFiles(
     path: `${home}/${secretFileName(name)}`,
     value,
   }));
-  const taken = planned.find(({ path }) => files.lstat(path) !== undefined);
-  if (taken !== undefined) throw alreadyThere(taken.path);
   const written: SecretFile[] = [];
   try {
     for (const file of planned) {
