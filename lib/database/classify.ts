@@ -37,6 +37,8 @@ const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   EPIPE: "protocol",
   EACCES: "forbidden",
   EPERM: "forbidden",
+  // Deno 2.7, when it writes to a connection whose certificate it has refused.
+  UNKNOWN: "tls",
   // npm:postgres
   CONNECTION_CLOSED: "protocol",
   CONNECTION_DESTROYED: "protocol",
