@@ -94,7 +94,8 @@ export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
     parse(value): number | undefined {
       const trimmed = value.trim();
       if (!INTEGER_REGEXP.test(trimmed)) return undefined;
-      const number = Number(trimmed);
+      // Plus zero, because JavaScript has a zero below zero.
+      const number = Number(trimmed) + 0;
       return number >= min && number <= max ? number : undefined;
     },
   };

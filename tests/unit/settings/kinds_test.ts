@@ -48,6 +48,7 @@ Deno.test("a whole number is nothing but digits, within its limits", () => {
     " 7 ": 7,
     "007": 7,
     "-5": -5,
+    "-0": 0,
     "-6": undefined,
     "11": undefined,
     "1.0": undefined,
