@@ -1,0 +1,159 @@
+/**
+ * Measures how fast the program starts: against the least that a compiled
+ * program can do, and against a shell script that does the same job.
+ *
+ *     deno task bench [--rounds N] [--binary FILE] [--against FILE] [--dry]
+ *
+ * The runs of all cases take turns, so that what else the machine does hits
+ * them alike. `--against` measures another build beside, `--dry` writes nothing.
+ * Everything is on this machine's loopback interface; three minutes at most.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { chart } from "./bench/chart.ts";
+import type { Readings } from "./bench/figures.ts";
+import { type Case, openLab } from "./bench/lab.ts";
+import { measure, meterTrouble, type Reading } from "./bench/meter.ts";
+import { type Breakdown, breakDown } from "./bench/phases.ts";
+import { report, type Results } from "./bench/report.ts";
+import { elfSize } from "./denort.ts";
+import { requireOpenPath } from "./servers/cache.ts";
+import { guard, run } from "./servers/process.ts";
+
+const ROOT = dirname(import.meta.dirname ?? ".");
+/** Runs before those that count. */
+const WARM_UP = 2;
+/** The fewest rounds of a published result. */
+const FEWEST = 20;
+/** How long all rounds together may take, in milliseconds. */
+const PATIENCE = 120_000;
+/** The cases that are taken apart. */
+const BROKEN_DOWN = ["start, PostgreSQL", "start, MariaDB"];
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: "string", default: "25" },
+      binary: { type: "string" },
+      against: { type: "string" },
+      dry: { type: "boolean", default: false },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
+    console.error("--rounds takes a number from 1 to 1000");
+    return 64;
+  }
+  const trouble = await meterTrouble();
+  if (trouble !== undefined) {
+    console.error(trouble);
+    return 1;
+  }
+  const home = await Deno.makeTempDir({ prefix: "mattermost-bench-" });
+  const unguard = guard(() => Deno.removeSync(home, { recursive: true }));
+  try {
+    await Deno.chmod(home, 0o755);
+    await requireOpenPath(home);
+    const results = await examine({
+      home,
+      rounds,
+      binary: values.binary ??
+        await compile("main.ts", join(home, "bin-program")),
+      floor: await compile("tools/bench/floor.ts", join(home, "bin-floor")),
+      against: values.against,
+    });
+    const text = report(results);
+    console.log(text);
+    if (!values.dry) await publish(results, text);
+    return 0;
+  } finally {
+    unguard();
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+interface Examination {
+  readonly home: string;
+  readonly rounds: number;
+  readonly binary: string;
+  readonly floor: string;
+  readonly against: string | undefined;
+}
+
+async function examine(options: Examination): Promise<Results> {
+  await using lab = await openLab(options);
+  const { readings, breakdowns } = await measureAll(lab.cases, options.rounds);
+  return {
+    readings,
+    breakdowns,
+    products: lab.products,
+    rounds: readings.get("floor")?.length ?? 0,
+    sizes: await sizes(options.binary),
+  };
+}
+
+async function measureAll(
+  cases: readonly Case[],
+  rounds: number,
+): Promise<{ readings: Readings; breakdowns: Map<string, Breakdown[]> }> {
+  const readings = new Map(cases.map(({ name }) => [name, [] as Reading[]]));
+  const breakdowns = new Map<string, Breakdown[]>();
+  const deadline = Date.now() + PATIENCE;
+  for (let round = -WARM_UP; round < rounds; round++) {
+    // Each case follows another one in each round.
+    const turns = round % 2 === 0 ? cases : cases.toReversed();
+    const floor = { wall: 0 };
+    const broken: [string, Reading][] = [];
+    for (const { name, job, prepare } of turns) {
+      await prepare?.();
+      const reading = await measure(job);
+      if (name === "floor") floor.wall = reading.wall;
+      if (round >= 0) readings.get(name)?.push(reading);
+      if (!BROKEN_DOWN.includes(name)) continue;
+      const debug = { DEBUG: "true", ENTRYPOINT_LOG_FORMAT: "json" };
+      const env = { ...job.env, ...debug };
+      broken.push([name, await measure({ ...job, env })]);
+    }
+    if (round < 0) continue;
+    for (const [name, reading] of broken) {
+      const list = breakdowns.get(name) ?? [];
+      breakdowns.set(name, [...list, breakDown(reading, floor.wall)]);
+    }
+    if (Date.now() > deadline) {
+      console.error(`Out of time after ${round + 1} of ${rounds} rounds`);
+      break;
+    }
+  }
+  return { readings, breakdowns };
+}
+
+async function compile(entry: string, output: string): Promise<string> {
+  await run([
+    Deno.execPath(),
+    ...["run", "-P=tools", join(ROOT, "tools/compile.ts")],
+    ...["--entry", join(ROOT, entry), "--output", output],
+  ], { cwd: ROOT });
+  return output;
+}
+
+async function sizes(path: string): Promise<{ program: number; stub: number }> {
+  using file = await Deno.open(path);
+  const header = new Uint8Array(64);
+  await file.read(header);
+  return { program: (await file.stat()).size, stub: elfSize(header) };
+}
+
+async function publish(results: Results, text: string): Promise<void> {
+  if (results.rounds < FEWEST) {
+    throw new Error(`Nothing is written for less than ${FEWEST} rounds`);
+  }
+  await Deno.mkdir(join(ROOT, "docs"), { recursive: true });
+  await Deno.writeTextFile(join(ROOT, "docs/benchmarks.svg"), chart(results));
+  await Deno.writeTextFile(join(ROOT, "docs/benchmarks.md"), text);
+}

@@ -1,0 +1,210 @@
+/**
+ * What is measured, and what it needs: databases with the tables of a release, a
+ * web server that says that it is well, and a home for each job.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { cached } from "../servers/cache.ts";
+import type { DatabaseServer } from "../servers/database_server.ts";
+import { startMariadb } from "../servers/mariadb.ts";
+import { debianCommand, unpackDebian } from "../servers/packages.ts";
+import { startPostgres } from "../servers/postgres.ts";
+import { giveToServer, run } from "../servers/process.ts";
+import { installStandIn } from "../stand_in/install.ts";
+import type { Job } from "./meter.ts";
+
+/** A release for both databases, and the last migration that it leaves in them. */
+const RELEASE = "10.5.0";
+const MIGRATION = 129;
+
+/** As little of a release's tables as says which release it is; PostgreSQL makes all names lower case. */
+const TABLES = `
+CREATE TABLE Systems (Name VARCHAR(64) PRIMARY KEY, Value VARCHAR(1024));
+CREATE TABLE Users (Id VARCHAR(26) PRIMARY KEY);
+CREATE TABLE db_migrations (Version BIGINT PRIMARY KEY, Name VARCHAR(64));
+INSERT INTO Systems VALUES ('Version', '${RELEASE}');
+INSERT INTO db_migrations VALUES (${MIGRATION}, 'last');`;
+
+/** The programs of the classical way, from one Debian release. */
+const SUITE = "bookworm";
+const CLASSIC = {
+  JQ: ["jq", "usr/bin/jq"],
+  PSQL: ["postgresql-client-15", "usr/lib/postgresql/15/bin/psql"],
+  MARIADB: ["mariadb-client-core", "usr/bin/mariadb"],
+} as const;
+
+/** One thing to measure. */
+export interface Case {
+  /** The name in the tables. */
+  readonly name: string;
+  /** What is done before each run, outside the measurement. */
+  readonly prepare?: () => Promise<void>;
+  /** What is measured. */
+  readonly job: Job;
+}
+
+/** Where everything is. */
+export interface LabOptions {
+  /** A directory of our own, open to all users. */
+  readonly home: string;
+  /** The compiled program. */
+  readonly binary: string;
+  /** The compiled floor. */
+  readonly floor: string;
+  /** Another build of the program, to be measured beside it. */
+  readonly against?: string | undefined;
+}
+
+/** All that is measured, and what has to be ended. */
+export interface Lab extends AsyncDisposable {
+  /** The cases, in the order of the tables; the floor is the first. */
+  readonly cases: readonly Case[];
+  /** Versions for the report. */
+  readonly products: readonly string[];
+}
+
+/**
+ * Sets everything up.
+ *
+ * @param options Where everything is.
+ * @returns The cases.
+ * @throws {Error} when a database or a program cannot be had
+ */
+export async function openLab(options: LabOptions): Promise<Lab> {
+  const { home, binary, floor, against } = options;
+  await using stack = new AsyncDisposableStack();
+  const install = join(home, "mattermost");
+  await installStandIn(install, RELEASE);
+  // Nothing of the server's own time may be in the figures.
+  await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
+  const tools = await classicTools();
+  const postgres = stack.use(await startPostgres());
+  await postgres.sql("CREATE DATABASE mattermost");
+  await postgres.sql(TABLES, "mattermost");
+  const mariadb = stack.use(await startMariadb());
+  await mariadb.sql("CREATE DATABASE mattermost");
+  await mariadb.sql(TABLES, "mattermost");
+  const health = stack.use(serveHealth());
+
+  const settings = (place: string, server: DatabaseServer): Job["env"] => ({
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    DB_ADAPTER: server === postgres ? "postgres" : "mysql",
+    DB_HOST: server.host,
+    DB_PORT: String(server.port),
+    DB_USER: server.user,
+    DB_PASS: server.password,
+    DB_NAME: "mattermost",
+    MATTERMOST_VERSION: RELEASE,
+    MATTERMOST_SITE_URL: "https://chat.example.com",
+    MATTERMOST_INSTALL_DIR: install,
+    MATTERMOST_CONF_DIR: join(place, "conf"),
+    MATTERMOST_DATA_DIR: join(place, "data"),
+    MATTERMOST_LOG_DIR: join(place, "log"),
+  });
+  const start = (
+    name: string,
+    server: DatabaseServer,
+    program: readonly string[],
+  ): Case => ({
+    name,
+    job: {
+      command: program,
+      env: { ...settings(join(home, name), server), ...tools },
+    },
+  });
+  const classic = [join(import.meta.dirname ?? ".", "classic.sh")];
+  const ours = (program: string, suffix = ""): Case[] => {
+    const start_ = [program, "app:start"];
+    const first = start(`first start, PostgreSQL${suffix}`, postgres, start_);
+    const place = join(home, first.name);
+    const warm = settings(join(home, `start, PostgreSQL${suffix}`), postgres);
+    return [
+      start(`start, PostgreSQL${suffix}`, postgres, start_),
+      start(`start, MariaDB${suffix}`, mariadb, start_),
+      {
+        ...first,
+        prepare: async (): Promise<void> => {
+          await Deno.remove(place, { recursive: true }).catch(() => {});
+          await makeHome(place);
+        },
+      },
+      {
+        name: `app:health${suffix}`,
+        job: {
+          command: [program, "app:health"],
+          env: {
+            ...warm,
+            MM_SERVICESETTINGS_LISTENADDRESS: `:${health.addr.port}`,
+          },
+        },
+      },
+      {
+        name: `app:config${suffix}`,
+        job: { command: [program, "app:config"], env: warm },
+      },
+    ];
+  };
+  const cases: Case[] = [
+    { name: "floor", job: { command: [floor], env: {} } },
+    ...ours(binary),
+    ...(against === undefined ? [] : ours(against, " (against)")),
+    start("shell script, PostgreSQL", postgres, classic),
+    start("shell script, MariaDB", mariadb, classic),
+  ];
+  for (const { name } of cases) await makeHome(join(home, name));
+  const moved = stack.move();
+  return {
+    cases,
+    products: await versions(postgres, mariadb),
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
+async function makeHome(place: string): Promise<void> {
+  for (const part of ["conf", "data", "log"]) {
+    await Deno.mkdir(join(place, part), { recursive: true });
+  }
+  await giveToServer(place);
+}
+
+/** Each program in words, as the script wants it. */
+async function classicTools(): Promise<Record<string, string>> {
+  const root = await cached(
+    `classic-${SUITE}-${Deno.build.arch}`,
+    (draft) =>
+      unpackDebian(draft, {
+        suite: SUITE,
+        packages: Object.values(CLASSIC).map(([name]) => name),
+      }),
+  );
+  const entries = Object.entries(CLASSIC).map(async ([name, [, path]]) => [
+    name,
+    (await debianCommand(root, path)).join(" "),
+  ]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function serveHealth(): Deno.HttpServer<Deno.NetAddr> {
+  return Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json({ status: "OK" }),
+  );
+}
+
+async function versions(
+  postgres: DatabaseServer,
+  mariadb: DatabaseServer,
+): Promise<string[]> {
+  const [first] = await postgres.sql(
+    "SELECT current_setting('server_version') AS version",
+  );
+  const [second] = await mariadb.sql("SELECT VERSION() AS version");
+  const kernel = await run(["uname", "-sm"]);
+  return [
+    `PostgreSQL ${first?.["version"]}`,
+    `MariaDB ${String(second?.["version"]).split("-")[0]}`,
+    `${navigator.hardwareConcurrency} processors, ${kernel.trim()}`,
+  ];
+}

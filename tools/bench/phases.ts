@@ -1,0 +1,72 @@
+/**
+ * Where the time of a start goes, by the steps that the program itself reports.
+ *
+ * @module
+ */
+
+import type { Reading } from "./meter.ts";
+
+/** The parts of a start, in their order. */
+export const PHASES = [
+  "runtime",
+  "import",
+  "resolve",
+  "connect",
+  "write",
+  "exec",
+] as const;
+
+/** A part of a start. */
+export type Phase = typeof PHASES[number];
+
+/** Milliseconds by part. */
+export type Breakdown = Readonly<Record<Phase, number>>;
+
+/** The part that ends with a step, by the step's first word. */
+const ENDS: readonly (readonly [RegExp, Phase])[] = [
+  [/^(Settings resolved|Configuration planned)$/, "resolve"],
+  [/accepts us$/, "connect"],
+  [/^(Wrote|Kept) /, "write"],
+  [/^Handing over/, "write"],
+];
+
+interface Step {
+  readonly time: string;
+  readonly message: string;
+  readonly milliseconds?: number;
+}
+
+/**
+ * Takes a start apart.
+ *
+ * The runtime is what the floor takes besides its own hand-off, which takes as
+ * long as ours; the imports are the rest until the program's own clock starts.
+ *
+ * @param reading A start with `DEBUG=true` and `ENTRYPOINT_LOG_FORMAT=json`.
+ * @param floor The floor of the same round, in milliseconds.
+ * @returns The parts; together they are the whole.
+ */
+export function breakDown(reading: Reading, floor: number): Breakdown {
+  const steps = reading.messages.split("\n").filter((line) =>
+    line.startsWith("{")
+  )
+    .map((line): Step => JSON.parse(line))
+    .filter(({ milliseconds }) => milliseconds !== undefined);
+  const parts: Record<Phase, number> = {
+    runtime: 0,
+    import: 0,
+    resolve: 0,
+    connect: 0,
+    write: 0,
+    exec: 0,
+  };
+  for (const { message, milliseconds = 0 } of steps) {
+    const phase = ENDS.find(([pattern]) => pattern.test(message))?.[1];
+    if (phase !== undefined) parts[phase] += milliseconds;
+  }
+  const inside = steps.reduce((sum, step) => sum + (step.milliseconds ?? 0), 0);
+  const end = Date.parse(steps.at(-1)?.time ?? "") - reading.started;
+  const exec = reading.wall - end;
+  const runtime = Math.min(floor - exec, end - inside);
+  return { ...parts, exec, runtime, import: end - inside - runtime };
+}
