@@ -11,6 +11,7 @@ import { REASONS } from "./reasons.ts";
 
 /** A database that cannot be used, and why. Its text holds no secret. */
 export class ProbeError extends Error {
+  /** The kind of failure. */
   readonly reason: Reason;
   /** The system's code, the SQLSTATE of PostgreSQL or the error number of MySQL. */
   readonly code: string | undefined;
@@ -59,6 +60,7 @@ export interface TlsFacts {
 
 /** What a database says about itself. */
 export interface DatabaseFacts {
+  /** What the server is, whatever the adapter is called. */
   readonly product: "PostgreSQL" | "MySQL" | "MariaDB";
   /** As the server spells it. */
   readonly version: string;
@@ -73,12 +75,15 @@ export interface DatabaseFacts {
   readonly readOnly: boolean;
   /** Whether this login may create tables where Mattermost would; not known while read-only, and then true. */
   readonly mayCreateTables: boolean;
+  /** Character set of the database. */
   readonly encoding: string;
+  /** Sort order of the database. */
   readonly collation: string;
   /** Milliseconds since the epoch. */
   readonly serverTime: number;
   /** How the connection is encrypted, `false` where it is not. */
   readonly tls: TlsFacts | false;
+  /** What Mattermost has left in the database. */
   readonly schema: SchemaFacts;
 }
 

@@ -30,6 +30,7 @@ export type Reason =
 export interface ReasonFacts {
   /** Whether it may pass by itself while the database or the network comes up. */
   readonly healable: boolean;
+  /** What the program exits with when it lasts. */
   readonly exitCode: ExitCode;
   /** Goes on from "the database". */
   readonly phrase: string;

@@ -14,7 +14,9 @@ import { ProbeError } from "./probe.ts";
 
 /** What the TLS of a driver needs; the names are those of `node:tls`. */
 export interface TlsOptions {
+  /** Whether the chain of certificates is checked. */
   readonly rejectUnauthorized: boolean;
+  /** PEM texts of the authorities to trust instead of the runtime's own. */
   readonly ca?: string[];
   /** Whether the certificate must name the host. */
   readonly verifyIdentity: boolean;

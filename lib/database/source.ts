@@ -19,15 +19,21 @@ export type SslMode =
 
 /** A database and the login to it. */
 export interface DataSource {
+  /** Which driver of the server, and so which grammar. */
   readonly adapter: Adapter;
   /** Name or address; an IPv6 address without brackets. */
   readonly host: string;
+  /** TCP port; for PostgreSQL also a part of the unix socket's name. */
   readonly port: number;
   /** Unix socket, instead of host and port: the file for MySQL, its directory for PostgreSQL. */
   readonly socket?: string;
+  /** Who logs in. */
   readonly user: string;
+  /** A secret; empty for none. */
   readonly password: string;
+  /** Name of the database. */
   readonly database: string;
+  /** What TLS has to prove; unix sockets have none. */
   readonly sslMode: SslMode;
   /**
    * Path of a PEM file with the authorities to trust. A PostgreSQL DSN names it.

@@ -34,11 +34,13 @@ const GRACE = 5000;
 export interface ReadyDatabase {
   /** The open login, for locks; its owner closes it. */
   readonly session: Session;
+  /** What the database says about itself. */
   readonly facts: DatabaseFacts;
 }
 
 /** A new reason for waiting. */
 export interface WaitChange {
+  /** Why the database cannot be used now. */
   readonly error: ProbeError;
   /** One line for people, without a secret. */
   readonly message: string;
@@ -48,7 +50,9 @@ export interface WaitChange {
 
 /** Options of {@linkcode waitForDatabase}. */
 export interface WaitOptions {
+  /** Logs in, once for each attempt. */
   readonly connect: Connect;
+  /** Measures and passes the time. */
   readonly clock: Pick<Clock, "elapsed" | "sleep">;
   /** Called once for each change of the reason. */
   readonly report: (change: WaitChange) => void;
