@@ -4,9 +4,10 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { lockConfig, readConfig, writeConfig } from "../config/file.ts";
-import { replaceFile } from "../config/replace.ts";
-import { errorCode } from "../errors.ts";
+import { removeTemporaries, replaceFile } from "../config/replace.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { Errno, execFailure } from "../server/execvp.ts";
 import type { Owner } from "../server/ownership.ts";
 import { provideDirectory } from "../server/ownership.ts";
@@ -103,23 +104,40 @@ export function provideDirectories(
 /**
  * Remembers the release that is about to run on the data.
  *
- * @param settled The settings.
+ * @param plan Where the data is.
  * @param system Files and randomness.
+ * @throws {EntrypointError} With code 73 where it cannot be written.
  */
 export function rememberRelease(
-  { paths, settings, release }: Settled,
+  { paths: { version }, place, settings, release }: Plan,
   system: System,
 ): void {
   const text = `${release.version}\n`;
   const { files } = system;
-  if (
-    files.stat(paths.version) !== undefined &&
-    files.readText(paths.version) === text
-  ) return;
-  replaceFile(system, paths.version, {
-    text,
-    owner: ownerOf(settings, system),
-  });
+  if (files.stat(version) !== undefined && files.readText(version) === text) {
+    return;
+  }
+  // Another start may be writing it: its temporary file is not to be cleared away.
+  const lock = lockConfig(system, place);
+  try {
+    if (lock.notices.length === 0) removeTemporaries(system, version);
+    replaceFile(system, version, { text, owner: ownerOf(settings, system) });
+  } catch (error) {
+    throw new EntrypointError(
+      `Cannot write ${version}, which remembers the release that last ran (${
+        errorCode(error)
+      })`,
+      {
+        code: ExitCode.cannotWrite,
+        remedy: `Make room and give the server's user write access: df -h ${
+          dirname(version)
+        }; ls -ld ${dirname(version)}`,
+        cause: error,
+      },
+    );
+  } finally {
+    lock.release();
+  }
 }
 
 /**
