@@ -17,6 +17,8 @@ export class ProbeError extends Error {
   readonly code: string | undefined;
 
   /**
+   * Says what is wrong.
+   *
    * @param reason The kind of failure.
    * @param detail What the server or the system said, in one line; may be empty.
    * @param code What it is called there.
