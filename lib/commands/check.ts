@@ -8,13 +8,20 @@
 import type { Authorities } from "../config/authorities.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
+import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
+import { checkDirectories } from "./check/directories.ts";
 import type { Check, CheckWorld, Finding } from "./check/finding.ts";
 import { failed, fromError, named, ok, warning } from "./check/finding.ts";
+import { checkGitlab } from "./check/gitlab.ts";
+import { checkMail } from "./check/mail.ts";
+import { checkPush } from "./check/push.ts";
 import { reportJson, reportText } from "./check/report.ts";
 import type { Report } from "./check/report.ts";
+import { checkS3 } from "./check/s3.ts";
 import { checkSecrets } from "./check/secrets.ts";
 import { checkSettings } from "./check/settings.ts";
+import { checkSite } from "./check/site.ts";
 import type { Context } from "./command.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { authoritiesOf } from "./trust.ts";
@@ -24,6 +31,13 @@ const CHECKS: Readonly<Record<string, Check>> = {
   settings: checkSettings,
   secrets: checkSecrets,
   database: checkDatabase,
+  directories: checkDirectories,
+  site: checkSite,
+  mail: checkMail,
+  gitlab: checkGitlab,
+  push: checkPush,
+  s3: checkS3,
+  cluster: checkCluster,
 };
 
 /** The release that is checked for where none is installed. */

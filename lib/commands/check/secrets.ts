@@ -13,7 +13,7 @@ import {
 import { isExplicit } from "../../settings/origin.ts";
 import { PLACEHOLDER } from "../../settings/rules.ts";
 import type { Plan } from "../plan.ts";
-import { effectiveText } from "./effective.ts";
+import { effectiveText } from "../effective.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 

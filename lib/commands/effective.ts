@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Json } from "../../json.ts";
-import { isJsonObject } from "../../json.ts";
-import type { Plan } from "../plan.ts";
+import type { Json } from "../json.ts";
+import { isJsonObject } from "../json.ts";
+import type { Plan } from "./plan.ts";
 
 /**
  * Finds the value that the server will use.

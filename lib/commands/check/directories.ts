@@ -1,0 +1,87 @@
+/**
+ * Directories: there or to be made, writable for the server's user, with room left.
+ *
+ * @module
+ */
+
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { examinePaths } from "../doctor.ts";
+import type { Paths } from "../settle.ts";
+import { serverIdentity } from "../settle.ts";
+import type { CheckWorld, Finding } from "./finding.ts";
+import { failed, ok, warning } from "./finding.ts";
+
+/** Bytes of free space below which a directory is called out. */
+const LITTLE = 1024 ** 3;
+
+/** Bytes below which the server is about to fail. */
+const NOTHING = 50 * 1024 ** 2;
+
+/**
+ * Checks the directories.
+ *
+ * @param world The plan.
+ * @returns The findings.
+ */
+export async function checkDirectories(
+  { plan, system }: CheckWorld,
+): Promise<Finding[]> {
+  const diagnoses = await examinePaths(plan, system, { mayTouch: false });
+  const bad = diagnoses.map(({ vital, subject, message, remedy }) =>
+    (vital ? failed : warning)("directories.access", {
+      message: `${subject}, ${message}`,
+      ...(remedy === undefined ? {} : { remedy }),
+    })
+  );
+  const { uid, gid } = serverIdentity(plan.settings, system);
+  const good = ok(
+    "directories.access",
+    `User ${uid}:${gid} may write all that the server writes, as far as owners, modes and mounts tell`,
+  );
+  return [...(bad.length > 0 ? bad : [good]), ...spaceFindings(plan.paths)];
+}
+
+function spaceFindings({ data, conf, log }: Paths): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const path of [data, conf, log]) {
+    const space = freeSpace(path);
+    // One file system is reported once.
+    if (space !== undefined && !found.has(space.id)) {
+      found.set(space.id, spaceFinding(path, space.bytes));
+    }
+  }
+  return [...found.values()];
+}
+
+function spaceFinding(path: string, bytes: number): Finding {
+  const message = `${size(bytes)} free for ${path}`;
+  if (bytes >= LITTLE) return ok("directories.space", message);
+  const remedy =
+    `df -h ${path}   # make room: the server loses what it cannot write`;
+  return (bytes < NOTHING ? failed : warning)("directories.space", {
+    message: `Only ${message}`,
+    remedy,
+  });
+}
+
+/** Of the directory, or of the one in which it will be made; `undefined` where the system does not tell. */
+function freeSpace(
+  path: string,
+): { readonly id: string; readonly bytes: number } | undefined {
+  try {
+    const { type, bsize, blocks, bavail } = statfsSync(path);
+    return { id: `${type} ${blocks} ${bavail}`, bytes: bsize * bavail };
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error &&
+      error.code === "ENOENT";
+    return isMissing && path !== "/" ? freeSpace(dirname(path)) : undefined;
+  }
+}
+
+function size(bytes: number): string {
+  const gigabytes = bytes / 1024 ** 3;
+  return gigabytes >= 1
+    ? `${gigabytes.toFixed(1)} GiB`
+    : `${Math.floor(bytes / 1024 ** 2)} MiB`;
+}

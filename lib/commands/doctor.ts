@@ -1,0 +1,210 @@
+/**
+ * The doctor of volumes and identities: tries each path that the server will
+ * write as the user that it will run as, and names the one step that repairs it.
+ *
+ * Good paths cost a few system calls; only for a bad one it looks further.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { Problem } from "../errors.ts";
+import type { Identity } from "../server/access.ts";
+import { MAY_ENTER, MAY_WRITE, mountOf, permits } from "../server/access.ts";
+import type { System } from "../system.ts";
+import type { Context } from "./command.ts";
+import type { Plan } from "./plan.ts";
+import { prescribe, readSurroundings } from "./prescription.ts";
+import { serverIdentity } from "./settle.ts";
+import type { WrittenPath } from "./written_paths.ts";
+import { writtenPaths } from "./written_paths.ts";
+
+/** Why a path cannot be written. */
+export interface Fault {
+  /** The system's code; `EACCES` also where the bits alone forbid it. */
+  readonly code: string;
+  /** The file or directory whose owner, mode or mount is to blame. */
+  readonly blame: string;
+  /** Whether owner and mode would permit it, so that something else forbids it. */
+  readonly despiteBits: boolean;
+}
+
+/** A path that cannot be written, and what repairs it. */
+export interface Diagnosis extends Problem {
+  /** Whether the server cannot run without it. */
+  readonly vital: boolean;
+}
+
+/** How the paths are tried. */
+export interface Examination {
+  /** Whether things may be made and removed at once; otherwise owner and mode decide. */
+  readonly mayTouch: boolean;
+}
+
+/**
+ * Tries each path that the server will write.
+ *
+ * @param plan Paths and settings.
+ * @param system The world.
+ * @param examination How they are tried.
+ * @returns What cannot be written, with its remedy.
+ */
+export async function examinePaths(
+  plan: Plan,
+  system: System,
+  { mayTouch }: Examination,
+): Promise<Diagnosis[]> {
+  const identity = serverIdentity(plan.settings, system);
+  // What may not be touched does not tell by itself that it is read-only.
+  const early = mayTouch ? undefined : await readSurroundings(system);
+  const trial = { system, identity, mounts: early?.mounts };
+  const faults = writtenPaths(plan, system).flatMap((written) => {
+    const fault = tryPath(written, trial);
+    return fault === undefined ? [] : [{ written, fault }];
+  });
+  if (faults.length === 0) return [];
+  const surroundings = early ?? await readSurroundings(system);
+  return faults.map(({ written, fault }) => ({
+    subject: written.path,
+    vital: written.vital,
+    ...prescribe(written, fault, { identity, system, surroundings }),
+  }));
+}
+
+/**
+ * Tries the paths for a start: says what is unwise, and stops for what the server cannot do without.
+ *
+ * @param plan Paths and settings, the directories having been provided.
+ * @param context The world.
+ * @throws {EntrypointError} With code 73, and every path that is vital.
+ */
+export async function requirePaths(
+  plan: Plan,
+  { system, log }: Context,
+): Promise<void> {
+  const found = await examinePaths(plan, system, { mayTouch: true });
+  for (const { vital, ...problem } of found) if (!vital) log.warn(problem);
+  log.step("Paths tried");
+  const vital = found.filter((diagnosis) => diagnosis.vital)
+    .map(({ vital: _, ...problem }) => problem);
+  if (vital.length === 0) return;
+  const { uid, gid } = serverIdentity(plan.settings, system);
+  throw new EntrypointError(
+    `The server, as user ${uid}:${gid}, could not write what it must`,
+    { code: ExitCode.cannotWrite, problems: vital },
+  );
+}
+
+interface Trial {
+  readonly system: Pick<System, "files" | "uid" | "pid">;
+  readonly identity: Identity;
+  /** The table of mounts where nothing may be touched; otherwise the paths are really tried. */
+  readonly mounts: string | undefined;
+}
+
+function tryPath(written: WrittenPath, trial: Trial): Fault | undefined {
+  const { system: { files } } = trial;
+  const { path, kind } = written;
+  try {
+    if (files.stat(path) !== undefined) {
+      return trial.mounts === undefined
+        ? tryReally(path, trial)
+        : judge(written, { ...trial, mounts: trial.mounts });
+    }
+  } catch (error) {
+    return faultOf(error, path, trial);
+  }
+  // What is not there is made by the server, or by us, in what is there.
+  return kind === "file"
+    ? undefined
+    : tryPath({ ...written, path: dirname(path) }, trial);
+}
+
+function tryReally(path: string, trial: Trial): Fault | undefined {
+  const { system, identity } = trial;
+  const isOther = system.uid !== identity.uid;
+  const barred = isOther ? barredBy(path, trial) : undefined;
+  if (barred !== undefined) return bitsForbid(barred);
+  try {
+    touch(path, system);
+    return undefined;
+  } catch (error) {
+    const fault = faultOf(error, path, trial);
+    // Root that has lost its privileges may write less than the user that it becomes.
+    return isOther && isRefusal(fault) ? undefined : fault;
+  }
+}
+
+function judge(
+  { path, provided }: WrittenPath,
+  trial: Trial & { readonly mounts: string },
+): Fault | undefined {
+  const { system: { files, uid } } = trial;
+  const real = files.realPath(path);
+  if (mountOf(trial.mounts, real)?.readOnly === true) {
+    return { code: "EROFS", blame: real, despiteBits: true };
+  }
+  const barred = barredBy(path, trial);
+  const isGiven = uid === 0 && provided && barred === real;
+  return barred === undefined || isGiven ? undefined : bitsForbid(barred);
+}
+
+function bitsForbid(blame: string): Fault {
+  return { code: "EACCES", blame, despiteBits: false };
+}
+
+function faultOf(error: unknown, path: string, trial: Trial): Fault {
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  const fault = { code, blame: path, despiteBits: true };
+  const barred = isRefusal(fault) ? barredBy(path, trial) : undefined;
+  return barred === undefined ? fault : bitsForbid(barred);
+}
+
+function isRefusal({ code }: Fault): boolean {
+  return code === "EACCES" || code === "EPERM";
+}
+
+/** The first of the directories above the path, and then the path itself, whose owner and mode stand in the way. */
+function barredBy(
+  path: string,
+  { system: { files }, identity }: Trial,
+): string | undefined {
+  try {
+    const real = files.realPath(path);
+    const above: string[] = [];
+    for (let part = real; part !== dirname(part); part = dirname(part)) {
+      above.unshift(dirname(part));
+    }
+    const closed = above.find((part) => {
+      const facts = files.stat(part);
+      return facts !== undefined &&
+        !permits(facts, identity, { bits: MAY_ENTER });
+    });
+    if (closed !== undefined) return closed;
+    const facts = files.stat(real);
+    if (facts === undefined) return undefined;
+    const bits = facts.isDirectory ? MAY_WRITE | MAY_ENTER : MAY_WRITE;
+    return permits(facts, identity, { bits }) ? undefined : real;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    // Who may not even look gets no further than the path.
+    return undefined;
+  }
+}
+
+/** Really writes, without leaving anything: a directory that comes and goes, a file that is only opened. */
+function touch(
+  path: string,
+  { files, pid }: Pick<System, "files" | "pid">,
+): void {
+  if (files.stat(path)?.isDirectory === true) {
+    const probe = `${path}/.entrypoint-${pid}`;
+    files.makeDirectory(probe, 0o700);
+    files.remove(probe);
+  } else {
+    // Opens it for writing; nobody else locks this very file.
+    files.lock(path).release();
+  }
+}
