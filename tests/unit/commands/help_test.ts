@@ -11,8 +11,8 @@ import {
 } from "../../../lib/commands/help.ts";
 import { version } from "../../../lib/commands/version.ts";
 import { EntrypointError, ExitCode } from "../../../lib/errors.ts";
-import { Log } from "../../../lib/log.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
+import { fakeContext } from "../../support/fake_context.ts";
 import type { FakeSystem } from "../../support/fake_system.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
 
@@ -20,8 +20,7 @@ function world(
   env: Readonly<Record<string, string>> = {},
 ): { system: FakeSystem; context: Context } {
   const system = fakeSystem({ env });
-  const { signal } = new AbortController();
-  return { system, context: { system, log: new Log(system), signal } };
+  return { system, context: fakeContext(system) };
 }
 
 /** The answer of `app:help` on standard output. */

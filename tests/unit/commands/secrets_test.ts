@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { secrets } from "../../../lib/commands/secrets.ts";
 import { makeSecret } from "../../../lib/config/secret.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
-import { Log } from "../../../lib/log.ts";
+import { fakeContext } from "../../support/fake_context.ts";
 import type { FakeSystem } from "../../support/fake_system.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
@@ -18,8 +18,7 @@ const NAMES = [
 const SECRET_REGEXP = /^[A-Za-z0-9]{64}$/;
 
 function run(args: readonly string[], system: FakeSystem): string {
-  const { signal } = new AbortController();
-  assert.equal(secrets(args, { system, log: new Log(system), signal }), 0);
+  assert.equal(secrets(args, fakeContext(system)), 0);
   assert.equal(system.err.text, "");
   return system.out.text;
 }
