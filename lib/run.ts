@@ -55,15 +55,22 @@ export async function run(
       return system.exec({ path: name, args: [name, ...commandArgs], env });
     }
     const ending = new AbortController();
+    let unfinished: Promise<unknown> | undefined;
     system.onSignal((signal) => {
+      const exit = (): never => system.exit(128 + SIGNAL_NUMBERS[signal]);
       ending.abort(signal);
-      system.exit(128 + SIGNAL_NUMBERS[signal]);
+      if (unfinished === undefined) exit();
+      unfinished?.then(exit, exit);
     });
     const command = await load();
     return await command(commandArgs, {
       system: { ...system, env },
       log,
       signal: ending.signal,
+      finishing: (work) => {
+        unfinished = work;
+        return work.finally(() => unfinished = undefined);
+      },
     });
   } catch (error) {
     log.fail(error);

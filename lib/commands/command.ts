@@ -15,6 +15,8 @@ export interface Context {
   readonly log: Log;
   /** Aborts when a signal ends the program. */
   readonly signal: AbortSignal;
+  /** Lets work that must not be torn end by itself before a signal ends the program. */
+  readonly finishing: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** A command: arguments behind its name in, exit code out. */

@@ -15,7 +15,7 @@ import {
   requireServer,
   writePlan,
 } from "./handoff.ts";
-import { runMigration, takeTurn } from "./migration.ts";
+import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import { introduce, makePlan } from "./plan.ts";
 import { provideBundle } from "./trust.ts";
@@ -34,30 +34,30 @@ export async function migrate(
 ): Promise<number> {
   readArguments(args, { command: "app:migrate", options: {} });
   const { system, log } = context;
-  const plan = await makePlan(context);
+  const plan = await makePlan(context, { guarded: true });
   introduce(plan, context);
   requireServer(plan, system);
-  const { session, facts } = await openDatabase(plan, context);
+  const database = await openDatabase(plan, context);
   const { release } = plan;
   if (release.migration === "none") {
-    guardUpgrade(plan, facts, context);
+    guardUpgrade(plan, database.facts, context);
     log.info(
       `Mattermost ${release.version} migrates its database when it starts: run app:start`,
     );
     return ExitCode.ok;
   }
-  const waited = await takeTurn(session, context);
-  const current = waited ? await session.facts() : facts;
-  const permit = guardUpgrade(plan, current, context);
-  if (waited && permit.kind === "same") {
+  const facts = await takeTurn(database, context);
+  const permit = guardUpgrade(plan, facts, context);
+  if (facts !== database.facts && permit.kind === "same") {
     log.info("The database is migrated already");
     return ExitCode.ok;
   }
+  requireAnswers(plan, permit, context);
   provideDirectories(plan, context);
   writePlan(plan, context);
   provideBundle(plan, context);
   const code = await runMigration(plan, permit, context);
   if (code === ExitCode.ok) rememberRelease(plan, system);
-  await session.close();
+  await database.session.close();
   return code;
 }

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { Session } from "../database/probe.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { DatabaseFacts } from "../database/probe.ts";
+import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Migration } from "../server/releases.ts";
 import { migrationCommand } from "../server/releases.ts";
@@ -30,19 +32,37 @@ const NAMES: Readonly<Record<Migration, string>> = {
 /**
  * Waits for its turn to migrate.
  *
- * @param session The database.
+ * @param database The session, and what was known when it was opened.
  * @param context The world.
- * @returns Whether another was migrating meanwhile.
+ * @returns What is known now: the same object, unless another migrated meanwhile.
  */
 export async function takeTurn(
-  session: Session,
+  { session, facts }: ReadyDatabase,
   { log, signal }: Context,
-): Promise<boolean> {
-  if (await session.lock(LOCK, 0)) return false;
-  log.info("Waiting: another container is migrating this database");
-  while (!await session.lock(LOCK, PATIENCE)) signal.throwIfAborted();
-  log.info("The other container is done");
-  return true;
+): Promise<DatabaseFacts> {
+  if (!await session.lock(LOCK, 0)) {
+    log.info("Waiting: another container is migrating this database");
+    while (!await session.lock(LOCK, PATIENCE)) signal.throwIfAborted();
+    log.info("The other container is done");
+  }
+  const now = await session.facts();
+  return isDeepStrictEqual(now.schema, facts.schema) ? facts : now;
+}
+
+/**
+ * Makes sure that the migration to 3.0 will get its answers, before anything is written.
+ *
+ * @param plan The plan.
+ * @param permit What the upgrade rules allowed.
+ * @param context The world.
+ * @throws {EntrypointError} With code 78 if nobody is there to name the team.
+ */
+export function requireAnswers(
+  plan: Plan,
+  permit: Permit,
+  { system }: Pick<Context, "system">,
+): void {
+  if (permit.kind === "migrate-3.0") answersFor3(plan, system.inputIsTerminal);
 }
 
 /**
@@ -57,7 +77,7 @@ export async function takeTurn(
 export async function runMigration(
   plan: Plan,
   permit: Permit,
-  { system, log, signal }: Context,
+  { system, log, signal, finishing }: Context,
 ): Promise<number> {
   const { release, paths, settings } = plan;
   const command = migrationCommand(release, {
@@ -68,7 +88,7 @@ export async function runMigration(
   const isTo3 = release.migration === "-upgrade_db_30";
   if (isTo3 && permit.kind !== "migrate-3.0") return ExitCode.ok;
   log.info(`Running ${NAMES[release.migration]} of ${release.version}`);
-  const { code } = await system.runChild({
+  const { code } = await finishing(system.runChild({
     command,
     env: serverVariables(plan, system),
     cwd: paths.install,
@@ -76,7 +96,7 @@ export async function runMigration(
     signal,
     ...(isTo3 ? { input: answersFor3(plan, system.inputIsTerminal) } : {}),
     ...(system.uid === 0 ? serverIdentity(settings, system) : {}),
-  });
+  }));
   log.info(
     code === 0
       ? "The migration is complete"

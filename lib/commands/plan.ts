@@ -73,13 +73,19 @@ export function placeOf(
  */
 export async function makePlan(
   context: Context,
-  options: { readonly assume?: string } = {},
+  options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
   const settled = await settle(context, {
     ...options,
     diskSource: (path) => diskSource(readConfig(context.system, { path })),
   });
-  return planConfig(settled, context);
+  return planConfig(settled, context, options);
+}
+
+/** What the plan is made for. */
+export interface PlanOptions {
+  /** Whether the upgrade rules will be asked, which know the way off a product that is gone. */
+  readonly guarded?: boolean;
 }
 
 /**
@@ -111,10 +117,15 @@ export function introduce(
  *
  * @param settled The settings, release and data source.
  * @param context The world.
+ * @param options What the plan is made for.
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export function planConfig(settled: Settled, { system, log }: Context): Plan {
+export function planConfig(
+  settled: Settled,
+  { system, log }: Context,
+  { guarded = false }: PlanOptions = {},
+): Plan {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
@@ -125,7 +136,8 @@ export function planConfig(settled: Settled, { system, log }: Context): Plan {
     settled.serverVariables.values,
     release,
   );
-  const problems = checkConfig(effective, release.version);
+  const problems = checkConfig(effective, release.version)
+    .filter(({ subject }) => !guarded || subject !== "SqlSettings.DriverName");
   if (problems.length > 0) {
     throw new EntrypointError(
       `Mattermost ${release.version} would refuse this configuration`,

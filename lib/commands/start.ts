@@ -7,8 +7,10 @@
  * @module
  */
 
+import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
+import type { Permit } from "../server/upgrade.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { guardUpgrade, readVersionFile } from "./guard.ts";
@@ -19,7 +21,7 @@ import {
   requireServer,
   writePlan,
 } from "./handoff.ts";
-import { runMigration, takeTurn } from "./migration.ts";
+import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
 import { introduce, makePlan } from "./plan.ts";
@@ -42,28 +44,38 @@ export async function start(
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start", options: {} });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
-  const plan = await makePlan(context);
+  const plan = await makePlan(context, { guarded: true });
   introduce(plan, context);
   requireServer(plan, system);
-  const [{ session, facts }] = await Promise.all([
+  const [database] = await Promise.all([
     openDatabase(plan, context),
     confirmOnce(plan, context),
   ]);
-  const permit = guardUpgrade(plan, facts, context);
-  const migrates = permit.kind === "migrate-3.0";
-  // A job may be migrating what the server would migrate at its start.
-  if (permit.kind !== "same") await takeTurn(session, context);
+  const permit = await guardInTurn(plan, database, context);
+  requireAnswers(plan, permit, context);
   provideDirectories(plan, context);
   writePlan(plan, context);
   provideBundle(plan, context);
-  if (migrates) {
+  if (permit.kind === "migrate-3.0") {
     const code = await runMigration(plan, permit, context);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
   rememberRelease(plan, system);
-  await session.close();
+  await database.session.close();
   log.step("Handing over to the server");
   return becomeServer(plan, system, serverArgs);
+}
+
+/** A job may be migrating what the server would migrate at its start, and change what is allowed. */
+async function guardInTurn(
+  plan: Plan,
+  database: ReadyDatabase,
+  context: Context,
+): Promise<Permit> {
+  const permit = guardUpgrade(plan, database.facts, context);
+  if (permit.kind === "same") return permit;
+  const facts = await takeTurn(database, context);
+  return facts === database.facts ? permit : guardUpgrade(plan, facts, context);
 }
 
 /**
