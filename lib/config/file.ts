@@ -103,10 +103,11 @@ export function readConfig(
   const base = baseOf(world, place, path);
   const remembered = readMemory(world, base);
   const rest = { ...remembered, digest: digester(remembered.salt) };
-  const copies = listGenerations(world, base);
+  // Reading them takes as long as all the rest, and is hardly ever needed.
+  const copies = (): readonly Generation[] => listGenerations(world, base);
   const found = readContent(world, place, path);
   if (found === undefined) {
-    const good = copies.find(({ text }) => text !== undefined);
+    const good = copies().find(({ text }) => text !== undefined);
     if (good !== undefined) throw gone(path, good);
     return { ...rest, text: undefined, torn: false, notices: [] };
   }
@@ -114,13 +115,13 @@ export function readConfig(
   if ("text" in content) {
     return { ...rest, text: content.text, torn: false, notices: [] };
   }
-  const good = copies.find(({ text }) => text !== undefined);
+  const good = copies().find(({ text }) => text !== undefined);
   if (world.files.stat(markerPath(base)) !== undefined && good !== undefined) {
     const notice =
       `${path} ${content.fault}, because an overwrite was interrupted; it is made whole from ${good.path}`;
     return { ...rest, text: good.text, torn: true, notices: [notice] };
   }
-  throw unusable(path, content.fault, copies);
+  throw unusable(path, content.fault, copies());
 }
 
 /**

@@ -11,7 +11,7 @@ import { dirname } from "node:path";
 import type { System } from "../system.ts";
 import { parseDocument } from "./text.ts";
 import type { Replacement, ReplaceWorld } from "./replace.ts";
-import { replaceFile, syncDirectory } from "./replace.ts";
+import { readIfThere, replaceFile, syncDirectory } from "./replace.ts";
 
 /** How many copies are kept. */
 export const GENERATIONS = 3;
@@ -64,7 +64,7 @@ export function keepGeneration(
   copy: Replacement,
 ): void {
   const { files } = world;
-  if (readGood(files, `${base}.1`) === copy.text) return;
+  if (readIfThere(files, `${base}.1`) === copy.text) return;
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
       GENERATIONS;
@@ -80,8 +80,9 @@ export function keepGeneration(
 const NUMBERS = Array.from({ length: GENERATIONS }, (_, index) => index + 1);
 
 function readGood(files: System["files"], path: string): string | undefined {
+  const text = readIfThere(files, path);
+  if (text === undefined) return undefined;
   try {
-    const text = files.readText(path);
     parseDocument(text);
     return text;
   } catch {

@@ -8,12 +8,11 @@
  */
 
 import { createHash } from "node:crypto";
-import type { System } from "../system.ts";
 import type { Json } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 import type { Memory, MemoryEntry } from "./merge.ts";
 import type { Owner, ReplaceWorld } from "./replace.ts";
-import { replaceFile, toHex } from "./replace.ts";
+import { readIfThere, replaceFile, toHex } from "./replace.ts";
 import { stableJson } from "./text.ts";
 
 /** The memory and the key to its digests. */
@@ -86,17 +85,15 @@ export function memoryPath(base: string): string {
  * @returns A function from a value to a salted SHA-256.
  */
 export function digester(salt: string): (value: Json) => string {
-  return (value) =>
-    createHash("sha256").update(salt).update("\0").update(stableJson(value))
-      .digest("hex");
-}
-
-function readIfThere(files: System["files"], path: string): string | undefined {
-  try {
-    return files.readText(path);
-  } catch {
-    return undefined;
-  }
+  // The same few values are asked for over and over.
+  const known = new Map<string, string>();
+  return (value) => {
+    const text = stableJson(value);
+    const digest = known.get(text) ??
+      createHash("sha256").update(`${salt}\0${text}`).digest("hex");
+    known.set(text, digest);
+    return digest;
+  };
 }
 
 function isValues(

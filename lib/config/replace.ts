@@ -95,6 +95,24 @@ export function syncDirectory(files: System["files"], directory: string): void {
 }
 
 /**
+ * Reads a file that need not be there, or be open to us.
+ *
+ * @param files Files.
+ * @param path The file.
+ * @returns Its text; `undefined` where it cannot be read.
+ */
+export function readIfThere(
+  files: System["files"],
+  path: string,
+): string | undefined {
+  try {
+    return files.readText(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Gives a file to a user; fine if the file system gives all files to that user anyway.
  *
  * @param files Files.
