@@ -46,15 +46,15 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     does: "report what would fail, changing nothing",
   },
   "app:config": {
-    options: "[--show-secrets] [--explain] [--diff]",
-    does: "print the config.json that app:start would write",
+    options: "[--explain] [--diff] [--json] [--show-secrets] | --restore [N]",
+    does: "print the config.json to be, or restore an earlier one",
   },
   "app:secrets": {
     options: "[--format env|json] [--write DIR]",
     does: "make new values for the four secrets",
   },
   "app:health": {
-    options: "[--ready]",
+    options: "[--ready] [--timeout SECONDS]",
     does: "ask the server on this machine how it is",
   },
   "app:help": {
@@ -70,7 +70,8 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
 /** The exit codes and what they mean to the operator. */
 export const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
   ok: "success",
-  failure: "`app:check` or `app:health` found a failure",
+  failure:
+    "`app:check` or `app:health` found a failure, `app:config --diff` a difference",
   usage: "the command line is wrong",
   badConfig: "the config.json on disk cannot be used",
   unreadable: "a file named by a `_FILE` variable cannot be read",
