@@ -42,6 +42,7 @@ export async function run(
   system: System,
 ): Promise<number> {
   const log = new Log(system);
+  let ended: number | undefined;
   try {
     const { files, rest } = splitEnvFiles(args);
     const env = { ...readEnvFiles(files, system), ...system.env };
@@ -55,24 +56,25 @@ export async function run(
       return system.exec({ path: name, args: [name, ...commandArgs], env });
     }
     const ending = new AbortController();
-    let unfinished: Promise<unknown> | undefined;
+    let isFinishing = false;
     system.onSignal((signal) => {
-      const exit = (): never => system.exit(128 + SIGNAL_NUMBERS[signal]);
+      ended = 128 + SIGNAL_NUMBERS[signal];
       ending.abort(signal);
-      if (unfinished === undefined) exit();
-      unfinished?.then(exit, exit);
+      if (!isFinishing) system.exit(ended);
     });
     const command = await load();
-    return await command(commandArgs, {
+    const code = await command(commandArgs, {
       system: { ...system, env },
       log,
       signal: ending.signal,
       finishing: (work) => {
-        unfinished = work;
-        return work.finally(() => unfinished = undefined);
+        isFinishing = true;
+        return work.finally(() => isFinishing = false);
       },
     });
+    return ended ?? code;
   } catch (error) {
+    if (ended !== undefined) return ended;
     log.fail(error);
     return error instanceof EntrypointError ? error.code : ExitCode.bug;
   }

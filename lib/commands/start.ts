@@ -13,6 +13,7 @@ import { confirmRelease } from "../server/detect.ts";
 import type { Permit } from "../server/upgrade.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
+import { requirePaths } from "./doctor.ts";
 import { guardUpgrade, readVersionFile } from "./guard.ts";
 import {
   becomeServer,
@@ -54,6 +55,7 @@ export async function start(
   const permit = await guardInTurn(plan, database, context);
   requireAnswers(plan, permit, context);
   provideDirectories(plan, context);
+  await requirePaths(plan, context);
   writePlan(plan, context);
   provideBundle(plan, context);
   if (permit.kind === "migrate-3.0") {
@@ -61,6 +63,7 @@ export async function start(
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
   rememberRelease(plan, system);
+  context.signal.throwIfAborted();
   await database.session.close();
   log.step("Handing over to the server");
   return becomeServer(plan, system, serverArgs);

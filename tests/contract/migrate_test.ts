@@ -1,0 +1,613 @@
+/**
+ * Migrations and upgrades: servers that behave as their releases do at the command
+ * line, against real databases with the tables that those releases leave.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { createHome, type Home, SHOW, shown } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  launch,
+  type Outcome,
+  type Program,
+  runProgram,
+  start,
+  testPrograms,
+} from "../support/program.ts";
+
+const PASSWORD = "pass-of-the-database";
+
+/** A server with databases of one's own, and how its statements are spelled. */
+interface Product {
+  readonly adapter: "postgres" | "mysql";
+  readonly server: DatabaseServer;
+}
+
+const postgres: Product = {
+  adapter: "postgres",
+  server: await startPostgres(),
+};
+const noMariadb = await mariadbAvailable();
+const mariadb: Product | undefined = noMariadb === undefined
+  ? { adapter: "mysql", server: await startMariadb() }
+  : undefined;
+const products = mariadb === undefined ? [postgres] : [postgres, mariadb];
+await postgres.server.sql(
+  `CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`,
+);
+await mariadb?.server.sql(
+  `CREATE USER mattermost IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO mattermost`,
+);
+
+Deno.test("MariaDB takes part in these tests", () => {
+  assert.equal(noMariadb, undefined);
+});
+
+const SYSTEMS =
+  "CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024))";
+const USERS =
+  "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, Username varchar(64))";
+const USERS_OF_2 =
+  "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, TeamId varchar(26))";
+const MIGRATIONS =
+  "CREATE TABLE db_migrations (Version bigint NOT NULL PRIMARY KEY, Name varchar(64) NOT NULL)";
+
+/** The tables that a release up to 6.3 leaves. */
+function born(version: string): string {
+  const users = version.startsWith("2.") ? USERS_OF_2 : USERS;
+  return `${SYSTEMS}; ${users}; INSERT INTO Systems VALUES ('Version', '${version}')`;
+}
+
+/** The tables that a release from 7.1 on leaves. */
+function migratedTo(number: number): string {
+  return `${SYSTEMS}; ${USERS}; ${MIGRATIONS}; INSERT INTO db_migrations VALUES (${number}, 'last')`;
+}
+
+/** Names of databases that were not given away yet. */
+const names = (function* () {
+  for (let number = 1;; number++) yield `chat${number}`;
+})();
+
+interface Stage {
+  readonly home: Home;
+  readonly database: string;
+  readonly env: Record<string, string>;
+}
+
+/** A home, and a database with these tables. */
+async function prepare(
+  { adapter, server }: Product,
+  { version, schema = "", existing }: {
+    readonly version: string;
+    readonly schema?: string;
+    /** A database that is there already. */
+    readonly existing?: string;
+  },
+): Promise<Stage> {
+  const home = await createHome();
+  const database = existing ?? names.next().value;
+  if (existing === undefined) {
+    const owner = adapter === "postgres" ? " OWNER mattermost" : "";
+    await server.sql(`CREATE DATABASE ${database}${owner}`);
+    if (schema !== "") await change({ adapter, server }, database, schema);
+  }
+  const env = {
+    ...home.env,
+    MATTERMOST_VERSION: version,
+    DB_ADAPTER: adapter,
+    DB_HOST: "127.0.0.1",
+    DB_PORT: String(server.port),
+    DB_NAME: database,
+    DB_USER: "mattermost",
+    DB_PASS: PASSWORD,
+    DB_TIMEOUT: "5",
+  };
+  return { home, database, env };
+}
+
+/** Runs statements as Mattermost's own user. */
+async function change(
+  { adapter, server }: Product,
+  database: string,
+  text: string,
+): Promise<void> {
+  await server.sql(
+    adapter === "postgres" ? `SET ROLE mattermost; ${text}` : text,
+    database,
+  );
+}
+
+/** `db migrate` of 6.5 and newer: it takes until somebody lets it go. */
+const MIGRATOR = `
+if [ "$1 $2" = 'db migrate' ]; then
+  echo "$@" >>"$HOME/marks/migrations"
+  trap 'sleep 0.2; echo interrupted; exit 3' TERM
+  echo migrating
+  while [ ! -e "$HOME/marks/go" ]; do sleep 0.05; done
+  [ -e "$HOME/marks/fail" ] && exit 17
+  echo migrated
+  exit 0
+fi
+${SHOW}`;
+
+/** `-upgrade_db_30` of 3.0 to 3.3: asks two questions on standard input. */
+const UPGRADER = `
+if [ "$3" = -upgrade_db_30 ]; then
+  echo 'Have you performed a database backup? (YES/NO)'
+  read -r backup
+  [ "$backup" = YES ] || { echo "not YES: $backup"; exit 1; }
+  echo 'Which team is the primary one?'
+  read -r team
+  [ "$team" = core ] || { echo "no team $team"; exit 1; }
+  echo "$@" >>"$HOME/marks/migrations"
+  exit 0
+fi
+${SHOW}`;
+
+async function migrations({ path }: Home): Promise<number> {
+  const text = await Deno.readTextFile(join(path, "marks/migrations"))
+    .catch(() => "");
+  return text.split("\n").length - 1;
+}
+
+async function versionOf({ version }: Home): Promise<string | undefined> {
+  return await Deno.readTextFile(version).catch(() => undefined);
+}
+
+testPrograms(
+  "app:migrate runs the server's migration and shows it",
+  async (program) => {
+    const { home, env } = await prepare(postgres, { version: "9.5.0" });
+    await using _ = home;
+    await home.installServer("9.5.0", MIGRATOR);
+    await home.write("marks/go", "");
+    const outcome = await runProgram(program, ["app:migrate"], { env });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.equal(outcome.stdout, "migrating\nmigrated\n");
+    assert.match(outcome.stderr, /Running db migrate of 9\.5\.0\n/);
+    assert.match(outcome.stderr, /The migration is complete\n$/);
+    assert.equal(
+      await Deno.readTextFile(join(home.path, "marks/migrations")),
+      `db migrate --config ${home.config}\n`,
+    );
+    assert.equal(await versionOf(home), "9.5.0\n");
+    assertClean(outcome, [PASSWORD]);
+  },
+);
+
+testPrograms(
+  "app:migrate ends with the server's code, and remembers nothing then",
+  async (program) => {
+    const { home, env } = await prepare(postgres, { version: "9.5.0" });
+    await using _ = home;
+    await home.installServer("9.5.0", MIGRATOR);
+    await home.write("marks/go", "");
+    await home.write("marks/fail", "");
+    const { code, stderr } = await runProgram(program, ["app:migrate"], {
+      env,
+    });
+    assert.equal(code, 17);
+    assert.match(stderr, /The migration ended with code 17\n$/);
+    assert.equal(await versionOf(home), undefined);
+  },
+);
+
+testPrograms(
+  "app:migrate has nothing to do where the server migrates at its start",
+  async (program) => {
+    const { home, env } = await prepare(postgres, { version: "5.37.10" });
+    await using _ = home;
+    await home.installServer("5.37.10", "exit 99");
+    const { code, stderr } = await runProgram(program, ["app:migrate"], {
+      env,
+    });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /5\.37\.10 migrates its database when it starts/);
+  },
+);
+
+Deno.test("a signal lets a migration end by itself first", async () => {
+  const { home, env } = await prepare(postgres, { version: "9.5.0" });
+  await using _ = home;
+  await home.installServer("9.5.0", MIGRATOR);
+  const running = start(COMPILED, ["app:migrate"], { env });
+  await running.until(/migrating/);
+  running.kill("SIGTERM");
+  const { code, stdout, stderr } = await running.outcome;
+  assert.equal(stdout, "migrating\ninterrupted\n");
+  assert.match(stderr, /The migration ended with code 3\n$/);
+  assert.equal(code, 143);
+  assert.equal(await versionOf(home), undefined);
+});
+
+for (const product of products) {
+  const { adapter, server } = product;
+
+  Deno.test(`${adapter}: of two app:migrate at once one migrates, the other waits`, async () => {
+    const first = await prepare(product, { version: "9.5.0" });
+    const { database } = first;
+    const second = await prepare(product, {
+      version: "9.5.0",
+      existing: database,
+    });
+    await using _ = first.home;
+    await using __ = second.home;
+    for (const { home } of [first, second]) {
+      await home.installServer("9.5.0", MIGRATOR);
+    }
+    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
+    await holder.until(/migrating/);
+    const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
+    await waiter.until(/Waiting: another container is migrating/);
+    await change(product, database, migratedTo(119));
+    await first.home.write("marks/go", "");
+    const [one, other] = await Promise.all([holder.outcome, waiter.outcome]);
+    assert.deepEqual([one.code, other.code], [0, 0], other.stderr);
+    assert.match(other.stderr, /The database is migrated already\n$/);
+    assert.equal(await migrations(first.home), 1);
+    assert.equal(await migrations(second.home), 0);
+  });
+
+  Deno.test(`${adapter}: a holder that is killed blocks nobody`, async () => {
+    const first = await prepare(product, { version: "9.5.0" });
+    const second = await prepare(product, {
+      version: "9.5.0",
+      existing: first.database,
+    });
+    await using _ = first.home;
+    await using __ = second.home;
+    for (const { home } of [first, second]) {
+      await home.installServer("9.5.0", MIGRATOR);
+    }
+    await second.home.write("marks/go", "");
+    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
+    await holder.until(/migrating/);
+    const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
+    await waiter.until(/Waiting: another container is migrating/);
+    holder.kill("SIGKILL");
+    // What it had started lives on, as no process of a container would.
+    await first.home.write("marks/go", "");
+    const { code, stderr } = await waiter.outcome;
+    assert.equal(code, 0, stderr);
+    assert.equal(await migrations(second.home), 1);
+    assert.equal((await holder.outcome).signal, "SIGKILL");
+  });
+
+  Deno.test(`${adapter}: a replica that starts waits for a migration`, async () => {
+    const first = await prepare(product, { version: "9.5.0" });
+    const second = await prepare(product, {
+      version: "9.5.0",
+      existing: first.database,
+    });
+    await using _ = first.home;
+    await using __ = second.home;
+    for (const { home } of [first, second]) {
+      await home.installServer("9.5.0", MIGRATOR);
+    }
+    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
+    await holder.until(/migrating/);
+    const replica = start(COMPILED, ["app:start"], { env: second.env });
+    await replica.until(/Waiting: another container is migrating/);
+    await change(product, first.database, migratedTo(119));
+    await first.home.write("marks/go", "");
+    const { code, stdout, stderr } = await replica.outcome;
+    assert.equal(code, 0, stderr);
+    assert.equal(shown(stdout).pid, replica.pid);
+    assert.equal(await versionOf(second.home), "9.5.0\n");
+    assert.equal((await holder.outcome).code, 0);
+  });
+
+  Deno.test(`${adapter}: a replica that waited is asked again whether it may start`, async () => {
+    const first = await prepare(product, {
+      version: "9.5.0",
+      schema: migratedTo(113),
+    });
+    const second = await prepare(product, {
+      version: "9.3.0",
+      existing: first.database,
+    });
+    await using _ = first.home;
+    await using __ = second.home;
+    await first.home.installServer("9.5.0", MIGRATOR);
+    await second.home.installServer("9.3.0", MIGRATOR);
+    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
+    await holder.until(/migrating/);
+    const replica = start(COMPILED, ["app:start"], { env: second.env });
+    await replica.until(/Waiting: another container is migrating/);
+    await server.sql("UPDATE db_migrations SET Version = 119", first.database);
+    await first.home.write("marks/go", "");
+    const { code, stderr } = await replica.outcome;
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, /downgrades are not supported/);
+    await holder.outcome;
+  });
+}
+
+/** A database of 2.2 and a server of 3.0. */
+async function prepareFor3(): Promise<Stage> {
+  const stage = await prepare(postgres, {
+    version: "3.0.3",
+    schema: born("2.2.0"),
+  });
+  await stage.home.installServer("3.0.3", UPGRADER, "platform");
+  return stage;
+}
+
+testPrograms(
+  "the migration to 3.0 runs by itself where the team is named",
+  async (program) => {
+    const { home, env, database } = await prepareFor3();
+    await using _ = home;
+    const settings = { ...env, MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" };
+    const { code, pid, stdout, stderr } = await runProgram(program, [
+      "app:start",
+    ], { env: settings });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Have you performed a database backup\?[^]*primary/);
+    assert.equal(shown(stdout.slice(stdout.indexOf("pid="))).pid, pid);
+    assert.equal(await migrations(home), 1);
+    assert.equal(await versionOf(home), "3.0.3\n");
+    assert.ok(!await home.wasAsked());
+    await change(
+      postgres,
+      database,
+      "ALTER TABLE Users DROP COLUMN TeamId; UPDATE Systems SET Value = '3.0.0'",
+    );
+    const again = await runProgram(program, ["app:start"], { env: settings });
+    assert.equal(again.code, 0, again.stderr);
+    assert.equal(await migrations(home), 1);
+  },
+);
+
+testPrograms(
+  "a migration to 3.0 that fails keeps the server from starting",
+  async (program) => {
+    const { home, env } = await prepareFor3();
+    await using _ = home;
+    const { code, stdout, stderr } = await runProgram(program, ["app:start"], {
+      env: { ...env, MATTERMOST_MIGRATION_DEFAULT_TEAM: "nobody" },
+    });
+    assert.equal(code, 78, stderr);
+    assert.match(stdout, /no team nobody\n$/);
+    assert.match(
+      stderr,
+      /The migration to 3\.0 failed with code 1; the server/,
+    );
+    assert.equal(await versionOf(home), undefined);
+  },
+);
+
+testPrograms(
+  "the migration to 3.0 is refused where nobody names the team",
+  async (program) => {
+    const { home, env } = await prepareFor3();
+    await using _ = home;
+    const before = await home.snapshot();
+    for (const command of ["app:start", "app:migrate"]) {
+      const { code, stdout, stderr } = await runProgram(program, [command], {
+        env,
+      });
+      assert.equal(code, 78, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, /has to be migrated before 3\.0\.3 can start/);
+      assert.match(stderr, /→ Back up the database, then set MATTERMOST_MIGRA/);
+      await home.assertUnchanged(before);
+    }
+  },
+);
+
+Deno.test("the migration to 3.0 asks on a terminal", async () => {
+  const { home, env } = await prepareFor3();
+  await using _ = home;
+  const command = `${COMPILED.command[0]} app:migrate`;
+  const running = launch(
+    ["script", "--quiet", "--return", "--command", command, "/dev/null"],
+    { env, input: "YES\ncore\n" },
+  );
+  const { code, stdout } = await running.outcome;
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /Which team is the primary one\?/);
+  assert.equal(await migrations(home), 1);
+  assert.equal(await versionOf(home), "3.0.3\n");
+});
+
+interface Upgrade {
+  readonly name: string;
+  readonly schema: string;
+  readonly target: string;
+  readonly versionFile?: string;
+  readonly on?: "mysql";
+  readonly says: readonly RegExp[];
+  /** Whether the operator may go on all the same. */
+  readonly policy: boolean;
+}
+
+const REFUSED: readonly Upgrade[] = [
+  {
+    name: "a downgrade by the file",
+    schema: migratedTo(119),
+    versionFile: "9.7.0",
+    target: "9.5.0",
+    says: [/last migrated by Mattermost 9\.7\.0, Mattermost 9\.5\.0 is older/],
+    policy: true,
+  },
+  {
+    name: "a downgrade by the database alone",
+    schema: migratedTo(148),
+    target: "9.5.0",
+    says: [/Mattermost 9\.5\.0 is older: downgrades are not supported/],
+    policy: true,
+  },
+  {
+    name: "a downgrade that the server refuses too",
+    schema: born("6.0.0"),
+    target: "5.37.10",
+    says: [/last migrated by Mattermost 6\.0\.x, .* 5\.37\.10 is older/],
+    policy: false,
+  },
+  {
+    name: "a jump over 5.31",
+    schema: born("3.6.0"),
+    target: "5.37.10",
+    says: [/needs 5\.31\.9 first/, /image tags 5\.31\.9, 5\.37\.10 in this/],
+    policy: false,
+  },
+  {
+    name: "a jump over support releases",
+    schema: migratedTo(119),
+    versionFile: "9.5.0",
+    target: "11.7.9",
+    says: [
+      /needs 9\.11\.18 first/,
+      /tags 9\.11\.18, 10\.5\.14, 10\.11\.23, 11/,
+    ],
+    policy: true,
+  },
+  {
+    name: "migrations with the numbers of others",
+    schema: migratedTo(144),
+    versionFile: "10.11.17",
+    target: "11.7.0",
+    says: [/it would skip its own/, /image tag 11\.7\.9/],
+    policy: false,
+  },
+  {
+    name: "users of 2.x, too late",
+    schema: born("2.2.0"),
+    target: "3.6.7",
+    says: [/only 3\.0\.0 to 3\.3\.0 can/, /image tags 3\.3\.0, 3\.6\.7/],
+    policy: false,
+  },
+  {
+    name: "tables that tell nothing",
+    schema: `${SYSTEMS}; ${USERS}`,
+    target: "9.5.0",
+    says: [/neither Systems\.Version nor db_migrations nor data\/VERSION/],
+    policy: true,
+  },
+  {
+    name: "MySQL where it is gone, new",
+    schema: "",
+    on: "mysql",
+    target: "11.7.9",
+    says: [/DB_ADAPTER: .* runs only on PostgreSQL, but mysql is chosen/],
+    policy: false,
+  },
+  {
+    name: "MySQL where it is gone, with data",
+    schema: migratedTo(124),
+    versionFile: "9.11.0",
+    on: "mysql",
+    target: "11.7.9",
+    says: [
+      /but the database is MySQL, last migrated by Mattermost 9\.11\.0/,
+      /on MySQL run the image tags 10\.5\.14, 10\.11\.23; then migrate the data/,
+    ],
+    policy: false,
+  },
+];
+
+async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
+  const { schema, target, versionFile, on, says, policy } = upgrade;
+  const product = on === "mysql" ? mariadb : postgres;
+  assert.ok(product !== undefined, noMariadb);
+  const { home, env } = await prepare(product, { version: target, schema });
+  await using _ = home;
+  await home.installServer(
+    target,
+    SHOW,
+    Number(target.split(".")[0]) < 5 ? "platform" : "mattermost",
+  );
+  if (versionFile !== undefined) {
+    await home.write("data/VERSION", `${versionFile}\n`);
+  }
+  const before = await home.snapshot();
+  const refused = async (outcome: Outcome): Promise<void> => {
+    const { code, stdout, stderr } = outcome;
+    assert.deepEqual([code, stdout], [78, ""], stderr);
+    for (const pattern of says) assert.match(stderr, pattern);
+    assert.equal(/MATTERMOST_FORCE_UPGRADE: true goes on/.test(stderr), policy);
+    assertClean(outcome, [PASSWORD]);
+    await home.assertUnchanged(before);
+  };
+  await refused(await runProgram(program, ["app:start"], { env }));
+  const forced = await runProgram(program, ["app:start"], {
+    env: { ...env, MATTERMOST_FORCE_UPGRADE: "true" },
+  });
+  if (!policy) return await refused(forced);
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stderr, /MATTERMOST_FORCE_UPGRADE overrides this ref/);
+  assert.equal(await versionOf(home), `${target}\n`);
+}
+
+for (const upgrade of REFUSED) {
+  Deno.test(`refused: ${upgrade.name}`, () => refuse(COMPILED, upgrade));
+}
+
+testPrograms(
+  "an upgrade that is allowed goes ahead and is remembered",
+  async (program) => {
+    const { home, env } = await prepare(postgres, {
+      version: "9.5.0",
+      schema: migratedTo(111),
+    });
+    await using _ = home;
+    await home.installServer("9.5.0");
+    await home.write("data/VERSION", "9.0.5\n");
+    const { code, stderr } = await runProgram(program, ["app:start"], { env });
+    assert.equal(code, 0, stderr);
+    assert.equal(await versionOf(home), "9.5.0\n");
+  },
+);
+
+testPrograms(
+  "the server tells its release where nothing else does",
+  async (program) => {
+    const { home, env } = await prepare(postgres, { version: "" });
+    await using _ = home;
+    await home.installServer("10.5.2");
+    const { code, stderr } = await runProgram(program, ["app:start"], { env });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^entrypoint: Mattermost 10\.5\.2 on PostgreSQL/m);
+    assert.equal(await versionOf(home), "10.5.2\n");
+  },
+);
+
+testPrograms(
+  "a server that would migrate at that is never asked for its release",
+  async (program) => {
+    for (
+      const [version, name] of [["5.37.10", "mattermost"], [
+        "3.6.7",
+        "platform",
+      ]]
+    ) {
+      const { home, env } = await prepare(postgres, { version: version ?? "" });
+      await using _ = home;
+      await home.installServer(version ?? "", SHOW, name);
+      const { code, stderr } = await runProgram(program, ["app:start"], {
+        env,
+      });
+      assert.equal(code, 0, stderr);
+      assert.ok(!await home.wasAsked());
+    }
+    const { home, env } = await prepare(postgres, { version: "" });
+    await using _ = home;
+    await home.installServer("3.6.7", SHOW, "platform");
+    const { code, stderr } = await runProgram(program, ["app:start"], { env });
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, /holds a server that is too old to be asked/);
+    assert.ok(!await home.wasAsked());
+  },
+);
+
+Deno.test("the databases stop", async () => {
+  for (const { server } of products) await server.stop();
+});
