@@ -6,7 +6,8 @@
  *     deno task demo [--port PORT]
  *
  * `DEMO_PORT` is the port too; a free one is taken without. `MATTERMOST_INSTALL_DIR`
- * names a Mattermost that is there already. Ctrl-C stops everything and removes it;
+ * names a Mattermost that is there already, `DEMO_STAND_IN=1` spares the download
+ * of one. Ctrl-C stops everything and removes it;
  * the exit code is 0 then, and the server's own if that ends by itself.
  *
  * @module
@@ -93,8 +94,9 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
   await database.sql(`CREATE ROLE ${NAME} LOGIN PASSWORD '${password}'`);
   await database.sql(`CREATE DATABASE ${NAME} OWNER ${NAME}`);
   const { what, version } = await install(join(home, "mattermost"), {
-    own: Deno.env.get("MATTERMOST_INSTALL_DIR"),
+    own: Deno.env.get("MATTERMOST_INSTALL_DIR") || undefined,
     release: await releaseOfImage(ROOT),
+    isStandIn: Deno.env.get("DEMO_STAND_IN") === "1",
     signal,
     say,
   });
