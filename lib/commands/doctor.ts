@@ -64,8 +64,16 @@ export async function examinePaths(
     return fault === undefined ? [] : [{ written, fault }];
   });
   if (faults.length === 0) return [];
+  // Who repairs a directory repairs what is in it.
+  const roots = faults.filter(({ written, fault }) =>
+    !faults.some((other) =>
+      other.written !== written && other.fault.code === fault.code &&
+      other.written.path === other.fault.blame &&
+      fault.blame.startsWith(`${other.fault.blame}/`)
+    )
+  );
   const surroundings = early ?? await readSurroundings(system);
-  return faults.map(({ written, fault }) => ({
+  return roots.map(({ written, fault }) => ({
     subject: written.path,
     vital: written.vital,
     ...prescribe(written, fault, { identity, system, surroundings }),

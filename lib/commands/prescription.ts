@@ -133,6 +133,10 @@ function accessRemedy(
   patient: Patient & { readonly mount: Mount | undefined },
 ): string {
   const { identity, mount, surroundings, system } = patient;
+  const facts = attempt(() => system.files.stat(blame));
+  if (facts?.uid === identity.uid && !despiteBits) {
+    return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${blame}`;
+  }
   const uid = hostId(surroundings.uidMap, identity.uid);
   const gid = hostId(surroundings.gidMap, identity.gid);
   if (uid === undefined || gid === undefined) {
@@ -156,13 +160,16 @@ function accessRemedy(
   if (system.uid === 0) {
     return `chown -R ${identity.uid}:${identity.gid} ${blame}`;
   }
-  const facts = attempt(() => system.files.stat(blame));
-  const owner = facts === undefined || facts.uid === 0
-    ? "2000:2000"
-    : `${facts.uid}:${facts.gid}`;
-  return written.temporary
-    ? `docker run --tmpfs ${written.path} …   # in Compose: tmpfs: ["${written.path}"]`
-    : `docker run --user ${owner} …   # in Compose: user: "${owner}"; or mount a volume at ${written.path} that ${identity.uid}:${identity.gid} owns`;
+  if (written.temporary) {
+    return `docker run --tmpfs ${written.path} …   # in Compose: tmpfs: ["${written.path}"]`;
+  }
+  const volume =
+    `mount a volume at ${written.path} that ${identity.uid}:${identity.gid} owns`;
+  if (facts === undefined || facts.uid === 0) {
+    return volume.charAt(0).toUpperCase() + volume.slice(1);
+  }
+  const owner = `${facts.uid}:${facts.gid}`;
+  return `docker run --user ${owner} …   # in Compose: user: "${owner}"; or ${volume}`;
 }
 
 function real(path: string, files: System["files"]): string {

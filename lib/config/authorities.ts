@@ -78,7 +78,10 @@ export function findAuthorities(
     try {
       return files.readText(path);
     } catch (error) {
-      problems.push(unreadable(path, error));
+      const variable = path === databaseFile
+        ? "DB_SSL_CA"
+        : "MATTERMOST_CA_DIR";
+      problems.push(unreadable(error, { path, variable }));
       return "";
     }
   };
@@ -148,7 +151,8 @@ function listCertificates(
       .map((name) => `${directory}/${name}`);
   } catch (error) {
     if (errorCode(error) !== "ENOTDIR") {
-      problems.push(unreadable(directory, error));
+      const variable = "MATTERMOST_CA_DIR";
+      problems.push(unreadable(error, { path: directory, variable }));
       return [];
     }
     problems.push({
@@ -160,12 +164,17 @@ function listCertificates(
   }
 }
 
-function unreadable(path: string, error: unknown): Problem {
+function unreadable(
+  error: unknown,
+  { path, variable }: { readonly path: string; readonly variable: string },
+): Problem {
+  const code = errorCode(error) ?? "unknown error";
   return {
-    subject: path,
-    message: `cannot be read (${errorCode(error) ?? "unknown error"})`,
-    remedy:
-      `chmod a+r on the host's file that is mounted at ${path}: certificates are no secrets`,
+    subject: "",
+    message: `The file ${path} of ${variable} cannot be read (${code})`,
+    remedy: code === "ENOENT"
+      ? `Mount the certificates at ${path}, or correct ${variable}`
+      : `chmod a+r on the host's file that is mounted at ${path}: certificates are no secrets`,
   };
 }
 
