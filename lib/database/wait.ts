@@ -92,11 +92,17 @@ export async function waitForDatabase(
       ? ATTEMPT
       : Math.max(SHORTEST_ATTEMPT, Math.min(ATTEMPT, left));
     const outcome = await attempt(source, limit, options);
-    if (!(outcome instanceof ProbeError)) return outcome;
+    if (!(outcome instanceof ProbeError)) {
+      const { session, facts } = outcome;
+      return { session: explained(session, source), facts };
+    }
     const now = clock.elapsed();
     hopelessSince = outcome.healable ? undefined : hopelessSince ?? now;
     const stop = Math.min(deadline, (hopelessSince ?? Infinity) + GRACE);
-    if (now >= stop) throw failure(outcome, source, now - start);
+    if (now >= stop) {
+      const seconds = Math.round((now - start) / 1000);
+      throw failure(outcome, source, `gave up after ${seconds} s`);
+    }
     if (outcome.reason !== last?.reason) {
       const message = describe(outcome, source);
       report({ error: outcome, message, elapsed: now - start });
@@ -145,18 +151,28 @@ export function describe(error: ProbeError, source: DataSource): string {
 function failure(
   error: ProbeError,
   source: DataSource,
-  elapsed: number,
+  when: string,
 ): EntrypointError {
-  const seconds = Math.round(elapsed / 1000);
-  const message = describe(error, source);
-  return new EntrypointError(
-    `${message} (gave up after ${seconds} s)`,
-    {
-      code: REASONS[error.reason].exitCode,
-      remedy: remedyFor(error.reason, source),
-      cause: error,
-    },
-  );
+  return new EntrypointError(`${describe(error, source)} (${when})`, {
+    code: REASONS[error.reason].exitCode,
+    remedy: remedyFor(error.reason, source),
+    cause: error,
+  });
+}
+
+/** A session whose later failures are told to the operator as those of the wait are. */
+function explained(session: Session, source: DataSource): Session {
+  const told = <Result>(work: Promise<Result>): Promise<Result> =>
+    work.catch((error) => {
+      if (!(error instanceof ProbeError)) throw error;
+      throw failure(error, source, "it was ready before");
+    });
+  return {
+    facts: () => told(session.facts()),
+    lock: (name, seconds) => told(session.lock(name, seconds)),
+    unlock: (name) => told(session.unlock(name)),
+    close: () => session.close(),
+  };
 }
 
 async function attempt(
