@@ -1,0 +1,307 @@
+/**
+ * Whole starts of the compiled program, killed at random instants, and several
+ * on one volume at the same time: config.json is old or new, secrets stay.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { createHome, type Home } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  runProgram,
+  start,
+} from "../support/program.ts";
+
+const KILLS = 500;
+/** Kills in one home, before a first start is tried again. */
+const KILLS_IN_A_HOME = 32;
+/** Homes at the same time; each of them has one start at a time. */
+const LANES = 4;
+/** More than one block of any file system. */
+const PADDING = 9000;
+const VERSION = "11.7.9";
+
+const SECRETS = [
+  "FileSettings.PublicLinkSalt",
+  "SqlSettings.AtRestEncryptKey",
+] as const;
+
+/** A server that shows the config.json that it finds. */
+const SHOW_CONFIG =
+  'while [ $# -gt 1 ] && [ "$1" != --config ]; do shift; done; cat "$2"';
+
+type Document = Record<string, Record<string, unknown>>;
+
+const database = await startPostgres();
+
+/** What one start wants; each number wants another content of another length. */
+function wishes(home: Home, number: number): Record<string, string> {
+  const mark = markOf(number);
+  return {
+    ...home.env,
+    MATTERMOST_VERSION: VERSION,
+    DB_ADAPTER: "postgres",
+    DB_HOST: "127.0.0.1",
+    DB_PORT: String(database.port),
+    DB_USER: database.user,
+    DB_PASS: database.password,
+    DB_NAME: "postgres",
+    // The first and one of the last sections, so that a torn file shows.
+    MATTERMOST_SITE_URL: `https://${mark}.example.com`,
+    MATTERMOST_NAME: mark,
+    SMTP_USER: mark + "x".repeat(number * 397 % PADDING),
+    // In each second start only: without it, the default comes back.
+    ...(number % 2 === 0 ? { MATTERMOST_MAX_USERS: String(number) } : {}),
+    DEBUG: "true",
+  };
+}
+
+function markOf(number: number): string {
+  return `start-${number}`;
+}
+
+/** Fails unless the document is, in all of its parts, what one start wanted. */
+function assertWanted(document: Document, number: number): void {
+  const mark = markOf(number);
+  const { ServiceSettings, TeamSettings, EmailSettings } = document;
+  assert.deepEqual({
+    url: ServiceSettings?.["SiteURL"],
+    name: TeamSettings?.["SiteName"],
+    sender: EmailSettings?.["FeedbackName"],
+    login: EmailSettings?.["SMTPUsername"],
+    users: TeamSettings?.["MaxUsersPerTeam"],
+  }, {
+    url: `https://${mark}.example.com`,
+    name: mark,
+    sender: mark,
+    login: mark + "x".repeat(number * 397 % PADDING),
+    users: number % 2 === 0 ? number : 50,
+  });
+}
+
+function secretsOf(document: Document): string {
+  const values = SECRETS.map((path) => {
+    const [section = "", key = ""] = path.split(".");
+    return String(document[section]?.[key]);
+  });
+  for (const value of values) assert.match(value, /^[A-Za-z0-9]{64}$/);
+  assert.equal(new Set(values).size, values.length);
+  return values.join(" ");
+}
+
+/** What came of all kills. */
+const tally = {
+  kills: 0,
+  old: 0,
+  none: 0,
+  new: 0,
+  ended: 0,
+  /** Kills that left a part of a write behind. */
+  amid: 0,
+};
+
+Deno.test("a whole start, killed 500 times, leaves config.json old or new, and its secrets as they were", async () => {
+  const began = performance.now();
+  const length = await startLength();
+  let failed = false;
+  await Promise.all(Array.from({ length: LANES }, async (_, lane) => {
+    const share = KILLS / LANES;
+    for (
+      let first = 0;
+      first < share && !failed;
+      first += KILLS_IN_A_HOME
+    ) {
+      const count = Math.min(KILLS_IN_A_HOME, share - first);
+      const numbers = { first: 1 + lane * share + first, count, length };
+      await killInOneHome(numbers).catch((error) => {
+        failed = true;
+        throw error;
+      });
+    }
+  }));
+  const seconds = Math.round((performance.now() - began) / 1000);
+  console.log(
+    JSON.stringify({ ...tally, length: Math.round(length), seconds }),
+  );
+  assert.equal(tally.kills, KILLS);
+  // The instants were spread over the whole start, or nothing was shown.
+  for (const outcome of ["old", "none", "new", "amid"] as const) {
+    assert.ok(tally[outcome] >= 5, `${outcome}: ${tally[outcome]}`);
+  }
+  assert.ok(tally.ended < KILLS / 4, `${tally.ended} starts were not killed`);
+});
+
+/** Milliseconds of a start, with as many beside it as there will be. */
+async function startLength(): Promise<number> {
+  const lengths = await Promise.all(
+    Array.from({ length: LANES }, async () => {
+      await using home = await createHome();
+      await home.installServer(VERSION, "exit 0");
+      const began = performance.now();
+      const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
+        env: wishes(home, KILLS + 1),
+      });
+      assert.equal(code, 0, stderr);
+      return performance.now() - began;
+    }),
+  );
+  return Math.max(...lengths);
+}
+
+async function killInOneHome(
+  { first, count, length }: { first: number; count: number; length: number },
+): Promise<void> {
+  await using home = await createHome();
+  await home.installServer(VERSION, "exit 0");
+  let disk = await readConfig(home);
+  let current = 0;
+  let secrets: string | undefined;
+  for (let number = first; number < first + count; number++) {
+    // Without it the server is asked for its release again, and the file written.
+    if (number % 3 === 0) await Deno.remove(home.version).catch(() => {});
+    const hadVersion = await readIfThere(home.version) !== undefined;
+    const before = await remainsOf(home);
+    await killOneStart(home, number, length);
+    const text = await readConfig(home);
+    if (text === disk) {
+      tally[text === undefined ? "none" : "old"]++;
+      assert.ok(
+        hadVersion || await readIfThere(home.version) === undefined,
+        "VERSION is written after config.json",
+      );
+    } else {
+      tally.new++;
+      const document: Document = JSON.parse(text ?? "");
+      assertWanted(document, number);
+      secrets ??= secretsOf(document);
+      assert.equal(secretsOf(document), secrets);
+      disk = text;
+      current = number;
+    }
+    if (disk !== undefined) assertWanted(JSON.parse(disk), current);
+    const version = await readIfThere(home.version);
+    assert.ok(version === undefined || version === `${VERSION}\n`, version);
+    for (const number of [1, 2, 3]) {
+      const copy = await readIfThere(`${home.config}.${number}`);
+      if (copy !== undefined) {
+        assert.equal(secretsOf(JSON.parse(copy)), secrets);
+      }
+    }
+    const remains = await remainsOf(home);
+    if (remains.some((name) => !before.includes(name))) tally.amid++;
+  }
+  // Both a wish and its withdrawal are taken for ours, whatever was killed before.
+  for (const number of [first + count, first + count + 1]) {
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: wishes(home, number),
+    });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assertClean(outcome);
+    assert.doesNotMatch(outcome.stderr, / wins$|warning: .*(copy|locked)/m);
+    const document: Document = JSON.parse(await readConfig(home) ?? "");
+    assertWanted(document, number);
+    secrets ??= secretsOf(document);
+    assert.equal(secretsOf(document), secrets);
+    assert.equal(await readIfThere(home.version), `${VERSION}\n`);
+    assert.deepEqual(await remainsOf(home), []);
+  }
+}
+
+/** Kills a start at a random instant of the whole, or of the part where it writes. */
+async function killOneStart(
+  home: Home,
+  number: number,
+  length: number,
+): Promise<void> {
+  const running = start(COMPILED, ["app:start"], { env: wishes(home, number) });
+  if (number % 2 === 0) {
+    await pause(Math.random() * length);
+  } else {
+    await running.until(/accepts us|Directories provided/);
+    await pause(Math.random() * length / 10);
+  }
+  try {
+    running.kill("SIGKILL");
+  } catch (error) {
+    // It was the server by then, and that has ended.
+    assert.ok(error instanceof TypeError, String(error));
+  }
+  const { signal, code, stderr } = await running.outcome;
+  tally.kills++;
+  if (signal === null) {
+    assert.equal(code, 0, stderr);
+    tally.ended++;
+  } else assert.equal(signal, "SIGKILL", stderr);
+}
+
+for (const count of [2, 5]) {
+  Deno.test(`${count} starts at the same time on one volume end with one set of secrets`, async () => {
+    for (let round = 0; round < 4; round++) {
+      await using home = await createHome();
+      await home.installServer(VERSION, SHOW_CONFIG);
+      const outcomes = await Promise.all(
+        Array.from(
+          { length: count },
+          (_, index) =>
+            runProgram(COMPILED, ["app:start"], {
+              // Alike in half of the rounds, and each with its own wishes in the others.
+              env: wishes(home, round % 2 === 0 ? 7 : 10 + index),
+            }),
+        ),
+      );
+      const disk: Document = JSON.parse(await readConfig(home) ?? "");
+      const secrets = secretsOf(disk);
+      const makers = outcomes.filter(({ stderr }) => /: Made /.test(stderr));
+      assert.equal(makers.length, 1, "one of them made the secrets");
+      for (const outcome of outcomes) {
+        assert.equal(outcome.code, 0, outcome.stderr);
+        assertClean({ ...outcome, stdout: "" }, secrets.split(" "));
+        // What each of the servers found when it started.
+        assert.equal(secretsOf(JSON.parse(outcome.stdout)), secrets);
+      }
+      const last = Number(String(disk["TeamSettings"]?.["SiteName"]).slice(6));
+      assertWanted(disk, last);
+      assert.equal(await readIfThere(home.version), `${VERSION}\n`);
+      assert.deepEqual(await remainsOf(home), []);
+    }
+  });
+}
+
+Deno.test("the database of the kills stops", () => database.stop());
+
+async function readConfig(home: Home): Promise<string | undefined> {
+  return await readIfThere(home.config);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    assert.ok(error instanceof Deno.errors.NotFound, String(error));
+    return undefined;
+  }
+}
+
+/** What is there that only lives during a write. */
+async function remainsOf(home: Home): Promise<string[]> {
+  const found = await Promise.all(
+    [join(home.path, "data"), home.conf].map(async (directory) => {
+      try {
+        return await Array.fromAsync(Deno.readDir(directory));
+      } catch (error) {
+        assert.ok(error instanceof Deno.errors.NotFound, String(error));
+        return [];
+      }
+    }),
+  );
+  return found.flat().map(({ name }) => name)
+    .filter((name) => /\.(tmp|writing|new)$/.test(name));
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
