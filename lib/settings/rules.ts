@@ -45,6 +45,7 @@ interface Rule {
 
 interface Facts extends RuleContext {
   readonly settings: Settings;
+  readonly origins: Resolution["origins"];
   /** Whether the operator gave the setting. */
   given(name: SettingName): boolean;
 }
@@ -208,6 +209,18 @@ const RULES: readonly Rule[] = [
   },
   {
     level: "warning",
+    subject: "DB_HOST",
+    // Kubernetes sets the same variables for a host, but never credentials.
+    broken: ({ origins }) =>
+      [origins.DB_USER, origins.DB_PASS, origins.DB_NAME]
+        .some(({ kind }) => kind === "link"),
+    message:
+      "and the login come from the variables of a Docker link, which Docker 29 and later do not set any more",
+    remedy:
+      "Set DB_HOST, DB_NAME, DB_USER and DB_PASS before you upgrade Docker, or move to Compose",
+  },
+  {
+    level: "warning",
     subject: "MATTERMOST_UID",
     broken: ({ settings }) => settings.MATTERMOST_UID === 0,
     message: "is 0, so the server and its plugins would run as root",
@@ -229,6 +242,7 @@ export function checkRules(
   const facts: Facts = {
     ...context,
     settings,
+    origins,
     given: (name) => isExplicit(origins[name]),
   };
   const broken = RULES.filter((rule) => rule.broken(facts));

@@ -228,3 +228,12 @@ Deno.test("no finding shows a secret", () => {
   assert.ok(problems.length > 2 && warnings.length > 2);
   assert.ok(!JSON.stringify([problems, warnings]).includes("MARKER"));
 });
+
+Deno.test("a login from the variables of a link is said to end with Docker 29, an address from Kubernetes is not", () => {
+  const link = { POSTGRES_PORT_5432_TCP_ADDR: "10.0.0.5" };
+  const login = { ...link, POSTGRES_ENV_POSTGRES_PASSWORD: "secret" };
+  const said = (env: Record<string, string>): boolean =>
+    check(env).warnings.some(({ message }) => message.includes("Docker 29"));
+  assert.equal(said(login), true);
+  assert.equal(said(link), false);
+});
