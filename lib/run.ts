@@ -8,6 +8,7 @@ import { parseEnv } from "node:util";
 import type { Command } from "./commands/command.ts";
 import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { Log } from "./log.ts";
+import { flag } from "./settings/kinds.ts";
 import { closest } from "./settings/spelling.ts";
 import type { System } from "./system.ts";
 import { SIGNAL_NUMBERS } from "./system.ts";
@@ -48,7 +49,7 @@ export async function run(
     const env = { ...readEnvFiles(files, system), ...system.env };
     log.configure({
       format: env["ENTRYPOINT_LOG_FORMAT"] === "json" ? "json" : "text",
-      debug: (env["DEBUG"] ?? env["DEBUG_ENTRYPOINT"]) === "true",
+      debug: isOn(env["DEBUG"]) ?? isOn(env["DEBUG_ENTRYPOINT"]) ?? false,
     });
     const { name, load, commandArgs } = chooseCommand(rest, system.programName);
     if (load === undefined) {
@@ -80,6 +81,11 @@ export async function run(
   }
 }
 
+/** The log is needed before the settings are resolved, so it reads its own. */
+function isOn(text: string | undefined): boolean | undefined {
+  return text === undefined || text === "" ? undefined : flag().parse(text);
+}
+
 /** What is to be done; without `load` it is a program of somebody else's. */
 interface Choice {
   readonly name: string;
@@ -91,7 +97,8 @@ function chooseCommand(args: readonly string[], programName: string): Choice {
   const [first = "app:start", ...rest] = args;
   const isServer = programName.split("/").at(-1) === "mattermost";
   if (isServer && !first.startsWith("app:")) return chooseForServer(args);
-  const name = SYNONYMS[first] ?? first;
+  const name = (Object.hasOwn(SYNONYMS, first) ? SYNONYMS[first] : undefined) ??
+    first;
   if (name.startsWith("-")) throw unknownOption(name);
   return {
     name,
