@@ -1,0 +1,459 @@
+/**
+ * Databases and networks that fail, in front of the compiled program: how long it
+ * waits, what it says, how it ends, and that nothing is written before all is well.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { connect } from "../../lib/database/connect.ts";
+import type { DataSource } from "../../lib/database/source.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { misbehave, products, startWithUser } from "../database/support.ts";
+import { createHome, type Home, SHOW, shown } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  launch,
+  type Outcome,
+  type Running,
+  start,
+} from "../support/program.ts";
+
+const VERSION = "11.7.9";
+/** Seconds beyond what was asked for, on a machine that does other things too. */
+const MARGIN = 6;
+/** What the database takes and the program must not show. */
+const PASSWORD = "hunter22";
+
+let number = 0;
+
+/** Settings that want another config.json each time. */
+function settingsOf(
+  home: Home,
+  source: Pick<DataSource, "adapter" | "port">,
+): Record<string, string> {
+  return {
+    ...home.env,
+    // The newest that takes both products.
+    MATTERMOST_VERSION: source.adapter === "mysql" ? "10.11.4" : VERSION,
+    MATTERMOST_NAME: `wish ${++number}`,
+    DB_ADAPTER: source.adapter,
+    DB_HOST: "127.0.0.1",
+    DB_PORT: String(source.port),
+    DB_USER: "mmuser",
+    DB_PASS: PASSWORD,
+    DB_NAME: "mattermost",
+    DB_TIMEOUT: "60",
+  };
+}
+
+/** A home whose config.json is there already. */
+async function startedHome(source: DataSource): Promise<Home> {
+  const home = await createHome();
+  await home.installServer(
+    source.adapter === "mysql" ? "10.11.4" : VERSION,
+    SHOW,
+  );
+  const { outcome } = start(COMPILED, ["app:start"], {
+    env: settingsOf(home, source),
+  });
+  assertStarted(await outcome);
+  return home;
+}
+
+/** The server runs, under the same process id. */
+function assertStarted(outcome: Outcome): void {
+  assert.equal(outcome.code, 0, outcome.stderr);
+  assert.equal(shown(outcome.stdout).pid, outcome.pid);
+  assertClean({ ...outcome, stdout: "" }, [PASSWORD]);
+}
+
+/** Each reason that was told while waiting, by its phrase. */
+function reasonsOf(stderr: string): string[] {
+  return [...stderr.matchAll(
+    /^entrypoint: Waiting: The \w+ database \(.*?\) ([^:\n]+)(?:: .*)?$/gm,
+  )].map(([, phrase = ""]) => phrase);
+}
+
+interface Expected {
+  readonly code: number;
+  /** The phrase of the last reason, and of the only one unless others are given. */
+  readonly phrase: string;
+  readonly reasons?: readonly string[];
+  /** Seconds of the wait. */
+  readonly seconds: number;
+}
+
+/** A start that fails for one reason, in its time, and leaves all files alone. */
+async function assertFails(
+  home: Home,
+  env: Readonly<Record<string, string>>,
+  { code, phrase, reasons = [phrase], seconds }: Expected,
+): Promise<string> {
+  const before = await home.snapshot();
+  const began = performance.now();
+  const outcome = await start(COMPILED, ["app:start"], { env }).outcome;
+  const took = (performance.now() - began) / 1000;
+  const { stderr, stdout } = outcome;
+  console.log(`${phrase}: asked ${seconds} s, took ${took.toFixed(2)} s`);
+  assert.equal(outcome.code, code, stderr);
+  assert.equal(stdout, "");
+  assert.deepEqual(reasonsOf(stderr), reasons, stderr);
+  // The last attempt may have been cut short by the end of the time.
+  const last = `${phrase}|No answer within 0\\.\\d s`;
+  assert.match(stderr, new RegExp(`error: The \\w+ database .*(?:${last})`));
+  assert.match(stderr, /\(gave up after \d+ s\)\nentrypoint: +→ \S/);
+  assert.ok(took >= seconds - 0.1, `only ${took} s`);
+  assert.ok(took <= seconds + MARGIN, `${took} s`);
+  assertClean(outcome, [PASSWORD]);
+  await home.assertUnchanged(before);
+  return stderr;
+}
+
+const found = (await products()).filter(({ name }) => name !== "MySQL");
+
+for (const product of found) {
+  const { name } = product;
+  let server: DatabaseServer;
+  let source: DataSource;
+
+  Deno.test(`${name} starts`, async () => {
+    ({ server, source } = await startWithUser(product));
+  });
+
+  Deno.test(`${name}, stopped: refused until DB_TIMEOUT is over, and waited for`, async () => {
+    await using home = await startedHome(source);
+    await server.halt();
+    const env = settingsOf(home, source);
+    await assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
+      ...{ code: 69, phrase: "refuses connections", seconds: 2 },
+    });
+    const running = start(COMPILED, ["app:start"], { env });
+    await running.until(/Waiting: .* refuses connections/);
+    await server.start();
+    const outcome = await running.outcome;
+    assertStarted(outcome);
+    const [first, ...rest] = reasonsOf(outcome.stderr);
+    assert.equal(first, "refuses connections");
+    // A server that comes up may say so, and nothing else may be said.
+    for (const each of rest) {
+      assert.equal(each, "is starting up or shutting down");
+    }
+    await assertName(home, env);
+  });
+
+  Deno.test(`${name}, frozen: no answer until DB_TIMEOUT is over, and waited for`, async () => {
+    await using home = await startedHome(source);
+    const env = settingsOf(home, source);
+    server.freeze();
+    try {
+      await Promise.all([
+        // The end comes with the first attempt.
+        assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
+          ...{ code: 69, phrase: "does not answer", reasons: [], seconds: 2 },
+        }),
+        assertFails(home, { ...env, DB_TIMEOUT: "7" }, {
+          ...{ code: 69, phrase: "does not answer", seconds: 7 },
+        }),
+      ]);
+      const running = start(COMPILED, ["app:start"], { env });
+      await running.until(/Waiting: .* does not answer/);
+      server.thaw();
+      const outcome = await running.outcome;
+      assertStarted(outcome);
+      assert.deepEqual(reasonsOf(outcome.stderr), ["does not answer"]);
+      await assertName(home, env);
+    } finally {
+      server.thaw();
+    }
+  });
+
+  Deno.test(`${name}: what cannot heal is told after a grace, not after DB_TIMEOUT`, async () => {
+    await using home = await startedHome(source);
+    const env = settingsOf(home, source);
+    const cases = [
+      [{ DB_PASS: "wrong-password" }, 77, "refuses the credentials"],
+      [{ DB_NAME: "nowhere" }, 78, "does not exist"],
+    ] as const;
+    const texts = await Promise.all(
+      cases.map(([wrong, code, phrase]) =>
+        assertFails(home, { ...env, ...wrong }, {
+          ...{ code, phrase, seconds: 5 },
+          // MariaDB tells nothing of a database that the user may not know of.
+          ...(name === "MariaDB" && code === 78
+            ? { code: 77, phrase: "does not permit what Mattermost needs" }
+            : {}),
+        })
+      ),
+    );
+    for (const text of texts) assert.ok(!text.includes("wrong-password"), text);
+  });
+
+  Deno.test(`${name}, restarted while a start waits for its turn: 69, and nothing is written`, async () => {
+    await using home = await startedHome(source);
+    // Another release than the one that ran last, so the turn is waited for.
+    await Deno.remove(home.version);
+    const env = settingsOf(home, source);
+    const before = await home.snapshot();
+    const holder = await connect(source, {
+      signal: new AbortController().signal,
+    });
+    assert.ok(await holder.lock("mattermost-entrypoint", 0));
+    const running = start(COMPILED, ["app:start"], { env });
+    await running.until(/another container is migrating/);
+    await server.restart();
+    const outcome = await running.outcome;
+    await holder.close();
+    assert.equal(outcome.code, 69, outcome.stderr);
+    assertClean(outcome, [PASSWORD]);
+    assert.match(outcome.stderr, /error: The \w+ database .*\n.*→ \S/);
+    await home.assertUnchanged(before);
+  });
+
+  Deno.test(`${name}, at its limit of connections: told, and waited for`, async () => {
+    const { server, source } = await startWithUser(product, {
+      settings: product.adapter === "postgres"
+        ? { max_connections: 4, superuser_reserved_connections: 3 }
+        : { "max-connections": 10 },
+    });
+    await using _ = server;
+    await using home = await startedHome(source);
+    const env = settingsOf(home, source);
+    const count = product.adapter === "postgres" ? 1 : 10;
+    const held = await Promise.all(
+      Array.from({ length: count }, () => holdConnection(source)),
+    );
+    await assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
+      ...{ code: 69, phrase: "has no connection left", seconds: 2 },
+    });
+    const running = start(COMPILED, ["app:start"], { env });
+    await running.until(/Waiting: .* has no connection left/);
+    for (const session of held) await session.close();
+    const outcome = await running.outcome;
+    assertStarted(outcome);
+    assert.deepEqual(reasonsOf(outcome.stderr), ["has no connection left"]);
+    await assertName(home, env);
+  });
+
+  Deno.test(`${name}: servers that drop the connection, talk garbage or drip are told`, async () => {
+    await using home = await startedHome(source);
+    const broken = "breaks off before the login is complete";
+    const cases: readonly (readonly [Treatment, string])[] = [
+      [dropAtOnce, broken],
+      [dropAfterGreeting(server), broken],
+      [garbage(new TextEncoder().encode("HTTP/1.1 400 Bad\r\n\r\n")), broken],
+      [garbage(new Uint8Array(64)), broken],
+      [
+        garbage(crypto.getRandomValues(new Uint8Array(4096)).fill(255, 0, 5)),
+        broken,
+      ],
+      [silence, "does not answer"],
+      [drip(source.adapter), "does not answer"],
+    ];
+    await Promise.all(cases.map(async ([treatment, phrase]) => {
+      await using fake = misbehave(treatment);
+      const env = settingsOf(home, { ...source, port: fake.port });
+      await assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
+        ...{ code: 69, phrase, seconds: 2 },
+        // Without an answer, the end comes with the first attempt.
+        ...(phrase === broken ? {} : { reasons: [] }),
+      });
+    }));
+  });
+
+  Deno.test(`${name}, byte by byte: understood`, async () => {
+    await using home = await startedHome(source);
+    await using slow = misbehave(proxyTo(server, true));
+    const env = settingsOf(home, { ...source, port: slow.port });
+    const outcome = await start(COMPILED, ["app:start"], { env }).outcome;
+    assertStarted(outcome);
+    assert.deepEqual(reasonsOf(outcome.stderr), []);
+    await assertName(home, env);
+  });
+
+  Deno.test(`${name}: one line for each change of the reason, then the start goes on`, async () => {
+    await using home = await startedHome(source);
+    let treatment: Treatment = dropAtOnce;
+    let calls = 0;
+    await using changing = misbehave((client) => {
+      calls++;
+      return treatment(client);
+    });
+    const env = settingsOf(home, { ...source, port: changing.port });
+    const running = start(COMPILED, ["app:start"], { env });
+    await running.until(/Waiting: .* breaks off/);
+    // Told once, though it happens again and again.
+    await until(() => calls >= 4);
+    treatment = silence;
+    await running.until(/Waiting: .* does not answer/);
+    treatment = dropAtOnce;
+    await running.until(
+      /Waiting: .* does not answer[^]*Waiting: .* breaks off/,
+    );
+    treatment = proxyTo(server, false);
+    const outcome = await running.outcome;
+    assertStarted(outcome);
+    assert.deepEqual(reasonsOf(outcome.stderr), [
+      "breaks off before the login is complete",
+      "does not answer",
+      "breaks off before the login is complete",
+    ]);
+    await assertName(home, env);
+  });
+
+  Deno.test(`${name}: a name that does not resolve is told, and waited for`, async () => {
+    await using home = await startedHome(source);
+    const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
+    // Nobody answers there, and at once.
+    const resolver = await home.write(
+      "etc/resolv.conf",
+      "nameserver 127.255.255.254\noptions timeout:1 attempts:1\n",
+    );
+    const env = { ...settingsOf(home, source), DB_HOST: "late.db.test" };
+    const inNamespace = (timeout: string): Running =>
+      launch([
+        ...NAMESPACE,
+        ...["sh", "-c", MOUNTS, "sh", hosts, resolver],
+        ...COMPILED.command,
+        "app:start",
+      ], { env: { ...env, ...AS_ROOT, DB_TIMEOUT: timeout } });
+    const before = await home.snapshot();
+    const failed = await inNamespace("2").outcome;
+    assert.equal(failed.code, 69, failed.stderr);
+    const phrase = "has a host name that does not resolve";
+    assert.deepEqual(reasonsOf(failed.stderr), [phrase], failed.stderr);
+    assert.match(failed.stderr, /→ Check DB_HOST=late\.db\.test/);
+    assertClean(failed, [PASSWORD]);
+    await home.assertUnchanged(before);
+    const running = inNamespace("60");
+    await running.until(/Waiting: .* does not resolve/);
+    await Deno.writeTextFile(hosts, "127.0.0.1 localhost late.db.test\n");
+    const outcome = await running.outcome;
+    assertStarted(outcome);
+    assert.deepEqual(reasonsOf(outcome.stderr), [phrase]);
+    await assertName(home, env);
+  });
+
+  Deno.test(`${name} stops`, () => server.stop());
+}
+
+type Treatment = (client: Deno.TcpConn) => Promise<void>;
+
+/** Root of a user namespace where we are not root, since mounts are made. */
+const NAMESPACE = Deno.uid() === 0
+  ? ["unshare", "--mount"]
+  : ["unshare", "--user", "--map-root-user", "--mount"];
+const AS_ROOT: Readonly<Record<string, string>> = Deno.uid() === 0
+  ? {}
+  : { MATTERMOST_UID: "0", MATTERMOST_GID: "0" };
+const MOUNTS =
+  'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
+
+/** The config.json is the one that the start wanted. */
+async function assertName(
+  home: Home,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { TeamSettings } = JSON.parse(await Deno.readTextFile(home.config));
+  assert.equal(TeamSettings.SiteName, env["MATTERMOST_NAME"]);
+}
+
+async function holdConnection(source: DataSource) {
+  return await connect(source, { signal: new AbortController().signal });
+}
+
+function dropAtOnce(client: Deno.TcpConn): Promise<void> {
+  client.close();
+  return Promise.resolve();
+}
+
+/** Passes the first message of the server on, and hangs up when the client answers. */
+function dropAfterGreeting(server: DatabaseServer): Treatment {
+  return async (client) => {
+    using upstream = await Deno.connect({ port: server.port });
+    const buffer = new Uint8Array(4096);
+    const isPostgres = server.user === "postgres";
+    if (isPostgres) {
+      const size = await client.read(buffer) ?? 0;
+      await upstream.write(buffer.subarray(0, size));
+    }
+    const size = await upstream.read(buffer) ?? 0;
+    await client.write(buffer.subarray(0, size));
+    await client.read(buffer);
+    client.close();
+  };
+}
+
+function garbage(bytes: Uint8Array<ArrayBuffer>): Treatment {
+  return async (client) => {
+    await client.write(bytes);
+    await silence(client);
+  };
+}
+
+async function silence(client: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(512);
+  while (await client.read(buffer) !== null);
+}
+
+/** A greeting that never ends: one byte at a time, of a message that could be one. */
+function drip(adapter: DataSource["adapter"]): Treatment {
+  const isPostgres = adapter === "postgres";
+  const head = isPostgres
+    ? Uint8Array.of(0x52, 0, 0, 4, 0)
+    : Uint8Array.of(0, 4, 0, 0, 10);
+  return async (client) => {
+    // PostgreSQL's client speaks first.
+    if (isPostgres) await client.read(new Uint8Array(512));
+    for (const byte of head) {
+      await client.write(Uint8Array.of(byte));
+      await pause(20);
+    }
+    while (true) {
+      await pause(100);
+      await client.write(Uint8Array.of(65));
+    }
+  };
+}
+
+function proxyTo(server: DatabaseServer, byByte: boolean): Treatment {
+  return async (client) => {
+    const upstream = await Deno.connect({ port: server.port });
+    client.setNoDelay(true);
+    const back = (async () => {
+      for await (const chunk of upstream.readable) {
+        const parts = byByte
+          ? Array.from(chunk, (byte) => Uint8Array.of(byte))
+          : [chunk];
+        for (const part of parts) {
+          for (let rest = part; rest.length > 0;) {
+            rest = rest.subarray(await client.write(rest));
+          }
+        }
+      }
+    })().catch(() => {});
+    try {
+      const buffer = new Uint8Array(4096);
+      let size: number | null;
+      while ((size = await client.read(buffer)) !== null) {
+        await upstream.write(buffer.subarray(0, size));
+      }
+    } finally {
+      try {
+        upstream.close();
+      } catch {
+        // Its stream has ended, and closed it.
+      }
+      await back;
+    }
+  };
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await pause(10);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
