@@ -80,10 +80,11 @@ async function examine(
   const { settings } = resolve(sources);
   const configPath = `${settings.MATTERMOST_CONF_DIR}/config.json`;
   const versionPath = `${settings.MATTERMOST_DATA_DIR}/VERSION`;
+  const { text: config, fault } = readOptional(configPath, system);
   const release = knownRelease(settings.MATTERMOST_VERSION) ??
-    knownRelease(readOptional(versionPath, system));
+    knownRelease(readOptional(versionPath, system).text);
   const place = listening({
-    config: readOptional(configPath, system),
+    config,
     variables: readServerVariables(sources).values,
     port: settings.MATTERMOST_PORT,
     overrides: release?.environmentOverrides ?? "all keys",
@@ -93,7 +94,9 @@ async function examine(
     : [release];
   const note = place.from === "config.json"
     ? ""
-    : ` (${configPath} may not be read: asked the port of MATTERMOST_PORT)`;
+    : ` (${configPath} ${
+      config === undefined ? fault : "cannot be understood"
+    }: asked the port of MATTERMOST_PORT)`;
   let verdict: Verdict | undefined;
   for (const candidate of candidates) {
     const endpoint = ready ? candidate.readiness : candidate.liveness;
@@ -186,13 +189,16 @@ function knownRelease(version: string | undefined): Release | undefined {
   }
 }
 
+/** Whatever cannot be read is guessed: this command must not fail where the server runs. */
 function readOptional(
   path: string,
   { files }: Pick<System, "files">,
-): string | undefined {
+): { readonly text: string | undefined; readonly fault: string } {
   try {
-    return files.readText(path);
-  } catch {
-    return undefined;
+    return { text: files.readText(path), fault: "" };
+  } catch (error) {
+    const isMissing = errorCode(error) === "ENOENT";
+    const fault = isMissing ? "is not there" : "may not be read";
+    return { text: undefined, fault };
   }
 }

@@ -1,0 +1,199 @@
+/**
+ * `app:health` against small servers that answer as the releases do.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createAuthority } from "../../tools/servers/certificates.ts";
+import { assertGolden } from "../support/golden.ts";
+import { createHome, type Home } from "../support/home.ts";
+import {
+  COMPILED,
+  type Outcome,
+  runProgram,
+  testPrograms,
+} from "../support/program.ts";
+import { startPages, startSilence } from "../support/services.ts";
+
+const PING = "/api/v4/system/ping";
+const READY = `${PING}?get_server_status=true`;
+const OK = '{"AndroidLatestVersion":"","status":"OK"}';
+
+async function writeConfig(home: Home, service: object): Promise<void> {
+  await home.write(
+    "data/config/config.json",
+    JSON.stringify({ ServiceSettings: service }),
+  );
+}
+
+function settings(home: Home, version = "11.7.9"): Record<string, string> {
+  return { ...home.env, MATTERMOST_VERSION: version };
+}
+
+function said({ code, stdout, stderr }: Outcome): readonly unknown[] {
+  assert.equal(stderr, "");
+  assert.match(stdout, /^[^\n]+\n$/);
+  return [code, stdout.trimEnd()];
+}
+
+testPrograms(
+  "the server that config.json describes is asked",
+  async (program) => {
+    await using server = await startPages({ [PING]: [200, OK] });
+    await using home = await createHome();
+    await writeConfig(home, { ListenAddress: `:${server.port}` });
+    const env = { ...settings(home), MATTERMOST_PORT: "1" };
+    const outcome = await runProgram(program, ["app:health"], { env });
+    assert.deepEqual(said(outcome), [
+      0,
+      `healthy: http://127.0.0.1:${server.port}${PING} answers 200`,
+    ]);
+  },
+);
+
+Deno.test("each generation of the server is asked at its own endpoint", async () => {
+  const ping3 = '{"server_time":"1","version":"3.6.0"}';
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["3.0.3", "/", "<html>"],
+    ["3.6.0", "/api/v3/general/ping", ping3],
+    ["4.10.10", PING, '{"status":"OK"}'],
+    ["11.7.9", PING, OK],
+    // Where nothing tells, the endpoints are tried in order.
+    ["", "/api/v3/general/ping", ping3],
+    ["", PING, OK],
+  ];
+  for (const [version, path, body] of cases) {
+    await using server = await startPages({ [path]: [200, body] });
+    await using home = await createHome();
+    await writeConfig(home, { ListenAddress: `:${server.port}` });
+    const outcome = await runProgram(COMPILED, ["app:health"], {
+      env: settings(home, version),
+    });
+    assert.deepEqual(said(outcome), [
+      0,
+      `healthy: http://127.0.0.1:${server.port}${path} answers 200`,
+    ]);
+  }
+});
+
+Deno.test("data/VERSION tells the release where the image does not", async () => {
+  await using server = await startPages({
+    "/api/v3/general/ping": [200, '{"version":"3.6.0"}'],
+  });
+  await using home = await createHome();
+  await home.write("data/VERSION", "3.6.0\n");
+  await writeConfig(home, { ListenAddress: `:${server.port}` });
+  const outcome = await runProgram(COMPILED, ["app:health"], { env: home.env });
+  assert.equal(outcome.code, 0);
+});
+
+Deno.test("TLS with its own certificate, the site's path, and variables that win", async () => {
+  const tls = createAuthority().issue({
+    names: ["chat.example.com"],
+    expired: true,
+  });
+  await using server = await startPages(
+    { [`/team/chat${PING}`]: [200, OK] },
+    tls,
+  );
+  await using home = await createHome();
+  await writeConfig(home, {
+    listenaddress: "[::]:1",
+    ConnectionSecurity: "TLS",
+    SiteURL: "https://chat.example.com/team/chat/",
+  });
+  const port = await home.write("port", `127.0.0.1:${server.port}\n`);
+  const outcome = await runProgram(COMPILED, ["app:health"], {
+    env: { ...settings(home), MM_SERVICESETTINGS_LISTENADDRESS_FILE: port },
+  });
+  assert.deepEqual(said(outcome), [
+    0,
+    `healthy: https://chat.example.com:${server.port}/team/chat${PING} answers 200`,
+  ]);
+});
+
+Deno.test("readiness tells about database and file store", async () => {
+  const body = (status: string, database: string): string =>
+    JSON.stringify({
+      status,
+      database_status: database,
+      filestore_status: "OK",
+    });
+  const cases: readonly (readonly [number, string, string])[] = [
+    [200, body("OK", "OK"), "ready"],
+    [500, body("UNHEALTHY", "UNHEALTHY"), "unready"],
+    [200, body("OK", "UNHEALTHY"), "unready-200"],
+    [200, OK, "silent"],
+  ];
+  for (const [status, text, name] of cases) {
+    await using server = await startPages({ [READY]: [status, text] });
+    await using home = await createHome();
+    await writeConfig(home, { ListenAddress: `127.0.0.1:${server.port}` });
+    const { code, stdout } = await runProgram(
+      COMPILED,
+      ["app:health", "--ready"],
+      { env: settings(home) },
+    );
+    await assertGolden(`health/${name}.txt`, `${stdout}exit ${code}\n`, {
+      volatile: [[`:${server.port}`, ":PORT"]],
+    });
+  }
+});
+
+Deno.test("who may not read config.json asks the port of the settings", async () => {
+  await using server = await startPages({ [PING]: [200, OK] });
+  await using home = await createHome();
+  const env = { ...settings(home), MATTERMOST_PORT: String(server.port) };
+  const missing = await runProgram(COMPILED, ["app:health"], { env });
+  assert.equal(missing.code, 0);
+  assert.match(missing.stdout, /config\.json is not there: asked the port of/);
+  await writeConfig(home, { ListenAddress: ":1" });
+  await Deno.chmod(home.config, 0o600);
+  const outcome = await runProgram(COMPILED, ["app:health"], {
+    env,
+    ...(Deno.uid() === 0 ? { uid: 1003, gid: 1003 } : {}),
+  });
+  if (Deno.uid() !== 0) return assert.equal(outcome.code, 1);
+  assert.equal(outcome.code, 0);
+  assert.match(outcome.stdout, /config\.json may not be read: asked the port/);
+});
+
+Deno.test("what is not well is one line and exit code 1", async () => {
+  await using broken = await startPages({
+    [PING]: [500, '{"status":"unhealthy"}'],
+  });
+  await using stranger = await startPages({});
+  await using silent = await startSilence();
+  const cases: readonly (readonly [string, number])[] = [
+    ["unhealthy", broken.port],
+    ["stranger", stranger.port],
+    ["silent-port", silent.port],
+    ["nobody", 1],
+  ];
+  for (const [name, port] of cases) {
+    await using home = await createHome();
+    await writeConfig(home, { ListenAddress: `:${port}` });
+    const outcome = await runProgram(COMPILED, [
+      "app:health",
+      "--timeout",
+      "0.5",
+    ], { env: settings(home) });
+    assert.equal(outcome.code, 1);
+    said(outcome);
+    await assertGolden(`health/${name}.txt`, outcome.stdout, {
+      volatile: [[new RegExp(`(:| port )${port}\\b`, "g"), "$1PORT"]],
+    });
+  }
+});
+
+Deno.test("wrong arguments are a usage error", async () => {
+  for (const args of [["--redy"], ["--timeout", "soon"], ["now"]]) {
+    const { code, stdout, stderr } = await runProgram(COMPILED, [
+      "app:health",
+      ...args,
+    ]);
+    assert.deepEqual({ code, stdout }, { code: 64, stdout: "" });
+    assert.match(stderr, /→/);
+  }
+});

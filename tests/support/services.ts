@@ -1,0 +1,115 @@
+/**
+ * The services around a Mattermost, small and real, on free ports of the loopback.
+ *
+ * @module
+ */
+
+import { createServer as createHttp, type RequestListener } from "node:http";
+import { createServer as createHttps } from "node:https";
+import type { AddressInfo, Server } from "node:net";
+import S3rver from "s3rver";
+import { SMTPServer } from "smtp-server";
+import type { KeyPair } from "../../tools/servers/certificates.ts";
+
+/** A service that ends with its test. */
+export interface Service extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** A web server; with a certificate it speaks HTTPS. */
+export async function startWeb(
+  answer: RequestListener,
+  tls?: KeyPair,
+): Promise<Service> {
+  const server = tls === undefined
+    ? createHttp(answer)
+    : createHttps({ cert: tls.certificate, key: tls.key }, answer);
+  return await listen(server);
+}
+
+/** A web server that answers each path of a table, and everything else with 404. */
+export async function startPages(
+  pages: Readonly<Record<string, readonly [status: number, body: string]>>,
+  tls?: KeyPair,
+): Promise<Service> {
+  return await startWeb(({ url = "" }, response) => {
+    const [status, body] = pages[url] ?? [404, "not found"];
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(body);
+  }, tls);
+}
+
+/** Accepts connections and says nothing. */
+export async function startSilence(): Promise<Service> {
+  const { createServer } = await import("node:net");
+  return await listen(createServer(() => {}));
+}
+
+/** What a mail server asks for. */
+export interface MailOptions {
+  readonly tls: KeyPair;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A mail server with STARTTLS and a login. */
+export async function startMail(
+  { tls, user, password }: MailOptions,
+): Promise<Service> {
+  const mail = new SMTPServer({
+    cert: tls.certificate,
+    key: tls.key,
+    authMethods: ["PLAIN", "LOGIN"],
+    onAuth(login, _session, done) {
+      if (login.username === user && login.password === password) {
+        done(null, { user });
+      } else done(new Error("Authentication credentials invalid"));
+    },
+  });
+  // Clients that hang up in the handshake are part of the tests.
+  mail.on("error", () => {});
+  return await listen(mail.server);
+}
+
+/** The only keys that the S3 server knows. */
+export const S3_KEY = "S3RVER";
+
+/** An S3 server with one bucket. */
+export async function startS3(bucket: string): Promise<Service> {
+  const directory = await Deno.makeTempDir({ prefix: "s3-" });
+  const server = new S3rver({
+    address: "127.0.0.1",
+    port: 0,
+    silent: true,
+    directory,
+    configureBuckets: [{ name: bucket, configs: [] }],
+  });
+  const { port } = await server.run();
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+async function listen(server: Server): Promise<Service> {
+  const connections = new Set<{ destroy(): void }>();
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => connections.delete(socket));
+  });
+  await new Promise<void>((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve())
+  );
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      connections.forEach((socket) => socket.destroy());
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
