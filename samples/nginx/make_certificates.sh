@@ -17,8 +17,11 @@ if [ ! -e mattermost.key ]; then
   chmod 400 mattermost.key
 fi
 if [ ! -e mattermost.crt ]; then
-  openssl req -new -x509 -days 3650 -key mattermost.key -out mattermost.crt \
-    -subj "/CN=${name}" -addext "subjectAltName=DNS:${name}"
+  openssl req -new -key mattermost.key -out mattermost.csr -subj "/CN=${name}"
+  printf 'subjectAltName=DNS:%s\nbasicConstraints=CA:FALSE\n' "${name}" >extensions
+  openssl x509 -req -days 3650 -in mattermost.csr -signkey mattermost.key \
+    -extfile extensions -out mattermost.crt
+  rm mattermost.csr extensions
 fi
 if [ ! -e dhparam.pem ]; then
   echo "Making Diffie-Hellman parameters takes a minute or two" >&2

@@ -25,12 +25,13 @@ import { CASES as LINKS } from "./cases/links.ts";
 import { CASES as NGINX } from "./cases/nginx.ts";
 import { CASES as QUICK_START } from "./cases/quick_start.ts";
 import { CASES as SAMPLES } from "./cases/samples.ts";
+import { CASES as SWARM } from "./cases/swarm.ts";
 import { CASES as UPGRADES } from "./cases/upgrades.ts";
 import { type Case, Lab } from "./lab.ts";
 
 const CASES: readonly Case[] = [
   ...[...QUICK_START, ...LIFE, ...LINKS, ...FAILURES, ...HARDENED],
-  ...[...UPGRADES, ...SAMPLES, ...NGINX, ...BUILD],
+  ...[...UPGRADES, ...SAMPLES, ...NGINX, ...SWARM, ...BUILD],
 ];
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -72,6 +72,8 @@ export function attemptSync(
   const { code, stdout, stderr } = new Deno.Command(program, {
     args,
     env: environment,
+    // Its own session: a second Ctrl-C must not leave it half done.
+    detached: true,
     stdin: "null",
   }).outputSync();
   return outcome(code, stdout, stderr);

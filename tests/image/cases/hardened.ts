@@ -26,7 +26,7 @@ export const CASES: readonly Case[] = [{
     const who = await identity(server);
     assert.equal(`${who["uid"]}:${who["gid"]}`, "1234:1234");
 
-    const foreign = await volumeOf(lab, "chown 2000:2000 . && chmod 0755 .");
+    const foreign = await volumeOf(lab, "chown -R 2000:2000 . && chmod 0755 .");
     const refused = await lab.docker.run(await lab.image(), {
       options: [...user, `--volume=${foreign}:${DATA}`],
       environment,
@@ -46,7 +46,7 @@ export const CASES: readonly Case[] = [{
     });
     assert.equal((await identity(server))["uid"], "2000");
 
-    const locked = await volumeOf(lab, "chown 2000:2000 .");
+    const locked = await volumeOf(lab, "chown -R 2000:2000 .");
     const refused = await lab.docker.run(await lab.image(), {
       options: [...hardened, `--volume=${locked}:${DATA}:ro`],
       environment,
@@ -93,9 +93,10 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
+/** A volume that a script has put something into: Docker makes an empty one anew. */
 async function volumeOf(lab: Lab, script: string): Promise<string> {
   return await lab.docker.volume("data", {
     image: await lab.image(),
-    script: `cd /volume; ${script}`,
+    script: `cd /volume; touch something; ${script}`,
   });
 }
