@@ -1,0 +1,120 @@
+/**
+ * Checks the licence of every package in the lock file, tests' and tools' among them.
+ *
+ *     deno task licenses
+ *
+ * It prints one line a package and fails where a licence is not among those that
+ * this project accepts.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** Licences that allow use and distribution with attribution alone. */
+const ACCEPTED: readonly string[] = [
+  "0BSD",
+  "Apache-2.0",
+  "BlueOak-1.0.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "ISC",
+  "MIT",
+  "MIT-0",
+  "Unlicense",
+];
+
+/** Packages that name their licence in their Readme alone, where we read it. */
+const READ_BY_HAND: Readonly<Record<string, string>> = {
+  "humanize-number@0.0.2": "MIT",
+  "only@0.0.2": "MIT",
+};
+
+/** A package of the lock file. */
+interface LockedPackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** The forms that a package may name its licence in; all but the first are of old. */
+interface Manifest {
+  readonly license?: string | { readonly type?: string };
+  readonly licenses?: readonly { readonly type?: string }[];
+}
+
+if (import.meta.main) Deno.exit(await main());
+
+async function main(): Promise<number> {
+  const packages = lockedPackages(await Deno.readTextFile("deno.lock"));
+  const roots = await cacheRoots();
+  let isFine = true;
+  for (const { name, version } of packages) {
+    const licence = READ_BY_HAND[`${name}@${version}`] ??
+      await licenceOf(join(name, version), roots);
+    const accepted = licence !== undefined && isAccepted(licence);
+    isFine &&= accepted;
+    const verdict = accepted ? "" : "   # not accepted";
+    console.log(`${name}@${version}: ${licence ?? "unknown"}${verdict}`);
+  }
+  return isFine ? 0 : 1;
+}
+
+/**
+ * The packages of a lock file, each version once.
+ *
+ * @param text The text of deno.lock.
+ * @returns Names and versions, in the order of the file.
+ */
+export function lockedPackages(text: string): LockedPackage[] {
+  const { npm = {} }: { npm?: Record<string, unknown> } = JSON.parse(text);
+  return Object.keys(npm).map((key) => {
+    const at = key.indexOf("@", 1);
+    // Behind an underscore stand the peers that a package was resolved with.
+    const [version = ""] = key.slice(at + 1).split("_");
+    return { name: key.slice(0, at), version };
+  });
+}
+
+/**
+ * Judges a licence expression: one accepted alternative of `OR` is enough, all of `AND` must be accepted.
+ *
+ * @param expression An SPDX expression.
+ * @returns Whether this project accepts it.
+ */
+export function isAccepted(expression: string): boolean {
+  return expression.replace(/[()]/g, "").split(/\s+OR\s+/).some((option) =>
+    option.split(/\s+AND\s+/).every((name) => ACCEPTED.includes(name.trim()))
+  );
+}
+
+/** The cache has one folder a registry. */
+async function cacheRoots(): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json"],
+    stderr: "null",
+  }).output();
+  const { npmCache }: { npmCache: string } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  return [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) =>
+    isDirectory
+  ).map(({ name }) => join(npmCache, name));
+}
+
+async function licenceOf(
+  path: string,
+  roots: readonly string[],
+): Promise<string | undefined> {
+  for (const root of roots) {
+    try {
+      const text = await Deno.readTextFile(join(root, path, "package.json"));
+      const { license, licenses }: Manifest = JSON.parse(text);
+      const found = [license ?? licenses ?? []].flat()
+        .map((entry) => typeof entry === "string" ? entry : entry.type ?? "");
+      return found.length === 0 ? undefined : found.join(" OR ");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}
