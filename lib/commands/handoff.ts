@@ -5,7 +5,12 @@
  */
 
 import { dirname } from "node:path";
-import { lockConfig, readConfig, writeConfig } from "../config/file.ts";
+import {
+  awaitConfigLock,
+  lockConfig,
+  readConfig,
+  writeConfig,
+} from "../config/file.ts";
 import { removeTemporaries, replaceFile } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { Errno, execFailure } from "../server/execvp.ts";
@@ -29,8 +34,12 @@ const ANY_MAY_EXECUTE = 0o111;
  * @param context The world.
  * @throws {EntrypointError} With code 73 where it cannot be written.
  */
-export function writePlan(plan: Plan, { system, log }: Context): void {
+export async function writePlan(
+  plan: Plan,
+  { system, log }: Context,
+): Promise<void> {
   const { place } = plan;
+  await awaitConfigLock(system, place);
   const lock = lockConfig(system, place);
   try {
     const state = readConfig(system, place);
@@ -84,7 +93,7 @@ export function provideDirectories(
 ): void {
   const owner = ownerOf(settings, system);
   const own = [paths.data, paths.conf];
-  if (settings.MATTERMOST_LOG_FILE) own.push(paths.log);
+  if (settings.MATTERMOST_LOG_FILES) own.push(paths.log);
   // What the package brings is there already; it is only given to the server.
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)

@@ -881,9 +881,9 @@ export const CATALOGUE = {
     fallback: true,
     writes: [at("LogSettings.EnableConsole")],
   }),
-  MATTERMOST_LOG_FILE: setting({
+  MATTERMOST_LOG_FILES: setting({
     group: "Logging",
-    summary: "Let the server log to a file in `MATTERMOST_LOG_DIR`.",
+    summary: "Let the server log to files in `MATTERMOST_LOG_DIR`.",
     kind: flag(),
     fallback: true,
     writes: [at("LogSettings.EnableFile")],
@@ -1009,6 +1009,15 @@ export const CATALOGUE = {
     summary: "The directory for the server's log files.",
     kind: path(),
     fallback: "/var/log/mattermost",
+  }),
+  MATTERMOST_CA_DIR: setting({
+    group: "Image",
+    summary:
+      "A directory with certificates of authorities to trust, in files named `*.crt`.",
+    details:
+      "PEM. They are trusted besides the system's own, by the server and by the checks before its start; no root and no other image is needed.",
+    kind: path(),
+    fallback: "/etc/mattermost/ca.d",
   }),
   MATTERMOST_UID: setting({
     group: "Image",

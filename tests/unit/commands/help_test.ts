@@ -109,7 +109,6 @@ Deno.test("names are taken in any case, and twins for what they are twins of", (
   const text = answer(["DB_PASS"]);
   assert.equal(answer(["db_pass"]), text);
   assert.equal(answer(["Db_Pass_FILE"]), text);
-  assert.match(answer(["mattermost_log_file"]), /^MATTERMOST_LOG_FILE \(/);
 });
 
 Deno.test("several variables are explained one after the other", () => {

@@ -518,7 +518,7 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     bad: "maybe",
     always: { "LogSettings.EnableConsole": false },
   },
-  MATTERMOST_LOG_FILE: {
+  MATTERMOST_LOG_FILES: {
     good: ["false", false],
     bad: "maybe",
     always: { "LogSettings.EnableFile": false },
@@ -587,6 +587,10 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     good: ["/srv/log", "/srv/log"],
     bad: "log",
     always: { "LogSettings.FileLocation": LOG_LOCATION },
+  },
+  MATTERMOST_CA_DIR: {
+    good: ["/srv/ca.d/", "/srv/ca.d"],
+    bad: "ca.d",
   },
   MATTERMOST_UID: {
     good: ["1000", 1000],

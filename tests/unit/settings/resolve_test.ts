@@ -484,7 +484,7 @@ Deno.test("variables that held a secret are named, so that the server does not i
     DB_USER_FILE: "",
     OTHER_ENV_PASSWORD: "not ours",
     MM_SQLSETTINGS_DATASOURCE: "the server's own",
-    MATTERMOST_LOG_FILE: "true",
+    MATTERMOST_LOG_FILES: "true",
     PATH: "/bin",
   });
   assert.deepEqual([...consumed].sort(), Object.keys(env).sort());
