@@ -96,9 +96,9 @@ async function cacheRoots(): Promise<string[]> {
   const { npmCache }: { npmCache: string } = JSON.parse(
     new TextDecoder().decode(stdout),
   );
-  return [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) =>
-    isDirectory
-  ).map(({ name }) => join(npmCache, name));
+  const entries = await Array.fromAsync(Deno.readDir(npmCache));
+  return entries.filter(({ isDirectory }) => isDirectory)
+    .map(({ name }) => join(npmCache, name));
 }
 
 async function licenceOf(
