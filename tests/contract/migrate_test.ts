@@ -517,7 +517,7 @@ const REFUSED: readonly Upgrade[] = [
 async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
   const { schema, target, versionFile, on, says, policy } = upgrade;
   const product = on === "mysql" ? mariadb : postgres;
-  assert.ok(product !== undefined, noMariadb);
+  assert.ok(product !== undefined, noMariadb ?? "");
   const { home, env } = await prepare(product, { version: target, schema });
   await using _ = home;
   await home.installServer(

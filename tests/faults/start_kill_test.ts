@@ -184,7 +184,7 @@ async function killInOneHome(
     }
     if (disk !== undefined) assertWanted(JSON.parse(disk), current);
     const version = await readIfThere(home.version);
-    assert.ok(version === undefined || version === `${VERSION}\n`, version);
+    assert.ok(version === undefined || version === `${VERSION}\n`, version ?? "");
     for (const number of [1, 2, 3]) {
       const copy = await readIfThere(`${home.config}.${number}`);
       if (copy !== undefined) {
