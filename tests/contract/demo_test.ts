@@ -81,6 +81,8 @@ Deno.test("the demo answers at the address that it prints, until Ctrl-C", () =>
     const page = await (await fetch(address)).text();
     assert.match(page, /This is a <strong>stand-in<\/strong> for Mattermost/);
     assert.match(page, /which takes connections/);
+    // Twice, as a terminal and a task runner do it.
+    running.kill("SIGINT");
     running.kill("SIGINT");
     const { code, stdout, stderr } = await running.outcome;
     assert.equal(code, 0, stderr);

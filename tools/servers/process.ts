@@ -26,6 +26,12 @@ const guards = new Set<() => void>();
 /** What a program does about interrupts that has an order of its own. */
 let answer: (() => void) | undefined;
 
+/** When that was done, on the clock of `performance.now()`. */
+let answered = -Infinity;
+
+/** Task runners pass on what the terminal sends to all: that counts once, within these milliseconds. */
+const SAME_INTERRUPT = 1000;
+
 /** Starts a long-running command as the servers' user, with its output added to `log`. */
 export function launch(
   command: readonly string[],
@@ -136,8 +142,8 @@ export function guard(cleanUp: () => void): () => void {
 }
 
 /**
- * Has the first interrupt answered in an order of one's own; a second one cleans
- * up at once. Only while something is guarded.
+ * Has the first interrupt answered in an order of one's own; one that comes
+ * a second later or more cleans up at once. Only while something is guarded.
  *
  * @param first what to do instead of cleaning up
  */
@@ -161,7 +167,11 @@ const LISTENERS = {
 function interrupted(signal: Deno.Signal): void {
   const first = answer;
   answer = undefined;
-  if (first !== undefined) return first();
+  if (first !== undefined) {
+    answered = performance.now();
+    return first();
+  }
+  if (performance.now() - answered < SAME_INTERRUPT) return;
   cleanUpAll();
   watch("removeSignalListener");
   Deno.kill(Deno.pid, signal);
