@@ -44,11 +44,12 @@ export const CASES: readonly Case[] = [{
       ...["--no-resolve-image", "--image", newer, SERVICE],
     ]).finally(() => isOver = true);
     let gaps = 0;
-    for (; !isOver; await pause(100)) {
+    for (; !isOver; await pause(400)) {
       if ((await versions(lab)).length === 0) gaps++;
     }
     await update;
-    assert.deepEqual(await versions(lab), [NEWER]);
+    const tasks = await lab.docker.must(["stack", "ps", "--no-trunc", STACK]);
+    assert.deepEqual(await versions(lab), [NEWER], tasks);
     assert.equal(gaps, 0, "an update must leave no gap");
   },
 }];
