@@ -131,7 +131,10 @@ function authorityFindings(
     ...warnings.map((problem) => warning("authorities", named(problem))),
   ];
   return all.length > 0 || added === 0 ? all : [
-    ok("authorities", `${added} of your own are trusted besides the system's`),
+    ok(
+      "authorities",
+      `Certificates of your own that are trusted besides the system's: ${added}`,
+    ),
   ];
 }
 

@@ -26,8 +26,8 @@ export interface Fault {
   readonly code: string;
   /** The file or directory whose owner, mode or mount is to blame. */
   readonly blame: string;
-  /** Whether owner and mode would permit it, so that something else forbids it. */
-  readonly despiteBits: boolean;
+  /** What owner and mode do not permit there; `nothing` where something else forbids it. */
+  readonly lacks: "entering" | "writing" | "nothing";
 }
 
 /** A path that cannot be written, and what repairs it. */
@@ -133,7 +133,7 @@ function tryReally(path: string, trial: Trial): Fault | undefined {
   const { system, identity } = trial;
   const isOther = system.uid !== identity.uid;
   const barred = isOther ? barredBy(path, trial) : undefined;
-  if (barred !== undefined) return bitsForbid(barred);
+  if (barred !== undefined) return barred;
   try {
     touch(path, system);
     return undefined;
@@ -151,23 +151,18 @@ function judge(
   const { system: { files, uid } } = trial;
   const real = files.realPath(path);
   if (mountOf(trial.mounts, real)?.readOnly === true) {
-    return { code: "EROFS", blame: real, despiteBits: true };
+    return { code: "EROFS", blame: real, lacks: "nothing" };
   }
   const barred = barredBy(path, trial);
-  const isGiven = uid === 0 && provided && barred === real;
-  return barred === undefined || isGiven ? undefined : bitsForbid(barred);
-}
-
-function bitsForbid(blame: string): Fault {
-  return { code: "EACCES", blame, despiteBits: false };
+  const isGiven = uid === 0 && provided && barred?.blame === real;
+  return isGiven ? undefined : barred;
 }
 
 function faultOf(error: unknown, path: string, trial: Trial): Fault {
   const code = errorCode(error);
   if (code === undefined) throw error;
-  const fault = { code, blame: path, despiteBits: true };
-  const barred = isRefusal(fault) ? barredBy(path, trial) : undefined;
-  return barred === undefined ? fault : bitsForbid(barred);
+  const fault: Fault = { code, blame: path, lacks: "nothing" };
+  return (isRefusal(fault) ? barredBy(path, trial) : undefined) ?? fault;
 }
 
 function isRefusal({ code }: Fault): boolean {
@@ -178,7 +173,7 @@ function isRefusal({ code }: Fault): boolean {
 function barredBy(
   path: string,
   { system: { files }, identity }: Trial,
-): string | undefined {
+): Fault | undefined {
   try {
     const real = files.realPath(path);
     const above: string[] = [];
@@ -190,11 +185,15 @@ function barredBy(
       return facts !== undefined &&
         !permits(facts, identity, { bits: MAY_ENTER });
     });
-    if (closed !== undefined) return closed;
+    if (closed !== undefined) {
+      return { code: "EACCES", blame: closed, lacks: "entering" };
+    }
     const facts = files.stat(real);
     if (facts === undefined) return undefined;
     const bits = facts.isDirectory ? MAY_WRITE | MAY_ENTER : MAY_WRITE;
-    return permits(facts, identity, { bits }) ? undefined : real;
+    return permits(facts, identity, { bits })
+      ? undefined
+      : { code: "EACCES", blame: real, lacks: "writing" };
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     // Who may not even look gets no further than the path.

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
 import type { Problem } from "../errors.ts";
 import type { Identity, Mount } from "../server/access.ts";
@@ -115,26 +114,26 @@ function readOnlyRemedy(
 }
 
 function grievance(
-  { code, blame, despiteBits }: Fault,
+  { code, blame, lacks }: Fault,
   { system: { files } }: Patient,
 ): string {
   const facts = attempt(() => files.stat(blame));
   if (facts === undefined) return `${blame}: ${code}`;
   const owner = `${facts.uid}:${facts.gid}`;
   const mode = facts.mode.toString(8).padStart(4, "0");
-  return despiteBits
+  return lacks === "nothing"
     ? `${blame} refuses with ${code}, though its owner ${owner} and mode ${mode} permit it`
     : `${blame} belongs to ${owner} with mode ${mode}`;
 }
 
 function accessRemedy(
   written: WrittenPath,
-  { blame, despiteBits }: Fault,
+  { blame, lacks }: Fault,
   patient: Patient & { readonly mount: Mount | undefined },
 ): string {
   const { identity, mount, surroundings, system } = patient;
   const facts = attempt(() => system.files.stat(blame));
-  if (facts?.uid === identity.uid && !despiteBits) {
+  if (facts?.uid === identity.uid && lacks !== "nothing") {
     return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${blame}`;
   }
   const uid = hostId(surroundings.uidMap, identity.uid);
@@ -143,22 +142,26 @@ function accessRemedy(
     return `Choose a user that exists in this container's user namespace: MATTERMOST_UID=${identity.uid} has no counterpart on the host (/etc/subuid, or --userns=host)`;
   }
   const isVolume = mount !== undefined && mount.path !== "/";
-  if (isVolume && despiteBits) {
+  if (isVolume && lacks === "nothing") {
     return `docker run -v HOST_DIRECTORY:${mount.path}:Z …   # a label for SELinux; in Compose the same :Z`;
   }
   const mapped = uid === identity.uid
     ? ""
     : `, since user ${identity.uid} in here is user ${uid} there`;
-  const isParent = blame !== written.path &&
-    written.path.startsWith(`${dirname(`${blame}/x`)}/`);
   if (isVolume) {
     return `On the host: chown -R ${uid}:${gid} HOST_DIRECTORY   # the one that is mounted at ${mount.path}${mapped}`;
   }
-  if (system.uid === 0 && isParent) {
+  if (system.uid === 0 && lacks === "entering") {
     return `chmod o+x ${blame}   # so that the server's user gets to ${written.path}`;
   }
-  if (system.uid === 0) {
-    return `chown -R ${identity.uid}:${identity.gid} ${blame}`;
+  const isMissing = attempt(() => system.files.stat(written.path)) ===
+    undefined;
+  if (system.uid === 0 && !written.temporary) {
+    const { path } = written;
+    const owner = `${identity.uid}:${identity.gid}`;
+    return isMissing
+      ? `mkdir -p ${path} && chown ${owner} ${path}   # in the image; or mount a volume there`
+      : `chown -R ${owner} ${blame}`;
   }
   if (written.temporary) {
     return `docker run --tmpfs ${written.path} …   # in Compose: tmpfs: ["${written.path}"]`;

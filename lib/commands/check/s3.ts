@@ -43,7 +43,11 @@ export async function checkS3(world: CheckWorld): Promise<Finding[]> {
     url: bucket.url,
     method: "HEAD",
     headers: isSigned
-      ? signedHeaders({ ...bucket, time: new Date(system.clock.now()) })
+      ? signedHeaders({
+        ...bucket,
+        method: "HEAD",
+        time: new Date(system.clock.now()),
+      })
       : {},
     unreachable: "failed",
     remedy: "Check S3_ENDPOINT and S3_SSL, and that this machine may reach it",

@@ -10,8 +10,9 @@
 import type { Buffer } from "node:buffer";
 import { createHash, createHmac } from "node:crypto";
 
-/** What is signed: a HEAD request without a query and without a body. */
+/** What is signed: a request without a body. */
 export interface SignedQuestion {
+  readonly method: "GET" | "HEAD";
   readonly url: URL;
   readonly region: string;
   readonly accessKey: string;
@@ -23,13 +24,13 @@ const ALGORITHM = "AWS4-HMAC-SHA256";
 const SERVICE = "s3";
 
 /**
- * Signs a HEAD request.
+ * Signs a request.
  *
  * @param question What is signed.
  * @returns The headers to send with it.
  */
 export function signedHeaders(
-  { url, region, accessKey, secretKey, time }: SignedQuestion,
+  { method, url, region, accessKey, secretKey, time }: SignedQuestion,
 ): Readonly<Record<string, string>> {
   const stamp = time.toISOString().replace(/[-:]|\.\d{3}/g, "");
   const date = stamp.slice(0, 8);
@@ -41,9 +42,10 @@ export function signedHeaders(
   ];
   const names = signed.map(([name]) => name).join(";");
   const request = [
-    "HEAD",
+    method,
     url.pathname,
-    "",
+    [...url.searchParams].map((pair) => pair.map(encodeURIComponent).join("="))
+      .sort().join("&"),
     ...signed.map(([name, value]) => `${name}:${value}`),
     "",
     names,

@@ -1,0 +1,398 @@
+/**
+ * `app:check` against real services: PostgreSQL and MariaDB, a mail server with
+ * STARTTLS and a login, HTTPS with good and bad certificates, an S3 server.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  type Authority,
+  createAuthority,
+} from "../../tools/servers/certificates.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { assertGolden, type Volatile } from "../support/golden.ts";
+import { createHome, type Home } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  INTERPRETED,
+  runProgram,
+} from "../support/program.ts";
+import type { Service } from "../support/services.ts";
+import {
+  S3_KEY,
+  startMail,
+  startPages,
+  startS3,
+  startSilence,
+  startWeb,
+} from "../support/services.ts";
+
+const PASSWORD = "p@ss:w/ord of check";
+const MAIL_PASSWORD = "mail-p@ssword";
+const SALT = "2Fq7xKc9wL4mZt8vRb3nYh6pDj5sGa1e";
+
+const authority: Authority = createAuthority("Private Authority");
+
+/** Settings for a home that trusts the private authority. */
+async function settings(home: Home): Promise<Record<string, string>> {
+  await home.write("ca.d/private.crt", authority.certificate);
+  return {
+    ...home.env,
+    MATTERMOST_VERSION: "11.7.9",
+    MATTERMOST_CA_DIR: join(home.path, "ca.d"),
+    MATTERMOST_LINK_SALT: SALT,
+  };
+}
+
+function databaseSettings(
+  server: DatabaseServer,
+  adapter: "postgres" | "mysql",
+  password = PASSWORD,
+): Record<string, string> {
+  return {
+    DB_ADAPTER: adapter,
+    DB_HOST: server.host,
+    DB_PORT: String(server.port),
+    DB_USER: server.user,
+    DB_PASS: password,
+    DB_NAME: adapter,
+  };
+}
+
+/** What differs from machine to machine and from run to run. */
+function volatile(
+  home: Home,
+  ports: Readonly<Record<string, number>>,
+): Volatile {
+  return [
+    [home.path, "HOME"],
+    ...Object.entries(ports).map(([name, port]) =>
+      [new RegExp(`(?<=[:=])${port}\\b`, "g"), `<${name}>`] as const
+    ),
+    [/\b20\d\d-\d\d-\d\d\b/g, "DATE"],
+    [/\d+(\.\d)? [GM]iB/g, "SIZE"],
+    [/(?<=\b[Uu]ser )\d+:\d+/g, "UID:GID"],
+  ];
+}
+
+Deno.test("what is right is said to be right, and nothing is changed", async () => {
+  await using home = await createHome();
+  const tls = authority.issue();
+  await using database = await startPostgres({ password: PASSWORD, tls });
+  await using site = await startPages({
+    "/chat/api/v4/system/ping": [200, '{"status":"OK"}'],
+    "/oauth/authorize": [302, ""],
+    "/oauth/token": [404, ""],
+    "/api/v4/user": [401, ""],
+    "/version": [200, "6.0"],
+  }, tls);
+  await using mail = await startMail({
+    tls,
+    user: "chat@example.com",
+    password: MAIL_PASSWORD,
+  });
+  await using s3 = await startS3("mattermost");
+  const web = `https://localhost:${site.port}`;
+  const env = {
+    ...await settings(home),
+    ...databaseSettings(database, "postgres"),
+    DB_SSL_MODE: "verify-full",
+    MATTERMOST_SITE_URL: `${web}/chat`,
+    MATTERMOST_SECRET_KEY: "8hT2kQm5vXw9rLc4bNz7yJf3pSg6dKa1",
+    SMTP_HOST: "localhost",
+    SMTP_PORT: String(mail.port),
+    SMTP_SECURITY: "STARTTLS",
+    SMTP_USER: "chat@example.com",
+    SMTP_PASS: MAIL_PASSWORD,
+    MATTERMOST_EDITION: "enterprise",
+    GITLAB_ID: "id",
+    GITLAB_SECRET: "gitlab-secret",
+    GITLAB_AUTH_ENDPOINT: `${web}/oauth/authorize`,
+    GITLAB_TOKEN_ENDPOINT: `${web}/oauth/token`,
+    GITLAB_API_ENDPOINT: `${web}/api/v4/user`,
+    MATTERMOST_PUSH_SERVER: web,
+    S3_BUCKET: "mattermost",
+    S3_ENDPOINT: `127.0.0.1:${s3.port}`,
+    S3_SSL: "false",
+    S3_ACCESS_KEY: S3_KEY,
+    S3_SECRET_KEY: S3_KEY,
+  };
+  const before = await home.snapshot();
+  for (const program of [COMPILED, INTERPRETED]) {
+    const outcome = await runProgram(program, ["app:check"], { env });
+    assertClean(outcome, [PASSWORD, MAIL_PASSWORD, SALT, "gitlab-secret"]);
+    await assertGolden(
+      "check/good.txt",
+      `${outcome.stdout}exit ${outcome.code}\n`,
+      {
+        volatile: volatile(home, {
+          database: database.port,
+          site: site.port,
+          mail: mail.port,
+          s3: s3.port,
+        }),
+      },
+    );
+    assert.equal(outcome.stderr, "");
+  }
+  assert.deepEqual(await home.snapshot(), before);
+});
+
+/** Services of which none is as it should be. */
+async function badSettings(
+  home: Home,
+  { database, expired, stranger, mail, s3 }:
+    & Readonly<
+      Record<"expired" | "stranger" | "mail" | "s3", Service>
+    >
+    & { readonly database: DatabaseServer },
+): Promise<Record<string, string>> {
+  const web = `https://localhost:${stranger.port}`;
+  return {
+    ...await settings(home),
+    ...databaseSettings(database, "postgres", "wrong-p@ssword"),
+    MATTERMOST_SITE_URL: `https://localhost:${expired.port}`,
+    MATTERMOST_SECRET_KEY: SALT,
+    SMTP_HOST: "localhost",
+    SMTP_PORT: String(mail.port),
+    SMTP_SECURITY: "STARTTLS",
+    SMTP_USER: "chat@example.com",
+    SMTP_PASS: "wrong-mail-p@ssword",
+    MATTERMOST_EDITION: "enterprise",
+    GITLAB_ID: "id",
+    GITLAB_SECRET: "gitlab-secret",
+    GITLAB_AUTH_ENDPOINT: `${web}/oauth/authorize`,
+    GITLAB_TOKEN_ENDPOINT: `${web}/oauth/token`,
+    MATTERMOST_PUSH_SERVER: "http://127.0.0.1:1",
+    MATTERMOST_ENABLE_CLUSTER: "false",
+    S3_BUCKET: "elsewhere",
+    S3_ENDPOINT: `127.0.0.1:${s3.port}`,
+    S3_SSL: "false",
+    S3_ACCESS_KEY: S3_KEY,
+    S3_SECRET_KEY: S3_KEY,
+  };
+}
+
+Deno.test("what is wrong is named with its remedy, for people and for machines", async () => {
+  await using home = await createHome();
+  await using database = await startPostgres({ password: PASSWORD });
+  await using expired = await startPages(
+    {},
+    authority.issue({ expired: true }),
+  );
+  await using stranger = await startPages({}, createAuthority().issue());
+  await using mail = await startMail({
+    tls: authority.issue(),
+    user: "chat@example.com",
+    password: MAIL_PASSWORD,
+  });
+  await using s3 = await startS3("mattermost");
+  const env = await badSettings(home, {
+    database,
+    expired,
+    stranger,
+    mail,
+    s3,
+  });
+  const secrets = ["wrong-p@ssword", "wrong-mail-p@ssword", SALT];
+  const options = {
+    volatile: volatile(home, {
+      database: database.port,
+      site: expired.port,
+      gitlab: stranger.port,
+      mail: mail.port,
+      s3: s3.port,
+    }),
+  };
+  for (const program of [COMPILED, INTERPRETED]) {
+    const text = await runProgram(program, ["app:check"], { env });
+    assertClean(text, secrets);
+    await assertGolden(
+      "check/bad.txt",
+      `${text.stdout}exit ${text.code}\n`,
+      options,
+    );
+    const json = await runProgram(program, ["app:check", "--json"], { env });
+    assertClean(json, secrets);
+    assert.equal(json.code, 1);
+    JSON.parse(json.stdout);
+    await assertGolden("check/bad.json", json.stdout, options);
+  }
+});
+
+Deno.test("settings that cannot be resolved are reported too", async () => {
+  await using home = await createHome();
+  const cases: readonly (readonly [string, number, Record<string, string>])[] =
+    [
+      ["unresolved", 78, {
+        MATTERMOST_PORT: "eighty",
+        MATTERMOST_LINK_SALT: "short-s3cret",
+      }],
+      ["unreadable", 66, { DB_HOST: "db", DB_PASS_FILE: "/no/such/secret" }],
+    ];
+  for (const [name, code, env] of cases) {
+    for (const format of ["txt", "json"]) {
+      const outcome = await runProgram(
+        COMPILED,
+        ["app:check", ...(format === "json" ? ["--json"] : [])],
+        { env: { ...home.env, ...env } },
+      );
+      assertClean(outcome, ["short-s3cret"]);
+      assert.equal(outcome.code, code, outcome.stdout);
+      await assertGolden(`check/${name}.${format}`, outcome.stdout, {
+        volatile: volatile(home, {}),
+      });
+    }
+  }
+});
+
+Deno.test("a config.json that cannot be used is reported, with code 65", async () => {
+  await using home = await createHome();
+  await home.write("data/config/config.json", '{"ServiceSettings": {');
+  const outcome = await runProgram(COMPILED, ["app:check"], {
+    env: { ...await settings(home), DB_HOST: "127.0.0.1" },
+  });
+  assertClean(outcome);
+  assert.equal(outcome.code, 65);
+  assert.match(outcome.stdout, /^failed settings\.config: .*config\.json/m);
+});
+
+Deno.test("who says nothing takes no longer than he is given", async () => {
+  await using home = await createHome();
+  await using silence = await startSilence();
+  const { port } = silence;
+  const outcome = await runProgram(
+    COMPILED,
+    ["app:check", "--timeout", "1"],
+    {
+      env: {
+        ...await settings(home),
+        DB_ADAPTER: "postgres",
+        DB_HOST: "127.0.0.1",
+        DB_PORT: String(port),
+        MATTERMOST_SITE_URL: `http://localhost:${port}`,
+        SMTP_HOST: "localhost",
+        SMTP_PORT: String(port),
+        MATTERMOST_PUSH_SERVER: `https://localhost:${port}`,
+        S3_BUCKET: "mattermost",
+        S3_ENDPOINT: `localhost:${port}`,
+      },
+    },
+  );
+  assertClean(outcome);
+  await assertGolden(
+    "check/silent.txt",
+    `${outcome.stdout}exit ${outcome.code}\n`,
+    {
+      volatile: volatile(home, { port }),
+    },
+  );
+});
+
+Deno.test("a release is assumed where none is installed", async () => {
+  await using home = await createHome();
+  const { MATTERMOST_VERSION: _, ...env } = await settings(home);
+  const outcome = await runProgram(COMPILED, ["app:check", "--json"], {
+    env: { ...env, DB_HOST: "nowhere.invalid", DB_ADAPTER: "postgres" },
+  });
+  const report = JSON.parse(outcome.stdout);
+  assert.equal(report.release, "11.7.9");
+  const byId = Object.fromEntries(
+    report.findings.map((
+      finding: { check: string },
+    ) => [finding.check, finding]),
+  );
+  assert.equal(byId["settings.release"].level, "warning");
+  assert.equal(byId["database.name"].level, "failed");
+});
+
+Deno.test("sites that redirect, fail or are not Mattermost are called out", async () => {
+  const cases: readonly (readonly [number, Record<string, string>, RegExp])[] =
+    [
+      [
+        301,
+        { location: "https://chat.example.com/" },
+        /warning site\.answer: The site redirects .* to https:\/\/chat/,
+      ],
+      [502, {}, /warning site\.answer: The site answers 502/],
+      [
+        404,
+        {},
+        /warning site\.answer: The site answers .* with 404, and not as/,
+      ],
+    ];
+  for (const [status, headers, pattern] of cases) {
+    await using home = await createHome();
+    await using site = await startWeb((_, response) => {
+      response.writeHead(status, headers);
+      response.end();
+    });
+    const outcome = await runProgram(COMPILED, ["app:check"], {
+      env: {
+        ...await settings(home),
+        DB_HOST: "127.0.0.1",
+        DB_PORT: "1",
+        MATTERMOST_SITE_URL: `http://localhost:${site.port}`,
+      },
+    });
+    assert.match(outcome.stdout, pattern);
+  }
+});
+
+Deno.test("keys that are wrong do not open the bucket", async () => {
+  await using home = await createHome();
+  await using s3 = await startS3("mattermost");
+  const outcome = await runProgram(COMPILED, ["app:check"], {
+    env: {
+      ...await settings(home),
+      DB_HOST: "127.0.0.1",
+      DB_PORT: "1",
+      S3_BUCKET: "mattermost",
+      S3_ENDPOINT: `localhost:${s3.port}`,
+      S3_SSL: "false",
+      S3_ACCESS_KEY: "ANOTHER",
+      S3_SECRET_KEY: "another-s3cret",
+    },
+  });
+  assertClean(outcome, ["another-s3cret"]);
+  assert.match(outcome.stdout, /failed s3\.bucket: The keys do not open/);
+});
+
+const reason = await mariadbAvailable();
+
+Deno.test({
+  name: `MariaDB is examined${reason === undefined ? "" : `: ${reason}`}`,
+  async fn() {
+    if (reason !== undefined) throw new Error(reason);
+    await using home = await createHome();
+    const tls = authority.issue();
+    await using database = await startMariadb({ password: PASSWORD, tls });
+    await database.sql("CREATE DATABASE chat CHARACTER SET latin1");
+    const outcome = await runProgram(COMPILED, ["app:check"], {
+      env: {
+        ...await settings(home),
+        ...databaseSettings(database, "mysql"),
+        MATTERMOST_VERSION: "9.11.18",
+        DB_NAME: "chat",
+        DB_SSL_MODE: "verify-full",
+      },
+    });
+    assertClean(outcome, [PASSWORD]);
+    await assertGolden(
+      "check/mariadb.txt",
+      `${outcome.stdout}exit ${outcome.code}\n`,
+      {
+        volatile: [
+          ...volatile(home, { database: database.port }),
+          [/(?<=MariaDB )\d+\.\S+/g, "VERSION"],
+          [/TLSv1\.\d/g, "TLS"],
+        ],
+      },
+    );
+  },
+});

@@ -1,0 +1,180 @@
+/**
+ * The doctor of volumes and identities, with real owners and modes, and in real
+ * mount and user namespaces where the machine grants them.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { assertGolden } from "../support/golden.ts";
+import { createHome, type Home, shown } from "../support/home.ts";
+import {
+  assertClean,
+  COMPILED,
+  launch,
+  type Outcome,
+  runProgram,
+} from "../support/program.ts";
+
+const PASSWORD = "p@ss:w/ord of doctor";
+
+const database: DatabaseServer = await startPostgres({ password: PASSWORD });
+
+const isRoot = Deno.uid() === 0;
+
+/** Somebody who owns nothing. */
+const NOBODY = { uid: 1003, gid: 1003 };
+
+function settings(home: Home): Record<string, string> {
+  return {
+    ...home.env,
+    MATTERMOST_VERSION: "11.7.9",
+    MATTERMOST_UID: "65534",
+    MATTERMOST_GID: "65534",
+    DB_ADAPTER: "postgres",
+    DB_HOST: database.host,
+    DB_PORT: String(database.port),
+    DB_USER: database.user,
+    DB_PASS: PASSWORD,
+    DB_NAME: "postgres",
+  };
+}
+
+/** A home with everything in it that the server's package and image bring. */
+async function installed(): Promise<Home> {
+  const home = await createHome();
+  await home.installServer("11.7.9");
+  for (const name of ["plugins", "client/plugins"]) {
+    await Deno.mkdir(join(home.install, name), { recursive: true });
+  }
+  return home;
+}
+
+async function own(path: string, { uid, gid } = NOBODY): Promise<void> {
+  if (isRoot) {
+    await new Deno.Command("chown", { args: ["-R", `${uid}:${gid}`, path] })
+      .output();
+  }
+}
+
+async function assertReport(
+  name: string,
+  outcome: Outcome,
+  home: Home,
+): Promise<void> {
+  assertClean(outcome, [PASSWORD]);
+  const [, ...lines] = outcome.stderr.split("\n");
+  await assertGolden(
+    `doctor/${name}.txt`,
+    `${lines.join("\n")}exit ${outcome.code}\n`,
+    { volatile: [[home.path, "HOME"]] },
+  );
+}
+
+Deno.test("root gives the server what is its own, and there is nothing to say", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  const outcome = await runProgram(COMPILED, ["app:start"], {
+    env: settings(home),
+  });
+  assert.equal(outcome.code, 0, outcome.stderr);
+  assert.doesNotMatch(outcome.stderr, /cannot be written/);
+  assert.match(shown(outcome.stdout).ids, /Uid: 65534/);
+  for await (const { name } of Deno.readDir(home.install)) {
+    assert.doesNotMatch(name, /^\.entrypoint/);
+  }
+});
+
+Deno.test("a user who owns the volume, but not the plugins, is warned", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  await Deno.mkdir(join(home.path, "data"));
+  await Deno.mkdir(join(home.path, "log"));
+  await own(join(home.path, "data"));
+  await own(join(home.path, "log"));
+  const outcome = await runProgram(COMPILED, ["app:start"], {
+    env: settings(home),
+    ...NOBODY,
+  });
+  await assertReport("plugins", outcome, home);
+});
+
+Deno.test("a user who does not own the volume is stopped before anything is written", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  await home.write("data/config/config.json", "{}");
+  await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
+  await Deno.mkdir(join(home.path, "log"));
+  await own(join(home.path, "log"));
+  await own(home.install);
+  const before = await home.snapshot();
+  const outcome = await runProgram(COMPILED, ["app:start"], {
+    env: settings(home),
+    ...NOBODY,
+  });
+  await assertReport("volume", outcome, home);
+  assert.deepEqual(await home.snapshot(), before);
+});
+
+Deno.test("a directory on the way that is closed to the server's user is named", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  await Deno.mkdir(join(home.path, "closed"));
+  await Deno.chmod(join(home.path, "closed"), 0o700);
+  const outcome = await runProgram(COMPILED, ["app:start"], {
+    env: {
+      ...settings(home),
+      MATTERMOST_DATA_DIR: join(home.path, "closed/data"),
+    },
+  });
+  await assertReport("closed", outcome, home);
+});
+
+Deno.test("a read-only mount is told from a wrong owner", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  await home.write("data/config/config.json", "{}");
+  const log = join(home.path, "log");
+  await Deno.mkdir(log);
+  await own(log, { uid: 65534, gid: 65534 });
+  // In a mount namespace of its own, as a container's volume is.
+  const script =
+    `mount --bind '${log}' '${log}' && mount -o remount,bind,ro '${log}' && exec "$@"`;
+  const command = ["unshare", "--mount", "sh", "-c", script, "sh"];
+  const probe = await launch([...command, "true"]).outcome;
+  // Sandboxes without the right to mount have no read-only mounts either.
+  if (probe.code !== 0) return;
+  const outcome = await launch([...command, ...COMPILED.command, "app:start"], {
+    env: settings(home),
+  }).outcome;
+  await assertReport("read_only", outcome, home);
+  const check = await launch([...command, ...COMPILED.command, "app:check"], {
+    env: settings(home),
+  }).outcome;
+  assert.match(
+    check.stdout,
+    /^failed directories\.access: .*\/log, the directory of log files, cannot be written by user 65534:65534: what is mounted at .*\/log is read-only$/m,
+  );
+});
+
+Deno.test("app:check looks at directories without touching them", async () => {
+  if (!isRoot) return;
+  await using home = await installed();
+  await home.write("data/config/config.json", "{}");
+  await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
+  await Deno.chmod(join(home.path, "data"), 0o755);
+  await Deno.chmod(home.conf, 0o755);
+  const before = await home.snapshot();
+  const outcome = await runProgram(COMPILED, ["app:check"], {
+    env: settings(home),
+    ...NOBODY,
+  });
+  assert.equal(outcome.code, 1, outcome.stdout);
+  assert.match(outcome.stdout, /^failed directories\.access: .*\/data, the/m);
+  assert.deepEqual(await home.snapshot(), before);
+});
+
+Deno.test("the database of these tests stops", () => database.stop());
