@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { CATALOGUE } from "../../lib/settings/catalogue.ts";
+
+const ROOT = join(import.meta.dirname ?? ".", "../..");
+
+/** Variables that the samples use for other programs, or for Compose itself. */
+const FOREIGN_REGEXP =
+  /^(POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|HTTP_PORT|HTTPS_PORT)$/;
+
+/** Names in the places where an environment is given: `NAME: value`, `NAME=value`, `- name: NAME`. */
+const NAME_REGEXP =
+  /^\s*(?:- name: |--env ')?([A-Z][A-Z0-9]*_[A-Z0-9_]+|DEBUG)(?:: |=|$)|--env '([A-Z][A-Z0-9_]+)=|\$\{([A-Z][A-Z0-9_]+)/gm;
+
+Deno.test("every variable in a sample is in the catalogue", async () => {
+  const found = await sampleVariables();
+  assert.ok(found.size > 20, `only ${found.size} variables found`);
+  for (const [name, file] of found) {
+    if (FOREIGN_REGEXP.test(name)) continue;
+    const setting = name.replace(/_FILE$/, "");
+    assert.ok(
+      setting in CATALOGUE,
+      `${file} names ${name}, which is no setting`,
+    );
+  }
+});
+
+Deno.test("every action of a workflow is pinned by hash, with its version", async () => {
+  const directory = join(ROOT, ".github/workflows");
+  for await (const { name } of Deno.readDir(directory)) {
+    const text = await Deno.readTextFile(join(directory, name));
+    const uses = text.match(/^.*\buses:.*$/gm) ?? [];
+    assert.ok(uses.length > 0, name);
+    for (const line of uses) {
+      assert.match(line, /@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, name);
+    }
+  }
+});
+
+async function sampleVariables(): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const files = [
+    join(ROOT, "docker-compose.yml"),
+    ...await filesBelow(join(ROOT, "samples")),
+  ];
+  for (const file of files) {
+    const text = await Deno.readTextFile(file);
+    for (const [, first, second, third] of text.matchAll(NAME_REGEXP)) {
+      const name = first ?? second ?? third;
+      if (name !== undefined) found.set(name, file);
+    }
+  }
+  return found;
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    const path = join(directory, name);
+    // Shell scripts have variables of their own.
+    if (isDirectory) files.push(...await filesBelow(path));
+    else if (/\.(yml|yaml|env|md|template)$/.test(name)) files.push(path);
+  }
+  return files;
+}
