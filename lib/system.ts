@@ -76,8 +76,10 @@ export interface Files {
   chown(path: string, uid: number, gid: number): void;
   /** Waits until the entries of a directory are on the disk. */
   syncDirectory(path: string): void;
-  /** Takes an exclusive lock on a file, which is created if absent; waits for another holder. */
+  /** Takes an exclusive lock on a file, which is created if absent; waits for another holder, deaf to signals. */
   lock(path: string): FileLock;
+  /** Resolves as soon as nobody holds the lock on an existing file, and hears signals meanwhile. */
+  unlocked(path: string): Promise<void>;
 }
 
 /** Time. */
@@ -161,7 +163,7 @@ export interface System {
   runChild(plan: ChildPlan): Promise<ChildResult>;
   /** Replaces this process; comes back only by throwing. */
   exec(plan: ExecPlan): never;
-  /** Ends the process at once. */
+  /** Ends the process at once, and its child processes with it. */
   exit(code: number): never;
   /** Calls the handler for each of the ending signals; the result removes it. */
   onSignal(handler: (signal: EndingSignal) => void): () => void;
@@ -201,7 +203,10 @@ export function realSystem(exec: System["exec"]): System {
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     runChild,
     exec,
-    exit: (code) => Deno.exit(code),
+    exit(code) {
+      children.forEach(endChild);
+      return Deno.exit(code);
+    },
     onSignal,
   };
 }
@@ -248,6 +253,12 @@ const realFiles: Files = {
     });
     file.lockSync(true);
     return { release: () => file.close() };
+  },
+  async unlocked(path) {
+    using file = await Deno.open(path, { write: true });
+    await file.lock(true);
+    // A thread may keep it open a little longer than we do.
+    await file.unlock();
   },
 };
 
@@ -322,6 +333,17 @@ function output(stream: typeof Deno.stdout): Output {
   };
 }
 
+/** Those that run, so that none is left behind. */
+const children = new Set<Deno.ChildProcess>();
+
+function endChild(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGTERM");
+  } catch {
+    // It has ended.
+  }
+}
+
 async function runChild(plan: ChildPlan): Promise<ChildResult> {
   const [program, ...args] = plan.command;
   const stream = plan.output === "capture" ? "piped" : "inherit";
@@ -341,6 +363,8 @@ async function runChild(plan: ChildPlan): Promise<ChildResult> {
     ...(plan.gid === undefined ? {} : { gid: plan.gid }),
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
   }).spawn();
+  children.add(child);
+  child.status.finally(() => children.delete(child));
   if (typeof plan.input === "string") {
     const writer = child.stdin.getWriter();
     // A child that ends without reading closes the pipe; its exit code tells.

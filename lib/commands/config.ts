@@ -7,7 +7,7 @@
  */
 
 import { redactText } from "../config/redact.ts";
-import { restoreGeneration } from "../config/file.ts";
+import { awaitConfigLock, restoreGeneration } from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import { readArguments } from "./arguments.ts";
@@ -45,7 +45,7 @@ export async function config(
     options: OPTIONS,
     positionals: args.includes("--restore") ? 1 : 0,
   });
-  if (values.restore) return restore(positionals[0] ?? "1", context);
+  if (values.restore) return await restore(positionals[0] ?? "1", context);
   if (values.explain && values.diff) {
     throw new EntrypointError(
       "app:config takes --explain or --diff, not both",
@@ -81,7 +81,10 @@ function shownConfig({ merged, wanted }: Plan, showSecrets: boolean): string {
 }
 
 /** Needs no more than the directory: a broken config.json must not stand in its own way. */
-function restore(number: string, { system, log }: Context): number {
+async function restore(
+  number: string,
+  { system, log }: Context,
+): Promise<number> {
   if (!/^[1-9]\d*$/.test(number)) {
     throw new EntrypointError(
       `--restore takes the number of a copy, 1 for the newest: it is ${
@@ -98,6 +101,7 @@ function restore(number: string, { system, log }: Context): number {
     readText: system.files.readText,
   });
   const place = placeOf(settings, system);
+  await awaitConfigLock(system, place);
   for (const line of restoreGeneration(system, place, Number(number))) {
     log.info(line);
   }

@@ -54,7 +54,7 @@ export async function migrate(
   }
   requireAnswers(plan, permit, context);
   provideDirectories(plan, context);
-  writePlan(plan, context);
+  await writePlan(plan, context);
   provideBundle(plan, context);
   const code = await runMigration(plan, permit, context);
   if (code === ExitCode.ok) rememberRelease(plan, system);

@@ -56,7 +56,7 @@ export async function start(
   requireAnswers(plan, permit, context);
   provideDirectories(plan, context);
   await requirePaths(plan, context);
-  writePlan(plan, context);
+  await writePlan(plan, context);
   provideBundle(plan, context);
   if (permit.kind === "migrate-3.0") {
     const code = await runMigration(plan, permit, context);

@@ -125,6 +125,25 @@ export function readConfig(
 }
 
 /**
+ * Waits until no other start holds the lock. {@linkcode lockConfig} would wait as well, but deaf
+ * to signals, and the other one may have been paused.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ */
+export async function awaitConfigLock(
+  world: ConfigWorld,
+  place: ConfigPlace,
+): Promise<void> {
+  const { path } = locate(world, place);
+  const bases = [baseOf(world, place, path), path, ...fallbackBase(place)];
+  for (const base of new Set(bases)) {
+    // What stands in the way of locking is told by the one who locks.
+    await world.files.unlocked(`${base}.lock`).catch(() => {});
+  }
+}
+
+/**
  * Makes the directory if need be, keeps other starts on the same volume out, and clears away
  * what a killed one left. A lock that the file system does not offer is a notice, no error.
  *

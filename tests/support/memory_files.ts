@@ -159,6 +159,11 @@ export class MemoryFiles implements Files {
     if (!this.nodes.has(path)) this.#put(path, "file", "", 0o600);
     return { release: () => {} };
   }
+  unlocked(path: string): Promise<void> {
+    this.#alive();
+    this.#need(path);
+    return Promise.resolve();
+  }
   /** Makes a symbolic link. */
   link(path: string, target: string): void {
     this.#put(path, "link", target, 0o777);
