@@ -96,8 +96,7 @@ export function inferInstalled(
  * @returns `Mattermost 5.37.10`, `Mattermost 5.37.x`, `Mattermost 7.1.5 to 7.5.2`.
  */
 export function describeInstalled(installed: Installed): string {
-  const { low, high, exact, witness } = installed;
-  if (exact) return `Mattermost ${low}`;
+  const { low, high, witness } = installed;
   if (witness === "Systems.Version") {
     const version = parseVersion(low);
     return `Mattermost ${version?.major}.${version?.minor}.x`;

@@ -136,8 +136,7 @@ export function shippedMigration(
  * @returns The span; its ends are releases as read, patches after them are possible.
  */
 export function releasesWith(number: number): ReleaseSpan {
-  const morph = RUNS.filter((run) => run[2] >= FIRST_MORPH_MIGRATION);
-  const exact = morph.filter((run) => run[2] === number);
+  const exact = RUNS.filter((run) => run[2] === number);
   const [first, last] = [exact[0], exact.at(-1)];
   if (first !== undefined && last !== undefined) {
     return { low: first[0], high: last[1] };
@@ -145,11 +144,11 @@ export function releasesWith(number: number): ReleaseSpan {
   // Between two known numbers: a patch that was not read, or a migration that
   // was interrupted.
   const before = Math.max(
-    ...morph.map((run) => run[2]).filter((last) => last < number),
+    ...RUNS.map((run) => run[2]).filter((last) => last < number),
   );
-  const low = morph.find((run) => run[2] === before);
-  const high = morph.find((run) => run[2] > number);
-  const newest = morph.at(-1)?.[1] ?? "";
+  const low = RUNS.find((run) => run[2] === before);
+  const high = RUNS.find((run) => run[2] > number);
+  const newest = RUNS.at(-1)?.[1] ?? "";
   return { low: low?.[0] ?? newest, high: high?.[1] ?? newest };
 }
 
@@ -201,7 +200,6 @@ export function isBeyond(version: string, number: number): boolean {
   if (number < FIRST_MORPH_MIGRATION) return false;
   const shipped = shippedMigration(version);
   if (shipped === undefined) return true;
-  if (shipped.quality === "unknown") return false;
   const room = shipped.quality === "exact" ? 0 : BROUGHT_BACK;
   return number > shipped.last + room &&
     compareVersions(releasesWith(number).low, version) > 0;

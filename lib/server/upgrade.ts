@@ -16,12 +16,7 @@ import {
 } from "./installed.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "./releases.ts";
-import {
-  endsAt,
-  FIRST_MORPH_MIGRATION,
-  isBeyond,
-  shippedMigration,
-} from "./schema_migrations.ts";
+import { endsAt, isBeyond, shippedMigration } from "./schema_migrations.ts";
 import {
   AFTER_COLLISION,
   COLLIDING_FROM,
@@ -225,10 +220,9 @@ function withoutWitness(target: string, schema: SchemaFacts): Verdict {
   if (!schema.installed) return { kind: "new" };
   // Migrations were started and did not get to the first one that tells a
   // release: the first start was interrupted, and the tool goes on with it.
-  if (
-    schema.lastMigration !== undefined &&
-    schema.lastMigration < FIRST_MORPH_MIGRATION && inRange(target, ">=6.4.0")
-  ) return { kind: "new" };
+  if (schema.lastMigration !== undefined && inRange(target, ">=6.4.0")) {
+    return { kind: "new" };
+  }
   return refuse("unknown", {
     subject: "database",
     message:
@@ -339,13 +333,10 @@ function collision({ target, from }: Case): Verdict | undefined {
 }
 
 function stops({ target, adapter, from }: Case): Verdict | undefined {
-  // What cannot work is asked of the oldest release that it may be, what is
-  // only advised of the newest: no healthy database is refused for a doubt.
-  const of = (start: string) =>
-    upgradeStops({ from: start, to: target, adapter });
-  const oldest = of(from.low);
-  const policy = oldest.every((stop) => stop.policy);
-  const needed = policy ? of(from.high) : oldest;
+  // Asked of the newest release that it may be: no healthy database is refused
+  // for a doubt. What cannot work ends where the doubt begins, with 6.4.
+  const needed = upgradeStops({ from: from.high, to: target, adapter });
+  const policy = needed.every((stop) => stop.policy);
   const [first] = needed;
   if (first === undefined) return undefined;
   const path = [...tags(needed), target];

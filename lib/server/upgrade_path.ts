@@ -5,7 +5,7 @@
  */
 
 import type { Adapter } from "../settings/adapter.ts";
-import { compareVersions, inRange } from "./version.ts";
+import { inRange } from "./version.ts";
 
 /** A release to run, until it has migrated the database, before going on. */
 export interface Stop {
@@ -53,7 +53,7 @@ const STOPS: readonly StopRule[] = [
   },
   {
     release: "5.37.10",
-    from: ">=5.0.0 <5.37.0",
+    from: "<5.37.0",
     to: ">=6.0.0 <6.1.0",
     adapter: "postgres",
     policy: true,
@@ -61,7 +61,7 @@ const STOPS: readonly StopRule[] = [
   },
   {
     release: "5.37.10",
-    from: ">=5.0.0 <5.37.0",
+    from: "<5.37.0",
     to: ">=7.0.0",
     policy: true,
     reason: "7.0 and later are documented to follow 5.37",
@@ -133,7 +133,7 @@ const STOPS: readonly StopRule[] = [
 ];
 
 /** Releases whose last migrations have the numbers that others in 11.x have. */
-export const COLLIDING_FROM = ">=10.11.17 <11.0.0";
+export const COLLIDING_FROM = ">=10.11.17 <10.12.0";
 /** Releases that would take those for their own; fixed in 11.7.3. */
 export const COLLIDING_TO = ">=11.0.0 <11.7.3";
 /** The numbers. */
@@ -186,7 +186,7 @@ export function pathOffMysql(
     ? AFTER_COLLISION
     : to;
   const last = inRange(to117, COLLIDING_TO) ? "10.12.4" : "10.11.23";
-  if (compareVersions(from, last) >= 0 || inRange(from, ">=10.11.0")) {
+  if (inRange(from, ">=10.11.0")) {
     return { mysql: [], postgres: [to117] };
   }
   const before = upgradeStops({ from, to: last, adapter: "mysql" });

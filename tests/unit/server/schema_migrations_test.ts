@@ -44,9 +44,13 @@ const SHIPPED: readonly [version: string, last: number, quality: string][] = [
   ["11.0.7", 141, "about"],
   ["11.2.4", 146, "about"],
   ["11.4.5", 148, "about"],
+  // 7.6 was never released.
+  ["7.6.0", 95, "about"],
+  ["11.3.0", 148, "about"],
   ["11.5.0", 148, "unknown"],
   ["11.10.0", 148, "unknown"],
   ["12.0.0", 148, "unknown"],
+  ["12.4.0", 148, "unknown"],
 ];
 
 Deno.test("shippedMigration() gives the number and how well it is known", () => {
@@ -87,7 +91,9 @@ Deno.test("canHaveLeft(), endsAt() and isBeyond() are generous where the number 
     ["9.11.18", 136, true, true, false],
     ["9.11.18", 137, false, false, true],
     ["11.10.0", 145, true, false, false],
+    ["11.10.0", 148, true, false, false],
     ["11.10.0", 149, true, true, false],
+    ["11.10.0", 170, true, true, false],
     ["11.10.0", 144, false, false, false],
     ["5.37.10", 75, false, false, true],
     ["5.37.10", 1, true, false, false],

@@ -57,6 +57,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   ],
   "a first start that was interrupted goes on": [
     ["9.11.18", PG, "#40", NO, "new"],
+    ["9.11.18", PG, "#74", NO, "new"],
+    ["6.4.0", PG, "#40", NO, "new"],
     ["9.11.18", PG, "#40", "9.11.18", "same"],
     ["3.6.0", MY, "tables", "3.6.0", "same"],
   ],
@@ -64,12 +66,18 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["3.6.0", MY, "tables", NO, "unknown?"],
     ["3.6.0", MY, "tables", "rubbish", "unknown?"],
     ["3.6.0", MY, "rubbish", NO, "unknown?"],
+    ["9.11.18", PG, "tables", NO, "unknown?"],
     ["5.37.10", PG, "#1", NO, "unknown?"],
+    ["6.3.10", PG, "#40", NO, "unknown?"],
   ],
   "the same release starts, with or without a VERSION file": [
     ["3.6.0", MY, "3.6.0", "3.6.0", "same"],
     ["3.6.0", MY, "3.6.0", NO, "same"],
     ["3.6.7", MY, "3.6.0", NO, "same"],
+    ["3.6.0", MY, "3.6.5", NO, "same"],
+    ["5.37.0-rc1", PG, "5.37.0", NO, "same"],
+    ["6.4.3", PG, "#75", NO, "same"],
+    ["7.8.15", PG, "6.4.0", "7.8.15", "same"],
     ["5.37.10", PG, "5.37.0#1", NO, "same"],
     ["5.37.10", PG, "5.37.0", "5.37.10\n", "same"],
     ["6.3.10", PG, "6.3.0#3", "6.3.10", "same"],
@@ -104,6 +112,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.7.9", PG, "#141", "10.11.0", "upgrade"],
     ["11.10.0", PG, "#160", "11.7.9", "upgrade"],
     ["11.0.7", PG, "#141", "10.11.10", "upgrade"],
+    ["6.5.2", PG, "6.5.0", "6.5.0", "upgrade"],
   ],
   "2.x needs a release that can migrate the users": [
     ["3.0.0", MY, "2.2.0T", NO, "migrate-3.0"],
@@ -118,6 +127,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["3.6.0", MY, "1.4.0T", NO, "stops! 2.2.0 3.3.0 3.6.0"],
     ["3.3.0", MY, "2.2.0t", NO, "unknown?"],
     ["3.6.0", MY, "3.6.0T", NO, "unknown?"],
+    ["3.4.0", MY, "3.6.0T", NO, "unknown?"],
   ],
   "3.x and 4.x cannot jump over 5.0-5.33": [
     ["5.34.5", PG, "4.10.0", NO, "stops! 5.31.9 5.34.5"],
@@ -158,11 +168,17 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["4.10.10", PG, "5.0.0", NO, "downgrade! 5.0.0"],
     ["5.39.3", PG, "6.3.0#3", NO, "downgrade! 6.3.0"],
     ["5.37.10", PG, "6.4.0#113", "7.8.15", "downgrade! 7.8.15"],
+    ["6.3.10", PG, "6.4.0#113", "7.8.15", "downgrade! 7.8.15"],
+    ["6.7.2", PG, "7.0.0#85", NO, "downgrade! 7.0.2"],
+    ["7.0.2", PG, "8.0.0#109", "8.0.0", "downgrade! 8.0.0"],
+    ["3.6.0", MY, "tables", "5.37.10", "downgrade! 5.37.10"],
     ["6.3.10", PG, "#148", NO, "downgrade! 11.4.0"],
     ["3.6.0", PG, "#148", "11.4.0", "downgrade! 11.4.0"],
   ],
   "any other downgrade is policy": [
-    ["5.11.1", PG, "5.37.0", "5.37.10", "downgrade? 5.37.10"],
+    ["5.11.0", PG, "5.37.0", "5.37.10", "downgrade? 5.37.10"],
+    ["6.4.0", PG, "6.4.0#113", "7.8.15", "downgrade? 7.8.15"],
+    ["7.1.0", PG, "8.0.0#109", "8.0.0", "downgrade? 8.0.0"],
     ["3.6.0", MY, "3.6.0", "3.6.7", "downgrade? 3.6.7"],
     ["6.0.4", PG, "6.3.0#3", NO, "downgrade? 6.3.0"],
     ["7.0.2", PG, "6.4.0#95", "7.1.9", "downgrade? 7.1.9"],
@@ -175,6 +191,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   "a number that patches may have brought back is no downgrade": [
     // 7.1.5 and later end at 95, as 7.4.1 does.
     ["7.2.1", PG, "#95", NO, "upgrade"],
+    ["6.6.0", PG, "#80", NO, "upgrade"],
     ["7.8.15", PG, "#113", "7.8.15", "same"],
     ["10.5.14", PG, "#136", NO, "same"],
     ["10.11.23", PG, "#143", NO, "same"],
@@ -190,6 +207,9 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["7.8.15", PG, "#148", "7.8.15", "downgrade? 11.4.0"],
     ["3.6.0", MY, "4.10.0", "3.6.0", "downgrade! 4.10.0"],
     ["11.7.9", PG, "#160", "2.0.0", "same"],
+    ["3.6.0", MY, "3.6.0", "5.6.5", "same"],
+    ["6.4.3", PG, "6.3.0", "6.4.3", "upgrade"],
+    ["6.5.2", PG, "6.5.0", "6.4.0", "same"],
   ],
   "MySQL is gone in 11": [
     ["11.0.7", MY, "-", NO, "mysql-gone!"],
@@ -203,6 +223,14 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.7.9", MY, "#141", "10.11.5", "mysql-gone! 11.7.9"],
     ["11.0.7", MY, "#129", "10.5.14", "mysql-gone! 10.12.4 11.0.7"],
     ["11.7.0", MY, "#144", "10.11.23", "mysql-gone! 11.7.9"],
+    // 7.8.11 to 9.2.6 end at 113: the way from the oldest of them is safe for all.
+    [
+      "11.7.9",
+      MY,
+      "#113",
+      NO,
+      "mysql-gone! 8.1.13 9.5.14 9.11.18 10.5.14 10.11.23 11.7.9",
+    ],
     ["12.0.0", MY, "#129", "10.5.14", "mysql-gone! 10.11.23 11.7.9 12.0.0"],
   ],
   "10.11.17 and later collide with 11.x before 11.7.3": [
@@ -210,7 +238,14 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.0.7", PG, "#144", "10.11.23", "collision! 11.7.9"],
     ["11.7.3", PG, "#144", "10.11.17", "upgrade"],
     ["11.7.2", PG, "#141", "10.11.16", "upgrade"],
+    ["11.0.0", PG, "#144", "10.11.17", "collision! 11.7.9"],
     ["11.7.2", PG, "#143", NO, "collision? 11.7.9"],
+    ["11.7.2", PG, "#144", NO, "collision? 11.7.9"],
+    ["11.7.2", PG, "#141", NO, "upgrade"],
+    ["11.7.2", PG, "#145", NO, "upgrade"],
+    // 10.12 never got the migrations that 10.11.17 took from 11.x.
+    ["11.7.2", PG, "#141", "10.12.4", "upgrade"],
+    ["11.0.7", PG, "#141", "10.12.0", "upgrade"],
     ["11.0.7", PG, "#142", NO, "collision? 11.7.9"],
     ["11.7.2", PG, "#143", "11.1.3", "upgrade"],
     ["11.7.9", PG, "#143", NO, "upgrade"],
@@ -247,6 +282,7 @@ Deno.test("force overrides every refusal that is policy, and no other", () => {
       ok(forced.allowed);
       equal(forced.kind, "forced");
       deepEqual(forced.forced, plain);
+      deepEqual(forced.notices.slice(0, -1), plain.notices);
       match(forced.notices.at(-1) ?? "", /^MATTERMOST_FORCE_UPGRADE overrides/);
     }
   }
@@ -279,6 +315,47 @@ Deno.test("a refusal reads like this", () => {
   });
 });
 
+Deno.test("a refusal says what is known of the database, and what to run", () => {
+  const cases: readonly [Row, RegExp, RegExp][] = [
+    [
+      ["3.6.0", "mysql", "2.2.0T", undefined, ""],
+      /: Mattermost 3\.6\.0 cannot do the migration to 3\.0/,
+      /run the image tags 3\.3\.0, 3\.6\.0 in this order/,
+    ],
+    [
+      ["3.6.0", "mysql", "1.4.0T", undefined, ""],
+      /: the migration to 3\.0 needs a database of 2\.0\.0 to 2\.2\.0/,
+      /run the image tags 2\.2\.0, 3\.3\.0, 3\.6\.0/,
+    ],
+    [
+      ["7.0.2", "postgres", "6.4.0#95", "7.1.9", ""],
+      /by Mattermost 7\.1\.9, Mattermost 7\.0\.2 is older/,
+      /^run the image tag 7\.1\.9, or restore/,
+    ],
+    [
+      ["9.0.5", "postgres", "#119", undefined, ""],
+      /by Mattermost 9\.5\.0 to 9\.7\.6, /,
+      /^run the image tag 9\.5\.0 or newer, or restore/,
+    ],
+    [
+      ["11.7.2", "postgres", "#144", "10.11.17", ""],
+      /by Mattermost 10\.11\.17, whose migrations have the numbers of others/,
+      /run the image tag 11\.7\.9/,
+    ],
+    [
+      ["11.7.2", "postgres", "#142", undefined, ""],
+      /ends at migration 142, which is of 10\.11\.17 and later or of 11\.1/,
+      /run the image tag 11\.7\.9/,
+    ],
+  ];
+  for (const [row, message, remedy] of cases) {
+    const decision = ask(row);
+    ok(!decision.allowed);
+    match(decision.problem.message, message);
+    match(decision.problem.remedy ?? "", remedy);
+  }
+});
+
 Deno.test("witnesses that disagree, and files of no use, are told", () => {
   const notices = (row: Row): string => ask(row).notices.join("\n");
   match(
@@ -301,6 +378,18 @@ Deno.test("witnesses that disagree, and files of no use, are told", () => {
     notices(["10.11.23", "mysql", "-", undefined, ""]),
     /on MySQL are not supported/,
   );
+  // On refusals as well.
+  match(
+    notices(["5.37.10", "mysql", "3.6.0", "5.37.10", ""]),
+    /data\/VERSION says 5\.37\.10/,
+  );
+  match(
+    notices(["10.11.23", "mysql", "-", "5.37.10", ""]),
+    /holds no Mattermost tables.*\n.*on MySQL are not supported/,
+  );
+  equal(notices(["10.11.23", "mysql", "#144", "10.11.23", ""]), "");
+  equal(notices(["9.11.18", "mysql", "-", undefined, ""]), "");
+  equal(notices(["10.11.23", "postgres", "-", "rubbish", ""]), "");
   equal(notices(["3.6.0", "mysql", "3.6.0", "3.6.0", ""]), "");
   equal(notices(["3.6.0", "mysql", "3.6.0", "", ""]), "");
 });
@@ -377,7 +466,11 @@ Deno.test("no release opens the database of a newer one that VERSION names", () 
 });
 
 Deno.test("the whole path of a refusal can be walked without another one", () => {
-  const some = PATCHES.filter((_, index) => index % 4 === 0);
+  const some = [
+    ...PATCHES.filter((_, index) => index % 4 === 0),
+    "10.12.4",
+    "11.7.2",
+  ];
   for (const from of some) {
     for (const target of some) {
       const first = decideUpgrade({
