@@ -36,7 +36,7 @@ function settings(
     DB_PASS: PASSWORD,
     DB_NAME: adapter,
     DB_SSL_MODE: "verify-full",
-    DB_TIMEOUT: "1",
+    DB_TIMEOUT: "20",
   };
 }
 
