@@ -26,7 +26,9 @@ export interface Surroundings {
 export interface Patient {
   /** Whom the server runs as. */
   readonly identity: Identity;
+  /** Who we are, and the files. */
   readonly system: Pick<System, "files" | "uid">;
+  /** What the kernel tells. */
   readonly surroundings: Surroundings;
 }
 

@@ -12,7 +12,9 @@ import type { Plan } from "./plan.ts";
 
 /** A path that the server writes. */
 export interface WrittenPath {
+  /** Absolute. */
   readonly path: string;
+  /** A directory in which files are made, or one file. */
   readonly kind: "directory" | "file";
   /** What it is for, to be read after the path. */
   readonly purpose: string;

@@ -31,6 +31,7 @@ export interface Authorities {
   trusted(): readonly string[] | undefined;
   /** What makes a file unusable: the subject is its path. */
   readonly problems: readonly Problem[];
+  /** What is unwise about files that can be used. */
   readonly warnings: readonly Problem[];
   /** How many certificates were added. */
   readonly added: number;

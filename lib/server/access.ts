@@ -11,7 +11,9 @@ import type { FileFacts } from "../system.ts";
 
 /** A user and its only group. */
 export interface Identity {
+  /** The user id. */
   readonly uid: number;
+  /** The group id. */
   readonly gid: number;
 }
 
@@ -44,6 +46,7 @@ export interface Mount {
   readonly path: string;
   /** Such as `ext4`, `overlay`, `nfs4`. */
   readonly type: string;
+  /** Whether nobody can write there. */
   readonly readOnly: boolean;
 }
 

@@ -15,9 +15,11 @@ import { openSocket } from "../database/socket.ts";
 
 /** What to ask, and whom. */
 export interface Question {
+  /** The whole address. */
   readonly url: URL;
   /** `GET` by default. */
   readonly method?: "GET" | "HEAD";
+  /** Headers besides those of every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends it, with the signal's reason. */
   readonly signal: AbortSignal;
@@ -31,6 +33,7 @@ export interface Question {
 
 /** What came back. */
 export interface Answer {
+  /** The status of HTTP. */
   readonly status: number;
   /** By name in lower case. */
   readonly headers: Readonly<Record<string, string>>;

@@ -14,6 +14,7 @@ import type { EnvironmentOverrides } from "./releases.ts";
 export interface Listening {
   /** The address to connect to. */
   readonly host: string;
+  /** The TCP port. */
   readonly port: number;
   /** Scheme, name for the certificate and port, such as `http://127.0.0.1:80`. */
   readonly origin: string;

@@ -20,6 +20,7 @@ export interface Expiry {
   readonly what: string;
   /** Milliseconds since the epoch; `undefined` where that is not known. */
   readonly expires: number | undefined;
+  /** Milliseconds since the epoch. */
   readonly now: number;
 }
 

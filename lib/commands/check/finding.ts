@@ -17,6 +17,7 @@ export type FindingLevel = "ok" | "warning" | "failed";
 export interface Finding {
   /** Subject and aspect, such as `database.certificate`: stable, for machines. */
   readonly check: string;
+  /** How bad it is. */
   readonly level: FindingLevel;
   /** Sentence case, no final period, no secret. */
   readonly message: string;
@@ -29,7 +30,9 @@ export type Advice = Pick<Finding, "message" | "remedy">;
 
 /** What every check gets. */
 export interface CheckWorld {
+  /** What a start would do. */
   readonly plan: Plan;
+  /** The world, in which nothing is changed. */
   readonly system: System;
   /** Ends the check. */
   readonly signal: AbortSignal;

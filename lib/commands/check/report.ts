@@ -10,6 +10,7 @@ import type { Finding, FindingLevel } from "./finding.ts";
 export interface Report {
   /** The release that was checked for. */
   readonly release: string | undefined;
+  /** In the order of the report. */
   readonly findings: readonly Finding[];
 }
 
@@ -17,6 +18,7 @@ export interface Report {
 export interface ReportStyle {
   /** Whether columns are aligned. */
   readonly aligned: boolean;
+  /** Whether levels are coloured. */
   readonly colours: boolean;
 }
 

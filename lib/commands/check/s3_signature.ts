@@ -12,11 +12,17 @@ import { createHash, createHmac } from "node:crypto";
 
 /** What is signed: a request without a body. */
 export interface SignedQuestion {
+  /** The method of HTTP. */
   readonly method: "GET" | "HEAD";
+  /** The whole address, the query included. */
   readonly url: URL;
+  /** The bucket's region. */
   readonly region: string;
+  /** The key's id. */
   readonly accessKey: string;
+  /** The key itself. */
   readonly secretKey: string;
+  /** Now; a few minutes off are refused. */
   readonly time: Date;
 }
 

@@ -16,8 +16,11 @@ export interface WebQuestion {
   readonly check: string;
   /** What answers there, to start a sentence with. */
   readonly what: string;
+  /** The whole address. */
   readonly url: URL;
+  /** `GET` by default. */
   readonly method?: "GET" | "HEAD";
+  /** Headers besides those of every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** How bad it is if nothing answers. */
   readonly unreachable: Exclude<FindingLevel, "ok">;
@@ -29,6 +32,7 @@ export interface WebQuestion {
 
 /** What came of it. */
 export interface WebAnswer {
+  /** About the connection and its certificate. */
   readonly findings: readonly Finding[];
   /** `undefined` where nothing answered. */
   readonly answer: Answer | undefined;
