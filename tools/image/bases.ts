@@ -59,7 +59,7 @@ export async function provideBases(
     for (const name of rest) await pull(name, { environment });
     return missing;
   }
-  say("No image registry: making the base images from Debian's packages");
+  say("No image registry: the base images are made from Debian's packages");
   const made = await standIns({ environment, say });
   for (const name of missing) {
     await must(["docker", "tag", ownName(name), name], { environment });
@@ -94,6 +94,7 @@ async function standIns(options: BaseOptions): Promise<string[]> {
     },
   );
   if (!fresh) {
+    say("Loading them from the cache");
     await must(["docker", "load", "--input", join(entry, "images.tar")], {
       environment,
     });
