@@ -153,7 +153,7 @@ export function merge(input: MergeInput): MergeResult {
       after: choice.value,
       secret,
     };
-    if (before === undefined || choice.value !== before) {
+    if (choice.value !== before) {
       writePlace(document.root, path, makeNode(choice.value));
       changes.push({ ...change, reason: choice.reason });
     } else if (found.respelled) {
