@@ -169,7 +169,7 @@ export function merge(input: MergeInput): MergeResult {
       digest: input.digest(
         assignment.value === undefined ? choice.value : assignment.value,
       ),
-      explicit: isExplicit(assignment.origin) && assignment.value !== undefined,
+      explicit: isExplicit(assignment.origin),
       ...(choice.origin.kind === "generated" ? { generated: true } : {}),
       ...(secret ? { secret } : {}),
     });
