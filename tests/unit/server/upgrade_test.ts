@@ -246,6 +246,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     // 10.12 never got the migrations that 10.11.17 took from 11.x.
     ["11.7.2", PG, "#141", "10.12.4", "upgrade"],
     ["11.0.7", PG, "#141", "10.12.0", "upgrade"],
+    ["10.12.4", PG, "#144", "10.11.17", "upgrade"],
     ["11.0.7", PG, "#142", NO, "collision? 11.7.9"],
     ["11.7.2", PG, "#143", "11.1.3", "upgrade"],
     ["11.7.9", PG, "#143", NO, "upgrade"],
