@@ -13,9 +13,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { provideBases } from "../../tools/image/bases.ts";
 import { Builder, currentBinary } from "../../tools/image/build.ts";
-import { attemptSync } from "../../tools/image/command.ts";
+import { attemptSync, endRunning } from "../../tools/image/command.ts";
 import { Docker } from "../../tools/image/docker.ts";
-import { type Engine, openEngine } from "../../tools/image/engine.ts";
+import {
+  type AtEnd,
+  type Engine,
+  openEngine,
+} from "../../tools/image/engine.ts";
 import { guard } from "../../tools/servers/process.ts";
 import { CASES as BUILD } from "./cases/build.ts";
 import { CASES as FAILURES } from "./cases/failures.ts";
@@ -67,28 +71,30 @@ async function runAll(cases: readonly Case[]): Promise<number> {
   const duties: (() => void)[] = [
     () => void attemptSync(["rm", "-rf", home]),
   ];
+  const atEnd = (duty: () => void) => void duties.push(duty);
   const cleanUp = () => {
+    endRunning();
     for (const duty of duties.splice(0).toReversed()) duty();
   };
   const unguard = guard(cleanUp);
   try {
     const binary = Deno.env.get("ENTRYPOINT_BINARY") ||
       await currentBinary(root);
-    const engine = await openEngine(home);
-    duties.push(() => engine.close());
-    const made = await provideBases({ environment: engine.environment, say });
-    const builder = await prepare({ engine, root, home, binary, made, duties });
+    const engine = await openEngine(home, atEnd);
+    const { environment } = engine;
+    const made = await provideBases({ environment, say, atEnd });
+    const builder = await prepare({ engine, root, home, binary, made, atEnd });
     let failed = 0;
     for (const each of cases) {
       const docker = new Docker(
-        engine.environment,
+        environment,
         `mattermost-test-${Deno.pid}-${each.name}`,
       );
       const directory = join(home, "cases", each.name);
       await Deno.mkdir(directory, { recursive: true });
       const lab = new Lab(docker, { builder, directory, root });
       const close = () => lab.close();
-      duties.push(close);
+      atEnd(close);
       if (!await passes(each, lab)) failed++;
       duties.splice(duties.indexOf(close), 1);
       close();
@@ -102,13 +108,13 @@ async function runAll(cases: readonly Case[]): Promise<number> {
 }
 
 async function prepare(
-  { engine, root, home, binary, made, duties }: {
+  { engine, root, home, binary, made, atEnd }: {
     engine: Engine;
     root: string;
     home: string;
     binary: string;
     made: readonly string[];
-    duties: (() => void)[];
+    atEnd: AtEnd;
   },
 ): Promise<Builder> {
   const docker = new Docker(engine.environment, `mattermost-${Deno.pid}`);
@@ -118,7 +124,7 @@ async function prepare(
   await builder.prepare(root, binary);
   // A private engine goes away as a whole.
   if (!engine.isPrivate) {
-    duties.push(() => {
+    atEnd(() => {
       for (const name of [...builder.tags, ...made]) docker.removeImage(name);
     });
   }

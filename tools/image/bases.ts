@@ -9,7 +9,8 @@
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached } from "../servers/cache.ts";
-import { attempt, type CommandOptions, must } from "./command.ts";
+import { attempt, attemptSync, type CommandOptions, must } from "./command.ts";
+import { type AtEnd, unmountBelow } from "./engine.ts";
 import { requirePrograms } from "./machine.ts";
 
 /** The names, and how a stand-in is made: a directory of `bases/`, or Debian as it is. */
@@ -36,6 +37,8 @@ export interface BaseOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Told what takes long. */
   readonly say: (line: string) => void;
+  /** Takes what must not stay when the tests are interrupted. */
+  readonly atEnd: AtEnd;
 }
 
 /**
@@ -43,9 +46,8 @@ export interface BaseOptions {
  *
  * @returns the names that were not there before, for the caller to remove
  */
-export async function provideBases(
-  { environment, say }: BaseOptions,
-): Promise<string[]> {
+export async function provideBases(options: BaseOptions): Promise<string[]> {
+  const { environment, say } = options;
   const missing: string[] = [];
   for (const name of Object.keys(RECIPES)) {
     const image = await attempt(["docker", "image", "inspect", name], {
@@ -60,7 +62,7 @@ export async function provideBases(
     return missing;
   }
   say("No image registry: the base images are made from Debian's packages");
-  const made = await standIns({ environment, say });
+  const made = await standIns(options);
   for (const name of missing) {
     await must(["docker", "tag", ownName(name), name], { environment });
   }
@@ -77,7 +79,7 @@ async function pull(name: string, options: CommandOptions): Promise<boolean> {
 
 /** Loads the stand-ins from the cache, under our own names; makes them on first use. */
 async function standIns(options: BaseOptions): Promise<string[]> {
-  const { environment, say } = options;
+  const { environment, say, atEnd } = options;
   const recipes = join(import.meta.dirname ?? ".", "bases");
   const names = Object.keys(RECIPES).map(ownName);
   let fresh = false;
@@ -85,6 +87,7 @@ async function standIns(options: BaseOptions): Promise<string[]> {
     `${ENTRY}${await digest(recipes)}`,
     async (draft) => {
       fresh = true;
+      atEnd(() => discard(draft));
       await makeStandIns(recipes, { directory: draft, ...options });
       say("Saving them in the cache");
       const file = join(draft, "images.tar");
@@ -105,7 +108,9 @@ async function standIns(options: BaseOptions): Promise<string[]> {
 
 async function makeStandIns(
   recipes: string,
-  { environment, directory, say }: BaseOptions & { directory: string },
+  { environment, directory, say }: Omit<BaseOptions, "atEnd"> & {
+    directory: string;
+  },
 ): Promise<void> {
   say("Unpacking Debian, twice");
   await requirePrograms({ debootstrap: "debootstrap" });
@@ -147,11 +152,19 @@ rm -rf "$1"`;
 async function importDebian(
   suite: string,
   name: string,
-  { directory, environment }: Omit<BaseOptions, "say"> & { directory: string },
+  { directory, environment }: Pick<BaseOptions, "environment"> & {
+    directory: string;
+  },
 ): Promise<void> {
   const root = join(directory, suite);
   await must(["debootstrap", "--variant=minbase", suite, root]);
   await must(["sh", "-euc", IMPORT, "sh", root, name], { environment });
+}
+
+/** Removes an entry that did not get done, and what debootstrap mounted in it. */
+function discard(draft: string): void {
+  unmountBelow(draft);
+  attemptSync(["rm", "-rf", "--one-file-system", draft]);
 }
 
 /** Removes what older recipes left in the cache. */

@@ -23,6 +23,15 @@ export interface CommandOptions {
   readonly patience?: number;
 }
 
+/** The process groups of the commands that run now. */
+const running = new Set<number>();
+
+/** Ends all commands that run now, with their children: for cleaning up. */
+export function endRunning(): void {
+  const groups = [...running].map((pid) => `-${pid}`);
+  if (groups.length > 0) attemptSync(["kill", "-KILL", "--", ...groups]);
+}
+
 /** Runs a command to its end, whatever that is. */
 export async function attempt(
   command: readonly string[],
@@ -34,14 +43,18 @@ export async function attempt(
     args,
     env: environment,
     ...directory === undefined ? {} : { cwd: directory },
+    // Its own process group, which endRunning() ends as a whole.
+    detached: true,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  running.add(child.pid);
   const overdue = setTimeout(() => child.kill("SIGKILL"), patience);
   const writing = new Blob([input]).stream().pipeTo(child.stdin)
     .catch(() => {}); // a command may end before it has read everything
   const { code, stdout, stderr } = await child.output();
+  running.delete(child.pid);
   clearTimeout(overdue);
   await writing;
   return outcome(code, stdout, stderr);

@@ -21,6 +21,10 @@ const PROGRAMS = {
   iptables: "iptables",
 } as const;
 
+/** Waits for a child of ours, which stays as a zombie until we can look after it. */
+const AWAIT_END =
+  'while grep -q "^State:.[^Z]" "/proc/$0/status" 2>/dev/null; do sleep 0.1; done';
+
 /** Unmounts what is below a directory: network namespaces, at times a file system. */
 const UNMOUNT =
   'cut -d " " -f 2 /proc/mounts | grep -F "$0/" | sort -r | xargs -r umount -l';
@@ -31,34 +35,29 @@ export interface Engine {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether it is ours alone, so that nothing in it is anybody else's. */
   readonly isPrivate: boolean;
-  /** Stops a private engine and removes all that it had; leaves another one be. */
-  close(): void;
 }
+
+/** Has something done when the tests end, however they do; it must work synchronously. */
+export type AtEnd = (duty: () => void) => void;
 
 /**
  * Finds or starts an engine, with Compose and BuildKit at hand.
  *
  * @param home an empty directory of its own
+ * @param atEnd takes what stops a private engine
  * @throws {Error} when there is none and none can be started
  */
-export async function openEngine(home: string): Promise<Engine> {
+export async function openEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   const reachable = await attempt([
     ...["docker", "info", "--format", "{{.ServerVersion}}"],
   ]).then(({ code }) => code === 0, () => false);
-  const engine = reachable ? sharedEngine() : await privateEngine(home);
-  try {
-    return { ...engine, environment: await withPlugins(engine, home) };
-  } catch (error) {
-    engine.close();
-    throw error;
-  }
+  const engine = reachable
+    ? { environment: {}, isPrivate: false }
+    : await privateEngine(home, atEnd);
+  return { ...engine, environment: await withPlugins(engine, home) };
 }
 
-function sharedEngine(): Engine {
-  return { environment: {}, isPrivate: false, close: () => {} };
-}
-
-async function privateEngine(home: string): Promise<Engine> {
+async function privateEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   await requirePrograms(PROGRAMS);
   const socket = join(home, "docker.sock");
   const network = networkState();
@@ -81,18 +80,17 @@ async function privateEngine(home: string): Promise<Engine> {
   let ended = false;
   daemon.status.then(() => ended = true);
   const environment = { DOCKER_HOST: `unix://${socket}` };
-  const close = () => {
+  atEnd(() => {
     if (!ended) stopDaemon(daemon.pid);
-    attemptSync(["sh", "-c", UNMOUNT, home]);
+    unmountBelow(home);
     // Another engine's rules are in the same tables.
     if (attemptSync(["pidof", "dockerd"]).code !== 0) restoreNetwork(network);
-  };
+  });
   const deadline = Date.now() + PATIENCE;
   while (true) {
     const ready = await attempt(["docker", "version"], { environment });
-    if (ready.code === 0) return { environment, isPrivate: true, close };
+    if (ready.code === 0) return { environment, isPrivate: true };
     if (ended || Date.now() > deadline) {
-      close();
       const text = await Deno.readTextFile(log);
       throw new Error(`The Docker engine did not start:\n${text.slice(-2000)}`);
     }
@@ -138,11 +136,16 @@ async function withPlugins(
   return { ...environment, DOCKER_HOST: host, DOCKER_CONFIG: config };
 }
 
+/** Unmounts all that is mounted below a directory. */
+export function unmountBelow(directory: string): void {
+  attemptSync(["sh", "-c", UNMOUNT, directory]);
+}
+
 function stopDaemon(pid: number): void {
   Deno.kill(pid, "SIGTERM");
   const seconds = String(PATIENCE / 1000);
-  const wait = ["tail", `--pid=${pid}`, "-f", "/dev/null"];
-  if (attemptSync(["timeout", seconds, ...wait]).code === 0) return;
+  const wait = ["timeout", seconds, "sh", "-c", AWAIT_END, String(pid)];
+  if (attemptSync(wait).code === 0) return;
   Deno.kill(pid, "SIGKILL");
 }
 
