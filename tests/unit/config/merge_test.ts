@@ -329,6 +329,12 @@ Deno.test("merge: after any number of killed writes, no state of ours is an edit
   }
 });
 
+Deno.test("merge: between two equal states there is nothing more to remember", () => {
+  const { memory } = run([sets("A.x", "1"), wants("B.y", "1")]);
+  assert.deepEqual(bridge(memory, memory), memory);
+  assert.deepEqual(bridge(undefined, memory), memory);
+});
+
 Deno.test("merge: a withdrawal that was killed is done by the next start", () => {
   const before = run([sets("A.x", "1"), sets("B.y", "1")]);
   const after = again(before, []);

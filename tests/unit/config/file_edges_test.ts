@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import type { ConfigPlace } from "../../../lib/config/file.ts";
+import {
+  listCopies,
+  lockConfig,
+  readConfig,
+  restoreGeneration,
+} from "../../../lib/config/file.ts";
+import type { ConfigWorld } from "../../../lib/config/location.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import { assign, startConfig } from "../../support/config_start.ts";
+import type { StartReport } from "../../support/config_start.ts";
+import { MemoryFiles } from "../../support/memory_files.ts";
+
+const PATH = "/conf/config.json";
+const PLACE: ConfigPlace = { path: PATH, owner: { uid: 2000, gid: 2000 } };
+const AND_DATA: ConfigPlace = { ...PLACE, fallback: "/data" };
+
+function worldOf(files: MemoryFiles): ConfigWorld {
+  let seed = 0;
+  return {
+    files,
+    uid: 0,
+    gid: 0,
+    random: (length) => new Uint8Array(length).fill(++seed % 256),
+  };
+}
+
+function start(
+  files: MemoryFiles,
+  value: string,
+  place = PLACE,
+): StartReport {
+  return startConfig(worldOf(files), place, { wanted: [assign("A.x", value)] });
+}
+
+/** Three starts, so that each has left a copy. */
+function started(...more: readonly string[]): MemoryFiles {
+  const files = new MemoryFiles("/conf", ...more);
+  for (const value of ["1", "2", "3"]) start(files, value);
+  files.reboot();
+  return files;
+}
+
+/** Lets the steps that match fail. */
+function fail(files: MemoryFiles, steps: RegExp, code: string): void {
+  files.fault = (_step, what) => steps.test(what) ? { code } : undefined;
+}
+
+function hasCode(code: number): (error: unknown) => boolean {
+  return (error) => error instanceof EntrypointError && error.code === code;
+}
+
+Deno.test("file: an overwrite that was interrupted is made whole from the newest good copy, and told", () => {
+  const files = started();
+  const second = files.readText(`${PATH}.2`);
+  files.place(PATH, '{"A":');
+  files.place(`${PATH}.1`, "");
+  files.place(`${PATH}.writing`, "");
+  const state = readConfig(worldOf(files), PLACE);
+  assert.deepEqual([state.text, state.torn], [second, true]);
+  assert.match(
+    state.notices.join(),
+    /config\.json is no valid JSON .*; it is made whole from \/conf\/config\.json\.2$/,
+  );
+  start(files, "2");
+  assert.equal(files.readText(PATH), second);
+  assert.equal(files.stat(`${PATH}.writing`), undefined);
+});
+
+Deno.test("file: an interrupted overwrite without a good copy stops with 65", () => {
+  const files = new MemoryFiles("/conf");
+  files.place(PATH, '{"A":');
+  files.place(`${PATH}.writing`, "");
+  assert.throws(() => readConfig(worldOf(files), PLACE), hasCode(65));
+});
+
+Deno.test("file: a copy that is broken is not offered for a config.json that is gone", () => {
+  const files = started();
+  files.remove(PATH);
+  files.place(`${PATH}.1`, "");
+  assert.throws(
+    () => readConfig(worldOf(files), PLACE),
+    /is gone; the newest good copy is \/conf\/config\.json\.2/,
+  );
+  for (const number of [2, 3]) files.remove(`${PATH}.${number}`);
+  assert.equal(readConfig(worldOf(files), PLACE).text, undefined);
+});
+
+Deno.test("file: the lock is given back, also after a restore that fails", () => {
+  const files = started();
+  let held = 0;
+  files.lock = () => {
+    held++;
+    return { release: () => held-- };
+  };
+  const lock = lockConfig(worldOf(files), PLACE);
+  assert.equal(held, 1);
+  lock.release();
+  assert.equal(held, 0);
+  files.lock = () => {
+    held++;
+    return { release: () => held -= 2 };
+  };
+  assert.throws(() => restoreGeneration(worldOf(files), PLACE, 9));
+  assert.equal(held, -1);
+});
+
+Deno.test("file: a lock file that cannot be given away is still a lock", () => {
+  const files = started();
+  files.place(`${PATH}.lock`, "");
+  fail(files, /^chown .*lock$/, "EPERM");
+  const lock = lockConfig(worldOf(files), PLACE);
+  assert.deepEqual(lock.notices, []);
+});
+
+Deno.test("file: a directory that cannot be made is 73", () => {
+  const files = new MemoryFiles("/");
+  fail(files, /^mkdir/, "EROFS");
+  assert.throws(() => lockConfig(worldOf(files), PLACE), hasCode(73));
+});
+
+Deno.test("file: only a closed directory sends the companions elsewhere, and the first reason is told", () => {
+  const files = started("/data");
+  files.lockError = "ENOLCK";
+  const lock = lockConfig(worldOf(files), AND_DATA);
+  assert.equal(lock.base, PATH);
+  files.lockError = undefined;
+  files.fault = (_step, what) =>
+    what.startsWith("lock /conf/")
+      ? { code: "EACCES" }
+      : what.startsWith("lock /data/")
+      ? { code: "EROFS" }
+      : undefined;
+  const none = lockConfig(worldOf(files), AND_DATA);
+  assert.match(none.notices.join(), /cannot be locked \(EACCES\)/);
+});
+
+Deno.test("file: companions come back when the other directory is closed", () => {
+  const files = new MemoryFiles("/conf", "/data");
+  files.place("/data/config.json.memory", "{}");
+  fail(files, /^lock \/data\//, "EROFS");
+  assert.equal(lockConfig(worldOf(files), AND_DATA).base, PATH);
+});
+
+Deno.test("file: what a killed start left is cleared away in both directories", () => {
+  const files = new MemoryFiles("/conf", "/data");
+  files.place("/data/config.json.memory", "{}");
+  files.place("/conf/.config.json.00.tmp", "x");
+  files.place("/data/.config.json.00.tmp", "x");
+  files.place("/conf/.other.json.00.tmp", "x");
+  files.place("/conf/.config.json.mine", "x");
+  lockConfig(worldOf(files), AND_DATA);
+  assert.deepEqual(files.list("/conf"), [
+    ".config.json.mine",
+    ".other.json.00.tmp",
+  ]);
+  assert.ok(!files.list("/data").includes(".config.json.00.tmp"));
+});
+
+Deno.test("file: mode and owner that cannot be set right are told", () => {
+  const files = started();
+  files.place(PATH, files.readText(PATH), 0o644);
+  fail(files, /^ch(?:mod|own) \/conf\/config\.json$/, "EPERM");
+  const { notices } = start(files, "3");
+  assert.deepEqual(notices, [
+    "/conf/config.json can be read by others: chmod 600 /conf/config.json",
+    "/conf/config.json is not the server's own: chown 2000:2000 /conf/config.json",
+  ]);
+  files.reboot();
+  files.place(PATH, files.readText(PATH));
+  files.chown(PATH, 2000, 0);
+  assert.deepEqual(start(files, "3").notices, []);
+  assert.equal(files.stat(PATH)?.gid, 2000);
+  files.chown(PATH, 0, 2000);
+  start(files, "3");
+  assert.equal(files.stat(PATH)?.uid, 2000);
+});
+
+Deno.test("file: a mount of its own or a closed directory is overwritten, anything else is 73", () => {
+  for (const code of ["EBUSY", "EXDEV", "EACCES", "EPERM", "EROFS"]) {
+    const files = started();
+    fail(files, /^rename \S+ \/conf\/config\.json$/, code);
+    files.chmod(PATH, 0o644);
+    const { written, notices } = start(files, "4");
+    assert.equal(written, true, code);
+    assert.match(notices.join(), /it was written in place/, code);
+    assert.match(files.readText(PATH), /"4"/, code);
+    assert.equal(files.stat(PATH)?.mode, 0o600, code);
+    assert.equal(files.stat(`${PATH}.writing`), undefined, code);
+  }
+  const files = started();
+  fail(files, /^rename \S+ \/conf\/config\.json$/, "EIO");
+  assert.throws(() => start(files, "4"), hasCode(73));
+  assert.ok(!files.journal.some((step) => step.startsWith("truncate")));
+});
+
+Deno.test("file: where there is no file, nothing is overwritten", () => {
+  const files = new MemoryFiles("/conf");
+  fail(files, /^rename \S+ \/conf\/config\.json$/, "EACCES");
+  assert.throws(() => start(files, "1"), hasCode(73));
+  assert.ok(!files.journal.some((step) => step.startsWith("truncate")));
+});
+
+Deno.test("file: an overwrite that fails is undone, and its mark stays if that fails too", () => {
+  const once = started();
+  const old = once.readText(PATH);
+  once.mounts.add(PATH);
+  let failures = 0;
+  once.fault = (_step, what) =>
+    what.startsWith("overwrite") && failures++ === 0
+      ? { code: "ENOSPC" }
+      : undefined;
+  assert.throws(() => start(once, "4"), hasCode(73));
+  assert.equal(once.readText(PATH), old);
+  assert.equal(once.stat(`${PATH}.writing`), undefined);
+  const twice = started();
+  twice.mounts.add(PATH);
+  fail(twice, /^overwrite/, "ENOSPC");
+  assert.throws(() => start(twice, "4"), hasCode(73));
+  assert.ok(twice.stat(`${PATH}.writing`));
+});
+
+Deno.test("file: every rename, and the end of an overwrite, is on the disk before the next step", () => {
+  const files = started();
+  start(files, "4");
+  const steps = files.journal;
+  for (const [index, step] of steps.entries()) {
+    if (!step.startsWith("rename")) continue;
+    assert.match(steps[index + 1] ?? "", /^(?:rename|sync \/conf$)/, step);
+  }
+  files.mounts.add(PATH);
+  files.reboot();
+  start(files, "5");
+  const end = files.journal.indexOf(`remove ${PATH}.writing`);
+  assert.equal(files.journal[end + 1], "sync /conf");
+});
+
+Deno.test("file: a directory that cannot be synchronised is no error, a broken disk is", () => {
+  for (const code of ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES", "EBADF"]) {
+    const files = started();
+    fail(files, /^sync/, code);
+    assert.equal(start(files, "4").written, true, code);
+  }
+  const files = started();
+  fail(files, /^sync/, "EIO");
+  assert.throws(() => start(files, "4"), hasCode(73));
+});
+
+Deno.test("file: a group that cannot be set is no error, a user that cannot is", () => {
+  const files = started();
+  const create = files.create.bind(files);
+  files.create = (path, text, mode) => {
+    create(path, text, mode);
+    Object.assign(files.nodes.get(path) ?? {}, { uid: 2000 });
+  };
+  fail(files, /^chown/, "EPERM");
+  assert.equal(start(files, "4").written, true);
+  const strange = started();
+  fail(strange, /^chown .*tmp$/, "EPERM");
+  assert.throws(() => start(strange, "4"), hasCode(73));
+});
+
+Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and fails with 73", () => {
+  const files = started();
+  files.lockError = "ENOLCK";
+  files.place(PATH, "");
+  const lines = restoreGeneration(worldOf(files), PLACE, 1);
+  assert.match(lines.join("\n"), /cannot be locked \(ENOLCK\)/);
+  assert.equal(files.stat(`${PATH}.broken`), undefined);
+  fail(files, /^write/, "ENOSPC");
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 2),
+    hasCode(73),
+  );
+});
+
+Deno.test("file: a restore brings back just the copy that is named, and keeps it as the newest", () => {
+  const files = started();
+  const second = files.readText(`${PATH}.2`);
+  restoreGeneration(worldOf(files), PLACE, 2);
+  assert.equal(files.readText(PATH), second);
+  assert.equal(listCopies(worldOf(files), PLACE)[0]?.text, second);
+});
