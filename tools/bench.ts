@@ -87,12 +87,14 @@ interface Examination {
 }
 
 async function examine(options: Examination): Promise<Results> {
+  // On a busy machine processor time tells more than wall time.
+  const loadBefore = Deno.loadavg()[0]?.toFixed(1);
   await using lab = await openLab(options);
   const { readings, breakdowns } = await measureAll(lab.cases, options.rounds);
   return {
     readings,
     breakdowns,
-    products: lab.products,
+    products: [...lab.products, `load average ${loadBefore}`],
     rounds: readings.get("floor")?.length ?? 0,
     sizes: await sizes(options.binary),
   };

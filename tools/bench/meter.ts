@@ -52,6 +52,7 @@ my $pid = fork;
 if (!$pid) {
   open STDIN, '<', '/dev/null';
   open STDOUT, '>', '/dev/null';
+  alarm 30; # outlives the exec, and ends what hangs
   exec { $ARGV[0] } @ARGV or exit 127;
 }
 my $status = pack 'i', 0;
@@ -65,7 +66,7 @@ printf '[%.3f,%.3f,%.3f,%d,%.3f,%d]',
 `;
 
 /**
- * Runs a program once and measures it.
+ * Runs a program once and measures it; after 30 seconds it is killed.
  *
  * @param job The program.
  * @returns What it took.
