@@ -88,10 +88,13 @@ Deno.test("merge: the shipped file does not matter once there is a config.json",
 });
 
 Deno.test("merge: a secret of the shipped file is not taken, for everybody knows it", () => {
-  const { document, generated, origins } = run([secret("A.x")]);
+  const { document, generated, origins, changes } = run([secret("A.x")]);
   assert.deepEqual(document["A"], { x: "made", z: "shipped z" });
   assert.deepEqual(generated, ["A.x"]);
   assert.deepEqual(origins["A.x"], { kind: "generated" });
+  assert.deepEqual(changes, [
+    { path: "A.x", after: "made", reason: "generated", secret: true },
+  ]);
 });
 
 Deno.test("merge: a generated secret is kept and known as ours", () => {
@@ -104,6 +107,15 @@ Deno.test("merge: a generated secret is kept and known as ours", () => {
   assert.equal(text, first.text);
   assert.deepEqual(generated, []);
   assert.deepEqual(origins["A.x"], { kind: "generated" });
+});
+
+Deno.test("merge: a generated secret that was edited is no longer ours", () => {
+  const first = run([secret("A.x")]);
+  const { document, origins } = again(first, [secret("A.x")], (document) => {
+    document["A"] = { x: "edited" };
+  });
+  assert.deepEqual(document["A"], { x: "edited" });
+  assert.deepEqual(origins["A.x"], { kind: "console" });
 });
 
 Deno.test("merge: a secret that was given once is kept when the variable goes", () => {
@@ -333,6 +345,14 @@ Deno.test("merge: between two equal states there is nothing more to remember", (
   const { memory } = run([sets("A.x", "1"), wants("B.y", "1")]);
   assert.deepEqual(bridge(memory, memory), memory);
   assert.deepEqual(bridge(undefined, memory), memory);
+});
+
+Deno.test("merge: between two letter cases of a path, the later one is remembered", () => {
+  const before = run([sets("A.UserApi", "1")]).memory;
+  const after = run([sets("A.UserAPI", "2")]).memory;
+  const { values } = bridge(before, after);
+  assert.deepEqual(Object.keys(values), ["A.UserAPI"]);
+  assert.deepEqual(values["A.UserAPI"]?.previous, ['"1"']);
 });
 
 Deno.test("merge: a withdrawal that was killed is done by the next start", () => {
