@@ -125,9 +125,12 @@ Deno.test("merge: a secret that was given once is kept when the variable goes", 
   assert.deepEqual(origins["A.x"], { kind: "console" });
 });
 
-Deno.test("merge: a secret that is empty on disk is made", () => {
-  const { document } = run([secret("A.x")], { disk: '{"A":{"x":""}}' });
-  assert.deepEqual(document, { A: { x: "made" } });
+Deno.test("merge: a secret that is empty or no text on disk is made", () => {
+  for (const nothing of ['""', "1", "null", "{}"]) {
+    const disk = `{"A":{"x":${nothing}}}`;
+    const { document } = run([secret("A.x")], { disk });
+    assert.deepEqual(document, { A: { x: "made" } }, nothing);
+  }
 });
 
 Deno.test("merge: a default gives way to an edit", () => {
