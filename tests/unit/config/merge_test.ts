@@ -295,6 +295,14 @@ Deno.test("merge: one spelling is left of a key, and the last one counts", () =>
   assert.equal(changes[0]?.reason, "spelling");
 });
 
+Deno.test("merge: another spelling, and a second one, are told as changes", () => {
+  for (const disk of ['{"A":{"X":"3"}}', '{"A":{"x":"1","x":"3"}}']) {
+    const { text, changes } = run([wants("A.x", "3")], { disk });
+    assert.equal(text, '{"A":{"x":"3"}}');
+    assert.deepEqual(changes.map(({ reason }) => reason), ["spelling"], disk);
+  }
+});
+
 Deno.test("merge: the memory knows a path in another letter case", () => {
   const first = run([sets("A.UserApi", "1")]);
   const { document, changes } = again(first, [wants("A.UserAPI", "0")]);
