@@ -87,6 +87,13 @@ Deno.test("file: a copy that is broken is not offered for a config.json that is 
   assert.equal(readConfig(worldOf(files), PLACE).text, undefined);
 });
 
+Deno.test("file: a memory that is lost is written again beside an unchanged config.json", () => {
+  const files = started();
+  files.remove(`${PATH}.memory`);
+  assert.equal(start(files, "3").written, false);
+  assert.match(files.readText(`${PATH}.memory`), /"A\.x"/);
+});
+
 Deno.test("file: the lock is given back, also after a restore that fails", () => {
   const files = started();
   let held = 0;
@@ -122,10 +129,10 @@ Deno.test("file: a directory that cannot be made is 73", () => {
 
 Deno.test("file: only a closed directory sends the companions elsewhere, and the first reason is told", () => {
   const files = started("/data");
-  files.lockError = "ENOLCK";
+  fail(files, /^lock \/conf\//, "ENOLCK");
   const lock = lockConfig(worldOf(files), AND_DATA);
   assert.equal(lock.base, PATH);
-  files.lockError = undefined;
+  assert.equal(lock.notices.length, 1);
   files.fault = (_step, what) =>
     what.startsWith("lock /conf/")
       ? { code: "EACCES" }
