@@ -161,6 +161,8 @@ export interface System {
   random(length: number): Uint8Array;
   /** Runs a child process to its end. */
   runChild(plan: ChildPlan): Promise<ChildResult>;
+  /** Loads what {@linkcode System.exec} needs; the result lets signals end the process by themselves, once those before were heard. */
+  prepareExec(): () => Promise<void>;
   /** Replaces this process; comes back only by throwing. */
   exec(plan: ExecPlan): never;
   /** Ends the process at once, and its child processes with it. */
@@ -181,9 +183,13 @@ export const SIGNAL_NUMBERS: Readonly<Record<EndingSignal, number>> = {
  * The real world.
  *
  * @param exec The hand-off of `server/exec.ts`.
+ * @param prepareExec What it loads before.
  * @returns The system that this process runs on.
  */
-export function realSystem(exec: System["exec"]): System {
+export function realSystem(
+  exec: System["exec"],
+  prepareExec: System["prepareExec"] = () => () => Promise.resolve(),
+): System {
   return {
     env: Deno.env.toObject(),
     uid: Deno.uid() ?? 0,
@@ -202,6 +208,7 @@ export function realSystem(exec: System["exec"]): System {
     },
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     runChild,
+    prepareExec,
     exec,
     exit(code) {
       children.forEach(endChild);

@@ -54,6 +54,7 @@ export async function start(
   ]);
   const permit = await guardInTurn(plan, database, context);
   requireAnswers(plan, permit, context);
+  const releaseSignals = system.prepareExec();
   provideDirectories(plan, context);
   await requirePaths(plan, context);
   await writePlan(plan, context);
@@ -66,6 +67,7 @@ export async function start(
   context.signal.throwIfAborted();
   await database.session.close();
   log.step("Handing over to the server");
+  await releaseSignals();
   return becomeServer(plan, system, serverArgs);
 }
 

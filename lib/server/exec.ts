@@ -75,6 +75,13 @@ type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 const F_OK = 0;
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
+const SIG_IGN = 1n;
+/** Its number is above those of the ending signals, and by itself it does nothing. */
+const HARMLESS = "SIGWINCH";
+/** Milliseconds that it may take. */
+const LAST_CALL = 100;
+/** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
+const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
 /** Bytes of glibc's `sigset_t`. */
 const SIGSET_SIZE = 128;
@@ -96,19 +103,60 @@ export function exec(plan: ExecPlan): never {
   const envp = Object.entries(plan.env).map(([name, value]) =>
     cString(`${name}=${value}`)
   );
-  const library = openLibc();
-  const libc = library.symbols;
+  const libc = openLibc();
   try {
-    if (plan.identity !== undefined) become(libc, plan.identity);
+    // First, since a signal that only Deno hears is lost from here on.
     resetSignals(libc);
+    if (plan.identity !== undefined) become(libc, plan.identity);
     if (plan.cwd !== undefined) enter(libc, plan.cwd);
     throw execute(libc, { plan, argv, envp });
   } finally {
-    library.close();
+    library?.close();
+    library = undefined;
   }
 }
 
-function openLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
+/**
+ * Loads what {@linkcode exec} needs, since that takes milliseconds in which no signal is heard.
+ *
+ * @returns What lets signals end this process without asking it, since one that only
+ * Deno hears is lost when the process becomes another. The first process of a
+ * container hears them to the last: the kernel would drop them.
+ */
+export function prepareExec(): () => Promise<void> {
+  const libc = openLibc();
+  return async () => {
+    if (Deno.pid !== 1) releaseSignals(libc);
+    await hearSignals();
+  };
+}
+
+/** Resolves when all signals that came were heard: one that we send ourselves comes behind them. */
+async function hearSignals(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // Without a signal of our own, as a sandbox may have it, there is only time.
+  const timer = setTimeout(resolve, LAST_CALL);
+  const listener = (): void => resolve();
+  Deno.addSignalListener(HARMLESS, listener);
+  try {
+    Deno.kill(Deno.pid, HARMLESS);
+  } catch {
+    // The time helps.
+  }
+  await promise;
+  clearTimeout(timer);
+  Deno.removeSignalListener(HARMLESS, listener);
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
+
+function openLibc(): Libc {
+  library ??= loadLibc();
+  return library.symbols;
+}
+
+function loadLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
   const paths = LIBC_PATHS[Deno.build.arch] ?? [];
   let cause: unknown;
   for (const path of paths) {
@@ -171,7 +219,14 @@ function identityError(
  */
 function resetSignals(libc: Libc): void {
   libc.signal(SIGPIPE, SIG_DFL);
+  releaseSignals(libc);
   libc.pthread_sigmask(SIG_SETMASK, new Uint8Array(SIGSET_SIZE), null);
+}
+
+function releaseSignals(libc: Libc): void {
+  for (const number of ENDING_SIGNALS) {
+    if (libc.signal(number, SIG_DFL) === SIG_IGN) libc.signal(number, SIG_IGN);
+  }
 }
 
 function enter(libc: Libc, directory: string): void {

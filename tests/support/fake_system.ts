@@ -124,6 +124,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
       return await world.runChild?.(plan) ??
         { code: 0, stdout: "", stderr: "" };
     },
+    prepareExec: () => () => Promise.resolve(),
     exec(plan) {
       handoffs.push(plan);
       throw new Handoff(plan);
