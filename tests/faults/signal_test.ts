@@ -1,0 +1,336 @@
+/**
+ * Signals at every phase of the compiled program: it ends at once with 128+n,
+ * nothing is half written, and nothing is left running.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { freePort } from "../../tools/servers/database_server.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import { misbehave } from "../database/support.ts";
+import { createHome, type Home } from "../support/home.ts";
+import {
+  assertClean,
+  assertGone,
+  COMPILED,
+  launch,
+  type Running,
+  start,
+} from "../support/program.ts";
+
+const VERSION = "11.7.9";
+/** What each signal makes of the exit code. */
+const ENDINGS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 };
+type Ending = keyof typeof ENDINGS;
+const SIGNALS = Object.keys(ENDINGS) as Ending[];
+/** The promise is 300 ms on a quiet machine; this is for one that is not. */
+const LONGEST = 2000;
+/** No word of any message. */
+const PASSWORD = "qX7-of-the-database";
+/** Signals at random instants. */
+const RANDOM_SIGNALS = 120;
+
+const database = await startPostgres({ password: PASSWORD });
+
+function settingsOf(home: Home): Record<string, string> {
+  return {
+    ...home.env,
+    MATTERMOST_VERSION: VERSION,
+    DB_ADAPTER: "postgres",
+    DB_HOST: "127.0.0.1",
+    DB_PORT: String(database.port),
+    DB_USER: database.user,
+    DB_PASS: PASSWORD,
+    DB_NAME: "postgres",
+    DB_TIMEOUT: "600",
+    DEBUG: "true",
+  };
+}
+
+async function startedHome(): Promise<Home> {
+  const home = await createHome();
+  await home.installServer(VERSION, "exit 0");
+  const outcome = await start(COMPILED, ["app:start"], {
+    env: settingsOf(home),
+  }).outcome;
+  assert.equal(outcome.code, 0, outcome.stderr);
+  return home;
+}
+
+/** Starts the program and comes back when it is in the phase. */
+interface Phase {
+  readonly name: string;
+  reach(home: Home, resources: AsyncDisposableStack): Promise<Running>;
+  /** Whether config.json is written before this phase. */
+  readonly written?: true;
+}
+
+function app(
+  home: Home,
+  env: Readonly<Record<string, string>> = {},
+  command = "app:start",
+): Running {
+  return start(COMPILED, [command], {
+    env: { ...settingsOf(home), MATTERMOST_NAME: "Wish", ...env },
+  });
+}
+
+/** A server that tells its process id, and then lives long without children. */
+async function installSleeper(home: Home, when: string): Promise<void> {
+  await home.write(
+    "mattermost/bin/mattermost",
+    `#!/bin/sh
+if [ "$1" = '${when}' ]; then echo $$ >'${sleeperMark(home)}'; exec sleep 50; fi
+if [ "$1" = version ]; then echo 'Version: ${VERSION}'; fi
+`,
+    0o755,
+  );
+}
+
+function sleeperMark(home: Home): string {
+  return join(home.path, "marks/sleeper");
+}
+
+/** The process id of the sleeper, once it is there. */
+async function sleeper(home: Home): Promise<number> {
+  for (let patience = 0; patience < 1500; patience++) {
+    const text = await Deno.readTextFile(sleeperMark(home)).catch(() => "");
+    if (text.endsWith("\n")) return Number(text);
+    await pause(10);
+  }
+  throw new Error("The server was never asked");
+}
+
+const PHASES: readonly Phase[] = [
+  {
+    name: "before it is itself",
+    async reach(home) {
+      const running = app(home);
+      await pause(Math.random() * 40);
+      return running;
+    },
+  },
+  {
+    name: "while the driver is imported",
+    async reach(home) {
+      const running = app(home);
+      await running.until(/Settings resolved/);
+      return running;
+    },
+  },
+  {
+    name: "while a name is looked up that nobody answers for",
+    async reach(home) {
+      const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
+      const resolver = await home.write(
+        "etc/resolv.conf",
+        // A network for documentation: packets to it go nowhere.
+        "nameserver 192.0.2.1\noptions timeout:30 attempts:5\n",
+      );
+      const running = launch([
+        ...NAMESPACE,
+        ...["sh", "-c", MOUNTS, "sh", hosts, resolver],
+        ...COMPILED.command,
+        "app:start",
+      ], {
+        env: { ...settingsOf(home), ...AS_ROOT, DB_HOST: "silent.db.test" },
+      });
+      await running.until(/Mattermost .* on PostgreSQL/);
+      await pause(300);
+      return running;
+    },
+  },
+  {
+    name: "while the database refuses",
+    async reach(home) {
+      const running = app(home, { DB_PORT: String(freePort()) });
+      await running.until(/Waiting: .* refuses connections/);
+      return running;
+    },
+  },
+  {
+    name: "while the database says nothing",
+    async reach(home, resources) {
+      const connected = Promise.withResolvers<void>();
+      const silent = resources.use(misbehave(async (client) => {
+        connected.resolve();
+        while (await client.read(new Uint8Array(512)) !== null);
+      }));
+      const running = app(home, { DB_PORT: String(silent.port) });
+      await connected.promise;
+      return running;
+    },
+  },
+  {
+    name: "while the server is asked for its release",
+    async reach(home) {
+      await installSleeper(home, "version");
+      const running = app(home, { MATTERMOST_VERSION: "" });
+      await sleeper(home);
+      return running;
+    },
+  },
+  {
+    name: "while another start holds the lock of config.json",
+    async reach(home, resources) {
+      const file = resources.use(
+        await Deno.open(`${home.config}.lock`, { write: true }),
+      );
+      await file.lock(true);
+      const running = app(home);
+      await running.until(/Directories provided/);
+      await pause(200);
+      return running;
+    },
+  },
+  {
+    name: "while another migrates the database",
+    async reach(home, resources) {
+      // Each has a database of its own, and so a lock of its own.
+      const name = `turn_${crypto.randomUUID().replaceAll("-", "")}`;
+      await database.sql(`CREATE DATABASE ${name}`);
+      await Deno.remove(home.version);
+      const env = { DB_NAME: name };
+      await installSleeper(home, "db");
+      const first = app(home, env, "app:migrate");
+      resources.defer(async () => {
+        const { code, stderr } = await (first.kill("SIGTERM"), first.outcome);
+        assert.equal(code, ENDINGS.SIGTERM, stderr);
+      });
+      await sleeper(home);
+      await Deno.remove(home.version).catch(() => {});
+      const running = app(home, env);
+      await running.until(/another container is migrating/);
+      return running;
+    },
+    written: true,
+  },
+  {
+    name: "while the server migrates the database",
+    async reach(home) {
+      await installSleeper(home, "db");
+      const running = app(home, {}, "app:migrate");
+      await sleeper(home);
+      return running;
+    },
+    written: true,
+  },
+];
+
+for (const { name, reach, written } of PHASES) {
+  Deno.test(`a signal ${name} ends it at once, with nothing half written or left running`, async () => {
+    const times = await Promise.all(SIGNALS.map(async (signal) => {
+      await using home = await startedHome();
+      await using resources = new AsyncDisposableStack();
+      const old = await Deno.readTextFile(home.config);
+      // What the phase itself needs is made by then.
+      const running = await reach(home, resources);
+      const before = await home.snapshot();
+      const began = performance.now();
+      running.kill(signal);
+      const outcome = await running.outcome;
+      const took = performance.now() - began;
+      assert.equal(outcome.code, ENDINGS[signal], outcome.stderr);
+      assert.equal(outcome.stdout, "");
+      assertClean(outcome, [PASSWORD]);
+      assertGone(running.pid);
+      if (name.startsWith("while the server")) await assertEnds(home);
+      await home.assertUnchanged(before);
+      const text = await Deno.readTextFile(home.config);
+      if (written) {
+        assert.equal(JSON.parse(text).TeamSettings.SiteName, "Wish");
+      } else assert.equal(text, old);
+      return took;
+    }));
+    const rounded = times.map(Math.round);
+    console.log(`${name}: ended after ${rounded.join(", ")} ms`);
+    assert.ok(Math.max(...times) < LONGEST, rounded.join());
+  });
+}
+
+/** What is said before the parts of a start where most is at stake. */
+const STEPS = [
+  undefined,
+  /accepts us/,
+  /Directories provided/,
+  /Wrote .*config\.json/,
+  /Handing over/,
+] as const;
+
+Deno.test("signals at random instants of a start are never lost, and config.json is old or new", async () => {
+  const tally = { early: 0, own: 0, server: 0, old: 0, new: 0 };
+  const times: number[] = [];
+  await Promise.all(SIGNALS.map(async (signal) => {
+    await using home = await startedHome();
+    // A server that no signal left alone would outlive by far.
+    await home.installServer(VERSION, "exec sleep 4");
+    let disk = await Deno.readTextFile(home.config);
+    for (let count = 0; count < RANDOM_SIGNALS / SIGNALS.length; count++) {
+      const wish = `wish-${count}`;
+      const running = app(home, { MATTERMOST_NAME: wish });
+      const step = STEPS[count % STEPS.length];
+      if (step !== undefined) await running.until(step);
+      await pause(Math.random() * (step === undefined ? 400 : 40));
+      const began = performance.now();
+      running.kill(signal);
+      const outcome = await running.outcome;
+      times.push(performance.now() - began);
+      assert.equal(
+        outcome.code,
+        ENDINGS[signal],
+        `${signal} was lost after:\n${outcome.stderr}`,
+      );
+      if (outcome.stderr === "") tally.early++;
+      else if (outcome.signal === null) tally.own++;
+      else tally.server++;
+      const text = await Deno.readTextFile(home.config);
+      if (text === disk) tally.old++;
+      else {
+        tally.new++;
+        const { TeamSettings, EmailSettings } = JSON.parse(text);
+        assert.deepEqual(
+          [TeamSettings.SiteName, EmailSettings.FeedbackName],
+          [wish, wish],
+        );
+        disk = text;
+      }
+      assert.equal(await Deno.readTextFile(home.version), `${VERSION}\n`);
+    }
+  }));
+  const worst = Math.round(Math.max(...times));
+  console.log(JSON.stringify({ ...tally, worst }));
+  assert.ok(Object.values(tally).every((count) => count >= 3));
+  assert.ok(worst < LONGEST, `${worst} ms`);
+});
+
+Deno.test("the database of the signals stops", () => database.stop());
+
+/** Root of a user namespace where we are not root, since mounts are made. */
+const NAMESPACE = Deno.uid() === 0
+  ? ["unshare", "--mount"]
+  : ["unshare", "--user", "--map-root-user", "--mount"];
+const AS_ROOT: Readonly<Record<string, string>> = Deno.uid() === 0
+  ? {}
+  : { MATTERMOST_UID: "0", MATTERMOST_GID: "0" };
+const MOUNTS =
+  'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
+
+/** What was started ends too, as soon as its own signal has reached it. */
+async function assertEnds(home: Home): Promise<void> {
+  const pid = await sleeper(home);
+  const deadline = performance.now() + LONGEST;
+  while (performance.now() < deadline) {
+    try {
+      return assertGone(pid);
+    } catch {
+      await pause(20);
+    }
+  }
+  assertGone(pid);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
