@@ -289,3 +289,36 @@ Deno.test("file: a restore brings back just the copy that is named, and keeps it
   assert.equal(files.readText(PATH), second);
   assert.equal(listCopies(worldOf(files), PLACE)[0]?.text, second);
 });
+
+Deno.test("file: a copy that is missing between others is not replaced by the next one", () => {
+  const files = started();
+  files.remove(`${PATH}.1`);
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 1),
+    /There is no copy 1 of .*; there is 2, 3$/,
+  );
+});
+
+Deno.test("file: copies are looked for where the link leads", () => {
+  const files = new MemoryFiles("/conf", "/else");
+  files.link(PATH, "/else/mine.json");
+  files.place("/else/mine.json", "{}");
+  start(files, "1");
+  assert.equal(listCopies(worldOf(files), PLACE).length, 2);
+});
+
+Deno.test("file: a restore in place that fails puts back what was there", () => {
+  const files = started();
+  const old = files.readText(PATH);
+  files.mounts.add(PATH);
+  let failures = 0;
+  files.fault = (_step, what) =>
+    what.startsWith("overwrite") && failures++ === 0
+      ? { code: "ENOSPC" }
+      : undefined;
+  assert.throws(
+    () => restoreGeneration(worldOf(files), PLACE, 3),
+    hasCode(73),
+  );
+  assert.equal(files.readText(PATH), old);
+});
