@@ -322,3 +322,68 @@ Deno.test("file: a restore in place that fails puts back what was there", () => 
   );
   assert.equal(files.readText(PATH), old);
 });
+
+Deno.test("file: a torn file stays marked when making it whole in place fails", () => {
+  const files = started();
+  files.place(PATH, '{"A":');
+  files.place(`${PATH}.writing`, "");
+  files.mounts.add(PATH);
+  let failures = 0;
+  files.fault = (_step, what) =>
+    what.startsWith("overwrite") && failures++ === 0
+      ? { code: "EIO" }
+      : undefined;
+  assert.throws(() => start(files, "4"), hasCode(73));
+  assert.ok(files.stat(`${PATH}.writing`));
+});
+
+Deno.test("file: three copies are kept, not more", () => {
+  const files = started();
+  for (const value of ["4", "5"]) start(files, value);
+  assert.deepEqual(
+    files.list("/conf").filter((name) => /\.\d+$/.test(name)),
+    ["config.json.1", "config.json.2", "config.json.3"],
+  );
+});
+
+Deno.test("file: a memory of another shape is not believed", () => {
+  const shape = (change: (memory: Stored) => void): unknown => {
+    const files = started();
+    const stored: Stored = JSON.parse(files.readText(`${PATH}.memory`));
+    change(stored);
+    files.place(`${PATH}.memory`, JSON.stringify(stored));
+    return readConfig(worldOf(files), PLACE).memory;
+  };
+  const entry = { digest: "d", explicit: true };
+  assert.ok(shape(() => {}));
+  const changes: readonly ((memory: Stored) => void)[] = [
+    (memory) => memory["version"] = 2,
+    (memory) => memory["salt"] = 1,
+    (memory) => memory["values"] = [],
+    (memory) => memory["values"] = { "A.x": 1 },
+    (memory) => memory["values"] = { "A.x": { ...entry, digest: 1 } },
+    (memory) => memory["values"] = { "A.x": { ...entry, explicit: "yes" } },
+    (memory) => memory["values"] = { "A.x": { ...entry, previous: "d" } },
+  ];
+  for (const change of changes) {
+    assert.equal(shape(change), undefined, String(change));
+  }
+});
+
+Deno.test("file: an installation keeps its salt, and no other has the same digests", () => {
+  const memory = (files: MemoryFiles): Stored =>
+    JSON.parse(files.readText(`${PATH}.memory`));
+  const other = new MemoryFiles("/conf");
+  const world = {
+    ...worldOf(other),
+    random: (length: number) => new Uint8Array(length).fill(77),
+  };
+  startConfig(world, PLACE, { wanted: [assign("A.x", "3")] });
+  const files = started();
+  assert.notDeepEqual(memory(other)["values"], memory(files)["values"]);
+  const salt = memory(files)["salt"];
+  startConfig({ ...world, files }, PLACE, { wanted: [assign("A.x", "4")] });
+  assert.equal(memory(files)["salt"], salt);
+});
+
+type Stored = Record<string, unknown>;
