@@ -20,6 +20,9 @@ const ATTEMPT = 5000;
 /** Milliseconds for the last attempt, when the end of all is nearer than that. */
 const SHORTEST_ATTEMPT = 250;
 
+/** Milliseconds below which silence says nothing of the database. */
+const FAIR_ATTEMPT = 1000;
+
 /** Milliseconds between attempts: first, and at most. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
@@ -91,7 +94,11 @@ export async function waitForDatabase(
     const limit = timeout === 0
       ? ATTEMPT
       : Math.max(SHORTEST_ATTEMPT, Math.min(ATTEMPT, left));
-    const outcome = await attempt(source, limit, options);
+    const told = await attempt(source, limit, options);
+    // An attempt that was cut short knows less than the one before it.
+    const isCut = told instanceof ProbeError && told.reason === "timeout" &&
+      limit < FAIR_ATTEMPT;
+    const outcome = isCut && last !== undefined ? last : told;
     if (!(outcome instanceof ProbeError)) {
       const { session, facts } = outcome;
       return { session: explained(session, source), facts };

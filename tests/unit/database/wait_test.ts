@@ -212,6 +212,13 @@ Deno.test("waitForDatabase() ends with the timeout even in the middle of an atte
   assert.equal(clock.time, 7000);
 });
 
+Deno.test("waitForDatabase() ends with the reason before, where the last attempt had hardly any time", async () => {
+  const { options } = world("credentials", "silence");
+  const error = await failureOf({ ...options, timeout: 0.3 });
+  assert.equal(error.code, 77);
+  assert.match(error.message, /refuses the credentials/);
+});
+
 Deno.test("waitForDatabase() makes one attempt when the timeout is 0", async () => {
   const { clock, seen, options } = world("refused");
   const error = await failureOf({ ...options, timeout: 0 });
