@@ -216,6 +216,8 @@ export function assertClean(
 
 async function interpreted(): Promise<Program> {
   const config = join(ROOT, "deno.json");
+  // Where coverage is collected, the program is asked for its own.
+  const coverage = Deno.env.get("DENO_COVERAGE_DIR");
   const { compile: { permissions } } = JSON.parse(
     await Deno.readTextFile(config),
   );
@@ -232,6 +234,9 @@ async function interpreted(): Promise<Program> {
       ...[Deno.execPath(), "run", "--quiet", "--no-prompt"] as const,
       ...["--config", config, ...flags, join(ROOT, "main.ts")],
     ],
-    env: { DENO_DIR: denoDir },
+    env: {
+      DENO_DIR: denoDir,
+      ...(coverage === undefined ? {} : { DENO_COVERAGE_DIR: coverage }),
+    },
   };
 }
