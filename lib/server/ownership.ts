@@ -26,12 +26,14 @@ const DIRECTORY_MODE = 0o750;
 
 /**
  * Makes a directory that is not there, and gives it and what is in it to the server.
+ * Who is not root may fail here: what the server cannot write is found and told by
+ * the doctor, which knows the remedies.
  *
  * @param path The directory.
  * @param world Files.
  * @param owner The server's user, if we are root; otherwise nothing is given away.
  * @returns How many files and directories changed hands.
- * @throws {EntrypointError} With code 73 where it cannot be made or given away.
+ * @throws {EntrypointError} With code 73 where root cannot make it or give it away.
  */
 export function provideDirectory(
   path: string,
@@ -42,6 +44,7 @@ export function provideDirectory(
     if (files.stat(path) === undefined) makeParents(path, files, owner);
     return owner === undefined ? 0 : give(path, files, owner);
   } catch (error) {
+    if (owner === undefined) return 0;
     throw cannotProvide(path, error, owner);
   }
 }
@@ -86,7 +89,7 @@ function give(path: string, files: System["files"], owner: Owner): number {
 function cannotProvide(
   path: string,
   error: unknown,
-  owner: Owner | undefined,
+  owner: Owner,
 ): EntrypointError {
   const code = errorCode(error) ?? "unknown error";
   const remedies: Readonly<Record<string, string>> = {
@@ -95,15 +98,11 @@ function cannotProvide(
     ENOSPC: `The disk is full: make room for ${path}`,
   };
   return new EntrypointError(
-    owner === undefined
-      ? `The directory ${path} cannot be made (${code})`
-      : `The directory ${path} cannot be made or given to the server's user ${owner.uid}:${owner.gid} (${code})`,
+    `The directory ${path} cannot be made or given to the server's user ${owner.uid}:${owner.gid} (${code})`,
     {
       code: ExitCode.cannotWrite,
       remedy: remedies[code] ??
-        (owner === undefined
-          ? `Mount a volume at ${path} that this user may write`
-          : `On the host: chown -R ${owner.uid}:${owner.gid} the directory that is mounted at ${path}, or add CAP_CHOWN`),
+        `On the host: chown -R ${owner.uid}:${owner.gid} the directory that is mounted at ${path}, or add CAP_CHOWN`,
       cause: error,
     },
   );
