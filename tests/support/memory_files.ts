@@ -160,9 +160,10 @@ export class MemoryFiles implements Files {
     return { release: () => {} };
   }
   unlocked(path: string): Promise<void> {
-    this.#alive();
-    this.#need(path);
-    return Promise.resolve();
+    return Promise.resolve().then(() => {
+      this.#alive();
+      this.#need(path);
+    });
   }
   /** Makes a symbolic link. */
   link(path: string, target: string): void {
