@@ -93,6 +93,11 @@ function secretsOf(document: Document): string {
   return values.join(" ");
 }
 
+/** What a start takes, in milliseconds, as far as is known. */
+interface Pace {
+  length: number;
+}
+
 /** What came of all kills. */
 const tally = {
   kills: 0,
@@ -106,7 +111,7 @@ const tally = {
 
 Deno.test("a whole start, killed 500 times, leaves config.json old or new, and its secrets as they were", async () => {
   const began = performance.now();
-  const length = await startLength();
+  const pace = { length: await startLength() };
   let failed = false;
   await Promise.all(Array.from({ length: LANES }, async (_, lane) => {
     const share = KILLS / LANES;
@@ -116,7 +121,7 @@ Deno.test("a whole start, killed 500 times, leaves config.json old or new, and i
       first += KILLS_IN_A_HOME
     ) {
       const count = Math.min(KILLS_IN_A_HOME, share - first);
-      const numbers = { first: 1 + lane * share + first, count, length };
+      const numbers = { first: 1 + lane * share + first, count, pace };
       await killInOneHome(numbers).catch((error) => {
         failed = true;
         throw error;
@@ -125,7 +130,7 @@ Deno.test("a whole start, killed 500 times, leaves config.json old or new, and i
   }));
   const seconds = Math.round((performance.now() - began) / 1000);
   console.log(
-    JSON.stringify({ ...tally, length: Math.round(length), seconds }),
+    JSON.stringify({ ...tally, length: Math.round(pace.length), seconds }),
   );
   assert.equal(tally.kills, KILLS);
   // The instants were spread over the whole start, or nothing was shown.
@@ -153,7 +158,7 @@ async function startLength(): Promise<number> {
 }
 
 async function killInOneHome(
-  { first, count, length }: { first: number; count: number; length: number },
+  { first, count, pace }: { first: number; count: number; pace: Pace },
 ): Promise<void> {
   await using home = await createHome();
   await home.installServer(VERSION, "exit 0");
@@ -165,7 +170,7 @@ async function killInOneHome(
     if (number % 3 === 0) await Deno.remove(home.version).catch(() => {});
     const hadVersion = await readIfThere(home.version) !== undefined;
     const before = await remainsOf(home);
-    await killOneStart(home, number, length);
+    await killOneStart(home, number, pace);
     const text = await readConfig(home);
     if (text === disk) {
       tally[text === undefined ? "none" : "old"]++;
@@ -184,7 +189,10 @@ async function killInOneHome(
     }
     if (disk !== undefined) assertWanted(JSON.parse(disk), current);
     const version = await readIfThere(home.version);
-    assert.ok(version === undefined || version === `${VERSION}\n`, version ?? "");
+    assert.ok(
+      version === undefined || version === `${VERSION}\n`,
+      version ?? "",
+    );
     for (const number of [1, 2, 3]) {
       const copy = await readIfThere(`${home.config}.${number}`);
       if (copy !== undefined) {
@@ -215,14 +223,16 @@ async function killInOneHome(
 async function killOneStart(
   home: Home,
   number: number,
-  length: number,
+  pace: Pace,
 ): Promise<void> {
+  const began = performance.now();
   const running = start(COMPILED, ["app:start"], { env: wishes(home, number) });
+  const ended = running.outcome.then(() => performance.now());
   if (number % 2 === 0) {
-    await pause(Math.random() * length);
+    await pause(Math.random() * pace.length);
   } else {
     await running.until(/accepts us|Directories provided/);
-    await pause(Math.random() * length / 10);
+    await pause(Math.random() * pace.length / 10);
   }
   try {
     running.kill("SIGKILL");
@@ -235,6 +245,8 @@ async function killOneStart(
   if (signal === null) {
     assert.equal(code, 0, stderr);
     tally.ended++;
+    // The machine has become quicker since it was measured.
+    pace.length = Math.min(pace.length, await ended - began);
   } else assert.equal(signal, "SIGKILL", stderr);
 }
 
