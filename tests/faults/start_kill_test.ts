@@ -93,6 +93,18 @@ function secretsOf(document: Document): string {
   return values.join(" ");
 }
 
+/** What is said before the parts where most is at stake; the first means: at any instant. */
+const STEPS = [
+  undefined,
+  /accepts us/,
+  /Directories provided/,
+  /Paths tried/,
+  /Wrote .*config\.json/,
+] as const;
+
+/** Milliseconds from such a word to the kill, more often few than many. */
+const LONGEST_PAUSE = 60;
+
 /** What a start takes, in milliseconds, as far as is known. */
 interface Pace {
   length: number;
@@ -228,12 +240,13 @@ async function killOneStart(
   const began = performance.now();
   const running = start(COMPILED, ["app:start"], { env: wishes(home, number) });
   const ended = running.outcome.then(() => performance.now());
-  if (number % 2 === 0) {
-    await pause(Math.random() * pace.length);
-  } else {
-    await running.until(/accepts us|Directories provided/);
-    await pause(Math.random() * pace.length / 10);
-  }
+  const step = STEPS[number % STEPS.length];
+  if (step !== undefined) await running.until(step);
+  await pause(
+    step === undefined
+      ? Math.random() * pace.length
+      : Math.random() ** 2 * LONGEST_PAUSE,
+  );
   try {
     running.kill("SIGKILL");
   } catch (error) {
@@ -245,8 +258,8 @@ async function killOneStart(
   if (signal === null) {
     assert.equal(code, 0, stderr);
     tally.ended++;
-    // The machine has become quicker since it was measured.
-    pace.length = Math.min(pace.length, await ended - began);
+    // The machine may have become quicker since it was measured.
+    pace.length = (3 * pace.length + await ended - began) / 4;
   } else assert.equal(signal, "SIGKILL", stderr);
 }
 
