@@ -74,22 +74,26 @@ async function assertReport(
   );
 }
 
-Deno.test("root gives the server what is its own, and there is nothing to say", async () => {
-  if (!isRoot) return;
-  await using home = await installed();
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: settings(home),
-  });
-  assert.equal(outcome.code, 0, outcome.stderr);
-  assert.doesNotMatch(outcome.stderr, /cannot be written/);
-  assert.match(shown(outcome.stdout).ids, /Uid: 65534/);
-  for await (const { name } of Deno.readDir(home.install)) {
-    assert.doesNotMatch(name, /^\.entrypoint/);
-  }
-});
+Deno.test(
+  "root gives the server what is its own, and there is nothing to say",
+  { ignore: !isRoot },
+  async () => {
+    await using home = await installed();
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: settings(home),
+    });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.doesNotMatch(outcome.stderr, /cannot be written/);
+    assert.match(shown(outcome.stdout).ids, /Uid: 65534/);
+    for await (const { name } of Deno.readDir(home.install)) {
+      assert.doesNotMatch(name, /^\.entrypoint/);
+    }
+  },
+);
 
-Deno.test("a user who owns the volume, but not the plugins, is warned", async () => {
-  if (!isRoot) return;
+Deno.test("a user who owns the volume, but not the plugins, is warned", {
+  ignore: !isRoot,
+}, async () => {
   await using home = await installed();
   await Deno.mkdir(join(home.path, "data"));
   await Deno.mkdir(join(home.path, "log"));
@@ -102,66 +106,79 @@ Deno.test("a user who owns the volume, but not the plugins, is warned", async ()
   await assertReport("plugins", outcome, home);
 });
 
-Deno.test("a user who does not own the volume is stopped before anything is written", async () => {
-  if (!isRoot) return;
-  await using home = await installed();
-  await home.write("data/config/config.json", "{}");
-  await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
-  await Deno.mkdir(join(home.path, "log"));
-  await own(join(home.path, "log"));
-  await own(home.install);
-  const before = await home.snapshot();
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: settings(home),
-    ...NOBODY,
-  });
-  await assertReport("volume", outcome, home);
-  assert.deepEqual(await home.snapshot(), before);
-});
+Deno.test(
+  "a user who does not own the volume is stopped before anything is written",
+  { ignore: !isRoot },
+  async () => {
+    await using home = await installed();
+    await home.write("data/config/config.json", "{}");
+    await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
+    await Deno.mkdir(join(home.path, "log"));
+    await own(join(home.path, "log"));
+    await own(home.install);
+    const before = await home.snapshot();
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: settings(home),
+      ...NOBODY,
+    });
+    await assertReport("volume", outcome, home);
+    assert.deepEqual(await home.snapshot(), before);
+  },
+);
 
-Deno.test("a directory on the way that is closed to the server's user is named", async () => {
-  if (!isRoot) return;
-  await using home = await installed();
-  await Deno.mkdir(join(home.path, "closed"));
-  await Deno.chmod(join(home.path, "closed"), 0o700);
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: {
-      ...settings(home),
-      MATTERMOST_DATA_DIR: join(home.path, "closed/data"),
-    },
-  });
-  await assertReport("closed", outcome, home);
-});
+Deno.test(
+  "a directory on the way that is closed to the server's user is named",
+  { ignore: !isRoot },
+  async () => {
+    await using home = await installed();
+    await Deno.mkdir(join(home.path, "closed"));
+    await Deno.chmod(join(home.path, "closed"), 0o700);
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: {
+        ...settings(home),
+        MATTERMOST_DATA_DIR: join(home.path, "closed/data"),
+      },
+    });
+    await assertReport("closed", outcome, home);
+  },
+);
 
-Deno.test("a read-only mount is told from a wrong owner", async () => {
-  if (!isRoot) return;
-  await using home = await installed();
-  await home.write("data/config/config.json", "{}");
-  const log = join(home.path, "log");
-  await Deno.mkdir(log);
-  await own(log, { uid: 65534, gid: 65534 });
-  // In a mount namespace of its own, as a container's volume is.
-  const script =
-    `mount --bind '${log}' '${log}' && mount -o remount,bind,ro '${log}' && exec "$@"`;
-  const command = ["unshare", "--mount", "sh", "-c", script, "sh"];
-  const probe = await launch([...command, "true"]).outcome;
-  // Sandboxes without the right to mount have no read-only mounts either.
-  if (probe.code !== 0) return;
-  const outcome = await launch([...command, ...COMPILED.command, "app:start"], {
-    env: settings(home),
-  }).outcome;
-  await assertReport("read_only", outcome, home);
-  const check = await launch([...command, ...COMPILED.command, "app:check"], {
-    env: settings(home),
-  }).outcome;
-  assert.match(
-    check.stdout,
-    /^failed directories\.access: .*\/log, the directory of log files, cannot be written by user 65534:65534: what is mounted at .*\/log is read-only$/m,
-  );
-});
+Deno.test(
+  "a read-only mount is told from a wrong owner",
+  { ignore: !isRoot },
+  async () => {
+    await using home = await installed();
+    await home.write("data/config/config.json", "{}");
+    const log = join(home.path, "log");
+    await Deno.mkdir(log);
+    await own(log, { uid: 65534, gid: 65534 });
+    // In a mount namespace of its own, as a container's volume is.
+    const script =
+      `mount --bind '${log}' '${log}' && mount -o remount,bind,ro '${log}' && exec "$@"`;
+    const command = ["unshare", "--mount", "sh", "-c", script, "sh"];
+    const probe = await launch([...command, "true"]).outcome;
+    // Sandboxes without the right to mount have no read-only mounts either.
+    if (probe.code !== 0) return;
+    const outcome = await launch(
+      [...command, ...COMPILED.command, "app:start"],
+      {
+        env: settings(home),
+      },
+    ).outcome;
+    await assertReport("read_only", outcome, home);
+    const check = await launch([...command, ...COMPILED.command, "app:check"], {
+      env: settings(home),
+    }).outcome;
+    assert.match(
+      check.stdout,
+      /^failed directories\.access: .*\/log, the directory of log files, cannot be written by user 65534:65534: what is mounted at .*\/log is read-only$/m,
+    );
+  },
+);
 
-Deno.test("app:check looks at directories without touching them", async () => {
-  if (!isRoot) return;
+Deno.test("app:check looks at directories without touching them", {
+  ignore: !isRoot,
+}, async () => {
   await using home = await installed();
   await home.write("data/config/config.json", "{}");
   await own(join(home.path, "data"), { uid: 2000, gid: 2000 });

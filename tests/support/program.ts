@@ -190,9 +190,10 @@ export async function runProgram(
 export function testPrograms(
   name: string,
   body: (program: Program) => void | Promise<void>,
+  options: { readonly ignore?: boolean } = {},
 ): void {
   for (const program of PROGRAMS) {
-    Deno.test(`${program.name}: ${name}`, () => body(program));
+    Deno.test(`${program.name}: ${name}`, options, () => body(program));
   }
 }
 
