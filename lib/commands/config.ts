@@ -98,7 +98,7 @@ async function restore(
   }
   const { settings } = resolve({
     env: system.env,
-    readText: system.files.readText,
+    readText: (path) => system.files.readText(path),
   });
   const place = placeOf(settings, system);
   await awaitConfigLock(system, place);

@@ -76,7 +76,10 @@ async function examine(
   system: System,
   { ready, signal, seconds }: Examination,
 ): Promise<Verdict> {
-  const sources = { env: system.env, readText: system.files.readText };
+  const sources = {
+    env: system.env,
+    readText: (path: string) => system.files.readText(path),
+  };
   const { settings } = resolve(sources);
   const configPath = `${settings.MATTERMOST_CONF_DIR}/config.json`;
   const versionPath = `${settings.MATTERMOST_DATA_DIR}/VERSION`;

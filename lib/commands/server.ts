@@ -27,7 +27,10 @@ const SELF = "/proc/self/exe";
  */
 export function server(args: readonly string[], { system }: Context): never {
   const { env, files } = system;
-  const { settings } = resolve({ env, readText: files.readText });
+  const { settings } = resolve({
+    env,
+    readText: (path) => files.readText(path),
+  });
   const { install, config } = pathsOf(settings);
   const path = PROGRAMS.map((name) => `${install}/${name}`)
     .find((path) => isAnother(path, files));

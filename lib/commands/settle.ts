@@ -88,7 +88,10 @@ export async function settle(
     readonly assume?: string;
   } = {},
 ): Promise<Settled> {
-  const sources = { env: system.env, readText: system.files.readText };
+  const sources = {
+    env: system.env,
+    readText: (path: string) => system.files.readText(path),
+  };
   const first = resolve(sources);
   const installation = installationOf(first.settings, system);
   const release = await findOrAssume(installation, system, options.assume);

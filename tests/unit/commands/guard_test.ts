@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { guardUpgrade } from "../../../lib/commands/guard.ts";
+import { makePlan } from "../../../lib/commands/plan.ts";
+import type {
+  DatabaseFacts,
+  SchemaFacts,
+} from "../../../lib/database/probe.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Permit } from "../../../lib/server/upgrade.ts";
+import { ENOUGH, installed, stage } from "../../support/installation.ts";
+
+function facts(schema: Partial<SchemaFacts>): DatabaseFacts {
+  return {
+    product: "PostgreSQL",
+    version: "17.2",
+    versionParts: [17, 2, 0],
+    versionNumber: 170002,
+    readOnly: false,
+    mayCreateTables: true,
+    encoding: "UTF8",
+    collation: "C",
+    serverTime: 0,
+    tls: false,
+    schema: { installed: true, usersHaveTeamId: false, ...schema },
+  };
+}
+
+async function guard(
+  schema: Partial<SchemaFacts>,
+  { env = {}, versionFile }: {
+    readonly env?: Record<string, string>;
+    readonly versionFile?: string;
+  } = {},
+): Promise<{ permit: Permit; said: string }> {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data");
+  if (versionFile !== undefined) {
+    files.place("/opt/mattermost/data/VERSION", versionFile);
+  }
+  const { system, context } = stage({ files, env: { ...ENOUGH, ...env } });
+  const plan = await makePlan(context);
+  const permit = guardUpgrade(plan, facts(schema), context);
+  return { permit, said: system.err.text };
+}
+
+Deno.test("an empty database is a new installation, also where a VERSION file was left", async () => {
+  assert.equal((await guard({ installed: false })).permit.kind, "new");
+  const left = await guard({ installed: false }, { versionFile: "11.7.9\n" });
+  assert.equal(left.permit.kind, "new");
+  assert.match(left.said, /check DB_HOST and DB_NAME/);
+});
+
+Deno.test("a healthy database without a VERSION file goes ahead", async () => {
+  const { permit } = await guard({ lastMigration: 148 });
+  assert.ok(permit.allowed);
+});
+
+Deno.test("a refusal ends with 78, and names the way to override what is advice", async () => {
+  const downgrade = guard({ lastMigration: 148 }, {
+    versionFile: "11.10.0\n",
+  });
+  await assert.rejects(
+    downgrade,
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      error.problems.some(({ subject }) =>
+        subject === "MATTERMOST_FORCE_UPGRADE"
+      ),
+  );
+  const forced = await guard({ lastMigration: 148 }, {
+    versionFile: "11.10.0\n",
+    env: { MATTERMOST_FORCE_UPGRADE: "true" },
+  });
+  assert.ok(forced.permit.allowed);
+  assert.match(forced.said, /overrides this refusal/);
+});
+
+Deno.test("what the server itself would not survive cannot be forced", async () => {
+  await assert.rejects(
+    guard({ systemsVersion: "3.6.0" }, {
+      env: { MATTERMOST_FORCE_UPGRADE: "true" },
+    }),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      !error.problems.some(({ subject }) =>
+        subject === "MATTERMOST_FORCE_UPGRADE"
+      ),
+  );
+});

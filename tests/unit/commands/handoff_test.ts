@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import {
+  becomeServer,
+  provideDirectories,
+  rememberRelease,
+  requireServer,
+  serverVariables,
+} from "../../../lib/commands/handoff.ts";
+import { introduce, makePlan } from "../../../lib/commands/plan.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import { Handoff } from "../../support/fake_system.ts";
+import {
+  CONFIG,
+  ENOUGH,
+  INSTALL,
+  installed,
+  stage,
+} from "../../support/installation.ts";
+
+Deno.test("root becomes the server as its user, in its directory, with its own environment", async () => {
+  const { system, context } = stage({
+    env: {
+      ...ENOUGH,
+      PATH: "/bin",
+      HOME: "/root",
+      MM_FEATURE: "x",
+      MATTERMOST_UID: "3000",
+    },
+  });
+  const plan = await makePlan(context);
+  assert.throws(() => becomeServer(plan, system, ["--extra"]), Handoff);
+  const [handoff] = system.handoffs;
+  assert.ok(handoff !== undefined);
+  assert.deepEqual(handoff.args, [
+    `${INSTALL}/bin/mattermost`,
+    "--config",
+    CONFIG,
+    "--extra",
+  ]);
+  assert.equal(handoff.cwd, INSTALL);
+  assert.deepEqual(handoff.identity, { uid: 3000, gid: 2000 });
+  assert.equal(handoff.env["DB_PASS"], undefined);
+  assert.equal(handoff.env["DB_HOST"], "db.example.com");
+  assert.equal(handoff.env["MM_FEATURE"], "x");
+  assert.equal(handoff.env["HOME"], "/opt/mattermost");
+  assert.equal(handoff.env["MM_LOG_PATH"], "/var/log/mattermost");
+});
+
+Deno.test("another user stays who it is, and keeps its home", async () => {
+  const { system, context } = stage({
+    uid: 1234,
+    gid: 1234,
+    env: { ...ENOUGH, HOME: "/home/ann", MM_LOG_PATH: "/logs" },
+  });
+  const plan = await makePlan(context);
+  assert.throws(() => becomeServer(plan, system, []), Handoff);
+  const [handoff] = system.handoffs;
+  assert.equal(handoff?.identity, undefined);
+  assert.equal(handoff?.env["HOME"], "/home/ann");
+  assert.equal(handoff?.env["MM_LOG_PATH"], "/logs");
+});
+
+Deno.test("the server's own variables arrive from their files, without the twins", async () => {
+  const files = installed();
+  files.place("/run/secrets/licence", "the licence\n");
+  const { system, context } = stage({
+    files,
+    env: { ...ENOUGH, MM_LICENSE_FILE: "/run/secrets/licence" },
+  });
+  const variables = serverVariables(await makePlan(context), system);
+  assert.equal(variables["MM_LICENSE"], "the licence");
+  assert.equal(variables["MM_LICENSE_FILE"], undefined);
+});
+
+Deno.test("root makes the directories and gives what is in them to the server", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/old");
+  files.place("/opt/mattermost/data/old/upload.png", "x");
+  const { system, context } = stage({ files });
+  provideDirectories(await makePlan(context), context);
+  for (
+    const path of [
+      "/opt/mattermost/data",
+      "/opt/mattermost/data/old/upload.png",
+      "/opt/mattermost/data/config",
+      "/var/log/mattermost",
+      `${INSTALL}/plugins`,
+    ]
+  ) {
+    const facts = system.files.stat(path);
+    assert.deepEqual([facts?.uid, facts?.gid], [2000, 2000], path);
+  }
+  assert.match(
+    system.err.text,
+    /Gave \/opt\/mattermost\/data to user 2000:2000/,
+  );
+});
+
+Deno.test("without log files there is no directory for them", async () => {
+  const { system, context } = stage({
+    env: { ...ENOUGH, MATTERMOST_LOG_FILES: "false" },
+  });
+  provideDirectories(await makePlan(context), context);
+  assert.equal(system.files.stat("/var/log/mattermost"), undefined);
+});
+
+Deno.test("the release is remembered once", async () => {
+  const { system, context } = stage();
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  rememberRelease(plan, system);
+  assert.equal(
+    system.files.readText("/opt/mattermost/data/VERSION"),
+    "11.7.9\n",
+  );
+});
+
+Deno.test("a server that is not there ends with 127, one that cannot be executed with 126", async () => {
+  const files = installed();
+  files.chmod(`${INSTALL}/bin/mattermost`, 0o644);
+  const closed = stage({ files });
+  const plan = await makePlan(closed.context);
+  assert.throws(
+    () => requireServer(plan, closed.system),
+    (error) => error instanceof EntrypointError && error.code === 126,
+  );
+  files.remove(`${INSTALL}/bin/mattermost`);
+  assert.throws(
+    () => requireServer(plan, closed.system),
+    (error) => error instanceof EntrypointError && error.code === 127,
+  );
+});
+
+Deno.test("debugging shows every setting with its origin, and no secret", async () => {
+  const { system, context } = stage();
+  context.log.configure({ format: "text", debug: true });
+  introduce(await makePlan(context), context);
+  assert.match(
+    system.err.text,
+    /debug: DB_HOST=db\.example\.com \(variable DB_HOST\)/,
+  );
+  assert.match(
+    system.err.text,
+    /debug: DB_PASS=\(hidden\) \(variable DB_PASS\)/,
+  );
+  assert.ok(!system.err.text.includes("nobody may see"));
+});
