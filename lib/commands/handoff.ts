@@ -71,7 +71,7 @@ export async function writePlan(
       log.info(
         `Made ${
           merged.generated.join(", ")
-        } and keeps them in ${place.path}: back that file up`,
+        }, kept in ${place.path} from now on: back that file up`,
       );
     }
     log.step(report.written ? `Wrote ${place.path}` : `Kept ${place.path}`);

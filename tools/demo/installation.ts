@@ -112,6 +112,14 @@ async function overlay(source: string, directory: string): Promise<void> {
       await Deno.symlink(from, join(directory, name));
     }
   }
+  await makePluginDirectories(directory);
+}
+
+/** As the image has them: the server makes them itself, but not in a directory that is not its own. */
+async function makePluginDirectories(directory: string): Promise<void> {
+  for (const name of ["plugins", "client/plugins"]) {
+    await Deno.mkdir(join(directory, name), { recursive: true });
+  }
 }
 
 /** The stand-in is a script, run by this very Deno. */
@@ -121,6 +129,7 @@ async function installStandIn(
 ): Promise<void> {
   const bin = join(directory, "bin");
   await Deno.mkdir(bin, { recursive: true });
+  await makePluginDirectories(directory);
   const deno = await reachable(Deno.execPath(), join(bin, "deno"));
   await Deno.copyFile(
     join(import.meta.dirname ?? ".", "stand_in.ts"),
