@@ -123,7 +123,7 @@ export class Log {
    */
   live(message: string): void {
     if (!this.#isLive) return;
-    this.#clearLive();
+    this.endLive();
     const line = `${PREFIX}${message}`;
     this.#liveLength = line.length;
     this.#world.err.write(line);
@@ -133,7 +133,8 @@ export class Log {
     return this.#world.err.isTerminal && this.#options.format === "text";
   }
 
-  #clearLive(): void {
+  /** Takes the live line away, before somebody else writes. */
+  endLive(): void {
     if (this.#liveLength === 0) return;
     this.#world.err.write("\r\x1b[K");
     this.#liveLength = 0;
@@ -160,7 +161,7 @@ export class Log {
       }\n`);
       return;
     }
-    this.#clearLive();
+    this.endLive();
     const label = LABELS[level];
     const timing = "milliseconds" in more
       ? ` (${more["milliseconds"]} ms)`

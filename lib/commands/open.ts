@@ -6,6 +6,7 @@
 
 import type { Authorities } from "../config/authorities.ts";
 import { connect } from "../database/connect.ts";
+import { REASONS } from "../database/reasons.ts";
 import type { DataSource } from "../database/source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
@@ -39,12 +40,29 @@ export async function openDatabase(
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,
     signal,
-    report: ({ message }) => log.info(`Waiting: ${message}`),
+    report: ({ message, elapsed }) =>
+      log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
+    tick: ({ error: { reason }, elapsed }) =>
+      log.live(
+        `Waiting: the database ${REASONS[reason].phrase}, ${
+          seconds(elapsed)
+        } of ${settings.DB_TIMEOUT} s`,
+      ),
     ...(ca === undefined ? {} : { ca }),
   });
+  log.endLive();
   const { product, version } = found.facts;
   log.step(`${product} ${version} accepts us`);
   return found;
+}
+
+/** When the reason changed; nothing in the first second. */
+function sinceStart(elapsed: number): string {
+  return elapsed < 1000 ? "" : ` (${seconds(elapsed)} s)`;
+}
+
+function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
 }
 
 /**

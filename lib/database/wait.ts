@@ -59,6 +59,8 @@ export interface WaitOptions {
   readonly clock: Pick<Clock, "elapsed" | "sleep">;
   /** Called once for each change of the reason. */
   readonly report: (change: WaitChange) => void;
+  /** Called after every attempt in vain, for a line that moves. */
+  readonly tick?: (state: Omit<WaitChange, "message">) => void;
   /** Seconds for all attempts together; 0 makes one attempt. */
   readonly timeout: number;
   /** Ends the wait, and the session that came of it, at once. */
@@ -115,6 +117,7 @@ export async function waitForDatabase(
       report({ error: outcome, message, elapsed: now - start });
       pause = FIRST_PAUSE;
     }
+    options.tick?.({ error: outcome, elapsed: now - start });
     last = outcome;
     const jittered = pause * (0.5 + random() / 2);
     pause = Math.min(2 * pause, LONGEST_PAUSE);

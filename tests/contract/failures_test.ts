@@ -159,7 +159,7 @@ const FAILURES: readonly Failure[] = [
     name: "database that refuses",
     code: 69,
     env: () => ({ DB_PORT: "1", DB_TIMEOUT: "1" }),
-    says: [/Waiting: .* refuses connections/, /gave up after 1 s/, /→ Start/],
+    says: [/Waiting.* refuses connections/, /gave up after 1 s/, /→ Start/],
   },
   {
     name: "database whose name does not resolve",

@@ -322,7 +322,7 @@ for (const program of PROGRAMS) {
       const running = start(program, ["app:start"], {
         env: { ...settingsOf(home), DB_PORT: "1", DB_TIMEOUT: "600" },
       });
-      await running.until(/Waiting: /);
+      await running.until(/Waiting/);
       running.kill(signal as Deno.Signal);
       const outcome = await running.outcome;
       assert.deepEqual([outcome.code, outcome.stdout], [expected, ""]);
@@ -339,7 +339,7 @@ testPrograms("a database that comes up late is waited for", async (program) => {
   const running = start(program, ["app:start"], {
     env: { ...settingsOf(home), DB_PORT: String(port), DB_TIMEOUT: "60" },
   });
-  await running.until(/Waiting: .* refuses connections/);
+  await running.until(/Waiting.* refuses connections/);
   await using late = await startPostgres({ port });
   const [role, base] = ["CREATE ROLE mattermost LOGIN", "CREATE DATABASE"];
   await late.sql(`${role} PASSWORD '${PASSWORD}'`);

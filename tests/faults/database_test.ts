@@ -72,7 +72,7 @@ function assertStarted(outcome: Outcome): void {
 /** Each reason that was told while waiting, by its phrase. */
 function reasonsOf(stderr: string): string[] {
   return [...stderr.matchAll(
-    /^entrypoint: Waiting: The \w+ database \(.*?\) ([^:\n]+)(?:: .*)?$/gm,
+    /^entrypoint: Waiting(?: \(\d+ s\))?: The \w+ database \(.*?\) ([^:\n]+)(?:: .*)?$/gm,
   )].map(([, phrase = ""]) => phrase);
 }
 
@@ -130,7 +130,7 @@ for (const product of found) {
       ...{ code: 69, phrase: "refuses connections", seconds: 2 },
     });
     const running = start(COMPILED, ["app:start"], { env });
-    await running.until(/Waiting: .* refuses connections/);
+    await running.until(/Waiting.* refuses connections/);
     await server.start();
     const outcome = await running.outcome;
     assertStarted(outcome);
@@ -158,7 +158,7 @@ for (const product of found) {
         }),
       ]);
       const running = start(COMPILED, ["app:start"], { env });
-      await running.until(/Waiting: .* does not answer/);
+      await running.until(/Waiting.* does not answer/);
       server.thaw();
       const outcome = await running.outcome;
       assertStarted(outcome);
@@ -228,7 +228,7 @@ for (const product of found) {
       ...{ code: 69, phrase: "has no connection left", seconds: 2 },
     });
     const running = start(COMPILED, ["app:start"], { env });
-    await running.until(/Waiting: .* has no connection left/);
+    await running.until(/Waiting.* has no connection left/);
     for (const session of held) await session.close();
     const outcome = await running.outcome;
     assertStarted(outcome);
@@ -282,14 +282,14 @@ for (const product of found) {
     });
     const env = settingsOf(home, { ...source, port: changing.port });
     const running = start(COMPILED, ["app:start"], { env });
-    await running.until(/Waiting: .* breaks off/);
+    await running.until(/Waiting.* breaks off/);
     // Told once, though it happens again and again.
     await until(() => calls >= 4);
     treatment = silence;
-    await running.until(/Waiting: .* does not answer/);
+    await running.until(/Waiting.* does not answer/);
     treatment = dropAtOnce;
     await running.until(
-      /Waiting: .* does not answer[^]*Waiting: .* breaks off/,
+      /Waiting.* does not answer[^]*Waiting.* breaks off/,
     );
     treatment = proxyTo(server, false);
     const outcome = await running.outcome;
@@ -327,7 +327,7 @@ for (const product of found) {
     assertClean(failed, [PASSWORD]);
     await home.assertUnchanged(before);
     const running = inNamespace("60");
-    await running.until(/Waiting: .* does not resolve/);
+    await running.until(/Waiting.* does not resolve/);
     await Deno.writeTextFile(hosts, "127.0.0.1 localhost late.db.test\n");
     const outcome = await running.outcome;
     assertStarted(outcome);

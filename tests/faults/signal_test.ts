@@ -146,7 +146,7 @@ const PHASES: readonly Phase[] = [
     name: "while the database refuses",
     async reach(home) {
       const running = app(home, { DB_PORT: String(freePort()) });
-      await running.until(/Waiting: .* refuses connections/);
+      await running.until(/Waiting.* refuses connections/);
       return running;
     },
   },

@@ -128,6 +128,14 @@ Deno.test("the live line is for terminals, and gives way to the next message", (
   );
 });
 
+Deno.test("the live line goes before somebody else writes, and only once", () => {
+  const { log, system } = logOf({}, true);
+  log.live("waiting");
+  log.endLive();
+  log.endLive();
+  assert.equal(system.err.text, "entrypoint: waiting\r\x1b[K");
+});
+
 Deno.test("a log file and a machine see no live line", () => {
   for (
     const { log, system } of [logOf({}, false), logOf({ format: "json" }, true)]

@@ -110,6 +110,19 @@ async function failureOf(options: WaitOptions): Promise<EntrypointError> {
   assert.fail("The wait was to fail");
 }
 
+Deno.test("wait: every attempt in vain is ticked, with the time that has passed", async () => {
+  const { options } = world("refused", "refused", "starting up", FACTS);
+  const ticks: [string, number][] = [];
+  await waitForDatabase(SOURCE, {
+    ...options,
+    tick: ({ error, elapsed }) => void ticks.push([error.reason, elapsed]),
+  });
+  assert.deepEqual(ticks, [["refused", 0], ["refused", 100], [
+    "starting up",
+    300,
+  ]]);
+});
+
 Deno.test("waitForDatabase() gives an open session and the facts at once", async () => {
   const { clock, seen, options } = world(FACTS);
   const { facts } = await waitForDatabase(SOURCE, options);
