@@ -6,11 +6,35 @@
 
 import type { DatabaseFacts } from "../database/probe.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { Permit } from "../server/upgrade.ts";
+import type { Decision, Permit } from "../server/upgrade.ts";
 import { decideUpgrade } from "../server/upgrade.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
+
+/**
+ * Asks the upgrade rules; says and changes nothing.
+ *
+ * @param settled Release and settings.
+ * @param facts What the database says of itself.
+ * @param system Files, for `data/VERSION`.
+ * @returns What the rules answer.
+ */
+export function askUpgradeRules(
+  { release, database, paths, settings }: Settled,
+  facts: DatabaseFacts,
+  system: Pick<System, "files" | "uid" | "gid">,
+): Decision {
+  return decideUpgrade({
+    target: release.version,
+    adapter: database.source.adapter,
+    schema: facts.schema,
+    versionFile: readVersionFile(paths.version, system),
+    // The server counts MariaDB's versions as if they were MySQL's, and 10 is more than 8.
+    databaseVersion: facts.version,
+    force: settings.MATTERMOST_FORCE_UPGRADE,
+  });
+}
 
 /**
  * Asks the upgrade rules, and says what they notice.
@@ -26,21 +50,12 @@ export function guardUpgrade(
   facts: DatabaseFacts,
   { system, log }: Context,
 ): Permit {
-  const { release, database, paths, settings } = settled;
-  const decision = decideUpgrade({
-    target: release.version,
-    adapter: database.source.adapter,
-    schema: facts.schema,
-    versionFile: readVersionFile(paths.version, system),
-    // The server counts MariaDB's versions as if they were MySQL's, and 10 is more than 8.
-    databaseVersion: facts.version,
-    force: settings.MATTERMOST_FORCE_UPGRADE,
-  });
+  const decision = askUpgradeRules(settled, facts, system);
   for (const message of decision.notices) log.warn({ subject: "", message });
   if (decision.allowed) return decision;
   const { problem, policy } = decision;
   throw new EntrypointError(
-    `Mattermost ${release.version} must not start on this database`,
+    `Mattermost ${settled.release.version} must not start on this database`,
     {
       code: ExitCode.settings,
       problems: [

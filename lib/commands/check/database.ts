@@ -11,9 +11,8 @@ import { ProbeError } from "../../database/probe.ts";
 import { remedyFor } from "../../database/reasons.ts";
 import type { DataSource } from "../../database/source.ts";
 import { describe, judge } from "../../database/wait.ts";
-import { decideUpgrade } from "../../server/upgrade.ts";
 import type { Plan } from "../plan.ts";
-import { readVersionFile } from "../guard.ts";
+import { askUpgradeRules } from "../guard.ts";
 import { databaseAuthorities } from "../open.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
@@ -177,17 +176,10 @@ function clockFinding(difference: number): Finding {
 
 function upgradeFindings(
   facts: DatabaseFacts,
-  { release, database, paths, settings }: Plan,
+  plan: Plan,
   system: CheckWorld["system"],
 ): Finding[] {
-  const decision = decideUpgrade({
-    target: release.version,
-    adapter: database.source.adapter,
-    schema: facts.schema,
-    versionFile: readVersionFile(paths.version, system),
-    databaseVersion: facts.version,
-    force: settings.MATTERMOST_FORCE_UPGRADE,
-  });
+  const decision = askUpgradeRules(plan, facts, system);
   const notices = decision.notices.map((message) =>
     warning("database.upgrade", { message })
   );
