@@ -17,6 +17,7 @@ import type { SettingName } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Value } from "../settings/kinds.ts";
 import { describeOrigin } from "../settings/origin.ts";
+import { reasonsForNoEffect } from "../settings/rules.ts";
 import type { Plan } from "./plan.ts";
 
 /** A place in config.json that a setting has a say in. */
@@ -74,13 +75,13 @@ export function explain(
 ): Explained[] {
   const { settings, origins, release, merged } = plan;
   return SETTING_NAMES.map((name): Explained => {
-    const { secret = false, noEffect = [] } = rowOf(name);
+    const { secret = false } = rowOf(name);
     const value = settings[name] ?? null;
     const isHidden = secret && !showSecrets && value !== null && value !== "";
-    const idle = noEffect.find(({ releases, edition }) =>
-      inRange(release.version, releases) &&
-      (edition === undefined || edition === settings.MATTERMOST_EDITION)
-    );
+    const [noEffect] = reasonsForNoEffect(name, {
+      settings,
+      inRange: (range) => inRange(release.version, range),
+    });
     const paths = plan.wanted
       .filter(({ variables }) => variables.includes(name))
       .map(({ path, secret }): ExplainedPath => {
@@ -102,7 +103,7 @@ export function explain(
         ? first.origin
         : describeOrigin(origins[name]),
       paths,
-      ...(idle === undefined ? {} : { noEffect: idle.why }),
+      ...(noEffect === undefined ? {} : { noEffect }),
     };
   });
 }

@@ -7,16 +7,9 @@
  * @module
  */
 
+import type { Owner } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
-
-/** A user and its group. */
-export interface Owner {
-  /** The user. */
-  readonly uid: number;
-  /** The group. */
-  readonly gid: number;
-}
 
 /** What this needs of the world. */
 export type World = Pick<System, "files">;

@@ -257,14 +257,30 @@ export function checkRules(
 
 function settingsWithoutEffect(facts: Facts): Problem[] {
   return SETTING_NAMES.filter(facts.given).flatMap((name) =>
-    (rowOf(name).noEffect ?? [])
-      .filter(({ releases, edition }) =>
-        facts.inRange(releases) &&
-        (edition === undefined || edition === facts.settings.MATTERMOST_EDITION)
-      )
-      .map(({ why }) => ({
-        subject: name,
-        message: `has no effect in Mattermost ${facts.release}: ${why}`,
-      }))
+    reasonsForNoEffect(name, facts).map((why) => ({
+      subject: name,
+      message: `has no effect in Mattermost ${facts.release}: ${why}`,
+    }))
   );
+}
+
+/**
+ * Tells why a setting has no effect in the installed release and edition.
+ *
+ * @param name The setting.
+ * @param facts The settings, for the edition, and the installed release.
+ * @returns Since when, and what replaces it; empty where it has its effect.
+ */
+export function reasonsForNoEffect(
+  name: SettingName,
+  { settings, inRange }: Pick<RuleContext, "inRange"> & {
+    readonly settings: Settings;
+  },
+): string[] {
+  return (rowOf(name).noEffect ?? [])
+    .filter(({ releases, edition }) =>
+      inRange(releases) &&
+      (edition === undefined || edition === settings.MATTERMOST_EDITION)
+    )
+    .map(({ why }) => why);
 }
