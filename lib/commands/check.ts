@@ -23,8 +23,8 @@ import { checkSecrets } from "./check/secrets.ts";
 import { checkSettings } from "./check/settings.ts";
 import { checkSite } from "./check/site.ts";
 import type { Context } from "./command.ts";
+import { once } from "./once.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { authoritiesOf } from "./trust.ts";
 
 /** The checks in the order of the report; all run at the same time. */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -99,7 +99,7 @@ async function examine(
     return { report: { release: undefined, findings }, code: error.code };
   }
   const left = Math.max(100, deadline - context.system.clock.elapsed());
-  const authorities = authoritiesOf(plan, context.system);
+  const authorities = plan.authorities();
   const world: CheckWorld = {
     plan,
     system: context.system,
@@ -136,11 +136,6 @@ function authorityFindings(
       `Certificates of your own that are trusted besides the system's: ${added}`,
     ),
   ];
-}
-
-function once<T>(get: () => T): () => T {
-  let found: { readonly value: T } | undefined;
-  return () => (found ??= { value: get() }).value;
 }
 
 interface Errand {

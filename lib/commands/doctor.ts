@@ -201,14 +201,14 @@ function barredBy(
   }
 }
 
-/** Really writes, without leaving anything: a directory that comes and goes, a file that is only opened. */
+/** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */
 function touch(
   path: string,
   { files, pid }: Pick<System, "files" | "pid">,
 ): void {
   if (files.stat(path)?.isDirectory === true) {
     const probe = `${path}/.entrypoint-${pid}`;
-    files.makeDirectory(probe, 0o700);
+    files.lock(probe).release();
     files.remove(probe);
   } else {
     // Opens it for writing; nobody else locks this very file.

@@ -169,7 +169,7 @@ export function serverVariables(
     ...Object.fromEntries(kept),
     ...serverVariables.values,
     // Only where the operator names no bundle.
-    ...bundleVariable(settled, system),
+    ...bundleVariable(settled),
     // A home that the server's user may not read stops the PostgreSQL driver.
     ...(uid === 0 || env["HOME"] === undefined
       ? { HOME: settings.MATTERMOST_HOME }

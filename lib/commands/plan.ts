@@ -75,11 +75,26 @@ export async function makePlan(
   context: Context,
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
-  const settled = await settle(context, {
+  const settled = await settleHere(context, options);
+  return planConfig(settled, context, options);
+}
+
+/**
+ * Settles the settings where the config.json that is there may name the database.
+ *
+ * @param context The world.
+ * @param options `assume` is the release to go on with where none can be found out.
+ * @returns Settings, release and data source.
+ * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
+ */
+export function settleHere(
+  context: Context,
+  options: { readonly assume?: string } = {},
+): Promise<Settled> {
+  return settle(context, {
     ...options,
     diskSource: (path) => diskSource(readConfig(context.system, { path })),
   });
-  return planConfig(settled, context, options);
 }
 
 /** What the plan is made for. */
@@ -91,11 +106,11 @@ export interface PlanOptions {
 /**
  * Says what is about to start, and what is unwise about it.
  *
- * @param plan The plan.
+ * @param settled The settings, release and data source.
  * @param context The world.
  */
 export function introduce(
-  { release, database: { source }, warnings, origins, settings }: Plan,
+  { release, database: { source }, warnings, origins, settings }: Settled,
   { log }: Context,
 ): void {
   warnings.forEach((warning) => log.warn(warning));

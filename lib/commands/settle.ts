@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Authorities } from "../config/authorities.ts";
+import { BUNDLE_VARIABLE, findAuthorities } from "../config/authorities.ts";
 import { formatDsn, parseDsn } from "../database/datasource.ts";
 import type { DataSource } from "../database/source.ts";
 import type { Problem } from "../errors.ts";
@@ -16,13 +18,14 @@ import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import type { Resolution, SettingProblem } from "../settings/resolve.ts";
-import { resolve } from "../settings/resolve.ts";
+import { readSettings, resolve } from "../settings/resolve.ts";
 import { checkRules } from "../settings/rules.ts";
 import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknown } from "../settings/spelling.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
+import { once } from "./once.ts";
 
 /** Where everything is. */
 export interface Paths {
@@ -64,6 +67,8 @@ export interface Settled extends Resolution {
   readonly serverVariables: ServerVariables;
   /** What has no effect, or is unwise. */
   readonly warnings: readonly Problem[];
+  /** Whom the server will trust; looked up once. */
+  readonly authorities: () => Authorities;
 }
 
 /** The server's own variables for the database; they win over config.json. */
@@ -92,7 +97,8 @@ export async function settle(
     env: system.env,
     readText: (path: string) => system.files.readText(path),
   };
-  const first = resolve(sources);
+  const reading = readSettings(sources);
+  const first = resolve(sources, reading);
   const installation = installationOf(first.settings, system);
   const release = await findOrAssume(installation, system, options.assume);
   const serverVariables = readServerVariables(sources);
@@ -105,7 +111,7 @@ export async function settle(
     ...sources,
     services,
     adapter: release.defaultAdapter,
-  });
+  }, reading);
   log.step("Settings resolved");
 
   const { settings } = resolution;
@@ -141,6 +147,7 @@ export async function settle(
     database,
     serverVariables,
     warnings: [...notices, ...findings.warnings, ...findUnknown(system.env)],
+    authorities: once(() => authoritiesOf(settings, system)),
   };
 }
 
@@ -158,6 +165,15 @@ export function serverIdentity(
   return uid === 0
     ? { uid: settings.MATTERMOST_UID, gid: settings.MATTERMOST_GID }
     : { uid, gid };
+}
+
+function authoritiesOf(settings: Settings, system: System): Authorities {
+  const whole = system.env[BUNDLE_VARIABLE] ?? "";
+  return findAuthorities(system, {
+    directory: settings.MATTERMOST_CA_DIR,
+    databaseFile: settings.DB_SSL_CA,
+    wholeBundle: whole === "" ? undefined : whole,
+  });
 }
 
 function installationOf(settings: Settings, system: System): Installation {

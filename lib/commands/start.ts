@@ -25,7 +25,8 @@ import {
 import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
-import { introduce, makePlan } from "./plan.ts";
+import { introduce, planConfig, settleHere } from "./plan.ts";
+import type { Settled } from "./settle.ts";
 import { provideBundle } from "./trust.ts";
 
 /**
@@ -45,16 +46,15 @@ export async function start(
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start", options: {} });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
-  const plan = await makePlan(context, { guarded: true });
-  introduce(plan, context);
-  requireServer(plan, system);
-  const [database] = await Promise.all([
-    openDatabase(plan, context),
-    confirmOnce(plan, context),
-  ]);
+  const settled = await settleHere(context);
+  introduce(settled, context);
+  requireServer(settled, system);
+  const { database, plan, releaseSignals } = await openMeanwhile(
+    settled,
+    context,
+  );
   const permit = await guardInTurn(plan, database, context);
   requireAnswers(plan, permit, context);
-  const releaseSignals = system.prepareExec();
   provideDirectories(plan, context);
   await requirePaths(plan, context);
   await writePlan(plan, context);
@@ -65,10 +65,49 @@ export async function start(
   }
   rememberRelease(plan, system);
   context.signal.throwIfAborted();
-  await database.session.close();
+  await Promise.all([database.session.close(), releaseSignals()]);
   log.step("Handing over to the server");
-  await releaseSignals();
   return becomeServer(plan, system, serverArgs);
+}
+
+interface Ready {
+  readonly database: ReadyDatabase;
+  readonly plan: Plan;
+  readonly releaseSignals: () => Promise<void>;
+}
+
+/** A login is mostly waiting: what needs no database is done meanwhile. */
+async function openMeanwhile(
+  settled: Settled,
+  context: Context,
+): Promise<Ready> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  try {
+    const [database, rest] = await Promise.all([
+      openDatabase(settled, { ...context, signal }),
+      prepare(settled, context),
+      confirmOnce(settled, context),
+    ]);
+    return { database, ...rest };
+  } catch (error) {
+    failed.abort();
+    throw error;
+  }
+}
+
+async function prepare(
+  settled: Settled,
+  context: Context,
+): Promise<Omit<Ready, "database">> {
+  const { system, log } = context;
+  // The login goes first: it takes longest.
+  await system.clock.sleep(0);
+  const plan = planConfig(settled, context, { guarded: true });
+  const remarks = plan.warnings.slice(settled.warnings.length);
+  remarks.forEach((warning) => log.warn(warning));
+  await system.clock.sleep(0);
+  return { plan, releaseSignals: system.prepareExec() };
 }
 
 /** A job may be migrating what the server would migrate at its start, and change what is allowed. */
@@ -88,7 +127,7 @@ async function guardInTurn(
  * VERSION file is written after the question, so it is younger than the program then.
  */
 async function confirmOnce(
-  { release, installation, paths }: Plan,
+  { release, installation, paths }: Settled,
   { system }: Context,
 ): Promise<void> {
   if (installation.stated === undefined) return;

@@ -5,38 +5,15 @@
  */
 
 import type { Authorities } from "../config/authorities.ts";
-import { findAuthorities, joinBundle } from "../config/authorities.ts";
+import { BUNDLE_VARIABLE, joinBundle } from "../config/authorities.ts";
 import { replaceFile } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
 import { serverIdentity } from "./settle.ts";
 
-/** The variable in which Go is told of its one bundle of authorities. */
-const VARIABLE = "SSL_CERT_FILE";
-
 /**
- * Finds out whom the server will trust.
- *
- * @param settled The settings.
- * @param system Files, time and environment.
- * @returns The authorities, with what is wrong about them.
- */
-export function authoritiesOf(
-  { settings }: Pick<Settled, "settings">,
-  system: Pick<System, "files" | "clock" | "env">,
-): Authorities {
-  const whole = system.env[VARIABLE] ?? "";
-  return findAuthorities(system, {
-    directory: settings.MATTERMOST_CA_DIR,
-    databaseFile: settings.DB_SSL_CA,
-    wholeBundle: whole === "" ? undefined : whole,
-  });
-}
-
-/**
- * As {@linkcode authoritiesOf}, for a start: says what is unwise, and stops for what is unusable.
+ * Whom a start trusts: says what is unwise, and stops for what is unusable.
  *
  * @param settled The settings.
  * @param context The world.
@@ -44,10 +21,10 @@ export function authoritiesOf(
  * @throws {EntrypointError} With code 66 where a certificate cannot be used.
  */
 export function requireAuthorities(
-  settled: Pick<Settled, "settings">,
-  { system, log }: Pick<Context, "system" | "log">,
+  settled: Pick<Settled, "authorities">,
+  { log }: Pick<Context, "log">,
 ): Authorities {
-  const found = authoritiesOf(settled, system);
+  const found = settled.authorities();
   if (found.problems.length > 0) {
     throw new EntrypointError(
       "Certificates of authorities cannot be used",
@@ -69,7 +46,7 @@ export function provideBundle(
   settled: Settled,
   { system, log }: Pick<Context, "system" | "log">,
 ): void {
-  const authorities = authoritiesOf(settled, system);
+  const authorities = settled.authorities();
   if (!authorities.isOwnBundle) return;
   const text = joinBundle(authorities.trusted() ?? []);
   const path = bundlePath(settled);
@@ -98,15 +75,13 @@ export function provideBundle(
  * The variable that leads the server to its bundle.
  *
  * @param settled The settings.
- * @param system Files, time and environment.
  * @returns One variable, or none where the system's own bundle will do.
  */
 export function bundleVariable(
   settled: Settled,
-  system: Pick<System, "files" | "clock" | "env">,
 ): Readonly<Record<string, string>> {
-  return authoritiesOf(settled, system).isOwnBundle
-    ? { [VARIABLE]: bundlePath(settled) }
+  return settled.authorities().isOwnBundle
+    ? { [BUNDLE_VARIABLE]: bundlePath(settled) }
     : {};
 }
 

@@ -13,6 +13,9 @@ import type { Problem } from "../errors.ts";
 import { errorCode } from "../errors.ts";
 import type { System } from "../system.ts";
 
+/** The variable in which Go is told of its one bundle of authorities. */
+export const BUNDLE_VARIABLE = "SSL_CERT_FILE";
+
 /** Where certificates may be. */
 export interface AuthorityPlaces {
   /** The directory of `*.crt` files; it need not exist. */

@@ -5,18 +5,7 @@
  */
 
 import type { ConnectOptions, Session } from "./probe.ts";
-import type { Adapter } from "../settings/adapter.ts";
 import type { DataSource } from "./source.ts";
-
-/**
- * Starts to import a driver, so that it is there when {@linkcode connect} needs it.
- *
- * @param adapter Which one.
- * @returns Resolves when it is there.
- */
-export async function preloadDriver(adapter: Adapter): Promise<void> {
-  await (adapter === "mysql" ? import("./mysql.ts") : import("./postgres.ts"));
-}
 
 /**
  * Logs in to the database that the source names.

