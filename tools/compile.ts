@@ -132,7 +132,7 @@ async function prepareOther(
 
 /** Type check and bundles need not wait for each other; caches need the script. */
 async function prepareProgram(
-  { staging, config }: Job,
+  { staging, config, output }: Job,
 ): Promise<Omit<Parts, "permissions">> {
   const script = join(staging, PROGRAM);
   const entry = join(staging, "start.js");
@@ -143,9 +143,12 @@ async function prepareProgram(
     bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
     bundle(config, join(ROOT, "lib/program.ts"), script, [
       "--format=cjs",
+      "--sourcemap=external",
       ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
     ]),
   ]);
+  // For stack traces.
+  await Deno.copyFile(`${script}.map`, `${output}.map`);
   const trial = join(staging, "warm_up");
   await compile(trial, { entry: warmUp, permissions: ["--allow-all"] });
   const caches = await Promise.all(CACHES.map(async (name) => {

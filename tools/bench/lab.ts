@@ -13,6 +13,7 @@ import { debianCommand, unpackDebian } from "../servers/packages.ts";
 import { startPostgres } from "../servers/postgres.ts";
 import { giveToServer, run } from "../servers/process.ts";
 import { installStandIn } from "../stand_in/install.ts";
+import { filter, settingLines } from "./classic.ts";
 import type { Job } from "./meter.ts";
 
 /** A release for both databases, and the last migration that it leaves in them. */
@@ -34,6 +35,8 @@ const CLASSIC = {
   PSQL: ["postgresql-client-15", "usr/lib/postgresql/15/bin/psql"],
   MARIADB: ["mariadb-client-core", "usr/bin/mariadb"],
 } as const;
+
+const CLASSIC_SCRIPT = join(import.meta.dirname ?? ".", "classic.sh");
 
 /** One thing to measure. */
 export interface Case {
@@ -77,6 +80,11 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   await using stack = new AsyncDisposableStack();
   const install = join(home, "mattermost");
   await installStandIn(install, RELEASE);
+  // As the image has them.
+  for (const plugins of ["plugins", "client/plugins"]) {
+    await Deno.mkdir(join(install, plugins), { recursive: true });
+    await giveToServer(join(install, plugins));
+  }
   // Nothing of the server's own time may be in the figures.
   await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
   const tools = await classicTools();
@@ -109,12 +117,20 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     program: readonly string[],
   ): Case => ({
     name,
-    job: {
-      command: program,
-      env: { ...settings(join(home, name), server), ...tools },
-    },
+    job: { command: program, env: settings(join(home, name), server) },
   });
-  const classic = [join(import.meta.dirname ?? ".", "classic.sh")];
+  const classic = async (
+    product: string,
+    server: DatabaseServer,
+  ): Promise<Case> => {
+    const name = `shell script, ${product}`;
+    const env = settings(join(home, name), server);
+    const written = await writeClassic(join(home, product), binary, env);
+    return {
+      name,
+      job: { command: [CLASSIC_SCRIPT], env: { ...env, ...tools, ...written } },
+    };
+  };
   const ours = (program: string, suffix = ""): Case[] => {
     const start_ = [program, "app:start"];
     const first = start(`first start, PostgreSQL${suffix}`, postgres, start_);
@@ -150,8 +166,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     { name: "floor", job: { command: [floor], env: {} } },
     ...ours(binary),
     ...(against === undefined ? [] : ours(against, " (against)")),
-    start("shell script, PostgreSQL", postgres, classic),
-    start("shell script, MariaDB", mariadb, classic),
+    await classic("PostgreSQL", postgres),
+    await classic("MariaDB", mariadb),
   ];
   for (const { name } of cases) await makeHome(join(home, name));
   const moved = stack.move();
@@ -167,6 +183,24 @@ async function makeHome(place: string): Promise<void> {
     await Deno.mkdir(join(place, part), { recursive: true });
   }
   await giveToServer(place);
+}
+
+/** Writes down what a script of this kind has in itself; every one of our settings. */
+async function writeClassic(
+  directory: string,
+  binary: string,
+  env: Job["env"],
+): Promise<Record<string, string>> {
+  const command = [binary, "app:config", "--explain", "--json"];
+  const { settings } = JSON.parse(await run(command, { env, clearEnv: true }));
+  await Deno.mkdir(directory);
+  const files = {
+    SETTINGS: join(directory, "settings.sh"),
+    FILTER: join(directory, "filter.jq"),
+  };
+  await Deno.writeTextFile(files.SETTINGS, settingLines(settings));
+  await Deno.writeTextFile(files.FILTER, filter(settings));
+  return files;
 }
 
 /** Each program in words, as the script wants it. */

@@ -57,8 +57,9 @@ The **floor** is a compiled program that does nothing but execute \`/bin/true\`.
 \`app:start\` is measured up to \`/bin/true\` in the place of the server, on a database
 that is ready and holds the tables of a release, with a config.json of an earlier
 start; the first start has none. The **shell script** (\`tools/bench/classic.sh\`) does
-the same job with bash, jq, and psql or mariadb: 14 of the settings, fewer checks,
-no merge, no copies.
+the same job with bash, jq, and psql or mariadb, as lean as that can be: all
+settings in one run of jq, all questions in one run of the client. It merges nothing,
+knows one release, and checks types only.
 
 ${table(results)}
 

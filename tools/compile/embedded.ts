@@ -18,6 +18,11 @@ import { REPLACEMENTS } from "./replacements.ts";
 /** The bundle of `lib/program.ts`, as a file in the binary. */
 export const PROGRAM = "program.script";
 
+/** What a stack trace calls it. */
+export const SCRIPT_NAME = "program.js";
+/** What stands before it, on its first line: a stack trace has the lines of the bundle. */
+export const SCRIPT_HEAD = "(function(module,exports,require){";
+
 /** Caches by what was tried out: the health check, which needs little, and a start. */
 export type CacheName = "health" | "start";
 
@@ -44,10 +49,9 @@ const REPLACED = new Map(
  */
 export function loadProgram(directory: string, cache?: CacheName): Embedded {
   const text = Deno.readTextFileSync(join(directory, PROGRAM));
-  // No line before it: a stack trace has the lines of the bundle.
-  const source = `(function(module,exports,require){${text}\n})`;
+  const source = `${SCRIPT_HEAD}${text}\n})`;
   const script = new Script(source, {
-    filename: "program.js",
+    filename: SCRIPT_NAME,
     ...(cache === undefined
       ? {}
       : { cachedData: Deno.readFileSync(cachePath(directory, cache)) }),
