@@ -13,7 +13,7 @@ import { migrate } from "../../lib/commands/migrate.ts";
 import { openDatabase } from "../../lib/commands/open.ts";
 import { makePlan } from "../../lib/commands/plan.ts";
 import { start } from "../../lib/commands/start.ts";
-import { connect, preloadDriver } from "../../lib/database/connect.ts";
+import { connect } from "../../lib/database/connect.ts";
 import { EntrypointError } from "../../lib/errors.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
 import type { FakeSystem, World } from "../support/fake_system.ts";
@@ -232,11 +232,6 @@ Deno.test("a database that is not there yet is waited for, and the wait is told"
   const { session, facts } = await opening;
   await session.close();
   assert.equal(facts.product, "PostgreSQL");
-});
-
-Deno.test("the driver can be had before it is needed", async () => {
-  await preloadDriver("postgres");
-  await preloadDriver("mysql");
 });
 
 interface Preflight extends Conditions {

@@ -122,7 +122,7 @@ Deno.test("a volume that is mounted read-only is found without touching it, and 
 Deno.test("a full disk is told as one", async () => {
   const world = await provided({ uid: 2000, gid: 2000 });
   world.system.files.fault = (_, what) =>
-    what.startsWith("mkdir /var/log") ? { code: "ENOSPC" } : undefined;
+    what.startsWith("lock /var/log/") ? { code: "ENOSPC" } : undefined;
   assert.deepEqual(await examine(world), [{
     subject: "/var/log/mattermost",
     vital: true,
@@ -135,7 +135,7 @@ Deno.test("a full disk is told as one", async () => {
 Deno.test("a refusal that owner and mode do not explain is told with its code", async () => {
   const world = await provided({ uid: 2000, gid: 2000 });
   world.system.files.fault = (_, what) =>
-    what.startsWith(`mkdir ${INSTALL}/plugins/`)
+    what.startsWith(`lock ${INSTALL}/plugins/`)
       ? { code: "EACCES" }
       : undefined;
   const [diagnosis, ...none] = await examine(world);
@@ -149,7 +149,7 @@ Deno.test("a refusal that owner and mode do not explain is told with its code", 
 Deno.test("root that is refused goes by owner and mode: it may write less than whom it becomes", async () => {
   const world = await provided();
   world.system.files.fault = (_, what) =>
-    what.startsWith("mkdir") ? { code: "EACCES" } : undefined;
+    what.startsWith("lock") ? { code: "EACCES" } : undefined;
   assert.deepEqual(await examine(world), []);
 });
 

@@ -47,7 +47,7 @@ Deno.test("the server gets a bundle of its own, private and owned by it, and is 
   assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
   const facts = system.files.stat(BUNDLE);
   assert.deepEqual([facts?.mode, facts?.uid, facts?.gid], [0o600, 2000, 2000]);
-  assert.deepEqual(bundleVariable(plan, system), { SSL_CERT_FILE: BUNDLE });
+  assert.deepEqual(bundleVariable(plan), { SSL_CERT_FILE: BUNDLE });
 });
 
 Deno.test("another user keeps the bundle as its own", async () => {
@@ -76,7 +76,7 @@ Deno.test("where the operator names the whole bundle, none is made", async () =>
   });
   provideBundle(plan, context);
   assert.equal(system.files.stat(BUNDLE), undefined);
-  assert.deepEqual(bundleVariable(plan, system), {});
+  assert.deepEqual(bundleVariable(plan), {});
 });
 
 Deno.test("a bundle that cannot be written ends with 73 and the way out", async () => {
