@@ -325,3 +325,73 @@ Deno.test("who is not root cannot become another user, and is told how to", asyn
   assert.match(stderr, /Cannot become the user 2000:2001: setgroups failed/);
   assert.match(stderr, /docker run --user 2000:2001/);
 });
+
+Deno.test("a user or group that the kernel does not know cannot be taken", async () => {
+  // All bits set means "leave as it is" to the kernel, and is nobody's number.
+  const nobody = 2 ** 32 - 1;
+  const cases = [
+    [{ uid: nobody, gid: 2001 }, "setuid"],
+    [{ uid: 2000, gid: nobody }, "setgid"],
+  ] as const;
+  for (const [identity, step] of Deno.uid() === 0 ? cases : []) {
+    const { code, stderr } = await become(interpreted, { identity });
+    assert.equal(code, 126, stderr);
+    assert.match(stderr, new RegExp(`: ${step} failed, `));
+  }
+});
+
+Deno.test("root that stays root is told what cannot be executed", async () => {
+  for (const runner of Deno.uid() === 0 ? [interpreted, compiled] : []) {
+    const { code, stderr } = await become(runner, {
+      path: "/no/such/tool",
+      identity: { uid: 0, gid: 0 },
+    });
+    assert.equal(code, 127, stderr);
+    assert.match(stderr, /Cannot find \/no\/such\/tool/);
+  }
+});
+
+Deno.test("without the C library nothing is become, and the way out is told", async () => {
+  const closed = interpreted.filter((flag) => !flag.startsWith("--allow-ffi"));
+  const { code, stdout, stderr } = await become(closed, shell("echo $$"));
+  assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
+  assert.match(stderr, /Cannot load the C library, tried: \/lib/);
+  assert.match(stderr, /→ Use an image with glibc/);
+});
+
+/** A process that is prepared to become another, and then waits. */
+function prepare(): { child: Deno.ChildProcess; ready: Promise<string> } {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-prompt"],
+      `--allow-ffi=${permissions.ffi}`,
+      "--allow-run",
+      join(ROOT, "tests/fixtures/prepare_exec.ts"),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const ready = reader.read().then(async ({ value }) => {
+    reader.releaseLock();
+    await child.stdout.cancel();
+    return new TextDecoder().decode(value);
+  });
+  return { child, ready };
+}
+
+Deno.test("who is prepared hears no more signals, and ends by them", async () => {
+  const { child, ready } = prepare();
+  assert.equal(await ready, "prepared\n");
+  child.kill("SIGTERM");
+  const { signal } = await child.status;
+  assert.equal(signal, "SIGTERM");
+  await child.stdin.close().catch(() => {});
+});
+
+Deno.test("who is prepared goes on where no signal comes", async () => {
+  const { child, ready } = prepare();
+  assert.equal(await ready, "prepared\n");
+  await child.stdin.close();
+  assert.equal((await child.status).code, 0);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readArguments } from "../../lib/commands/arguments.ts";
+import { readArguments, readSeconds } from "../../lib/commands/arguments.ts";
 import { EntrypointError } from "../../lib/errors.ts";
 
 const OPTIONS = {
@@ -64,4 +64,34 @@ Deno.test("a missing value is a usage error", () => {
 Deno.test("too many arguments are a usage error that names the first of them", () => {
   assert.match(failure(["a"]).message, /unexpected argument "a"/);
   assert.match(failure(["a", "b", "c"], 1).message, /unexpected argument "b"/);
+});
+
+Deno.test("seconds are a number of more than 0 and at most a day", () => {
+  assert.equal(readSeconds("10", "app:check"), 10);
+  assert.equal(readSeconds("0.5", "app:check"), 0.5);
+  assert.equal(readSeconds("86400", "app:check"), 86_400);
+  for (const text of ["", "0", "0.0", "-1", "1e3", "86401", "soon", " 5"]) {
+    assert.throws(
+      () => readSeconds(text, "app:check"),
+      (error) =>
+        error instanceof EntrypointError && error.code === 64 &&
+        error.message ===
+          `app:check: --timeout takes seconds, more than 0: it is ${
+            JSON.stringify(text)
+          }`,
+      text,
+    );
+  }
+});
+
+Deno.test("what is no error of the arguments is let through", () => {
+  const options = {
+    get json(): never {
+      throw new RangeError("a bug");
+    },
+  };
+  assert.throws(
+    () => readArguments(["--json"], { command: "app:check", options }),
+    RangeError,
+  );
 });

@@ -5,6 +5,7 @@ import { COMMANDS } from "../../lib/commands/help.ts";
 import { run } from "../../lib/run.ts";
 import type { FakeSystem, World } from "../support/fake_system.ts";
 import { Exit, fakeSystem } from "../support/fake_system.ts";
+import { CONFIG, INSTALL, installed } from "../support/installation.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 
 async function outcome(
@@ -165,4 +166,68 @@ Deno.test("random text is read as an env file without a crash", async () => {
     ),
     { numRuns: 2_000 },
   );
+});
+
+Deno.test("in the server's place, its own command line becomes the server, with config.json if there is one", async () => {
+  const programName = "/usr/local/bin/mattermost";
+  const files = installed();
+  const without = await outcome(["version", "--long"], {
+    programName,
+    files,
+    env: { PATH: "/bin" },
+  });
+  const path = `${INSTALL}/bin/mattermost`;
+  assert.deepEqual(without.system.handoffs, [{
+    path,
+    args: [path, "version", "--long"],
+    env: { PATH: "/bin" },
+    cwd: INSTALL,
+    identity: { uid: 2000, gid: 2000 },
+  }]);
+  files.makeDirectory("/opt/mattermost/data/config");
+  files.place(CONFIG, "{}");
+  const { system } = await outcome(["help"], {
+    programName,
+    files,
+    uid: 1234,
+    gid: 1234,
+  });
+  assert.deepEqual(system.handoffs, [
+    { path, args: [path, "help"], env: { MM_CONFIG: CONFIG }, cwd: INSTALL },
+  ]);
+});
+
+Deno.test("in the server's place, the program does not start itself", async () => {
+  const files = installed();
+  files.link("/proc/self/exe", `${INSTALL}/bin/mattermost`);
+  const { code, system } = await outcome(["version"], {
+    programName: "mattermost",
+    files,
+  });
+  assert.equal(code, 127);
+  assert.match(
+    system.err.text,
+    /There is no Mattermost server in .*, only this entrypoint under its name/,
+  );
+  assert.deepEqual(system.handoffs, []);
+});
+
+Deno.test("in the server's place, the server's options and `server` are a start", async () => {
+  for (const args of [["server"], ["--config", "x"], ["server", "-d"]]) {
+    const { code, system } = await outcome(args, {
+      programName: "mattermost",
+      files: installed(),
+      env: { MATTERMOST_VERSION: "11.7.9" },
+    });
+    assert.equal(code, 78, args.join(" "));
+    assert.match(system.err.text, /missing or wrong/);
+    assert.deepEqual(system.handoffs, []);
+  }
+});
+
+Deno.test("a name that only looks like a command of JavaScript's is a program", async () => {
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    const { system } = await outcome([name]);
+    assert.deepEqual(system.handoffs.map(({ path }) => path), [name]);
+  }
 });

@@ -87,3 +87,18 @@ Deno.test("what the server itself would not survive cannot be forced", async () 
       ),
   );
 });
+
+Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for none", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/VERSION");
+  const { context } = stage({ files, uid: 1234, gid: 1234 });
+  const plan = await makePlan(context);
+  assert.throws(
+    () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message ===
+        "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EISDIR)" &&
+      error.remedy?.endsWith("chown -R 1234:1234") === true,
+  );
+});

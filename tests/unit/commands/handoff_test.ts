@@ -5,6 +5,7 @@ import {
   rememberRelease,
   requireServer,
   serverVariables,
+  writePlan,
 } from "../../../lib/commands/handoff.ts";
 import { introduce, makePlan } from "../../../lib/commands/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
@@ -144,4 +145,90 @@ Deno.test("debugging shows every setting with its origin, and no secret", async 
     /debug: DB_PASS=\(hidden\) \(variable DB_PASS\)/,
   );
   assert.ok(!system.err.text.includes("nobody may see"));
+});
+
+Deno.test("a VERSION file that is right is left alone, one that is not is replaced", async () => {
+  const { system, context } = stage();
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  rememberRelease(plan, system);
+  const { steps } = system.files;
+  rememberRelease(plan, system);
+  assert.equal(system.files.steps, steps);
+  system.files.place("/opt/mattermost/data/VERSION", "11.6.0\n");
+  rememberRelease(plan, system);
+  assert.equal(
+    system.files.readText("/opt/mattermost/data/VERSION"),
+    "11.7.9\n",
+  );
+});
+
+Deno.test("a release that cannot be remembered ends with 73, and gives the lock back", async () => {
+  const { system, context } = stage();
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  system.files.fault = (_, what) =>
+    what.startsWith("create") ? { code: "ENOSPC" } : undefined;
+  let released = 0;
+  const lock = system.files.lock.bind(system.files);
+  system.files.lock = (path) => {
+    const held = lock(path);
+    return {
+      release() {
+        released++;
+        held.release();
+      },
+    };
+  };
+  assert.throws(
+    () => rememberRelease(plan, system),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message ===
+        "Cannot write /opt/mattermost/data/VERSION, which remembers the release that last ran (ENOSPC)" &&
+      error.remedy?.includes("df -h /opt/mattermost/data;") === true,
+  );
+  assert.equal(released, 1);
+});
+
+Deno.test("the lock that cannot be taken is told, and config.json is written all the same", async () => {
+  const { system, context } = stage();
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  system.files.lockError = "ENOLCK";
+  await writePlan(plan, context);
+  assert.match(system.err.text, /warning: .*ENOLCK/);
+  assert.equal(system.files.stat(CONFIG)?.isFile, true);
+});
+
+Deno.test("an edit that a setting of the operator overrides is told", async () => {
+  const { system, context } = stage({
+    env: { ...ENOUGH, MATTERMOST_MAX_USERS: "70" },
+  });
+  await writePlan(await makePlan(context), context);
+  const written = system.files.readText(CONFIG);
+  system.files.place(CONFIG, written.replace(/: 70\b/, ": 71"));
+  await writePlan(await makePlan(context), context);
+  assert.match(
+    system.err.text,
+    /warning: .*TeamSettings\.MaxUsersPerTeam.*MATTERMOST_MAX_USERS/,
+  );
+  assert.match(system.files.readText(CONFIG), /"MaxUsersPerTeam": 70\b/);
+});
+
+Deno.test("a server in a directory that nobody may enter ends with 126, a bug stays one", async () => {
+  const { system, context } = stage();
+  const plan = await makePlan(context);
+  const failWith = (error: Error): void => {
+    system.files.stat = () => {
+      throw error;
+    };
+  };
+  failWith(Object.assign(new Error("closed"), { code: "EACCES" }));
+  assert.throws(
+    () => requireServer(plan, system),
+    (error) => error instanceof EntrypointError && error.code === 126,
+  );
+  failWith(new RangeError("a bug"));
+  assert.throws(() => requireServer(plan, system), RangeError);
 });

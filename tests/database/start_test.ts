@@ -1,0 +1,328 @@
+/**
+ * Starts, migrations and the preflight against a real database, in a world in
+ * memory but for that.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { checkDatabase } from "../../lib/commands/check/database.ts";
+import type { Finding } from "../../lib/commands/check/finding.ts";
+import type { Context } from "../../lib/commands/command.ts";
+import { migrate } from "../../lib/commands/migrate.ts";
+import { openDatabase } from "../../lib/commands/open.ts";
+import { makePlan } from "../../lib/commands/plan.ts";
+import { start } from "../../lib/commands/start.ts";
+import { connect } from "../../lib/database/connect.ts";
+import { EntrypointError } from "../../lib/errors.ts";
+import { startPostgres } from "../../tools/servers/postgres.ts";
+import type { FakeSystem, World } from "../support/fake_system.ts";
+import { Handoff } from "../support/fake_system.ts";
+import { CONFIG, INSTALL, installed, stage } from "../support/installation.ts";
+
+const PASSWORD = "p@ss:w/ord of starts";
+const VERSION = "/opt/mattermost/data/VERSION";
+
+const database = await startPostgres({ password: PASSWORD });
+
+interface Conditions extends World {
+  /** The name of an empty database of its own. */
+  readonly name: string;
+}
+
+/** A container beside the database; its clock is the real one. */
+async function container(
+  { name, env = {}, files = installed(), ...world }: Conditions,
+): Promise<{ readonly system: FakeSystem; readonly context: Context }> {
+  const found = await database.sql(
+    `SELECT 1 FROM pg_database WHERE datname = '${name}'`,
+  );
+  if (found.length === 0) await database.sql(`CREATE DATABASE ${name}`);
+  for (const directory of ["/tmp", `${INSTALL}/client/plugins`]) {
+    files.makeDirectory(directory, 0o777);
+  }
+  const staged = stage({
+    ...world,
+    files,
+    now: Date.now(),
+    env: {
+      MATTERMOST_VERSION: "11.7.9",
+      DB_ADAPTER: "postgres",
+      DB_HOST: database.host,
+      DB_PORT: String(database.port),
+      DB_USER: database.user,
+      DB_PASS: PASSWORD,
+      DB_NAME: name,
+      DB_TIMEOUT: "0",
+      ...env,
+    },
+  });
+  const { clock } = staged.system;
+  clock.elapsed = () => performance.now();
+  clock.sleep = (milliseconds, signal) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal?.addEventListener("abort", () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      }, { once: true });
+    });
+  return staged;
+}
+
+/** The least of a schema that tells its release. */
+async function fill(name: string): Promise<void> {
+  for (
+    const statement of [
+      "CREATE TABLE users (id varchar(26))",
+      "CREATE TABLE systems (name varchar(64), value varchar(1024))",
+      "CREATE TABLE db_migrations (version bigint, name varchar(64))",
+      "INSERT INTO db_migrations VALUES (148, 'x')",
+    ]
+  ) await database.sql(statement, name);
+}
+
+Deno.test("a start writes everything, and then becomes the server as its user", async () => {
+  const { system, context } = await container({ name: "first" });
+  await assert.rejects(start(["--", "--extra"], context), Handoff);
+  const [plan, ...others] = system.handoffs;
+  assert.deepEqual(others, []);
+  assert.deepEqual(plan?.args, [
+    `${INSTALL}/bin/mattermost`,
+    "--config",
+    CONFIG,
+    "--extra",
+  ]);
+  assert.deepEqual(plan?.identity, { uid: 2000, gid: 2000 });
+  assert.equal(system.files.readText(VERSION), "11.7.9\n");
+  assert.equal(system.files.stat(CONFIG)?.mode, 0o600);
+  assert.ok(!system.err.text.includes(PASSWORD));
+  // The server was asked whether it is the release that the image names.
+  assert.deepEqual(system.children.map(({ command }) => command), [
+    [`${INSTALL}/bin/mattermost`, "version"],
+  ]);
+});
+
+Deno.test("a server that was asked on this image is not asked again, a newer one is", async () => {
+  const { system, context } = await container({ name: "first" });
+  await assert.rejects(start([], context), Handoff);
+  const { files } = system;
+  const version = files.nodes.get(VERSION);
+  assert.ok(version !== undefined);
+  version.modified += 1;
+  const again = await container({ name: "first", files });
+  await assert.rejects(start([], again.context), Handoff);
+  assert.deepEqual(again.system.children, []);
+  version.modified -= 1;
+  const newer = await container({ name: "first", files });
+  await assert.rejects(start([], newer.context), Handoff);
+  assert.equal(newer.system.children.length, 1);
+});
+
+Deno.test("a server of another release than the image names is not started, and nothing is written", async () => {
+  const { system, context } = await container({
+    name: "first",
+    runChild: () => ({ code: 0, stdout: "Version: 11.6.0\n", stderr: "" }),
+  });
+  const { steps } = system.files;
+  await assert.rejects(
+    start([], context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      error.message ===
+        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} says that it is 11.6.0`,
+  );
+  assert.equal(system.files.steps, steps);
+});
+
+Deno.test("data of a newer release stops a start before anything is written", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data");
+  files.place(VERSION, "11.10.0\n");
+  const { system, context } = await container({ name: "newer", files });
+  await fill("newer");
+  const { steps } = system.files;
+  await assert.rejects(
+    start([], context),
+    (error) => error instanceof EntrypointError && error.code === 78,
+  );
+  assert.equal(system.files.steps, steps);
+  assert.deepEqual(system.handoffs, []);
+});
+
+Deno.test("a migration runs the server in the foreground, as its user, and its code is ours", async () => {
+  for (const code of [0, 3]) {
+    const { system, context } = await container({
+      name: "first",
+      runChild: () => ({ code, stdout: "", stderr: "" }),
+    });
+    assert.equal(await migrate([], context), code);
+    const [child] = system.children;
+    assert.deepEqual(
+      [child?.command.slice(0, 3), child?.output, child?.uid, child?.cwd],
+      [
+        [`${INSTALL}/bin/mattermost`, "db", "migrate"],
+        "inherit",
+        2000,
+        INSTALL,
+      ],
+    );
+    assert.match(
+      system.err.text,
+      code === 0
+        ? /The migration is complete/
+        : /The migration ended with code 3/,
+    );
+    // Only what came to its end is remembered.
+    assert.equal(system.files.stat(VERSION) !== undefined, code === 0);
+  }
+});
+
+Deno.test("a release that migrates at its start has nothing to migrate before", async () => {
+  const { system, context } = await container({
+    name: "first",
+    env: { MATTERMOST_VERSION: "5.37.10" },
+  });
+  assert.equal(await migrate([], context), 0);
+  assert.match(system.err.text, /migrates its database when it starts/);
+  assert.deepEqual(system.children, []);
+  assert.equal(system.files.stat(CONFIG), undefined);
+});
+
+Deno.test("who waits for another's migration finds it done", async () => {
+  const { system, context } = await container({ name: "turns" });
+  const { database: { source } } = await makePlan(context);
+  const other = await connect(source, { signal: AbortSignal.timeout(30_000) });
+  assert.ok(await other.lock("mattermost-entrypoint", 0));
+  const waiting = migrate([], context);
+  while (!system.err.text.includes("another container is migrating")) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await fill("turns");
+  system.files.makeDirectory("/opt/mattermost/data");
+  system.files.place(VERSION, "11.7.9\n");
+  await other.close();
+  assert.equal(await waiting, 0);
+  assert.match(system.err.text, /The other container is done/);
+});
+
+Deno.test("a wrong password ends with 77 at once where nobody wants to wait", async () => {
+  const { system, context } = await container({
+    name: "first",
+    env: { DB_PASS: "another p@ss" },
+  });
+  await assert.rejects(
+    openDatabase(await makePlan(context), context),
+    (error) => error instanceof EntrypointError && error.code === 77,
+  );
+  assert.ok(!system.err.text.includes("another p@ss"));
+});
+
+Deno.test("a database that is not there yet is waited for, and the wait is told", async () => {
+  const { system, context } = await container({
+    name: "first",
+    env: { DB_NAME: "later", DB_TIMEOUT: "30" },
+  });
+  const plan = await makePlan(context);
+  const opening = openDatabase(plan, context);
+  while (!system.err.text.includes("Waiting")) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await database.sql("CREATE DATABASE later");
+  const { session, facts } = await opening;
+  await session.close();
+  assert.equal(facts.product, "PostgreSQL");
+});
+
+interface Preflight extends Conditions {
+  /** Milliseconds that our clock is ahead. */
+  readonly ahead?: number;
+  readonly signal?: AbortSignal;
+}
+
+async function findings(
+  { ahead = 0, signal, ...conditions }: Preflight,
+): Promise<string[]> {
+  const { system, context } = await container(conditions);
+  system.clock.now = () => Date.now() + ahead;
+  const found: readonly Finding[] = await checkDatabase({
+    plan: await makePlan(context),
+    system,
+    signal: signal ?? context.signal,
+    trusted: () => undefined,
+  });
+  return found.map(({ level, check, message }) =>
+    `${level} ${check}: ${message}`.replace(String(database.port), "PORT")
+  );
+}
+
+Deno.test("the preflight tells what a good database is, and what the next start does to it", async () => {
+  const [login, ...others] = await findings({
+    name: "checked",
+    hosts: { localhost: ["127.0.0.1"] },
+  });
+  assert.match(
+    login ?? "",
+    /^ok database\.login: PostgreSQL \S+ at 127\.0\.0\.1:PORT lets postgres into checked$/,
+  );
+  assert.deepEqual(
+    others.map((line) => line.replace(/(sorted by ).*/, "$1…")),
+    [
+      "ok database.tls: The connection is not encrypted (DB_SSL_MODE=disable)",
+      "ok database.rights: postgres may create tables and write",
+      "ok database.encoding: Text is kept as UTF8, sorted by …",
+      "ok database.clock: The database's clock agrees with this one",
+      "ok database.upgrade: The database is empty: the first start fills it",
+    ],
+  );
+});
+
+Deno.test("the preflight tells of clocks that differ, of few characters, and of an upgrade that is refused", async () => {
+  await database.sql(
+    "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
+  );
+  await fill("latin");
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data");
+  files.place(VERSION, "11.10.0\n");
+  for (const [ahead, said] of [[60_000, "behind"], [-60_000, "ahead of"]]) {
+    const found = await findings({
+      name: "latin",
+      files,
+      ahead: Number(ahead),
+    });
+    assert.ok(
+      found.includes(
+        `warning database.clock: The database's clock is 60 s ${said} this one`,
+      ),
+      found.join("\n"),
+    );
+    assert.ok(
+      found.includes(
+        "warning database.encoding: Text is kept as LATIN1, sorted by C: some characters, such as emoji, cannot be kept",
+      ),
+      found.join("\n"),
+    );
+    assert.match(found.join("\n"), /^failed database\.upgrade: /m);
+  }
+});
+
+Deno.test("the preflight tells who may not write, who is refused, and who gets no answer in time", async () => {
+  await database.sql("CREATE ROLE reader LOGIN PASSWORD 'read3r'");
+  const found = await findings({
+    name: "checked",
+    env: { DB_USER: "reader", DB_PASS: "read3r" },
+  });
+  assert.match(found.join("\n"), /^failed database\.rights: /m);
+  const [refused] = await findings({
+    name: "checked",
+    env: { DB_PASS: "another p@ss" },
+  });
+  assert.match(refused ?? "", /^failed database\.login: .*password/);
+  const late = AbortSignal.abort(new DOMException("late", "TimeoutError"));
+  const [silent, ...none] = await findings({ name: "checked", signal: late });
+  assert.match(silent ?? "", /^failed database\.login: /);
+  assert.deepEqual(none, []);
+});
+
+Deno.test("the database of these tests stops", () => database.stop());

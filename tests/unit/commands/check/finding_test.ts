@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import {
+  certificateFault,
+  certificateFinding,
+} from "../../../../lib/commands/check/certificate.ts";
+import {
+  failed,
+  fromError,
+  named,
+  ok,
+  reasonOf,
+  warning,
+} from "../../../../lib/commands/check/finding.ts";
+import { EntrypointError } from "../../../../lib/errors.ts";
+
+const DAY = 86_400_000;
+
+function withCode(code: string, message = ""): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+Deno.test("a finding has its keys in one order, and none that is empty", () => {
+  assert.equal(
+    JSON.stringify(warning("a.b", { remedy: "R", message: "M" })),
+    '{"check":"a.b","level":"warning","message":"M","remedy":"R"}',
+  );
+  assert.deepEqual(Object.keys(failed("a", { message: "M" })), [
+    "check",
+    "level",
+    "message",
+  ]);
+  assert.deepEqual(ok("a", "M"), { check: "a", level: "ok", message: "M" });
+});
+
+Deno.test("a problem is one sentence with its subject in front", () => {
+  assert.deepEqual(
+    named({ subject: "DB_PORT", message: "must be a port", remedy: "R" }),
+    { message: "DB_PORT must be a port", remedy: "R" },
+  );
+  assert.deepEqual(named({ subject: "", message: "M" }), { message: "M" });
+});
+
+Deno.test("an error is its problems, or itself where it has none", () => {
+  const alone = new EntrypointError("M", { code: 78, remedy: "R" });
+  assert.deepEqual(fromError("a", alone), [
+    { check: "a", level: "failed", message: "M", remedy: "R" },
+  ]);
+  assert.deepEqual(fromError("a", new EntrypointError("M", { code: 78 })), [
+    { check: "a", level: "failed", message: "M" },
+  ]);
+  const several = new EntrypointError("M", {
+    code: 78,
+    problems: [{ subject: "A", message: "a" }, { subject: "B", message: "b" }],
+  });
+  assert.deepEqual(fromError("x", several).map(({ message }) => message), [
+    "A a",
+    "B b",
+  ]);
+});
+
+Deno.test("the reason of an error is in words where its code is known", () => {
+  assert.equal(reasonOf(withCode("ECONNREFUSED")), "the connection is refused");
+  assert.equal(reasonOf({ code: "ENOTFOUND" }), "the name does not resolve");
+  assert.equal(reasonOf(withCode("EWEIRD", "as it is")), "as it is");
+  assert.equal(reasonOf(withCode("toString", "as it is")), "as it is");
+  assert.equal(
+    reasonOf(new DOMException("x", "TimeoutError")),
+    "no answer in time",
+  );
+  assert.equal(reasonOf("a text"), "a text");
+});
+
+Deno.test("a certificate is good, about to end, or over", () => {
+  const now = Date.UTC(2030, 0, 1);
+  const judge = (days: number): string =>
+    certificateFinding("c", { what: "It", expires: now + days * DAY, now })
+      .map(({ level, message }) => `${level}: ${message}`).join();
+  assert.equal(judge(30), "ok: It is valid until 2030-01-31");
+  assert.equal(judge(21), "ok: It is valid until 2030-01-22");
+  assert.equal(judge(20), "warning: It expires on 2030-01-21, in 20 days");
+  assert.equal(judge(1), "warning: It expires on 2030-01-02, in 1 day");
+  assert.equal(judge(-1), "failed: It expired on 2029-12-31");
+  assert.deepEqual(
+    certificateFinding("c", { what: "It", expires: undefined, now }),
+    [],
+  );
+});
+
+Deno.test("what is wrong with a certificate is told by code or by message", () => {
+  const untrusted = "is signed by nobody that the server trusts";
+  const cases: readonly (readonly [unknown, string | undefined])[] = [
+    [withCode("CERT_HAS_EXPIRED"), "has expired"],
+    [new Error("invalid peer certificate: Expired"), "has expired"],
+    [withCode("CERT_NOT_YET_VALID"), "is not valid yet"],
+    [withCode("ERR_TLS_CERT_ALTNAME_INVALID"), "is for another name"],
+    [
+      new Error("invalid peer certificate: NotValidForName"),
+      "is for another name",
+    ],
+    [withCode("SELF_SIGNED_CERT_IN_CHAIN"), untrusted],
+    [withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate"), untrusted],
+    [new Error("invalid peer certificate: UnknownIssuer"), untrusted],
+    [withCode("ECONNREFUSED"), undefined],
+    [new Error("the session expired"), undefined],
+    ["certificate", undefined],
+  ];
+  for (const [error, fault] of cases) {
+    assert.equal(certificateFault(error), fault, String(error));
+  }
+});

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import type { Plan } from "../../../lib/commands/plan.ts";
+import { makePlan } from "../../../lib/commands/plan.ts";
+import { databaseAuthorities } from "../../../lib/commands/open.ts";
+import {
+  bundleVariable,
+  provideBundle,
+  requireAuthorities,
+} from "../../../lib/commands/trust.ts";
+import { provideDirectories } from "../../../lib/commands/handoff.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import { createAuthority } from "../../../tools/servers/certificates.ts";
+import type { Stage } from "../../support/installation.ts";
+import { ENOUGH, installed, stage } from "../../support/installation.ts";
+
+const CA_DIR = "/etc/mattermost/ca.d";
+const BUNDLE = "/opt/mattermost/data/config/authorities.pem";
+
+const { certificate } = createAuthority("Private Authority");
+
+/** A start that has come as far as the bundle. */
+async function ready(
+  { text = certificate, env = {}, uid = 0 }: {
+    readonly text?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly uid?: number;
+  } = {},
+): Promise<Stage & { readonly plan: Plan }> {
+  const files = installed();
+  files.makeDirectory(CA_DIR);
+  files.place(`${CA_DIR}/private.crt`, text);
+  const staged = stage({
+    files,
+    uid,
+    gid: uid,
+    now: Date.now(),
+    env: { ...ENOUGH, MATTERMOST_CA_DIR: CA_DIR, ...env },
+  });
+  const plan = await makePlan(staged.context);
+  provideDirectories(plan, staged.context);
+  return { ...staged, plan };
+}
+
+Deno.test("the server gets a bundle of its own, private and owned by it, and is led there", async () => {
+  const { plan, system, context } = await ready();
+  provideBundle(plan, context);
+  assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
+  const facts = system.files.stat(BUNDLE);
+  assert.deepEqual([facts?.mode, facts?.uid, facts?.gid], [0o600, 2000, 2000]);
+  assert.deepEqual(bundleVariable(plan), { SSL_CERT_FILE: BUNDLE });
+});
+
+Deno.test("another user keeps the bundle as its own", async () => {
+  const { plan, system, context } = await ready({ uid: 1234 });
+  const { length } = system.files.journal;
+  provideBundle(plan, context);
+  assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
+  const steps = system.files.journal.slice(length);
+  assert.deepEqual(steps.filter((step) => step.startsWith("chown")), []);
+});
+
+Deno.test("a bundle that is right is not written again, one that is not is", async () => {
+  const { plan, system, context } = await ready();
+  provideBundle(plan, context);
+  const { steps } = system.files;
+  provideBundle(plan, context);
+  assert.equal(system.files.steps, steps);
+  system.files.place(BUNDLE, "torn");
+  provideBundle(plan, context);
+  assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
+});
+
+Deno.test("where the operator names the whole bundle, none is made", async () => {
+  const { plan, system, context } = await ready({
+    env: { SSL_CERT_FILE: "/whole.pem" },
+  });
+  provideBundle(plan, context);
+  assert.equal(system.files.stat(BUNDLE), undefined);
+  assert.deepEqual(bundleVariable(plan), {});
+});
+
+Deno.test("a bundle that cannot be written ends with 73 and the way out", async () => {
+  const { plan, system, context } = await ready();
+  system.files.fault = (_, what) =>
+    what.startsWith("create") ? { code: "ENOSPC" } : undefined;
+  assert.throws(
+    () => provideBundle(plan, context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message ===
+        `The certificates cannot be joined in ${BUNDLE} (ENOSPC)` &&
+      error.remedy?.includes("SSL_CERT_FILE") === true,
+  );
+});
+
+Deno.test("a certificate that cannot be used stops a start with 66, one that is unwise is told", async () => {
+  const bad = await ready({ text: "noise" });
+  assert.throws(
+    () => requireAuthorities(bad.plan, bad.context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 66 &&
+      error.problems[0]?.subject === `${CA_DIR}/private.crt`,
+  );
+  const unwise = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
+  requireAuthorities(unwise.plan, unwise.context);
+  assert.match(unwise.system.err.text, /warning: SSL_CERT_FILE: is set, so/);
+});
+
+Deno.test("whose certificates the database's driver trusts depends on driver, mode and DB_SSL_CA", async () => {
+  const { plan, system } = await ready();
+  system.files.place("/ca.pem", "the file");
+  const { source } = plan.database;
+  const trust = { system, trusted: () => ["all others"] };
+  const authorities = (
+    change: Partial<typeof source>,
+  ): readonly string[] | undefined =>
+    databaseAuthorities({ ...source, ...change }, trust);
+  assert.equal(authorities({ sslMode: "require" }), undefined);
+  assert.deepEqual(authorities({ sslMode: "verify-full" }), ["all others"]);
+  assert.deepEqual(authorities({ sslCa: "/ca.pem" }), ["the file"]);
+  assert.deepEqual(authorities({ sslCa: "/ca.pem", adapter: "mysql" }), [
+    "the file",
+    "all others",
+  ]);
+  assert.deepEqual(
+    databaseAuthorities({ ...source, sslCa: "/ca.pem", adapter: "mysql" }, {
+      system,
+      trusted: () => undefined,
+    }),
+    ["the file"],
+  );
+  assert.throws(
+    () => authorities({ sslCa: "/gone.pem" }),
+    (error) =>
+      error instanceof EntrypointError && error.code === 66 &&
+      error.message ===
+        "The file /gone.pem of DB_SSL_CA cannot be read (ENOENT)",
+  );
+});
