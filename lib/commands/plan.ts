@@ -76,7 +76,7 @@ export async function makePlan(
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
   const settled = await settleHere(context, options);
-  return planConfig(settled, context, options);
+  return await planConfig(settled, context, options);
 }
 
 /**
@@ -128,7 +128,8 @@ export function introduce(
 }
 
 /**
- * Plans config.json for settings that are settled.
+ * Plans config.json for settings that are settled; in steps, so that a login can go
+ * on between them.
  *
  * @param settled The settings, release and data source.
  * @param context The world.
@@ -136,15 +137,17 @@ export function introduce(
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export function planConfig(
+export async function planConfig(
   settled: Settled,
   { system, log }: Context,
   { guarded = false }: PlanOptions = {},
-): Plan {
+): Promise<Plan> {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
+  await system.clock.sleep(0);
   const { wanted, merged } = mergeInto(state, settled, system);
+  await system.clock.sleep(0);
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,

@@ -70,6 +70,9 @@ export async function start(
   return becomeServer(plan, system, serverArgs);
 }
 
+/** Milliseconds after which a login has nothing to do but to wait for the server. */
+const HEAD_START = 5;
+
 interface Ready {
   readonly database: ReadyDatabase;
   readonly plan: Plan;
@@ -101,13 +104,13 @@ async function prepare(
   context: Context,
 ): Promise<Omit<Ready, "database">> {
   const { system, log } = context;
-  // The login goes first: it takes longest.
+  await system.clock.sleep(HEAD_START);
+  const releaseSignals = system.prepareExec();
   await system.clock.sleep(0);
-  const plan = planConfig(settled, context, { guarded: true });
+  const plan = await planConfig(settled, context, { guarded: true });
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));
-  await system.clock.sleep(0);
-  return { plan, releaseSignals: system.prepareExec() };
+  return { plan, releaseSignals };
 }
 
 /** A job may be migrating what the server would migrate at its start, and change what is allowed. */

@@ -90,8 +90,10 @@ function settle(
   object: ObjectNode,
   key: string,
 ): { readonly member: Member | undefined; readonly changed: boolean } {
+  const folded = foldKey(key);
+  // Most keys differ in their length already.
   const rivals = object.members.filter((member) =>
-    foldKey(member.key) === foldKey(key)
+    member.key.length === key.length && foldKey(member.key) === folded
   );
   const member = rivals.pop();
   if (member === undefined) return { member, changed: false };

@@ -30,7 +30,6 @@ export interface Member {
   /** From the key to the value: a colon and white space. */
   colon: string;
   /** The value. */
-  /** The value. */
   value: TextNode;
   /** White space after the value. */
   tail: string;

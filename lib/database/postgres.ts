@@ -6,7 +6,12 @@
  */
 
 import type { Socket } from "node:net";
-import type { ConnectOptions, DatabaseFacts, Session } from "./probe.ts";
+import type {
+  ConnectOptions,
+  DatabaseFacts,
+  SchemaFacts,
+  Session,
+} from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -26,7 +31,10 @@ import {
 /** Bytes of the message that asks a server for TLS. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** One row; `to_regclass` follows the search path as the server's own queries do. */
+/**
+ * One row; `to_regclass` follows the search path as the server's own queries do. It
+ * looks into no catalogue that a fresh connection would have to load for it.
+ */
 const FACTS_QUERY = `
 SELECT current_setting('server_version') AS version,
   current_setting('server_version_num')::int AS version_number,
@@ -35,17 +43,21 @@ SELECT current_setting('server_version') AS version,
   pg_encoding_to_char(d.encoding) AS encoding,
   d.datcollate AS collation,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server_time,
-  to_regclass('users') IS NOT NULL AND 2 = (SELECT count(*) FROM pg_attribute
-    WHERE attrelid = to_regclass('systems') AND attname IN ('name', 'value')
-      AND NOT attisdropped) AS installed,
-  to_regclass('db_migrations') IS NOT NULL AS migrations,
-  EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
-    AND attname = 'teamid' AND NOT attisdropped) AS team_id
+  to_regclass('users') IS NOT NULL
+    AND to_regclass('systems') IS NOT NULL AS installed,
+  to_regclass('db_migrations') IS NOT NULL AS migrations
 FROM pg_database d WHERE d.datname = current_database()`;
 
 const SYSTEMS_QUERY = "SELECT value FROM systems WHERE name = 'Version'";
 const MIGRATIONS_QUERY =
   "SELECT max(version)::int AS version FROM db_migrations";
+/** Only in databases without migrations. */
+const TEAM_QUERY = `
+SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
+  AND attname = 'teamid' AND NOT attisdropped) AS team_id`;
+
+/** SQLSTATE `undefined_column`. */
+const NO_SUCH_COLUMN = "42703";
 
 /** SQLSTATE `lock_not_available`. */
 const LOCK_TIMEOUT = "55P03";
@@ -63,7 +75,13 @@ interface FactsRow {
   readonly server_time: number;
   readonly installed: boolean;
   readonly migrations: boolean;
-  readonly team_id: boolean;
+}
+
+/** A row of one of the other queries. */
+interface VersionRow {
+  readonly value?: string;
+  readonly version?: number | null;
+  readonly team_id?: boolean;
 }
 
 /**
@@ -218,24 +236,37 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
     collation: row.collation,
     serverTime: row.server_time,
     tls: tlsFacts(socket),
-    schema: {
-      installed: row.installed,
-      usersHaveTeamId: row.installed && row.team_id,
-      ...(row.installed ? await readVersions(ask, row.migrations) : {}),
-    },
+    schema: row.installed
+      ? await readSchema(ask, row.migrations)
+      : NOTHING_INSTALLED,
   };
 }
 
-async function readVersions(
+const NOTHING_INSTALLED: SchemaFacts = {
+  installed: false,
+  usersHaveTeamId: false,
+};
+
+async function readSchema(
   ask: Ask,
   migrations: boolean,
-): Promise<{ systemsVersion?: string; lastMigration?: number }> {
-  const rows = await ask<{ value?: string; version?: number | null }>(
-    migrations ? `${SYSTEMS_QUERY}; ${MIGRATIONS_QUERY}` : SYSTEMS_QUERY,
-  );
+): Promise<SchemaFacts> {
+  const more = migrations ? MIGRATIONS_QUERY : TEAM_QUERY;
+  let rows: VersionRow[];
+  try {
+    rows = await ask<VersionRow>(`${SYSTEMS_QUERY}; ${more}`);
+  } catch (error) {
+    if (!(error instanceof ProbeError) || error.code !== NO_SUCH_COLUMN) {
+      throw error;
+    }
+    // Tables of somebody else that have the names of ours, one of them or all.
+    return migrations ? await readSchema(ask, false) : NOTHING_INSTALLED;
+  }
   const systemsVersion = rows.find(({ value }) => value)?.value;
   const lastMigration = rows.find(({ version }) => version)?.version;
   return {
+    installed: true,
+    usersHaveTeamId: rows.some(({ team_id }) => team_id),
     ...(systemsVersion ? { systemsVersion } : {}),
     ...(lastMigration ? { lastMigration } : {}),
   };

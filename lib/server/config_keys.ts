@@ -115,8 +115,10 @@ export function findKey(config: JsonObject, path: string): Json | undefined {
  * @returns The names as they are written, in their order.
  */
 export function spellings(object: JsonObject, name: string): readonly string[] {
+  const folded = name.toLowerCase();
+  // Most names differ in their length already.
   return Object.keys(object).filter((key) =>
-    key.toLowerCase() === name.toLowerCase()
+    key.length === name.length && key.toLowerCase() === folded
   );
 }
 

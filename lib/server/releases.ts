@@ -203,6 +203,15 @@ const LOCALE_NAMES: Rows<Readonly<Record<string, string>>> = [
  * @throws {EntrypointError} with code 78 when the text is no release, or an unsupported one.
  */
 export function releaseFacts(version: string): Release {
+  const known = KNOWN.get(version) ?? findFacts(version);
+  KNOWN.set(version, known);
+  return known;
+}
+
+/** One release is asked for again and again. */
+const KNOWN = new Map<string, Release>();
+
+function findFacts(version: string): Release {
   const parsed = parseVersion(version);
   if (parsed === undefined) {
     throw unsupported(

@@ -83,6 +83,29 @@ const GENERATIONS: readonly Generation[] = [
     tables: ["CREATE TABLE Systems (Id int PRIMARY KEY, Name text)", USERS],
     schema: { installed: false, usersHaveTeamId: false },
   },
+  {
+    title: "others: both names with other columns",
+    tables: [
+      "CREATE TABLE Systems (Id int PRIMARY KEY, Name text)",
+      USERS,
+      "CREATE TABLE db_migrations (Id int PRIMARY KEY)",
+    ],
+    schema: { installed: false, usersHaveTeamId: false },
+  },
+  {
+    title: "5.37, and migrations of another program",
+    tables: [
+      SYSTEMS,
+      "INSERT INTO Systems VALUES ('Version', '5.37.0')",
+      USERS,
+      "CREATE TABLE db_migrations (Id int PRIMARY KEY)",
+    ],
+    schema: {
+      installed: true,
+      systemsVersion: "5.37.0",
+      usersHaveTeamId: false,
+    },
+  },
 ];
 
 const found = await products();

@@ -97,7 +97,6 @@ export function postgresPartner(told: Told): Conversation {
     ["server_time", "float8", "1700000000000"],
     ["installed", "bool", "t"],
     ["migrations", "bool", "t"],
-    ["team_id", "bool", "f"],
   ];
   return async (read, write) => {
     const startup = await read(4);
