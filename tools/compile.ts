@@ -15,14 +15,14 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type CacheName, cachePath, PROGRAM } from "./compile/embedded.ts";
+import { type CacheName, cachePath, scriptPath } from "./compile/embedded.ts";
 import { REPLACEMENTS } from "./compile/replacements.ts";
 import { elfSize, fetchToolchain } from "./denort.ts";
 import { cacheDirectory } from "./servers/cache.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
-const CACHES: readonly CacheName[] = ["health", "start"];
+const CACHES: readonly CacheName[] = ["health", "start", "mysql"];
 /** The promise of the project: this much over the bare runtime, in bytes. */
 const SIZE_LIMIT = 1_500_000;
 /** How long it is remembered that the vendor's site did not answer, in milliseconds. */
@@ -130,33 +130,38 @@ async function prepareOther(
   return { entry: bundled };
 }
 
-/** Type check and bundles need not wait for each other; caches need the script. */
+/** Type check and bundles need not wait for each other; caches need the scripts. */
 async function prepareProgram(
   { staging, config, output }: Job,
 ): Promise<Omit<Parts, "permissions">> {
-  const script = join(staging, PROGRAM);
   const entry = join(staging, "start.js");
   const warmUp = join(staging, "warm_up.js");
+  const program = scriptPath(staging, "program");
+  const mysql = scriptPath(staging, "mysql");
+  const asScript = [
+    "--format=cjs",
+    ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
+  ];
   await Promise.all([
     check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts")),
     bundle(config, join(SOURCES, "start.ts"), entry),
     bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
-    bundle(config, join(ROOT, "lib/program.ts"), script, [
-      "--format=cjs",
-      "--sourcemap=external",
-      ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
+    bundle(config, join(SOURCES, "mysql_driver.ts"), mysql, asScript),
+    bundle(config, join(ROOT, "lib/program.ts"), program, [
+      ...asScript,
+      ...["--external=mysql", "--sourcemap=external"],
     ]),
   ]);
   // For stack traces.
-  await Deno.copyFile(`${script}.map`, `${output}.map`);
+  await Deno.copyFile(`${program}.map`, `${output}.map`);
   const trial = join(staging, "warm_up");
   await compile(trial, { entry: warmUp, permissions: ["--allow-all"] });
-  const caches = await Promise.all(CACHES.map(async (name) => {
-    await run(trial, ["try", name, staging]);
-    await run(trial, ["check", name, staging]);
-    return cachePath(staging, name);
+  await Promise.all(["health", "start"].map(async (rehearsal) => {
+    await run(trial, ["try", rehearsal, staging]);
+    await run(trial, ["check", rehearsal, staging]);
   }));
-  return { entry, files: [script, ...caches] };
+  const caches = CACHES.map((name) => cachePath(staging, name));
+  return { entry, files: [program, mysql, ...caches] };
 }
 
 async function check(config: string, ...modules: string[]): Promise<void> {

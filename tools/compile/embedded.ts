@@ -15,23 +15,23 @@ import { Script } from "node:vm";
 import type { main } from "../../lib/program.ts";
 import { REPLACEMENTS } from "./replacements.ts";
 
-/** The bundle of `lib/program.ts`, as a file in the binary. */
-export const PROGRAM = "program.script";
+/** A script in the binary: the program, or a package that only some need. */
+export type ScriptName = "program" | "mysql";
 
-/** What a stack trace calls it. */
+/** A code cache, by what was tried out: the health check needs little of the program. */
+export type CacheName = "health" | "start" | "mysql";
+
+/** What a stack trace calls the program. */
 export const SCRIPT_NAME = "program.js";
 /** What stands before it, on its first line: a stack trace has the lines of the bundle. */
 export const SCRIPT_HEAD = "(function(module,exports,require){";
 
-/** Caches by what was tried out: the health check, which needs little, and a start. */
-export type CacheName = "health" | "start";
-
-/** The script, and what it exports. */
-export interface Embedded {
-  /** For another cache, after use. */
-  readonly script: Script;
-  /** The program. */
-  readonly main: typeof main;
+/** How the program is loaded. */
+export interface LoadOptions {
+  /** The cache for the program; without it no cache is used. */
+  readonly cache?: CacheName;
+  /** Called with each script that is loaded. */
+  readonly onScript?: (name: ScriptName, script: Script) => void;
 }
 
 const REPLACED = new Map(
@@ -44,29 +44,43 @@ const REPLACED = new Map(
  * Loads the program.
  *
  * @param directory Where its files are.
- * @param cache Which cache is to be used; none if absent.
- * @returns The script and the program.
+ * @param options Which cache is to be used, and who wants to know.
+ * @returns The program.
  */
-export function loadProgram(directory: string, cache?: CacheName): Embedded {
-  const text = Deno.readTextFileSync(join(directory, PROGRAM));
-  const source = `${SCRIPT_HEAD}${text}\n})`;
-  const script = new Script(source, {
-    filename: SCRIPT_NAME,
-    ...(cache === undefined
-      ? {}
-      : { cachedData: Deno.readFileSync(cachePath(directory, cache)) }),
-  });
-  const module = { exports: {} as Pick<Embedded, "main"> };
-  script.runInThisContext()(module, module.exports, load);
-  return { script, main: module.exports.main };
+export function loadProgram(
+  directory: string,
+  { cache, onScript }: LoadOptions = {},
+): { readonly main: typeof main } {
+  /** A module of the runtime, a package in the binary, or its replacement. */
+  function load(name: string): unknown {
+    if (name === "mysql") return runScript("mysql", "mysql")["driver"];
+    return REPLACED.get(basename(name)) ?? process.getBuiltinModule(name);
+  }
+  function runScript(name: ScriptName, own: CacheName): Exports {
+    const text = Deno.readTextFileSync(scriptPath(directory, name));
+    const cachedData = cache === undefined
+      ? undefined
+      : Deno.readFileSync(cachePath(directory, own));
+    const script = new Script(`${SCRIPT_HEAD}${text}\n})`, {
+      filename: `${name}.js`,
+      ...(cachedData === undefined ? {} : { cachedData }),
+    });
+    onScript?.(name, script);
+    const module = { exports: {} as Exports };
+    script.runInThisContext()(module, module.exports, load);
+    return module.exports;
+  }
+  return runScript("program", cache ?? "start") as { main: typeof main };
 }
 
-/** Where a cache is, beside the script. */
-export function cachePath(directory: string, cache: CacheName): string {
-  return join(directory, `${cache}.cache`);
+type Exports = Record<string, unknown>;
+
+/** Where a script is. */
+export function scriptPath(directory: string, name: ScriptName): string {
+  return join(directory, `${name}.script`);
 }
 
-/** Loads a module of the runtime, for the packages as well, or its replacement. */
-function load(name: string): unknown {
-  return REPLACED.get(basename(name)) ?? process.getBuiltinModule(name);
+/** Where a cache is. */
+export function cachePath(directory: string, name: CacheName): string {
+  return join(directory, `${name}.cache`);
 }

@@ -5,13 +5,14 @@
  *
  *     warm_up try|check health|start DIRECTORY
  *
- * DIRECTORY holds the script, and then its caches. `check` makes sure that V8
- * takes a cache. Everything is on the loopback interface.
+ * DIRECTORY holds the scripts, and then their caches. `check` makes sure that V8
+ * takes them. Everything is on the loopback interface.
  *
  * @module
  */
 
 import { join } from "node:path";
+import type { Script } from "node:vm";
 import { ExitCode } from "../../lib/errors.ts";
 import type { System } from "../../lib/system.ts";
 import { closedParent } from "../servers/cache.ts";
@@ -31,24 +32,37 @@ type Env = Readonly<Record<string, string>>;
 /** Uses the program once. */
 type Use = (args: readonly string[], env: Env) => Promise<void>;
 
-/** What is tried for each cache. */
+type Rehearsal = "health" | "start";
+
+/** What is tried. */
 const REHEARSALS: Readonly<
-  Record<CacheName, (home: string, use: Use) => Promise<void>>
+  Record<Rehearsal, (home: string, use: Use) => Promise<void>>
 > = { health: rehearseHealth, start: rehearseStarts };
 
 if (import.meta.main) {
-  const [task, name, directory = "."] = Deno.args;
-  if (name !== "health" && name !== "start") throw new Error("No such cache");
-  if (task === "try") await warmUp(name, directory);
-  else requireFit(name, directory);
+  const [task, rehearsal, directory = "."] = Deno.args;
+  if (rehearsal !== "health" && rehearsal !== "start") {
+    throw new Error("There is no such rehearsal");
+  }
+  await rehearse(rehearsal, directory, task === "check");
   // What the drivers left behind does not matter.
   Deno.exit(0);
 }
 
-async function warmUp(name: CacheName, directory: string): Promise<void> {
-  const { script, main } = loadProgram(directory);
-  const home = join(directory, name);
-  await Deno.mkdir(home);
+/** The first time writes the caches, the second one checks them. */
+async function rehearse(
+  name: Rehearsal,
+  directory: string,
+  isCheck: boolean,
+): Promise<void> {
+  const scripts = new Map<CacheName, Script>();
+  const { main } = loadProgram(directory, {
+    ...(isCheck ? { cache: name } : {}),
+    onScript: (script, value) =>
+      scripts.set(script === "program" ? name : script, value),
+  });
+  const home = await Deno.makeTempDir({ dir: directory });
+  await Deno.chmod(home, 0o755);
   await REHEARSALS[name](home, async (args, env) => {
     const said: string[] = [];
     const code = await main(args, (system) => rehearsed(system, env, said));
@@ -60,13 +74,15 @@ async function warmUp(name: CacheName, directory: string): Promise<void> {
       );
     }
   });
-  await Deno.writeFile(cachePath(directory, name), script.createCachedData());
-}
-
-function requireFit(name: CacheName, directory: string): void {
-  const { script } = loadProgram(directory, name);
-  if (script.cachedDataRejected !== false) {
-    throw new Error(`V8 does not take the code cache ${name} that it made`);
+  for (const [cache, script] of scripts) {
+    if (!isCheck) {
+      await Deno.writeFile(
+        cachePath(directory, cache),
+        script.createCachedData(),
+      );
+    } else if (script.cachedDataRejected !== false) {
+      throw new Error(`V8 does not take the code cache ${cache} that it made`);
+    }
   }
 }
 
