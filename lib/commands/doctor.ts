@@ -69,13 +69,15 @@ export async function examinePaths(
     !faults.some((other) =>
       other.written !== written && other.fault.code === fault.code &&
       other.written.path === other.fault.blame &&
-      fault.blame.startsWith(`${other.fault.blame}/`)
+      isWithin(fault.blame, other.fault.blame)
     )
   );
   const surroundings = early ?? await readSurroundings(system);
   return roots.map(({ written, fault }) => ({
     subject: written.path,
-    vital: written.vital,
+    vital: faults.some((each) =>
+      each.written.vital && isWithin(each.written.path, written.path)
+    ),
     ...prescribe(written, fault, { identity, system, surroundings }),
   }));
 }
@@ -102,6 +104,10 @@ export async function requirePaths(
     `The server, as user ${uid}:${gid}, could not write what it must`,
     { code: ExitCode.cannotWrite, problems: vital },
   );
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
 }
 
 interface Trial {

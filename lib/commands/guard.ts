@@ -11,6 +11,7 @@ import { decideUpgrade } from "../server/upgrade.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
+import { serverIdentity } from "./settle.ts";
 
 /**
  * Asks the upgrade rules; says and changes nothing.
@@ -29,7 +30,7 @@ export function askUpgradeRules(
     target: release.version,
     adapter: database.source.adapter,
     schema: facts.schema,
-    versionFile: readVersionFile(paths.version, system),
+    versionFile: readVersionFile({ paths, settings }, system),
     // The server counts MariaDB's versions as if they were MySQL's, and 10 is more than 8.
     databaseVersion: facts.version,
     force: settings.MATTERMOST_FORCE_UPGRADE,
@@ -75,18 +76,21 @@ export function guardUpgrade(
 /**
  * Reads the file that remembers which release last ran.
  *
- * @param path The file.
+ * @param settled Where it is, and the server's user.
  * @param system Files, and who we are.
  * @returns Its content, `undefined` where there is none.
+ * @throws {EntrypointError} With code 73 where it cannot be read.
  */
 export function readVersionFile(
-  path: string,
-  { files, uid, gid }: Pick<System, "files" | "uid" | "gid">,
+  { paths, settings }: Pick<Settled, "paths" | "settings">,
+  system: Pick<System, "files" | "uid" | "gid">,
 ): string | undefined {
+  const path = paths.version;
   try {
-    return files.readText(path);
+    return system.files.readText(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
+    const { uid, gid } = serverIdentity(settings, system);
     throw new EntrypointError(
       `${path}, which remembers the release that last ran, cannot be read (${
         errorCode(error)
@@ -94,7 +98,7 @@ export function readVersionFile(
       {
         code: ExitCode.cannotWrite,
         remedy:
-          `On the host: give the directory that is mounted there to the server's user: chown -R ${uid}:${gid}`,
+          `On the host, for the directory that is mounted at ${paths.data}: chown -R ${uid}:${gid} <directory>`,
         cause: error,
       },
     );

@@ -101,6 +101,8 @@ export function settleHere(
 export interface PlanOptions {
   /** Whether the upgrade rules will be asked, which know the way off a product that is gone. */
   readonly guarded?: boolean;
+  /** Between the steps of the work, so that something else can go on. */
+  readonly pause?: () => Promise<void>;
 }
 
 /**
@@ -128,8 +130,7 @@ export function introduce(
 }
 
 /**
- * Plans config.json for settings that are settled; in steps, so that a login can go
- * on between them.
+ * Plans config.json for settings that are settled.
  *
  * @param settled The settings, release and data source.
  * @param context The world.
@@ -140,14 +141,14 @@ export function introduce(
 export async function planConfig(
   settled: Settled,
   { system, log }: Context,
-  { guarded = false }: PlanOptions = {},
+  { guarded = false, pause }: PlanOptions = {},
 ): Promise<Plan> {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
-  await system.clock.sleep(0);
+  await pause?.();
   const { wanted, merged } = mergeInto(state, settled, system);
-  await system.clock.sleep(0);
+  await pause?.();
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,

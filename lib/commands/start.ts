@@ -104,10 +104,11 @@ async function prepare(
   context: Context,
 ): Promise<Omit<Ready, "database">> {
   const { system, log } = context;
+  const pause = (): Promise<void> => system.clock.sleep(0);
   await system.clock.sleep(HEAD_START);
   const releaseSignals = system.prepareExec();
-  await system.clock.sleep(0);
-  const plan = await planConfig(settled, context, { guarded: true });
+  await pause();
+  const plan = await planConfig(settled, context, { guarded: true, pause });
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));
   return { plan, releaseSignals };
@@ -130,9 +131,10 @@ async function guardInTurn(
  * VERSION file is written after the question, so it is younger than the program then.
  */
 async function confirmOnce(
-  { release, installation, paths }: Settled,
+  settled: Settled,
   { system }: Context,
 ): Promise<void> {
+  const { release, installation, paths } = settled;
   if (installation.stated === undefined) return;
   const { files } = system;
   const witness = files.stat(paths.version);
@@ -140,7 +142,7 @@ async function confirmOnce(
   if (
     witness !== undefined && program !== undefined &&
     witness.modified > Math.max(program.modified, program.changed) &&
-    readVersionFile(paths.version, system)?.trim() === release.version
+    readVersionFile(settled, system)?.trim() === release.version
   ) return;
   await confirmRelease(release, installation, system);
 }

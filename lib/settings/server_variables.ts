@@ -30,15 +30,15 @@ export function readServerVariables(
   sources: Pick<Sources, "env" | "readText">,
 ): ServerVariables {
   const { env } = sources;
-  const values: Record<string, string> = {};
+  const own = Object.entries(env).filter(([name]) => name.startsWith("MM_"));
+  const values = Object.fromEntries(
+    own.filter(([name]) => !TWIN_REGEXP.test(name)),
+  );
   const twins: string[] = [];
   const problems: SettingProblem[] = [];
-  for (const [twin, path] of Object.entries(env)) {
+  for (const [twin, path] of own) {
     const name = TWIN_REGEXP.exec(twin)?.[1];
-    if (name === undefined) {
-      if (twin.startsWith("MM_")) values[twin] = path;
-      continue;
-    }
+    if (name === undefined) continue;
     twins.push(twin);
     if (path === "") continue;
     if ((env[name] ?? "") !== "") {

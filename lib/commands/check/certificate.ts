@@ -52,7 +52,7 @@ export function certificateFinding(
   return [ok(check, `${what} is valid until ${date}`)];
 }
 
-/** Codes of `node:tls`, and words in the messages of the runtime's own TLS, with what they mean. */
+/** Codes and words of `node:tls`, and words of the runtime's own TLS, with what they mean. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|expired/i, "has expired"],
   [/CERT_NOT_YET_VALID|not ?valid ?yet/i, "is not valid yet"],
@@ -61,7 +61,7 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
     "is for another name",
   ],
   [
-    /SELF_SIGNED|UNABLE_TO|UnknownIssuer|unknown issuer|CaUsedAsEndEntity|BadSignature/i,
+    /SELF[-_ ]SIGNED|UNABLE[_ ]TO[_ ](?:VERIFY|GET)|UnknownIssuer|unknown issuer|CaUsedAsEndEntity|BadSignature/i,
     "is signed by nobody that the server trusts",
   ],
 ];

@@ -76,6 +76,17 @@ Deno.test("who is not the owner is told for every path, and only once for what i
   );
 });
 
+Deno.test("a directory that nobody else may enter is told once, not for what is in it as well", async () => {
+  const world = await provided({ uid: 1234, gid: 1234 });
+  world.system.files.chmod(DATA, 0o750);
+  const found = await examine(world, false);
+  assert.deepEqual(
+    found.filter(({ message }) => message.includes(`${DATA} belongs`)).length,
+    1,
+  );
+  assert.equal(found.some(({ vital }) => vital), true);
+});
+
 Deno.test("a directory on the way that may not be entered is to blame", async () => {
   const world = await provided();
   world.system.files.chmod("/opt", 0o700);

@@ -99,6 +99,7 @@ Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
         "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EISDIR)" &&
-      error.remedy?.endsWith("chown -R 1234:1234") === true,
+      error.remedy ===
+        "On the host, for the directory that is mounted at /opt/mattermost/data: chown -R 1234:1234 <directory>",
   );
 });

@@ -54,6 +54,14 @@ Deno.test("a twin without a path says nothing, and is kept from the server", () 
   ]);
 });
 
+Deno.test("an empty variable says nothing, before its twin or behind it", () => {
+  const twin = { MM_LICENSE_FILE: "/run/secrets/licence" };
+  const empty = { MM_LICENSE: "" };
+  for (const env of [{ ...twin, ...empty }, { ...empty, ...twin }]) {
+    assert.deepEqual(read(env).values, { MM_LICENSE: "the licence" });
+  }
+});
+
 Deno.test("a variable and its twin cannot both be set", () => {
   const { problems } = read({
     MM_LICENSE_FILE: "/run/secrets/licence",

@@ -100,6 +100,13 @@ Deno.test("what is wrong with a certificate is told by code or by message", () =
     [withCode("SELF_SIGNED_CERT_IN_CHAIN"), untrusted],
     [withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate"), untrusted],
     [new Error("invalid peer certificate: UnknownIssuer"), untrusted],
+    // As the mail driver says it, whose own code tells of the socket only.
+    [withCode("ESOCKET", "unable to verify the first certificate"), untrusted],
+    [
+      withCode("ESOCKET", "unable to get local issuer certificate"),
+      untrusted,
+    ],
+    [withCode("ESOCKET", "self-signed certificate"), untrusted],
     [withCode("ECONNREFUSED"), undefined],
     [new Error("the session expired"), undefined],
     ["certificate", undefined],
