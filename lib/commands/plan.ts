@@ -76,7 +76,7 @@ export async function makePlan(
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
   const settled = await settleHere(context, options);
-  return await planConfig(settled, context, options);
+  return planConfig(settled, context, options);
 }
 
 /**
@@ -101,8 +101,6 @@ export function settleHere(
 export interface PlanOptions {
   /** Whether the upgrade rules will be asked, which know the way off a product that is gone. */
   readonly guarded?: boolean;
-  /** Between the steps of the work, so that something else can go on. */
-  readonly pause?: () => Promise<void>;
 }
 
 /**
@@ -138,17 +136,15 @@ export function introduce(
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export async function planConfig(
+export function planConfig(
   settled: Settled,
   { system, log }: Context,
-  { guarded = false, pause }: PlanOptions = {},
-): Promise<Plan> {
+  { guarded = false }: PlanOptions = {},
+): Plan {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
-  await pause?.();
   const { wanted, merged } = mergeInto(state, settled, system);
-  await pause?.();
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,

@@ -104,11 +104,9 @@ async function prepare(
   context: Context,
 ): Promise<Omit<Ready, "database">> {
   const { system, log } = context;
-  const pause = (): Promise<void> => system.clock.sleep(0);
   await system.clock.sleep(HEAD_START);
   const releaseSignals = system.prepareExec();
-  await pause();
-  const plan = await planConfig(settled, context, { guarded: true, pause });
+  const plan = planConfig(settled, context, { guarded: true });
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));
   return { plan, releaseSignals };
