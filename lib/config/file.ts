@@ -20,7 +20,6 @@
 
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
 import type { Generation } from "./generations.ts";
 import { keepGeneration, listGenerations } from "./generations.ts";
 import type { Json } from "../json.ts";
@@ -37,8 +36,13 @@ import type { MemoryState } from "./memory.ts";
 import { digester, readMemory, writeMemory } from "./memory.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
-import type { Owner } from "./replace.ts";
-import { attempt, giveTo, removeTemporaries, replaceFile } from "./replace.ts";
+import {
+  attempt,
+  giveTo,
+  makeDirectories,
+  removeTemporaries,
+  replaceFile,
+} from "./replace.ts";
 import { isClosed, protect, replaceConfig } from "./swap.ts";
 import { examine, gone, unusable, unwritable } from "./trouble.ts";
 
@@ -322,16 +326,4 @@ export function restoreGeneration(
   } finally {
     lock.release();
   }
-}
-
-/** Each directory that is made belongs to the server's user, who has to get through it. */
-function makeDirectories(
-  files: System["files"],
-  directory: string,
-  owner: Owner | undefined,
-): void {
-  if (files.stat(directory) !== undefined) return;
-  makeDirectories(files, dirname(directory), owner);
-  files.makeDirectory(directory, 0o750);
-  if (owner !== undefined) giveTo(files, directory, owner);
 }

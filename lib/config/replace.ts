@@ -30,6 +30,8 @@ export interface Replacement {
 
 /** Everything here may hold secrets. */
 const PRIVATE_MODE = 0o600;
+/** Directories are closed to others, but for the group that backups may have. */
+const DIRECTORY_MODE = 0o750;
 
 /**
  * Replaces or creates a file: a temporary file beside it, on the disk before it takes the name.
@@ -131,6 +133,26 @@ export function giveTo(
     return;
   }
   files.chown(path, owner.uid, owner.gid);
+}
+
+/**
+ * Makes a directory and those above it; each belongs to the server's user, who has
+ * to get through it. One that is there is left as it is.
+ *
+ * @param files Files.
+ * @param directory The directory.
+ * @param owner Its owner to be; nobody else's if absent.
+ * @throws The system's error if one cannot be made or given away.
+ */
+export function makeDirectories(
+  files: System["files"],
+  directory: string,
+  owner: Owner | undefined,
+): void {
+  if (files.stat(directory) !== undefined) return;
+  makeDirectories(files, dirname(directory), owner);
+  files.makeDirectory(directory, DIRECTORY_MODE);
+  if (owner !== undefined) giveTo(files, directory, owner);
 }
 
 /**

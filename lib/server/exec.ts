@@ -9,6 +9,7 @@
  */
 
 import { EntrypointError, ExitCode } from "../errors.ts";
+import type { Identity } from "./access.ts";
 import {
   type Attempt,
   candidates,
@@ -30,16 +31,6 @@ export interface ExecPlan {
   readonly cwd?: string;
   /** Whom to become first; only root can, so absent means: stay who we are. */
   readonly identity?: Identity;
-}
-
-/** A user and its groups, as numbers. */
-export interface Identity {
-  /** The user id. */
-  readonly uid: number;
-  /** The group id. */
-  readonly gid: number;
-  /** The supplementary groups; none if absent. */
-  readonly groups?: readonly number[];
 }
 
 /**
@@ -176,11 +167,13 @@ function loadLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
   );
 }
 
-/** The groups go first, because only root may change them, and the user last. */
-function become(libc: Libc, { uid, gid, groups = [] }: Identity): void {
-  const list = new Uint32Array(groups);
+/**
+ * Only what is asked for: no supplementary groups are left. They go first, because
+ * only root may change them, and the user last.
+ */
+function become(libc: Libc, { uid, gid }: Identity): void {
   const steps: readonly [string, () => number][] = [
-    ["setgroups", () => libc.setgroups(BigInt(list.length), list)],
+    ["setgroups", () => libc.setgroups(0n, null)],
     ["setgid", () => libc.setgid(gid)],
     ["setuid", () => libc.setuid(uid)],
   ];

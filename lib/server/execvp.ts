@@ -140,7 +140,7 @@ function notFound(
       attempts.map((attempt) => attempt.path).join(", ") || "nothing"
     }`;
   const remedy = command.includes("/")
-    ? `ls -l ${command.slice(0, command.lastIndexOf("/") + 1)}`
+    ? `ls -l ${command.slice(0, command.lastIndexOf("/")) || "/"}`
     : "Check the spelling, or give the full path of the command";
   return new EntrypointError(message, { code: ExitCode.notFound, remedy });
 }
@@ -156,7 +156,7 @@ function whyRefused(attempt: Attempt): string {
 
 function remedyOf(attempt: Attempt): string {
   const { path } = attempt;
-  if (attempt.isDirectory) return `ls -l ${path}/`;
+  if (attempt.isDirectory) return `ls -l ${path}`;
   switch (attempt.errno) {
     case Errno.EACCES:
       return `chmod +x ${path}`;

@@ -8,14 +8,12 @@
  */
 
 import type { Owner } from "../config/replace.ts";
+import { makeDirectories } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../system.ts";
 
 /** What this needs of the world. */
 export type World = Pick<System, "files">;
-
-/** Directories are closed to others: they hold messages and secrets. */
-const DIRECTORY_MODE = 0o750;
 
 /**
  * Makes a directory that is not there, and gives it and what is in it to the server.
@@ -34,25 +32,12 @@ export function provideDirectory(
   owner: Owner | undefined,
 ): number {
   try {
-    if (files.stat(path) === undefined) makeParents(path, files, owner);
+    makeDirectories(files, path, owner);
     return owner === undefined ? 0 : give(path, files, owner);
   } catch (error) {
     if (owner === undefined) return 0;
     throw cannotProvide(path, error, owner);
   }
-}
-
-function makeParents(
-  path: string,
-  files: System["files"],
-  owner: Owner | undefined,
-): void {
-  const parent = path.slice(0, path.lastIndexOf("/"));
-  if (parent !== "" && files.stat(parent) === undefined) {
-    makeParents(parent, files, owner);
-  }
-  files.makeDirectory(path, DIRECTORY_MODE);
-  if (owner !== undefined) files.chown(path, owner.uid, owner.gid);
 }
 
 /** Walks only into directories that were someone else's: the rest was walked when it changed hands. */

@@ -25,6 +25,11 @@ const database: DatabaseServer = await startPostgres({ password: PASSWORD });
 
 const isRoot = Deno.uid() === 0;
 
+/** Sandboxes may forbid it even to root, and then the test says that it is ignored. */
+const mayMount = isRoot && (await new Deno.Command("unshare", {
+  args: ["--mount", "mount", "--bind", "/tmp", "/tmp"],
+}).output()).success;
+
 /** Somebody who owns nothing. */
 const NOBODY = { uid: 1003, gid: 1003 };
 
@@ -145,7 +150,7 @@ Deno.test(
 
 Deno.test(
   "a read-only mount is told from a wrong owner",
-  { ignore: !isRoot },
+  { ignore: !mayMount },
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");
@@ -156,9 +161,6 @@ Deno.test(
     const script =
       `mount --bind '${log}' '${log}' && mount -o remount,bind,ro '${log}' && exec "$@"`;
     const command = ["unshare", "--mount", "sh", "-c", script, "sh"];
-    const probe = await launch([...command, "true"]).outcome;
-    // Sandboxes without the right to mount have no read-only mounts either.
-    if (probe.code !== 0) return;
     const outcome = await launch(
       [...command, ...COMPILED.command, "app:start"],
       {

@@ -295,24 +295,19 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
   });
 }
 
-Deno.test("root becomes the user, with its groups and no way back", async () => {
+Deno.test("root becomes the user, with no other groups and no way back", async () => {
   for (const runner of Deno.uid() === 0 ? [interpreted, compiled] : []) {
-    const identity = { uid: 2000, gid: 2001, groups: [4, 27] };
+    const identity = { uid: 2000, gid: 2001 };
     const { stdout } = await become(runner, { ...STATUS, identity });
     const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
     const none = "0".repeat(16);
     assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
       Uid: "2000 2000 2000 2000",
       Gid: "2001 2001 2001 2001",
-      Groups: "4 27",
+      Groups: "",
       CapEff: none,
       CapPrm: none,
     });
-    const alone = await become(runner, {
-      ...STATUS,
-      identity: { uid: 2000, gid: 2001 },
-    });
-    assert.equal(fieldsOf(alone.stdout)["Groups"], "");
   }
 });
 

@@ -62,7 +62,7 @@ Deno.test("execFailure() says that an empty PATH search tried nothing", () => {
 Deno.test("execFailure() points to the directory of a path that does not exist", () => {
   const error = execFailure("/opt/x", [attempt("/opt/x")]);
   assert.equal(error.code, 127);
-  assert.equal(error.remedy, "ls -l /opt/");
+  assert.equal(error.remedy, "ls -l /opt");
 });
 
 Deno.test("execFailure() prefers the file that was refused over those that are absent", () => {
