@@ -298,7 +298,8 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
 Deno.test("root becomes the user, with no other groups and no way back", async () => {
   for (const runner of Deno.uid() === 0 ? [interpreted, compiled] : []) {
     const identity = { uid: 2000, gid: 2001 };
-    const { stdout } = await become(runner, { ...STATUS, identity });
+    const grouped = ["setpriv", "--groups=4,27", ...runner];
+    const { stdout } = await become(grouped, { ...STATUS, identity });
     const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
     const none = "0".repeat(16);
     assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
