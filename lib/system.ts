@@ -159,7 +159,7 @@ export interface System {
   resolveHost(name: string): Promise<readonly string[]>;
   /** Cryptographically strong random bytes. */
   random(length: number): Uint8Array;
-  /** Runs a child process to its end. */
+  /** Runs a child process to its end. Rejects with the system's `code` where it cannot be executed. */
   runChild(plan: ChildPlan): Promise<ChildResult>;
   /** Loads what {@linkcode System.exec} needs; the result lets signals end the process by themselves, once those before were heard. */
   prepareExec(): () => Promise<void>;
@@ -352,10 +352,27 @@ function endChild(child: Deno.ChildProcess): void {
   }
 }
 
+/** The runtime has no code for a file that is no program of this machine's. */
+const NO_PROGRAM_REGEXP = /\(os error 8\)$/;
+
+function spawn(
+  program: string,
+  options: Deno.CommandOptions,
+): Deno.ChildProcess {
+  try {
+    return new Deno.Command(program, options).spawn();
+  } catch (error) {
+    if (error instanceof Error && NO_PROGRAM_REGEXP.test(error.message)) {
+      throw Object.assign(error, { code: "ENOEXEC" });
+    }
+    throw error;
+  }
+}
+
 async function runChild(plan: ChildPlan): Promise<ChildResult> {
   const [program, ...args] = plan.command;
   const stream = plan.output === "capture" ? "piped" : "inherit";
-  const child = new Deno.Command(program, {
+  const child = spawn(program, {
     args,
     env: { ...plan.env },
     clearEnv: true,
@@ -370,7 +387,7 @@ async function runChild(plan: ChildPlan): Promise<ChildResult> {
     ...(plan.uid === undefined ? {} : { uid: plan.uid }),
     ...(plan.gid === undefined ? {} : { gid: plan.gid }),
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
-  }).spawn();
+  });
   children.add(child);
   child.status.finally(() => children.delete(child));
   if (typeof plan.input === "string") {

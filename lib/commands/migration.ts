@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { DatabaseFacts } from "../database/probe.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { childFailure } from "../server/execvp.ts";
 import type { Migration } from "../server/releases.ts";
 import { migrationCommand } from "../server/releases.ts";
 import type { Permit } from "../server/upgrade.ts";
@@ -96,7 +97,9 @@ export async function runMigration(
     signal,
     ...(isTo3 ? { input: answersFor3(plan, system.inputIsTerminal) } : {}),
     ...(system.uid === 0 ? serverIdentity(settings, system) : {}),
-  }));
+  })).catch((error) => {
+    throw childFailure(command[0], error);
+  });
   log.info(
     code === 0
       ? "The migration is complete"

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { EntrypointError, ExitCode } from "../errors.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 
 /** Where glibc's `execvp` looks when the environment has no `PATH`. */
 const DEFAULT_PATH = "/bin:/usr/bin";
@@ -52,6 +52,23 @@ const TRY_NEXT: ReadonlySet<number> = new Set([
 
 /** The errno values that say that there is no such file. */
 const ABSENT: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
+
+/**
+ * Says why a child process could not be started.
+ *
+ * @param path The program.
+ * @param error What starting it threw.
+ * @returns As {@linkcode execFailure}; the very error if the system did not give it.
+ */
+export function childFailure(path: string, error: unknown): unknown {
+  const entry = Object.entries(Errno).find(([code]) =>
+    code === errorCode(error)
+  );
+  if (entry === undefined) return error;
+  const [, errno] = entry;
+  const exists = !ABSENT.has(errno);
+  return execFailure(path, [{ path, errno, exists, isDirectory: false }]);
+}
 
 /** One file that was tried, and how that failed. */
 export interface Attempt {

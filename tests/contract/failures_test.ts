@@ -366,4 +366,31 @@ Deno.test("who may not write is told so, and nothing changes", async () => {
   await Deno.chmod(home.conf, 0o755);
 });
 
+Deno.test("a server for another machine is told as such, to root and to others, and is no bug of ours", async () => {
+  const other = { uid: 65534, gid: 65534 };
+  for (const identity of Deno.uid() === 0 ? [{}, other] : [{}]) {
+    await using home = await createHome();
+    await home.write("mattermost/bin/mattermost", "\x7fELF of Mars", 0o755);
+    await home.write("data/VERSION", "");
+    if (Deno.uid() === 0) {
+      const owner = `${other.uid}:${other.gid}`;
+      await new Deno.Command("chown", { args: ["-R", owner, home.path] })
+        .output();
+    }
+    const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
+      env: {
+        ...settingsOf(home),
+        MATTERMOST_UID: String(other.uid),
+        MATTERMOST_GID: String(other.gid),
+      },
+      ...identity,
+    });
+    assert.equal(code, 126, stderr);
+    assert.match(
+      stderr,
+      /Cannot execute .*\/bin\/mattermost: neither a program for this machine nor a script/,
+    );
+  }
+});
+
 Deno.test("the database stops", () => database.stop());

@@ -44,7 +44,12 @@ if (import.meta.main) {
   if (rehearsal !== "health" && rehearsal !== "start") {
     throw new Error("There is no such rehearsal");
   }
-  await rehearse(rehearsal, directory, task === "check");
+  try {
+    await rehearse(rehearsal, directory, task === "check");
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
   // What the drivers left behind does not matter.
   Deno.exit(0);
 }
@@ -132,9 +137,12 @@ async function rehearseHealth(home: string, use: Use): Promise<void> {
 async function rehearseStarts(home: string, use: Use): Promise<void> {
   const install = join(home, "mattermost");
   await Deno.mkdir(join(install, "bin"), { recursive: true });
-  await Deno.writeTextFile(join(install, "bin/mattermost"), "", {
-    mode: 0o755,
-  });
+  // It can be asked for its release, and no more.
+  await Deno.writeTextFile(
+    join(install, "bin/mattermost"),
+    `#!/bin/sh\necho Version: ${TOLD.release}\n`,
+    { mode: 0o755 },
+  );
   const partners: readonly (readonly [string, Conversation])[] = [
     ["postgres", postgresPartner(TOLD)],
     ["mysql", mysqlPartner(TOLD, "caching_sha2_password")],

@@ -73,6 +73,32 @@ Deno.test("the migration to 3.0 is answered with the team that is named", async 
   assert.match(system.err.text, /Running the migration to 3\.0 of 3\.0\.3/);
 });
 
+Deno.test("a server for another machine cannot migrate, and that is no bug of ours", async () => {
+  const refuse = (code: string | undefined) => (): never => {
+    throw Object.assign(new Error("Failed to spawn"), { code });
+  };
+  for (
+    const [code, exit] of [["ENOEXEC", 126], ["ENOENT", 127]] as const
+  ) {
+    const { plan, context } = await ready("3.0.0", {
+      env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
+      runChild: refuse(code),
+    });
+    await assert.rejects(
+      runMigration(plan, TO_3, context),
+      (error) => error instanceof EntrypointError && error.code === exit,
+    );
+  }
+  const { plan, context } = await ready("3.0.0", {
+    env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
+    runChild: refuse(undefined),
+  });
+  await assert.rejects(
+    runMigration(plan, TO_3, context),
+    { message: "Failed to spawn" },
+  );
+});
+
 Deno.test("on a terminal the operator answers the migration to 3.0", async () => {
   const { plan, system, context } = await ready("3.0.3", { isTerminal: true });
   requireAnswers(plan, TO_3, context);
