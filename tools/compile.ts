@@ -15,14 +15,19 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type CacheName, cachePath, scriptPath } from "./compile/embedded.ts";
+import {
+  type CacheName,
+  cachePath,
+  REHEARSALS,
+  scriptPath,
+} from "./compile/embedded.ts";
 import { REPLACEMENTS } from "./compile/replacements.ts";
 import { elfSize, fetchToolchain } from "./denort.ts";
 import { cacheDirectory } from "./servers/cache.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
-const CACHES: readonly CacheName[] = ["health", "start", "mysql"];
+const CACHES: readonly CacheName[] = [...REHEARSALS, "mysql"];
 /** The promise of the project: this much over the bare runtime, in bytes. */
 const SIZE_LIMIT = 1_500_000;
 /** How long it is remembered that the vendor's site did not answer, in milliseconds. */
@@ -156,7 +161,7 @@ async function prepareProgram(
   await Deno.copyFile(`${program}.map`, `${output}.map`);
   const trial = join(staging, "warm_up");
   await compile(trial, { entry: warmUp, permissions: ["--allow-all"] });
-  await Promise.all(["health", "start"].map(async (rehearsal) => {
+  await Promise.all(REHEARSALS.map(async (rehearsal) => {
     await run(trial, ["try", rehearsal, staging]);
     await run(trial, ["check", rehearsal, staging]);
   }));

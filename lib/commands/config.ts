@@ -19,6 +19,7 @@ import {
   explanationText,
 } from "./explain.ts";
 import { makePlan, placeOf, type Plan } from "./plan.ts";
+import { sourcesOf } from "./sources.ts";
 
 const OPTIONS = {
   "show-secrets": { type: "boolean", default: false },
@@ -96,10 +97,7 @@ async function restore(
       },
     );
   }
-  const { settings } = resolve({
-    env: system.env,
-    readText: (path) => system.files.readText(path),
-  });
+  const { settings } = resolve(sourcesOf(system));
   const place = placeOf(settings, system);
   await awaitConfigLock(system, place);
   for (const line of restoreGeneration(system, place, Number(number))) {

@@ -11,10 +11,10 @@ import {
   readConfig,
   writeConfig,
 } from "../config/file.ts";
+import type { Owner } from "../config/replace.ts";
 import { removeTemporaries, replaceFile } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { Errno, execFailure } from "../server/execvp.ts";
-import type { Owner } from "../config/replace.ts";
 import { provideDirectory } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
 import type { FileFacts, System } from "../system.ts";

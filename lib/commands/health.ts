@@ -20,6 +20,7 @@ import { readServerVariables } from "../settings/server_variables.ts";
 import type { System } from "../system.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import type { Context } from "./command.ts";
+import { sourcesOf } from "./sources.ts";
 
 /** Seconds that the server has to answer. */
 const PATIENCE = 5;
@@ -76,10 +77,7 @@ async function examine(
   system: System,
   { ready, signal, seconds }: Examination,
 ): Promise<Verdict> {
-  const sources = {
-    env: system.env,
-    readText: (path: string) => system.files.readText(path),
-  };
+  const sources = sourcesOf(system);
   const { settings } = resolve(sources);
   const configPath = `${settings.MATTERMOST_CONF_DIR}/config.json`;
   const versionPath = `${settings.MATTERMOST_DATA_DIR}/VERSION`;

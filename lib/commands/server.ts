@@ -10,6 +10,7 @@ import { resolve } from "../settings/resolve.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { pathsOf, serverIdentity } from "./settle.ts";
+import { sourcesOf } from "./sources.ts";
 
 /** The server's programs, newest first. */
 const PROGRAMS = ["bin/mattermost", "bin/platform"];
@@ -27,10 +28,7 @@ const SELF = "/proc/self/exe";
  */
 export function server(args: readonly string[], { system }: Context): never {
   const { env, files } = system;
-  const { settings } = resolve({
-    env,
-    readText: (path) => files.readText(path),
-  });
+  const { settings } = resolve(sourcesOf(system));
   const { install, config } = pathsOf(settings);
   const path = PROGRAMS.map((name) => `${install}/${name}`)
     .find((path) => isAnother(path, files));

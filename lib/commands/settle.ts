@@ -26,6 +26,7 @@ import { findUnknown } from "../settings/spelling.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { once } from "./once.ts";
+import { sourcesOf } from "./sources.ts";
 
 /** Where everything is. */
 export interface Paths {
@@ -93,10 +94,7 @@ export async function settle(
     readonly assume?: string;
   } = {},
 ): Promise<Settled> {
-  const sources = {
-    env: system.env,
-    readText: (path: string) => system.files.readText(path),
-  };
+  const sources = sourcesOf(system);
   const reading = readSettings(sources);
   const first = resolve(sources, reading);
   const installation = installationOf(first.settings, system);

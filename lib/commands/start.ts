@@ -107,6 +107,7 @@ async function prepare(
   await system.clock.sleep(HEAD_START);
   const releaseSignals = system.prepareExec();
   const plan = planConfig(settled, context, { guarded: true });
+  // The other warnings were said in the introduction.
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));
   return { plan, releaseSignals };

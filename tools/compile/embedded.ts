@@ -1,7 +1,7 @@
 /**
  * The program as it lies in the compiled binary: one script, and beside it what
  * V8 made of the script when somebody tried it out, its code cache. With the cache
- * nothing has to be parsed and compiled again at each start, which was half of it.
+ * nothing has to be parsed and compiled again at each start, which was a third of it.
  *
  * A cache that does not fit the runtime is ignored: the program is slower then,
  * and the same.
@@ -18,18 +18,24 @@ import { REPLACEMENTS } from "./replacements.ts";
 /** A script in the binary: the program, or a package that only some need. */
 export type ScriptName = "program" | "mysql";
 
-/** A code cache, by what was tried out: the health check needs little of the program. */
-export type CacheName = "health" | "start" | "mysql";
+/** What is tried out, each with a cache of the program: the health check needs little of it. */
+export const REHEARSALS = ["health", "start"] as const;
+
+/** What was tried out. */
+export type Rehearsal = typeof REHEARSALS[number];
+
+/** The code caches: of the program by rehearsal, and of the package. */
+export type CacheName = Rehearsal | "mysql";
 
 /** What a stack trace calls the program. */
-export const SCRIPT_NAME = "program.js";
+export const SCRIPT_NAME = fileName("program");
 /** What stands before it, on its first line: a stack trace has the lines of the bundle. */
 export const SCRIPT_HEAD = "(function(module,exports,require){";
 
 /** How the program is loaded. */
 export interface LoadOptions {
-  /** The cache for the program; without it no cache is used. */
-  readonly cache?: CacheName;
+  /** Whose caches are used; none if absent. */
+  readonly rehearsal?: Rehearsal;
   /** Called with each script that is loaded. */
   readonly onScript?: (name: ScriptName, script: Script) => void;
 }
@@ -49,20 +55,22 @@ const REPLACED = new Map(
  */
 export function loadProgram(
   directory: string,
-  { cache, onScript }: LoadOptions = {},
+  { rehearsal, onScript }: LoadOptions = {},
 ): { readonly main: typeof main } {
   /** A module of the runtime, a package in the binary, or its replacement. */
   function load(name: string): unknown {
-    if (name === "mysql") return runScript("mysql", "mysql")["driver"];
+    if (name === "mysql") {
+      return runScript("mysql", rehearsal && "mysql")["driver"];
+    }
     return REPLACED.get(basename(name)) ?? process.getBuiltinModule(name);
   }
-  function runScript(name: ScriptName, own: CacheName): Exports {
+  function runScript(name: ScriptName, cache?: CacheName): Exports {
     const text = Deno.readTextFileSync(scriptPath(directory, name));
     const cachedData = cache === undefined
       ? undefined
-      : Deno.readFileSync(cachePath(directory, own));
+      : Deno.readFileSync(cachePath(directory, cache));
     const script = new Script(`${SCRIPT_HEAD}${text}\n})`, {
-      filename: `${name}.js`,
+      filename: fileName(name),
       ...(cachedData === undefined ? {} : { cachedData }),
     });
     onScript?.(name, script);
@@ -70,10 +78,14 @@ export function loadProgram(
     script.runInThisContext()(module, module.exports, load);
     return module.exports;
   }
-  return runScript("program", cache ?? "start") as { main: typeof main };
+  return runScript("program", rehearsal) as { main: typeof main };
 }
 
 type Exports = Record<string, unknown>;
+
+function fileName(script: ScriptName): string {
+  return `${script}.js`;
+}
 
 /** Where a script is. */
 export function scriptPath(directory: string, name: ScriptName): string {

@@ -1,6 +1,6 @@
 /**
- * Modules of the MySQL driver that a login does not need, four fifths of it, and
- * what the compiled program loads instead.
+ * What the compiled program loads instead of other modules: nothing for four fifths
+ * of the MySQL driver, which a login does not need, and a faster way for SCRAM.
  *
  * @module
  */
@@ -39,10 +39,12 @@ async function pbkdf2(
   );
 }
 
+/** As the driver numbers them. */
 const CHARSETS = { BINARY: 63, UTF8MB4_UNICODE_CI: 224 };
 
 /** Replacements by the pattern of the name; nothing else may end in the same words. */
 export const REPLACEMENTS: Readonly<Record<string, unknown>> = {
+  // The functions that others use are there too.
   "node:crypto": { ...nodeCrypto, pbkdf2Sync: pbkdf2 },
   // Names for the numbers of errors: we go by the numbers.
   "*/constants/errors.js": {},

@@ -9,7 +9,7 @@ import { loadProgram } from "./embedded.ts";
 if (import.meta.main) {
   const { main } = loadProgram(
     import.meta.dirname ?? "",
-    { cache: Deno.args[0] === "app:health" ? "health" : "start" },
+    { rehearsal: Deno.args[0] === "app:health" ? "health" : "start" },
   );
   Deno.exit(await main(Deno.args));
 }

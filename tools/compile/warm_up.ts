@@ -16,7 +16,13 @@ import type { Script } from "node:vm";
 import { ExitCode } from "../../lib/errors.ts";
 import type { System } from "../../lib/system.ts";
 import { closedParent } from "../servers/cache.ts";
-import { type CacheName, cachePath, loadProgram } from "./embedded.ts";
+import {
+  type CacheName,
+  cachePath,
+  loadProgram,
+  type Rehearsal,
+  REHEARSALS,
+} from "./embedded.ts";
 import {
   type Conversation,
   mysqlPartner,
@@ -32,18 +38,15 @@ type Env = Readonly<Record<string, string>>;
 /** Uses the program once. */
 type Use = (args: readonly string[], env: Env) => Promise<void>;
 
-type Rehearsal = "health" | "start";
-
 /** What is tried. */
-const REHEARSALS: Readonly<
+const PLAYS: Readonly<
   Record<Rehearsal, (home: string, use: Use) => Promise<void>>
 > = { health: rehearseHealth, start: rehearseStarts };
 
 if (import.meta.main) {
-  const [task, rehearsal, directory = "."] = Deno.args;
-  if (rehearsal !== "health" && rehearsal !== "start") {
-    throw new Error("There is no such rehearsal");
-  }
+  const [task, name, directory = "."] = Deno.args;
+  const rehearsal = REHEARSALS.find((each) => each === name);
+  if (rehearsal === undefined) throw new Error("There is no such rehearsal");
   try {
     await rehearse(rehearsal, directory, task === "check");
   } catch (error) {
@@ -62,13 +65,13 @@ async function rehearse(
 ): Promise<void> {
   const scripts = new Map<CacheName, Script>();
   const { main } = loadProgram(directory, {
-    ...(isCheck ? { cache: name } : {}),
+    ...(isCheck ? { rehearsal: name } : {}),
     onScript: (script, value) =>
       scripts.set(script === "program" ? name : script, value),
   });
   const home = await Deno.makeTempDir({ dir: directory });
   await Deno.chmod(home, 0o755);
-  await REHEARSALS[name](home, async (args, env) => {
+  await PLAYS[name](home, async (args, env) => {
     const said: string[] = [];
     const code = await main(args, (system) => rehearsed(system, env, said));
     // A start comes as far as the hand-off, which finds nothing.

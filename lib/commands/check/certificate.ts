@@ -61,7 +61,7 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
     "is for another name",
   ],
   [
-    /SELF[-_ ]SIGNED|UNABLE[_ ]TO[_ ](?:VERIFY|GET)|UnknownIssuer|unknown issuer|CaUsedAsEndEntity|BadSignature/i,
+    /SELF[-_ ]SIGNED|UNABLE_TO|UNABLE TO (?:VERIFY|GET)|UnknownIssuer|unknown issuer|CaUsedAsEndEntity|BadSignature/i,
     "is signed by nobody that the server trusts",
   ],
 ];

@@ -7,22 +7,11 @@ import type {
 } from "../../../lib/database/probe.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Permit } from "../../../lib/server/upgrade.ts";
+import { FACTS } from "../../support/database_facts.ts";
 import { ENOUGH, installed, stage } from "../../support/installation.ts";
 
 function facts(schema: Partial<SchemaFacts>): DatabaseFacts {
-  return {
-    product: "PostgreSQL",
-    version: "17.2",
-    versionParts: [17, 2, 0],
-    versionNumber: 170002,
-    readOnly: false,
-    mayCreateTables: true,
-    encoding: "UTF8",
-    collation: "C",
-    serverTime: 0,
-    tls: false,
-    schema: { installed: true, usersHaveTeamId: false, ...schema },
-  };
+  return { ...FACTS, schema: { ...FACTS.schema, ...schema } };
 }
 
 async function guard(

@@ -8,6 +8,7 @@ import { makePlan, type Plan } from "../../../lib/commands/plan.ts";
 import type { DatabaseFacts, Session } from "../../../lib/database/probe.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Permit } from "../../../lib/server/upgrade.ts";
+import { FACTS } from "../../support/database_facts.ts";
 import type { World } from "../../support/fake_system.ts";
 import type { Stage } from "../../support/installation.ts";
 import {
@@ -28,20 +29,6 @@ const UPGRADE: Permit = {
   kind: "upgrade",
   notices: [],
   from: undefined,
-};
-
-const FACTS: DatabaseFacts = {
-  product: "PostgreSQL",
-  version: "17.2",
-  versionParts: [17, 2, 0],
-  versionNumber: 170002,
-  readOnly: false,
-  mayCreateTables: true,
-  encoding: "UTF8",
-  collation: "C",
-  serverTime: 0,
-  tls: false,
-  schema: { installed: true, usersHaveTeamId: false },
 };
 
 async function ready(

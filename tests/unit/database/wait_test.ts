@@ -12,6 +12,7 @@ import {
   type WaitOptions,
 } from "../../../lib/database/wait.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
+import { FACTS as GOOD } from "../../support/database_facts.ts";
 
 const SOURCE: DataSource = {
   adapter: "postgres",
@@ -24,16 +25,10 @@ const SOURCE: DataSource = {
 };
 
 const FACTS: DatabaseFacts = {
-  product: "PostgreSQL",
+  ...GOOD,
   version: "16.1",
   versionParts: [16, 1, 0],
   versionNumber: 160001,
-  readOnly: false,
-  mayCreateTables: true,
-  encoding: "UTF8",
-  collation: "C",
-  serverTime: 0,
-  tls: false,
   schema: { installed: false, usersHaveTeamId: false },
 };
 

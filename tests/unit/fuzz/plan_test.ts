@@ -6,17 +6,15 @@
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { Context } from "../../../lib/commands/command.ts";
 import { writePlan } from "../../../lib/commands/handoff.ts";
 import { makePlan } from "../../../lib/commands/plan.ts";
 import { EntrypointError, formatError } from "../../../lib/errors.ts";
 import { isJsonObject, type Json } from "../../../lib/json.ts";
-import { Log } from "../../../lib/log.ts";
 import type { SettingName } from "../../../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import { isExplicit } from "../../../lib/settings/origin.ts";
-import { fakeSystem } from "../../support/fake_system.ts";
-import { MemoryFiles } from "../../support/memory_files.ts";
+import { installed, stage } from "../../support/installation.ts";
+import type { MemoryFiles } from "../../support/memory_files.ts";
 import { CASES } from "../settings/catalogue_cases.ts";
 
 const CONFIG = "/opt/mattermost/data/config/config.json";
@@ -33,22 +31,8 @@ const RELEASES = [
 
 type Environment = Readonly<Record<string, string>>;
 
-function contextOf(env: Environment, files: MemoryFiles): Context {
-  const system = fakeSystem({ env, files });
-  return {
-    system,
-    log: new Log(system),
-    signal: new AbortController().signal,
-    finishing: (work) => work,
-  };
-}
-
 function installation(): MemoryFiles {
-  const files = new MemoryFiles(
-    "/opt/mattermost/mattermost/bin",
-    "/run/secrets",
-  );
-  files.place("/opt/mattermost/mattermost/bin/mattermost", "", 0o755);
+  const files = installed();
   files.place("/run/secrets/marked", `${MARKER}${"s".repeat(40)}\n`);
   files.place("/run/secrets/one", "1\n");
   return files;
@@ -163,7 +147,7 @@ async function planAndWrite(
   files: MemoryFiles,
 ): Promise<Result> {
   const before = files.nodes.get(CONFIG)?.text;
-  const context = contextOf(env, files);
+  const context = stage({ env, files }).context;
   try {
     const plan = await makePlan(context);
     await writePlan(plan, context);
@@ -175,7 +159,7 @@ async function planAndWrite(
       assert.deepEqual(valueAt(document, path), value, path);
     }
     // What was written wants nothing more.
-    const again = await makePlan(contextOf(env, files));
+    const again = await makePlan(stage({ env, files }).context);
     assert.equal(again.merged.text, text);
     assert.deepEqual(again.merged.changes, []);
     return { code: 0, text };

@@ -100,6 +100,7 @@ Deno.test("what is wrong with a certificate is told by code or by message", () =
     [withCode("SELF_SIGNED_CERT_IN_CHAIN"), untrusted],
     [withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate"), untrusted],
     [new Error("invalid peer certificate: UnknownIssuer"), untrusted],
+    [withCode("UNABLE_TO_DECRYPT_CERT_SIGNATURE"), untrusted],
     // As the mail driver says it, whose own code tells of the socket only.
     [withCode("ESOCKET", "unable to verify the first certificate"), untrusted],
     [

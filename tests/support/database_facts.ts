@@ -1,0 +1,22 @@
+/**
+ * What a database says of itself, where a test does not care what that is.
+ *
+ * @module
+ */
+
+import type { DatabaseFacts } from "../../lib/database/probe.ts";
+
+/** A good PostgreSQL with the tables of Mattermost in it. */
+export const FACTS: DatabaseFacts = {
+  product: "PostgreSQL",
+  version: "17.2",
+  versionParts: [17, 2, 0],
+  versionNumber: 170002,
+  readOnly: false,
+  mayCreateTables: true,
+  encoding: "UTF8",
+  collation: "C",
+  serverTime: 0,
+  tls: false,
+  schema: { installed: true, usersHaveTeamId: false },
+};
