@@ -13,6 +13,7 @@ import type { Identity } from "./access.ts";
 import {
   type Attempt,
   candidates,
+  codeNumber,
   Errno,
   execFailure,
   reasonOf,
@@ -42,16 +43,13 @@ const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
   aarch64: ["/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
 };
 
-/** Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library. */
+/**
+ * Each of them costs a start an eighth of a millisecond, so Deno does what it can.
+ * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
+ */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
-  access: { parameters: ["buffer", "i32"], result: "i32" },
-  chdir: { parameters: ["buffer"], result: "i32" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
-  getegid: { parameters: [], result: "u32" },
-  geteuid: { parameters: [], result: "u32" },
-  getgid: { parameters: [], result: "u32" },
-  getuid: { parameters: [], result: "u32" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
   pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setgid: { parameters: ["u32"], result: "i32" },
@@ -63,7 +61,6 @@ const SYMBOLS = {
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-const F_OK = 0;
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
 const SIG_IGN = 1n;
@@ -71,6 +68,8 @@ const SIG_IGN = 1n;
 const HARMLESS = "SIGWINCH";
 /** Milliseconds that it may take. */
 const LAST_CALL = 100;
+/** How often it is sent: what was ready together with the first one is heard before the second. */
+const CALLS = 2;
 /** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
 const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
@@ -99,7 +98,7 @@ export function exec(plan: ExecPlan): never {
     // First, since a signal that only Deno hears is lost from here on.
     resetSignals(libc);
     if (plan.identity !== undefined) become(libc, plan.identity);
-    if (plan.cwd !== undefined) enter(libc, plan.cwd);
+    if (plan.cwd !== undefined) enter(plan.cwd);
     throw execute(libc, { plan, argv, envp });
   } finally {
     library?.close();
@@ -127,17 +126,21 @@ async function hearSignals(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   // Without a signal of our own, as a sandbox may have it, there is only time.
   const timer = setTimeout(resolve, LAST_CALL);
-  const listener = (): void => resolve();
+  let heard = 0;
+  const listener = (): void => ++heard < CALLS ? call() : resolve();
   Deno.addSignalListener(HARMLESS, listener);
+  call();
+  await promise;
+  clearTimeout(timer);
+  Deno.removeSignalListener(HARMLESS, listener);
+}
+
+function call(): void {
   try {
     Deno.kill(Deno.pid, HARMLESS);
   } catch {
     // The time helps.
   }
-  await promise;
-  clearTimeout(timer);
-  Deno.removeSignalListener(HARMLESS, listener);
-  await new Promise((resolve) => setTimeout(resolve));
 }
 
 let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
@@ -185,8 +188,7 @@ function become(libc: Libc, { uid, gid }: Identity): void {
       );
     }
   }
-  const taken = libc.getuid() === uid && libc.geteuid() === uid &&
-    libc.getgid() === gid && libc.getegid() === gid;
+  const taken = Deno.uid() === uid && Deno.gid() === gid;
   if (!taken || (uid !== 0 && libc.setuid(0) === 0)) {
     throw identityError({ uid, gid }, "the change did not take effect");
   }
@@ -222,12 +224,19 @@ function releaseSignals(libc: Libc): void {
   }
 }
 
-function enter(libc: Libc, directory: string): void {
-  if (libc.chdir(cString(directory)) === 0) return;
-  throw new EntrypointError(
-    `Cannot enter the directory ${directory}: ${reasonOf(errnoOf(libc))}`,
-    { code: ExitCode.cannotExecute, remedy: `ls -ld ${directory}` },
-  );
+function enter(directory: string): void {
+  try {
+    Deno.chdir(directory);
+  } catch (error) {
+    throw new EntrypointError(
+      `Cannot enter the directory ${directory}: ${reasonOf(codeNumber(error) ?? Errno.EINVAL)}`,
+      {
+        code: ExitCode.cannotExecute,
+        remedy: `ls -ld ${directory}`,
+        cause: error,
+      },
+    );
+  }
 }
 
 interface Prepared {
@@ -242,19 +251,21 @@ function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
   const envPointers = pointers(libc, envp);
   const attempts: Attempt[] = [];
   for (const path of candidates(plan.path, plan.env["PATH"])) {
-    const file = cString(path);
-    libc.execve(file, argvPointers, envPointers);
+    libc.execve(cString(path), argvPointers, envPointers);
     const errno = errnoOf(libc);
-    const attempt: Attempt = {
-      path,
-      errno,
-      exists: libc.access(file, F_OK) === 0,
-      isDirectory: libc.access(cString(`${path}/.`), F_OK) === 0,
-    };
+    const attempt: Attempt = { path, errno, ...lookAt(path) };
     attempts.push(attempt);
     if (!triesNext(attempt)) break;
   }
   return execFailure(plan.path, attempts);
+}
+
+function lookAt(path: string): Pick<Attempt, "exists" | "isDirectory"> {
+  try {
+    return { exists: true, isDirectory: Deno.statSync(path).isDirectory };
+  } catch {
+    return { exists: false, isDirectory: false };
+  }
 }
 
 /** A NULL-terminated array of C strings; `execve` takes the copies along. */

@@ -61,13 +61,21 @@ const ABSENT: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
  * @returns As {@linkcode execFailure}; the very error if the system did not give it.
  */
 export function childFailure(path: string, error: unknown): unknown {
-  const entry = Object.entries(Errno).find(([code]) =>
-    code === errorCode(error)
-  );
-  if (entry === undefined) return error;
-  const [, errno] = entry;
+  const errno = codeNumber(error);
+  if (errno === undefined) return error;
   const exists = !ABSENT.has(errno);
   return execFailure(path, [{ path, errno, exists, isDirectory: false }]);
+}
+
+/**
+ * The errno behind an error of the system.
+ *
+ * @param error What a call threw.
+ * @returns The number of its `code`; `undefined` where it has none, or one that is not in {@linkcode Errno}.
+ */
+export function codeNumber(error: unknown): number | undefined {
+  const code = errorCode(error);
+  return Object.entries(Errno).find(([name]) => name === code)?.[1];
 }
 
 /** One file that was tried, and how that failed. */
