@@ -16,6 +16,7 @@
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
+  asScript,
   type CacheName,
   cachePath,
   REHEARSALS,
@@ -143,7 +144,7 @@ async function prepareProgram(
   const warmUp = join(staging, "warm_up.js");
   const program = scriptPath(staging, "program");
   const mysql = scriptPath(staging, "mysql");
-  const asScript = [
+  const asModule = [
     "--format=cjs",
     ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
   ];
@@ -151,12 +152,16 @@ async function prepareProgram(
     check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts")),
     bundle(config, join(SOURCES, "start.ts"), entry),
     bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
-    bundle(config, join(SOURCES, "mysql_driver.ts"), mysql, asScript),
+    bundle(config, join(SOURCES, "mysql_driver.ts"), mysql, asModule),
     bundle(config, join(ROOT, "lib/program.ts"), program, [
-      ...asScript,
+      ...asModule,
       ...["--external=mysql", "--sourcemap=external"],
     ]),
   ]);
+  for (const script of [program, mysql]) {
+    const text = await Deno.readTextFile(script);
+    await Deno.writeTextFile(script, asScript(text));
+  }
   // For stack traces.
   await Deno.copyFile(`${program}.map`, `${output}.map`);
   const trial = join(staging, "warm_up");

@@ -14,6 +14,7 @@ import type { Identity } from "../server/access.ts";
 import { MAY_ENTER, MAY_WRITE, mountOf, permits } from "../server/access.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
+import { onceEach } from "./once.ts";
 import type { Plan } from "./plan.ts";
 import { prescribe, readSurroundings } from "./prescription.ts";
 import { serverIdentity } from "./settle.ts";
@@ -58,7 +59,15 @@ export async function examinePaths(
   const identity = serverIdentity(plan.settings, system);
   // What may not be touched does not tell by itself that it is read-only.
   const early = mayTouch ? undefined : await readSurroundings(system);
-  const trial = { system, identity, mounts: early?.mounts };
+  const { files } = system;
+  const trial: Trial = {
+    system,
+    identity,
+    mounts: early?.mounts,
+    // Above all these paths there are the same few directories.
+    stat: onceEach((path) => files.stat(path)),
+    realPath: onceEach((path) => files.realPath(path)),
+  };
   const faults = writtenPaths(plan, system).flatMap((written) => {
     const fault = tryPath(written, trial);
     return fault === undefined ? [] : [{ written, fault }];
@@ -112,16 +121,19 @@ function isWithin(path: string, directory: string): boolean {
 
 interface Trial {
   readonly system: Pick<System, "files" | "uid" | "pid">;
+  /** As the file system says; each path is looked at once. */
+  readonly stat: System["files"]["stat"];
+  /** Likewise. */
+  readonly realPath: System["files"]["realPath"];
   readonly identity: Identity;
   /** The table of mounts where nothing may be touched; otherwise the paths are really tried. */
   readonly mounts: string | undefined;
 }
 
 function tryPath(written: WrittenPath, trial: Trial): Fault | undefined {
-  const { system: { files } } = trial;
   const { path, kind } = written;
   try {
-    if (files.stat(path) !== undefined) {
+    if (trial.stat(path) !== undefined) {
       return trial.mounts === undefined
         ? tryReally(path, trial)
         : judge(written, { ...trial, mounts: trial.mounts });
@@ -141,7 +153,7 @@ function tryReally(path: string, trial: Trial): Fault | undefined {
   const barred = isOther ? barredBy(path, trial) : undefined;
   if (barred !== undefined) return barred;
   try {
-    touch(path, system);
+    touch(path, trial);
     return undefined;
   } catch (error) {
     const fault = faultOf(error, path, trial);
@@ -154,8 +166,8 @@ function judge(
   { path, provided }: WrittenPath,
   trial: Trial & { readonly mounts: string },
 ): Fault | undefined {
-  const { system: { files, uid } } = trial;
-  const real = files.realPath(path);
+  const { system: { uid } } = trial;
+  const real = trial.realPath(path);
   if (mountOf(trial.mounts, real)?.readOnly === true) {
     return { code: "EROFS", blame: real, lacks: "nothing" };
   }
@@ -178,23 +190,23 @@ function isRefusal({ code }: Fault): boolean {
 /** The first of the directories above the path, and then the path itself, whose owner and mode stand in the way. */
 function barredBy(
   path: string,
-  { system: { files }, identity }: Trial,
+  { stat, realPath, identity }: Trial,
 ): Fault | undefined {
   try {
-    const real = files.realPath(path);
+    const real = realPath(path);
     const above: string[] = [];
     for (let part = real; part !== dirname(part); part = dirname(part)) {
       above.unshift(dirname(part));
     }
     const closed = above.find((part) => {
-      const facts = files.stat(part);
+      const facts = stat(part);
       return facts !== undefined &&
         !permits(facts, identity, { bits: MAY_ENTER });
     });
     if (closed !== undefined) {
       return { code: "EACCES", blame: closed, lacks: "entering" };
     }
-    const facts = files.stat(real);
+    const facts = stat(real);
     if (facts === undefined) return undefined;
     const bits = facts.isDirectory ? MAY_WRITE | MAY_ENTER : MAY_WRITE;
     return permits(facts, identity, { bits })
@@ -210,9 +222,9 @@ function barredBy(
 /** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */
 function touch(
   path: string,
-  { files, pid }: Pick<System, "files" | "pid">,
+  { system: { files, pid }, stat }: Trial,
 ): void {
-  if (files.stat(path)?.isDirectory === true) {
+  if (stat(path)?.isDirectory === true) {
     const probe = `${path}/.entrypoint-${pid}`;
     files.lock(probe).release();
     files.remove(probe);

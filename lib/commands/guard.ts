@@ -74,6 +74,27 @@ export function guardUpgrade(
 }
 
 /**
+ * Tells whether the installed program was asked for its release before: VERSION is written
+ * after the question, so it is younger than the program then.
+ *
+ * @param settled The release, and where everything is.
+ * @param system Files, and who we are.
+ * @returns Whether VERSION names the release and is younger than this very program.
+ * @throws {EntrypointError} With code 73 where it cannot be read.
+ */
+export function isConfirmed(
+  settled: Pick<Settled, "paths" | "settings" | "release">,
+  system: Pick<System, "files" | "uid" | "gid">,
+): boolean {
+  const { paths, release } = settled;
+  const witness = system.files.stat(paths.version);
+  const program = system.files.stat(`${paths.install}/${release.binary}`);
+  return witness !== undefined && program !== undefined &&
+    witness.modified > Math.max(program.modified, program.changed) &&
+    readVersionFile(settled, system)?.trim() === release.version;
+}
+
+/**
  * Reads the file that remembers which release last ran.
  *
  * @param settled Where it is, and the server's user.

@@ -7,6 +7,7 @@
 import { dirname } from "node:path";
 import {
   awaitConfigLock,
+  isCurrent,
   lockConfig,
   readConfig,
   writeConfig,
@@ -19,6 +20,7 @@ import { provideDirectory } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
 import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
+import { isConfirmed, readVersionFile } from "./guard.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 import type { Settled } from "./settle.ts";
 import { serverIdentity } from "./settle.ts";
@@ -42,23 +44,19 @@ export async function writePlan(
   await awaitConfigLock(system, place);
   const lock = lockConfig(system, place);
   try {
-    const state = readConfig(system, place);
-    const unchanged = state.text === plan.state.text &&
-      JSON.stringify(state.memory) === JSON.stringify(plan.state.memory);
-    const current = unchanged
+    const { state, merged } = isCurrent(system, place, plan.state)
       ? plan
-      : { state, ...mergeInto(state, plan, system) };
-    const { merged } = current;
+      : mergeAgain(plan, system);
     const report = writeConfig(system, place, {
       lock,
-      state: current.state,
+      state,
       text: merged.text,
       memory: merged.memory,
     });
     for (
       const message of [
         ...lock.notices,
-        ...current.state.notices,
+        ...state.notices,
         ...report.notices,
       ]
     ) {
@@ -78,6 +76,14 @@ export async function writePlan(
   } finally {
     lock.release();
   }
+}
+
+function mergeAgain(
+  plan: Plan,
+  system: System,
+): Pick<Plan, "state" | "merged"> {
+  const state = readConfig(system, plan.place);
+  return { state, ...mergeInto(state, plan, system) };
 }
 
 /**
@@ -111,27 +117,28 @@ export function provideDirectories(
 }
 
 /**
- * Remembers the release that is about to run on the data.
+ * Remembers the release that is about to run on the data, and that its program was asked.
  *
  * @param plan Where the data is.
  * @param system Files and randomness.
  * @throws {EntrypointError} With code 73 where it cannot be written.
  */
 export function rememberRelease(
-  { paths: { version }, place, settings, release }: Plan,
+  plan: Plan,
   system: System,
 ): void {
+  if (isConfirmed(plan, system)) return;
+  const { paths: { version }, place, settings, release } = plan;
   const text = `${release.version}\n`;
-  const { files } = system;
-  if (files.stat(version) !== undefined && files.readText(version) === text) {
-    return;
-  }
+  const isKnown = readVersionFile(plan, system) === text;
   // Another start may be writing it: its temporary file is not to be cleared away.
   const lock = lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
     replaceFile(system, version, { text, owner: ownerOf(settings, system) });
   } catch (error) {
+    // It only looks older than the program, which the next start will ask once more.
+    if (isKnown) return;
     throw new EntrypointError(
       `Cannot write ${version}, which remembers the release that last ran (${
         errorCode(error)

@@ -9,7 +9,7 @@ import type { Assignment } from "../config/assignment.ts";
 import { assignments } from "../config/document.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readConfig } from "../config/file.ts";
-import { merge, type MergeResult } from "../config/merge.ts";
+import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { HIDDEN } from "../config/redact.ts";
 import { makeSecret } from "../config/secret.ts";
 import type { Adapter } from "../settings/adapter.ts";
@@ -76,7 +76,7 @@ export async function makePlan(
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
   const settled = await settleHere(context, options);
-  return planConfig(settled, context, options);
+  return await planConfig(settled, context, options);
 }
 
 /**
@@ -128,7 +128,7 @@ export function introduce(
 }
 
 /**
- * Plans config.json for settings that are settled.
+ * Plans config.json for settings that are settled, giving way between its steps.
  *
  * @param settled The settings, release and data source.
  * @param context The world.
@@ -136,15 +136,19 @@ export function introduce(
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export function planConfig(
+export async function planConfig(
   settled: Settled,
   { system, log }: Context,
   { guarded = false }: PlanOptions = {},
-): Plan {
+): Promise<Plan> {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
-  const { wanted, merged } = mergeInto(state, settled, system);
+  await system.giveWay();
+  const wish = wishFor(state, settled, system);
+  await system.giveWay();
+  const merged = fulfil(wish, state, system);
+  await system.giveWay();
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,
@@ -169,7 +173,7 @@ export function planConfig(
     warnings: [...settled.warnings, ...idle],
     place,
     state,
-    wanted,
+    wanted: wish.wanted,
     merged,
   };
 }
@@ -187,17 +191,29 @@ export function mergeInto(
   settled: Settled,
   system: Pick<System, "files" | "random">,
 ): Pick<Plan, "wanted" | "merged"> {
+  const wish = wishFor(state, settled, system);
+  return { wanted: wish.wanted, merged: fulfil(wish, state, system) };
+}
+
+/** The half of a merge that does not come from the disk's config.json. */
+type Wish = Pick<MergeInput, "shipped" | "wanted">;
+
+function wishFor(
+  { text }: ConfigState,
+  settled: Settled,
+  system: Pick<System, "files">,
+): Wish {
   const shipped = shippedConfig(settled, system);
-  const wanted = wantedValues(settled, state.text ?? shipped);
-  const merged = merge({
-    disk: state.text,
-    shipped,
-    memory: state.memory,
-    wanted,
-    generate: () => makeSecret(system.random),
-    digest: state.digest,
-  });
-  return { wanted, merged };
+  return { shipped, wanted: wantedValues(settled, text ?? shipped) };
+}
+
+function fulfil(
+  wish: Wish,
+  { text, memory, digest }: ConfigState,
+  { random }: Pick<System, "random">,
+): MergeResult {
+  const generate = (): string => makeSecret(random);
+  return merge({ ...wish, disk: text, memory, generate, digest });
 }
 
 function wantedValues(settled: Settled, base: string): Assignment[] {

@@ -14,7 +14,7 @@ import type { Permit } from "../server/upgrade.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { requirePaths } from "./doctor.ts";
-import { guardUpgrade, readVersionFile } from "./guard.ts";
+import { guardUpgrade, isConfirmed } from "./guard.ts";
 import {
   becomeServer,
   provideDirectories,
@@ -65,13 +65,10 @@ export async function start(
   }
   rememberRelease(plan, system);
   context.signal.throwIfAborted();
-  await Promise.all([database.session.close(), releaseSignals()]);
+  await Promise.all([database.session.leave(), releaseSignals()]);
   log.step("Handing over to the server");
   return becomeServer(plan, system, serverArgs);
 }
-
-/** Milliseconds after which a login has nothing to do but to wait for the server. */
-const HEAD_START = 5;
 
 interface Ready {
   readonly database: ReadyDatabase;
@@ -79,7 +76,10 @@ interface Ready {
   readonly releaseSignals: () => Promise<void>;
 }
 
-/** A login is mostly waiting: what needs no database is done meanwhile. */
+/**
+ * A login is mostly waiting: what needs no database is done meanwhile, in pieces,
+ * since each answer of the server waits for the next question of ours.
+ */
 async function openMeanwhile(
   settled: Settled,
   context: Context,
@@ -104,9 +104,10 @@ async function prepare(
   context: Context,
 ): Promise<Omit<Ready, "database">> {
   const { system, log } = context;
-  await system.clock.sleep(HEAD_START);
+  await system.giveWay();
   const releaseSignals = system.prepareExec();
-  const plan = planConfig(settled, context, { guarded: true });
+  await system.giveWay();
+  const plan = await planConfig(settled, context, { guarded: true });
   // The other warnings were said in the introduction.
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));
@@ -125,24 +126,13 @@ async function guardInTurn(
   return facts === database.facts ? permit : guardUpgrade(plan, facts, context);
 }
 
-/**
- * Asks the server for its release, unless that was done on this very image: the
- * VERSION file is written after the question, so it is younger than the program then.
- */
+/** Asks the server for its release, unless that was done on this very image. */
 async function confirmOnce(
   settled: Settled,
   { system }: Context,
 ): Promise<void> {
-  const { release, installation, paths } = settled;
-  if (installation.stated === undefined) return;
-  const { files } = system;
-  const witness = files.stat(paths.version);
-  const program = files.stat(`${paths.install}/${release.binary}`);
-  if (
-    witness !== undefined && program !== undefined &&
-    witness.modified > Math.max(program.modified, program.changed) &&
-    readVersionFile(settled, system)?.trim() === release.version
-  ) return;
+  const { release, installation } = settled;
+  if (installation.stated === undefined || isConfirmed(settled, system)) return;
   await confirmRelease(release, installation, system);
 }
 

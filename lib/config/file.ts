@@ -33,18 +33,19 @@ import {
   writerOf,
 } from "./location.ts";
 import type { MemoryState } from "./memory.ts";
-import { digester, readMemory, writeMemory } from "./memory.ts";
+import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
 import {
   attempt,
   giveTo,
   makeDirectories,
+  readIfThere,
   removeTemporaries,
   replaceFile,
 } from "./replace.ts";
 import { isClosed, protect, replaceConfig } from "./swap.ts";
-import { examine, gone, unusable, unwritable } from "./trouble.ts";
+import { decodeText, examine, gone, unusable, unwritable } from "./trouble.ts";
 
 /** Where config.json is, and whose it is to be. */
 export type ConfigPlace = Location;
@@ -129,6 +130,30 @@ export function readConfig(
 }
 
 /**
+ * Tells whether a state is still what is on the disk: to read it again takes much longer.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @param state What was read.
+ * @returns Whether config.json and the memory are the same to the byte.
+ */
+export function isCurrent(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  state: ConfigState,
+): boolean {
+  const { path } = locate(world, place);
+  const memory = memoryPath(baseOf(world, place, path));
+  if (state.torn || readIfThere(world.files, memory) !== state.stored) {
+    return false;
+  }
+  const found = readContent(world, place, path);
+  return found === undefined
+    ? state.text === undefined
+    : state.text !== undefined && decodeText(found) === state.text;
+}
+
+/**
  * Waits until no other start holds the lock. {@linkcode lockConfig} would wait as well, but deaf
  * to signals, and the other one may have been paused.
  *
@@ -173,7 +198,9 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
       const lock = files.lock(path);
       const { owner } = place;
       if (owner !== undefined) attempt(() => giveTo(files, path, owner));
-      for (const file of [target.path, base]) removeTemporaries(world, file);
+      for (const file of new Set([target.path, base])) {
+        removeTemporaries(world, file);
+      }
       return { base, notices: [], release: () => lock.release() };
     } catch (error) {
       reason ??= errorCode(error) ?? String(error);

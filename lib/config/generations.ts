@@ -9,7 +9,7 @@
 
 import { dirname } from "node:path";
 import type { System } from "../system.ts";
-import { parseDocument } from "./text.ts";
+import { checkDocument } from "./text.ts";
 import type { Replacement, ReplaceWorld } from "./replace.ts";
 import { readIfThere, replaceFile, syncDirectory } from "./replace.ts";
 
@@ -83,7 +83,7 @@ function readGood(files: System["files"], path: string): string | undefined {
   const text = readIfThere(files, path);
   if (text === undefined) return undefined;
   try {
-    parseDocument(text);
+    checkDocument(text);
     return text;
   } catch {
     return undefined;

@@ -19,6 +19,8 @@ import { stableJson } from "./text.ts";
 export interface MemoryState {
   /** What we remember; `undefined` if nothing is, or it cannot be read. */
   readonly memory: Memory | undefined;
+  /** The text that it was read from; `undefined` if there is none, or it is closed to us. */
+  readonly stored: string | undefined;
   /** Goes into every digest, so that equal values of two installations have different ones. */
   readonly salt: string;
 }
@@ -34,19 +36,25 @@ export function readMemory(
   { files, random }: ReplaceWorld,
   base: string,
 ): MemoryState {
-  try {
-    const stored: unknown = JSON.parse(files.readText(memoryPath(base)));
-    if (
-      isJsonObject(stored) && stored["version"] === 1 &&
-      typeof stored["salt"] === "string" && isValues(stored["values"])
-    ) {
-      const memory: Memory = { version: 1, values: stored["values"] };
-      return { memory, salt: stored["salt"] };
-    }
-  } catch {
-    // Absent, closed to us or broken: in each case there is nothing to remember.
+  // Absent, closed to us or broken: in each case there is nothing to remember.
+  const stored = readIfThere(files, memoryPath(base));
+  const content = stored === undefined ? undefined : parsed(stored);
+  if (
+    isJsonObject(content) && content["version"] === 1 &&
+    typeof content["salt"] === "string" && isValues(content["values"])
+  ) {
+    const memory: Memory = { version: 1, values: content["values"] };
+    return { stored, memory, salt: content["salt"] };
   }
-  return { memory: undefined, salt: toHex(random(16)) };
+  return { stored, memory: undefined, salt: toHex(random(16)) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -59,7 +67,9 @@ export function readMemory(
 export function writeMemory(
   world: ReplaceWorld,
   base: string,
-  { memory, salt, owner }: MemoryState & { readonly owner?: Owner | undefined },
+  { memory, salt, owner }: Omit<MemoryState, "stored"> & {
+    readonly owner?: Owner | undefined;
+  },
 ): void {
   if (memory === undefined) return;
   const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;

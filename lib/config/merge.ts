@@ -16,6 +16,7 @@ import { findPlace, foldKey, writePlace } from "./place.ts";
 import {
   makeNode,
   nodeValue,
+  type ObjectNode,
   parseDocument,
   printDocument,
   removeMember,
@@ -176,12 +177,13 @@ export function merge(input: MergeInput): MergeResult {
   }
 
   // What the operator once gave, and what no setting wants any more.
-  const shipped = parseDocument(input.shipped).root;
+  let shipped: ObjectNode | undefined;
   for (const { path, entry } of remembered.values()) {
     if (!entry.explicit) continue;
     const { member, holder } = findPlace(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);
+    shipped ??= parseDocument(input.shipped).root;
     const standard = findPlace(shipped, path).member;
     const goal = standard && nodeValue(standard.value);
     if (goal !== undefined && input.digest(goal) === input.digest(before)) {

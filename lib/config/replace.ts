@@ -127,12 +127,13 @@ export function giveTo(
   path: string,
   owner: Owner,
 ): void {
-  if (files.stat(path)?.uid === owner.uid) {
+  const facts = files.stat(path);
+  if (facts?.uid !== owner.uid) {
+    files.chown(path, owner.uid, owner.gid);
+  } else if (facts.gid !== owner.gid) {
     // The right user with another group is no reason to fail.
     attempt(() => files.chown(path, owner.uid, owner.gid));
-    return;
   }
-  files.chown(path, owner.uid, owner.gid);
 }
 
 /**

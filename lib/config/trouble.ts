@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Generation } from "./generations.ts";
 import type { Owner } from "./replace.ts";
-import { JsonTextError, parseDocument } from "./text.ts";
+import { checkDocument, JsonTextError } from "./text.ts";
 
 /** The command that goes back to a copy. */
 export function restoreCommand(number: number): string {
@@ -28,19 +28,14 @@ export function examine(
   if (bytes.every((byte) => byte === 0)) {
     return { fault: "holds nothing but NUL bytes, as after a power failure" };
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(bytes);
-  } catch {
-    return { fault: "is not UTF-8 text" };
-  }
+  const text = decodeText(bytes);
+  if (text === undefined) return { fault: "is not UTF-8 text" };
   if (text.trim() === "") return { fault: "holds nothing but white space" };
   if (text.startsWith("\uFEFF")) {
     return { fault: "starts with a byte order mark, which the server refuses" };
   }
   try {
-    parseDocument(text);
+    checkDocument(text);
     return { text };
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
@@ -49,6 +44,21 @@ export function examine(
       ? `${error.message}; the file holds NUL bytes`
       : error.message;
     return { fault: `is no valid JSON (${where}: ${reason})` };
+  }
+}
+
+/**
+ * Decodes UTF-8 without changing anything.
+ *
+ * @param bytes The bytes.
+ * @returns The text; `undefined` if it is none.
+ */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+      .decode(bytes);
+  } catch {
+    return undefined;
   }
 }
 

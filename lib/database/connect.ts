@@ -6,6 +6,8 @@
 
 import type { ConnectOptions, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
+import { ProbeError } from "./probe.ts";
+import { addressOf, type LoginOptions, openSocket } from "./socket.ts";
 
 /**
  * Logs in to the database that the source names.
@@ -19,6 +21,24 @@ export async function connect(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
+  // The connection is made while its driver is loaded.
+  const opening = openSocket(addressOf(source), options.signal);
+  try {
+    return await login(source, { ...options, opening });
+  } catch (error) {
+    const isPlain = error instanceof ProbeError && error.reason === "tls";
+    if (source.sslMode !== "prefer" || !isPlain) throw error;
+    // As go-sql-driver: no encryption where the server has none.
+    return await connect({ ...source, sslMode: "disable" }, options);
+  }
+}
+
+async function login(
+  source: DataSource,
+  options: LoginOptions,
+): Promise<Session> {
+  // Who awaits it hears how it failed; until then nobody does.
+  options.opening.catch(() => {});
   if (source.adapter === "mysql") {
     const { connectMysql } = await import("./mysql.ts");
     return await connectMysql(source, options);

@@ -6,7 +6,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { ConnectOptions, DatabaseFacts, Session } from "./probe.ts";
+import type { DatabaseFacts, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -15,12 +15,16 @@ import { classify } from "./classify.ts";
 import { ProbeError } from "./probe.ts";
 import {
   endSocket,
+  type LoginOptions,
   lossOf,
-  openSocket,
+  sayFarewell,
   screenGreeting,
   tlsFacts,
   tlsOptions,
 } from "./socket.ts";
+
+/** Bytes of the packet that ends a session: one byte long, number 0, `COM_QUIT`. */
+const QUIT = Buffer.from([1, 0, 0, 0, 1]);
 
 /** Error numbers that answer a question instead of failing it. */
 const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
@@ -81,23 +85,17 @@ interface FactsRow {
  * Logs in to MySQL or MariaDB.
  *
  * @param source The database and the login.
- * @param options What ends it, and whom to trust.
+ * @param options The connection, and whom to trust.
  * @returns The session.
  * @throws {ProbeError} Why it did not work.
  */
 export async function connectMysql(
   source: DataSource,
-  options: ConnectOptions,
+  options: LoginOptions,
 ): Promise<Session> {
-  let connection: Connection;
-  try {
-    connection = await login(source, options);
-  } catch (error) {
-    const refusal = classify(error, source);
-    if (source.sslMode !== "prefer" || refusal.reason !== "tls") throw refusal;
-    // As go-sql-driver: no encryption where the server has none.
-    return await connectMysql({ ...source, sslMode: "disable" }, options);
-  }
+  const connection = await login(source, options).catch((error) => {
+    throw classify(error, source);
+  });
   const socket = streamOf(connection);
   const lost = lossOf(socket);
   const ask: Ask = async <Row>(text: string) => {
@@ -120,8 +118,10 @@ export async function connectMysql(
     async unlock(name) {
       await ask(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
     },
+    // Without the driver, which would say no more and take longer.
+    leave: () => sayFarewell(socket, QUIT),
     async close() {
-      if (!socket.destroyed) connection.end();
+      await sayFarewell(socket, QUIT);
       await endSocket(socket);
     },
   };
@@ -129,16 +129,13 @@ export async function connectMysql(
 
 async function login(
   source: DataSource,
-  { signal, ca }: ConnectOptions,
+  { opening, ca }: LoginOptions,
 ): Promise<Connection> {
   const { host, port, socket: path, user, password, database } = source;
-  const stream = await openSocket(
-    path === undefined ? { host, port } : { path },
-    signal,
-  );
+  const stream = await opening;
   const lost = lossOf(stream);
   screenGreeting(stream, isGreeting);
-  const tls = path === undefined ? tlsOptions(source, ca) : undefined;
+  const tls = tlsOptions(source, ca);
   const connection = mysql.createConnection({
     stream,
     host,

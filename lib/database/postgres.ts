@@ -6,12 +6,7 @@
  */
 
 import type { Socket } from "node:net";
-import type {
-  ConnectOptions,
-  DatabaseFacts,
-  SchemaFacts,
-  Session,
-} from "./probe.ts";
+import type { DatabaseFacts, SchemaFacts, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -20,8 +15,9 @@ import { classify } from "./classify.ts";
 import { ProbeError } from "./probe.ts";
 import {
   endSocket,
+  type LoginOptions,
   lossOf,
-  openSocket,
+  sayFarewell,
   screenGreeting,
   secureSocket,
   tlsFacts,
@@ -30,6 +26,9 @@ import {
 
 /** Bytes of the message that asks a server for TLS. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+/** Bytes of the message that ends a session. */
+const TERMINATE = Buffer.from([88, 0, 0, 0, 4]);
 
 /**
  * One row; `to_regclass` follows the search path as the server's own queries do. It
@@ -88,13 +87,13 @@ interface VersionRow {
  * Logs in to PostgreSQL.
  *
  * @param source The database and the login.
- * @param options What ends it, and whom to trust.
+ * @param options The connection, and whom to trust.
  * @returns The session.
  * @throws {ProbeError} Why it did not work.
  */
 export async function connectPostgres(
   source: DataSource,
-  options: ConnectOptions,
+  options: LoginOptions,
 ): Promise<Session> {
   const socket = await openSecureSocket(source, options).catch((error) => {
     throw classify(error, source);
@@ -127,8 +126,10 @@ export async function connectPostgres(
     async unlock(name) {
       await ask(`SELECT pg_advisory_unlock(${lockKey(name)})`);
     },
+    // Without the driver, which would say no more and take longer.
+    leave: () => sayFarewell(socket, TERMINATE),
     async close() {
-      await client.end({ timeout: 0 }).catch(() => {});
+      await sayFarewell(socket, TERMINATE);
       await endSocket(socket);
     },
   };
@@ -136,19 +137,13 @@ export async function connectPostgres(
 
 async function openSecureSocket(
   source: DataSource,
-  { signal, ca }: ConnectOptions,
+  { opening, ca }: LoginOptions,
 ): Promise<Socket> {
-  const { host, port, socket: directory } = source;
-  const socket = await openSocket(
-    directory === undefined
-      ? { host, port }
-      : { path: `${directory}/.s.PGSQL.${port}` },
-    signal,
-  );
-  const tls = directory === undefined ? tlsOptions(source, ca) : undefined;
+  const socket = await opening;
+  const tls = tlsOptions(source, ca);
   if (tls === undefined) return socket;
   const answer = await askForTls(socket);
-  if (answer === "S") return await secureSocket(socket, host, tls);
+  if (answer === "S") return await secureSocket(socket, source.host, tls);
   socket.destroy();
   throw answer === "N"
     ? new ProbeError("tls", "The server does not offer TLS")

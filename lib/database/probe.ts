@@ -114,6 +114,12 @@ export interface Session {
 
   /** Ends the connection, and with it all locks. Never throws. */
   close(): Promise<void>;
+
+  /**
+   * As {@linkcode Session.close}, for who becomes another program at once: the connection
+   * ends with this one, so only the server has to be told. Never throws.
+   */
+  leave(): Promise<void>;
 }
 
 /** Options of {@linkcode Connect}. */

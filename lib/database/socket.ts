@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TlsFacts } from "./probe.ts";
+import type { ConnectOptions, TlsFacts } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { connect as connectSocket, isIP, type Socket } from "node:net";
@@ -22,6 +22,33 @@ export interface TlsOptions {
   readonly verifyIdentity: boolean;
 }
 
+/** Where a server listens: a unix socket, or host and port. */
+export type Address = { readonly path: string } | {
+  readonly host: string;
+  readonly port: number;
+};
+
+/** What a driver logs in with. */
+export interface LoginOptions extends ConnectOptions {
+  /** The connection, which may still be under way. */
+  readonly opening: Promise<Socket>;
+}
+
+/**
+ * Where a database listens.
+ *
+ * @param source The database.
+ * @returns The address; of a unix socket, the very file.
+ */
+export function addressOf(
+  { adapter, host, port, socket }: DataSource,
+): Address {
+  if (socket === undefined) return { host, port };
+  return {
+    path: adapter === "postgres" ? `${socket}/.s.PGSQL.${port}` : socket,
+  };
+}
+
 /**
  * Opens a connection; an abort of the signal destroys it, also much later.
  *
@@ -31,10 +58,7 @@ export interface TlsOptions {
  * @throws {Error} With the system's code; or the signal's reason.
  */
 export function openSocket(
-  address: { readonly path: string } | {
-    readonly host: string;
-    readonly port: number;
-  },
+  address: Address,
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -78,14 +102,31 @@ export function lossOf(socket: Socket): Promise<never> {
 }
 
 /**
- * Ends a connection once all that was written is on its way. Never throws.
+ * Says the last word to a server, so that its log holds no complaint. Never throws.
  *
  * @param socket The connection.
+ * @param word What sessions of its protocol end with.
+ * @returns Resolves when the word is on its way, or the connection is gone.
+ */
+export async function sayFarewell(
+  socket: Socket,
+  word: Uint8Array,
+): Promise<void> {
+  const lost = lossOf(socket);
+  const sent = new Promise<void>((resolve) =>
+    socket.write(word, () => resolve())
+  );
+  await Promise.race([sent, lost]).catch(() => {});
+}
+
+/**
+ * Ends a connection. Never throws.
+ *
+ * @param socket The connection.
+ * @returns Resolves when nothing of it is left.
  */
 export async function endSocket(socket: Socket): Promise<void> {
   const lost = lossOf(socket);
-  const sent = new Promise<void>((resolve) => socket.end(resolve));
-  await Promise.race([sent, lost]).catch(() => {});
   socket.destroy();
   await lost.catch(() => {});
 }
@@ -127,8 +168,9 @@ export function tlsOptions(
   source: DataSource,
   ca: readonly string[] | undefined,
 ): TlsOptions | undefined {
-  const { adapter, sslMode } = source;
-  if (sslMode === "disable") return undefined;
+  const { adapter, sslMode, socket } = source;
+  // Unix sockets have none.
+  if (sslMode === "disable" || socket !== undefined) return undefined;
   // As lib/pq: an authority that is named is checked, even when only `require` is asked.
   const checked = sslMode.startsWith("verify-") ||
     adapter === "postgres" && ca !== undefined;

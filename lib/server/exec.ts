@@ -229,7 +229,9 @@ function enter(directory: string): void {
     Deno.chdir(directory);
   } catch (error) {
     throw new EntrypointError(
-      `Cannot enter the directory ${directory}: ${reasonOf(codeNumber(error) ?? Errno.EINVAL)}`,
+      `Cannot enter the directory ${directory}: ${
+        reasonOf(codeNumber(error) ?? Errno.EINVAL)
+      }`,
       {
         code: ExitCode.cannotExecute,
         remedy: `ls -ld ${directory}`,

@@ -119,6 +119,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
         seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
         return seed >>> 24;
       }),
+    giveWay: () => Promise.resolve(),
     async runChild(plan) {
       children.push(plan);
       return await world.runChild?.(plan) ??

@@ -31,6 +31,7 @@ export type CacheName = Rehearsal | "mysql";
 export const SCRIPT_NAME = fileName("program");
 /** What stands before it, on its first line: a stack trace has the lines of the bundle. */
 export const SCRIPT_HEAD = "(function(module,exports,require){";
+const SCRIPT_TAIL = "\n})";
 
 /** How the program is loaded. */
 export interface LoadOptions {
@@ -57,19 +58,26 @@ export function loadProgram(
   directory: string,
   { rehearsal, onScript }: LoadOptions = {},
 ): { readonly main: typeof main } {
-  /** A module of the runtime, a package in the binary, or its replacement. */
+  const loaded = new Map<string, unknown>();
+  /** A module of the runtime, a package in the binary, or its replacement; each is looked for once. */
   function load(name: string): unknown {
-    if (name === "mysql") {
-      return runScript("mysql", rehearsal && "mysql")["driver"];
+    if (!loaded.has(name)) {
+      loaded.set(
+        name,
+        name === "mysql"
+          ? runScript("mysql", rehearsal && "mysql")["driver"]
+          : REPLACED.get(basename(name)) ??
+            heirOf(process.getBuiltinModule(name)),
+      );
     }
-    return REPLACED.get(basename(name)) ?? process.getBuiltinModule(name);
+    return loaded.get(name);
   }
   function runScript(name: ScriptName, cache?: CacheName): Exports {
     const text = Deno.readTextFileSync(scriptPath(directory, name));
     const cachedData = cache === undefined
       ? undefined
       : Deno.readFileSync(cachePath(directory, cache));
-    const script = new Script(`${SCRIPT_HEAD}${text}\n})`, {
+    const script = new Script(text, {
       filename: fileName(name),
       ...(cachedData === undefined ? {} : { cachedData }),
     });
@@ -82,6 +90,25 @@ export function loadProgram(
 }
 
 type Exports = Record<string, unknown>;
+
+/**
+ * Each importer copies all that a module has of its own, and has what it inherits
+ * without that. The process is not only a module, and some modules are functions.
+ */
+function heirOf(module: unknown): unknown {
+  const isPlain = typeof module === "object" && module !== process;
+  return isPlain ? Object.create(module) : module;
+}
+
+/**
+ * Makes a script of a bundle, as it is to lie in the binary.
+ *
+ * @param bundle The text of a CommonJS module.
+ * @returns The text of a script, whose value is a function.
+ */
+export function asScript(bundle: string): string {
+  return `${SCRIPT_HEAD}${bundle}${SCRIPT_TAIL}`;
+}
 
 function fileName(script: ScriptName): string {
   return `${script}.js`;

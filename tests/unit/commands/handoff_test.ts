@@ -7,10 +7,12 @@ import {
   serverVariables,
   writePlan,
 } from "../../../lib/commands/handoff.ts";
+import { isConfirmed } from "../../../lib/commands/guard.ts";
 import { introduce, makePlan } from "../../../lib/commands/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { Handoff } from "../../support/fake_system.ts";
 import {
+  age,
   CONFIG,
   ENOUGH,
   INSTALL,
@@ -161,6 +163,28 @@ Deno.test("a VERSION file that is right is left alone, one that is not is replac
     system.files.readText("/opt/mattermost/data/VERSION"),
     "11.7.9\n",
   );
+});
+
+Deno.test("a VERSION file is as young as a new program that says the same, if it can be", async () => {
+  const path = "/opt/mattermost/data/VERSION";
+  const { system, context } = stage();
+  const { files } = system;
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  rememberRelease(plan, system);
+  assert.ok(isConfirmed(plan, system));
+  // As an image that was made again, of the same release.
+  age(files, path, 2000);
+  assert.ok(!isConfirmed(plan, system));
+  files.fault = (_, what) =>
+    what.startsWith("create") ? { code: "ENOSPC" } : undefined;
+  rememberRelease(plan, system);
+  assert.ok(!isConfirmed(plan, system));
+  assert.equal(files.readText(path), "11.7.9\n");
+  files.fault = () => undefined;
+  rememberRelease(plan, system);
+  assert.ok(isConfirmed(plan, system));
+  assert.equal(files.readText(path), "11.7.9\n");
 });
 
 Deno.test("a release that cannot be remembered ends with 73, and gives the lock back", async () => {
