@@ -17,8 +17,9 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   asScript,
-  type CacheName,
   cachePath,
+  CACHES,
+  PACKAGES,
   REHEARSALS,
   scriptPath,
 } from "./compile/embedded.ts";
@@ -28,7 +29,6 @@ import { cacheDirectory } from "./servers/cache.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
-const CACHES: readonly CacheName[] = [...REHEARSALS, "mysql"];
 /** The promise of the project: this much over the bare runtime, in bytes. */
 const SIZE_LIMIT = 1_500_000;
 /** How long it is remembered that the vendor's site did not answer, in milliseconds. */
@@ -143,7 +143,10 @@ async function prepareProgram(
   const entry = join(staging, "start.js");
   const warmUp = join(staging, "warm_up.js");
   const program = scriptPath(staging, "program");
-  const mysql = scriptPath(staging, "mysql");
+  const packages = Object.values(PACKAGES).map((name) => ({
+    source: join(SOURCES, `${name}_package.ts`),
+    script: scriptPath(staging, name),
+  }));
   const asModule = [
     "--format=cjs",
     ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
@@ -152,13 +155,17 @@ async function prepareProgram(
     check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts")),
     bundle(config, join(SOURCES, "start.ts"), entry),
     bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
-    bundle(config, join(SOURCES, "mysql_driver.ts"), mysql, asModule),
+    ...packages.map(({ source, script }) =>
+      bundle(config, source, script, asModule)
+    ),
     bundle(config, join(ROOT, "lib/program.ts"), program, [
       ...asModule,
-      ...["--external=mysql", "--sourcemap=external"],
+      ...Object.keys(PACKAGES).map((name) => `--external=${name}`),
+      "--sourcemap=external",
     ]),
   ]);
-  for (const script of [program, mysql]) {
+  const scripts = [program, ...packages.map(({ script }) => script)];
+  for (const script of scripts) {
     const text = await Deno.readTextFile(script);
     await Deno.writeTextFile(script, asScript(text));
   }
@@ -171,7 +178,7 @@ async function prepareProgram(
     await run(trial, ["check", rehearsal, staging]);
   }));
   const caches = CACHES.map((name) => cachePath(staging, name));
-  return { entry, files: [program, mysql, ...caches] };
+  return { entry, files: [...scripts, ...caches] };
 }
 
 async function check(config: string, ...modules: string[]): Promise<void> {

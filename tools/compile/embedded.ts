@@ -15,8 +15,17 @@ import { Script } from "node:vm";
 import type { main } from "../../lib/program.ts";
 import { REPLACEMENTS } from "./replacements.ts";
 
-/** A script in the binary: the program, or a package that only some need. */
-export type ScriptName = "program" | "mysql";
+/** Packages that only some need, by the name that the program imports: each is a script of its own. */
+export const PACKAGES = {
+  mysql: "mysql",
+  "nodemailer/lib/smtp-transport": "mail",
+} as const;
+
+/** The script of a package. */
+export type PackageName = typeof PACKAGES[keyof typeof PACKAGES];
+
+/** A script in the binary. */
+export type ScriptName = "program" | PackageName;
 
 /** What is tried out, each with a cache of the program: the health check needs little of it. */
 export const REHEARSALS = ["health", "start"] as const;
@@ -24,8 +33,11 @@ export const REHEARSALS = ["health", "start"] as const;
 /** What was tried out. */
 export type Rehearsal = typeof REHEARSALS[number];
 
-/** The code caches: of the program by rehearsal, and of the package. */
-export type CacheName = Rehearsal | "mysql";
+/** The code caches: of the program by rehearsal, and of the package that is tried out too. */
+export const CACHES = [...REHEARSALS, "mysql"] as const;
+
+/** A code cache. */
+export type CacheName = typeof CACHES[number];
 
 /** What a stack trace calls the program. */
 export const SCRIPT_NAME = fileName("program");
@@ -64,19 +76,18 @@ export function loadProgram(
     if (!loaded.has(name)) {
       loaded.set(
         name,
-        name === "mysql"
-          ? runScript("mysql", rehearsal && "mysql")["driver"]
+        isPackage(name)
+          ? runScript(PACKAGES[name])["content"]
           : REPLACED.get(basename(name)) ??
             heirOf(process.getBuiltinModule(name)),
       );
     }
     return loaded.get(name);
   }
-  function runScript(name: ScriptName, cache?: CacheName): Exports {
+  function runScript(name: ScriptName): Exports {
     const text = Deno.readTextFileSync(scriptPath(directory, name));
-    const cachedData = cache === undefined
-      ? undefined
-      : Deno.readFileSync(cachePath(directory, cache));
+    const cache = rehearsal && cacheOf(name, rehearsal);
+    const cachedData = cache && Deno.readFileSync(cachePath(directory, cache));
     const script = new Script(text, {
       filename: fileName(name),
       ...(cachedData === undefined ? {} : { cachedData }),
@@ -86,7 +97,7 @@ export function loadProgram(
     script.runInThisContext()(module, module.exports, load);
     return module.exports;
   }
-  return runScript("program", rehearsal) as { main: typeof main };
+  return runScript("program") as { main: typeof main };
 }
 
 type Exports = Record<string, unknown>;
@@ -108,6 +119,25 @@ function heirOf(module: unknown): unknown {
  */
 export function asScript(bundle: string): string {
   return `${SCRIPT_HEAD}${bundle}${SCRIPT_TAIL}`;
+}
+
+/**
+ * The code cache of a script.
+ *
+ * @param script The script.
+ * @param rehearsal What was tried out with it.
+ * @returns Its name; `undefined` for a script that is not tried out.
+ */
+export function cacheOf(
+  script: ScriptName,
+  rehearsal: Rehearsal,
+): CacheName | undefined {
+  const name = script === "program" ? rehearsal : script;
+  return CACHES.find((each) => each === name);
+}
+
+function isPackage(name: string): name is keyof typeof PACKAGES {
+  return Object.hasOwn(PACKAGES, name);
 }
 
 function fileName(script: ScriptName): string {

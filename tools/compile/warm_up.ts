@@ -18,6 +18,7 @@ import type { System } from "../../lib/system.ts";
 import { closedParent } from "../servers/cache.ts";
 import {
   type CacheName,
+  cacheOf,
   cachePath,
   loadProgram,
   type Rehearsal,
@@ -66,8 +67,10 @@ async function rehearse(
   const scripts = new Map<CacheName, Script>();
   const { main } = loadProgram(directory, {
     ...(isCheck ? { rehearsal: name } : {}),
-    onScript: (script, value) =>
-      scripts.set(script === "program" ? name : script, value),
+    onScript: (script, value) => {
+      const cache = cacheOf(script, name);
+      if (cache !== undefined) scripts.set(cache, value);
+    },
   });
   const home = await Deno.makeTempDir({ dir: directory });
   await Deno.chmod(home, 0o755);

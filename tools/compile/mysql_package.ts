@@ -7,4 +7,4 @@
 import mysql from "mysql";
 
 /** What the program gets when it imports the package. */
-export const driver = mysql;
+export const content = mysql;
