@@ -10,6 +10,7 @@
 import type { ExecPlan } from "./server/exec.ts";
 import { lookup } from "node:dns/promises";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 import { errorCode } from "./errors.ts";
 
 /** What the program asks of a file's metadata. */
@@ -350,8 +351,12 @@ function output(stream: typeof Deno.stdout): Output {
  * thread alone comes back before any socket was looked at.
  */
 async function giveWay(): Promise<void> {
-  // In the first turn an answer is read, in the second one the next question is sent.
-  for (let turn = 0; turn < 2; turn++) await Deno.lstat("/");
+  // In the first turn an answer is read, in the second one the next question is asked.
+  for (let turn = 0; turn < 2; turn++) {
+    await Deno.lstat("/");
+    // Streams send what was written in their turn for immediate work.
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
 }
 
 /** Those that run, so that none is left behind. */

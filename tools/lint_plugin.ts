@@ -29,12 +29,12 @@ const TOP = ["main.ts", "lib/program.ts", "lib/run.ts"];
 const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
 
 /**
- * npm packages that talk to servers, and where they may be imported: in a file
- * that others load when it is needed, or, when needed, in the files of a folder.
+ * npm packages that talk to servers, and the file of each that imports it, which
+ * others load when it is needed.
  */
 const DRIVERS: Readonly<Record<string, string>> = {
   mysql: "lib/database/mysql.ts",
-  nodemailer: "lib/commands/check/",
+  nodemailer: "lib/commands/check/smtp.ts",
   postgres: "lib/database/postgres.ts",
 };
 
@@ -42,6 +42,7 @@ const DRIVERS: Readonly<Record<string, string>> = {
 const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
+  "lib/commands/check/",
   "lib/database/socket.ts",
   "lib/server/ask.ts",
 ];
@@ -202,17 +203,18 @@ function roomProblem(path: string, found: Import): string | undefined {
 
 function driverProblem(path: string, found: Import): string | undefined {
   const { specifier, kind } = found;
-  const lazily = `Load it when it is needed: await import("${specifier}")`;
   if (specifier.startsWith(".")) {
     const target = join(dirname(path), specifier);
     const isDriver = Object.values(DRIVERS).includes(target);
-    return isDriver && kind === "value" ? lazily : undefined;
+    return isDriver && kind === "value"
+      ? `Load it when it is needed: await import("${specifier}")`
+      : undefined;
   }
   const name = packageOf(specifier);
   const home = DRIVERS[name];
-  if (home === undefined) return undefined;
-  if (!isIn(path, [home])) return `Import ${name} only in ${home}`;
-  return home.endsWith("/") && kind === "value" ? lazily : undefined;
+  return home === undefined || path === home
+    ? undefined
+    : `Import ${name} only in ${home}`;
 }
 
 function purityProblem(path: string, found: Import): string | undefined {

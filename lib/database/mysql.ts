@@ -201,7 +201,14 @@ function isGreeting(head: Buffer): boolean {
 }
 
 async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
-  const rows = await ask<FactsRow>(FACTS_QUERY);
+  // All in one message, which mostly is not refused; one that is does not tell the rest.
+  const told = await unlessRefused(
+    ask<FactsRow>(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
+    [...READ_ONLY_ERRORS, ...DENIED_ERRORS],
+  );
+  const isRefused = async (text: string, codes: readonly string[]) =>
+    told === undefined && await unlessRefused(ask(text), codes) === undefined;
+  const rows = told ?? await ask<FactsRow>(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
@@ -215,8 +222,8 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
     version: row.version,
     versionParts: [major, minor, patch],
     versionNumber: 1000 * major + 100 * minor + patch,
-    readOnly: await isRefused(ask, WRITE_QUERY, READ_ONLY_ERRORS),
-    mayCreateTables: !await isRefused(ask, CREATE_QUERY, DENIED_ERRORS),
+    readOnly: await isRefused(WRITE_QUERY, READ_ONLY_ERRORS),
+    mayCreateTables: !await isRefused(CREATE_QUERY, DENIED_ERRORS),
     encoding: row.encoding,
     collation: row.collation,
     serverTime: Number(row.server_time),
@@ -230,17 +237,16 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
   };
 }
 
-async function isRefused(
-  ask: Ask,
-  text: string,
+/** What was asked for; `undefined` where the answer is one of these errors. */
+async function unlessRefused<Row>(
+  asked: Promise<Row[]>,
   codes: readonly string[],
-): Promise<boolean> {
+): Promise<Row[] | undefined> {
   try {
-    await ask(text);
-    return false;
+    return await asked;
   } catch (error) {
     if (error instanceof ProbeError && codes.includes(error.code ?? "")) {
-      return true;
+      return undefined;
     }
     throw error;
   }

@@ -112,15 +112,22 @@ testRule("drivers", [
     ],
   },
   {
+    path: "lib/commands/check/smtp.ts",
+    good: [
+      'import SMTPTransport from "nodemailer/lib/smtp-transport";',
+    ],
+    bad: ['import { connect } from "../../database/mysql.ts";'],
+  },
+  {
     path: "lib/commands/check/mail.ts",
     good: [
-      'const mail = await import("nodemailer");',
-      'import type { Transport } from "nodemailer";',
+      'const { converse } = await import("./smtp.ts");',
+      'import type { MailServer } from "./smtp.ts";',
     ],
     bad: [
       'import mail from "nodemailer";',
-      'import { type Transport } from "nodemailer";',
-      'import { connect } from "../../database/mysql.ts";',
+      'const mail = await import("nodemailer");',
+      'import { converse } from "./smtp.ts";',
     ],
   },
 ]);
