@@ -269,9 +269,9 @@ function choose(
   },
 ): Choice {
   const { path, value: wanted, origin } = assignment;
-  const ours = before !== undefined && isOurs(input, entry, before);
   if (wanted === undefined) {
     if (typeof before === "string" && before !== "") {
+      const ours = isOurs(input, entry, before);
       const kind = ours && entry?.generated ? "generated" : "console";
       return { value: before, origin: { kind }, reason: "generated" };
     }
@@ -282,11 +282,9 @@ function choose(
       made: true,
     };
   }
-  const digest = input.digest(wanted);
-  const same = before !== undefined &&
-    (input.digest(before) === digest ||
-      entry?.digest === digest && isWritten(input, digest, before));
-  const edited = before !== undefined && !ours && !same;
+  const same = before !== undefined && isSame(input, { entry, before, wanted });
+  const edited = before !== undefined && !same &&
+    !isOurs(input, entry, before);
   if (isExplicit(origin)) {
     return {
       value: same ? before : wanted,
@@ -301,6 +299,22 @@ function choose(
     origin: edited ? { kind: "console" } : origin,
     reason: entry?.explicit ? "withdrawn" : "default",
   };
+}
+
+/** Whether a value on disk is the wanted one, or what the server makes of it. */
+function isSame(
+  input: MergeInput,
+  { entry, before, wanted }: {
+    readonly entry: MemoryEntry | undefined;
+    readonly before: Json;
+    readonly wanted: Json;
+  },
+): boolean {
+  // Mostly it is, and most values are no lists.
+  if (before === wanted) return true;
+  const digest = input.digest(wanted);
+  return input.digest(before) === digest ||
+    entry?.digest === digest && isWritten(input, digest, before);
 }
 
 /** Whether a value on disk is one that we wrote, or may have written. */

@@ -74,14 +74,32 @@ const KEYS: Readonly<Record<KeyType, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** Path → type of every key that is checked. */
-export const KEY_TYPES: ReadonlyMap<string, KeyType> = new Map(
-  (["flag", "integer", "text", "list"] as const).flatMap((type) =>
-    Object.entries(KEYS[type]).flatMap(([section, names]) =>
-      names.split(" ").map((name) => [`${section}.${name}`, type] as const)
-    )
-  ),
-);
+/** Section → key → type of every key that is checked. */
+export const KEY_TYPES: ReadonlyMap<string, ReadonlyMap<string, KeyType>> =
+  keyTypes();
+
+function keyTypes(): Map<string, Map<string, KeyType>> {
+  const types = new Map<string, Map<string, KeyType>>();
+  for (const type of ["flag", "integer", "text", "list"] as const) {
+    for (const [section, names] of Object.entries(KEYS[type])) {
+      const keys = types.get(section) ?? new Map<string, KeyType>();
+      for (const name of names.split(" ")) keys.set(name, type);
+      types.set(section, keys);
+    }
+  }
+  return types;
+}
+
+/**
+ * The type of a key.
+ *
+ * @param path Section and key.
+ * @returns The type; `undefined` for a key that is not checked.
+ */
+export function typeOf(path: string): KeyType | undefined {
+  const dot = path.indexOf(".");
+  return KEY_TYPES.get(path.slice(0, dot))?.get(path.slice(dot + 1));
+}
 
 // What Go's strconv takes for a flag, and what it takes for a whole number.
 const FLAG_REGEXP = /^(?:|1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
@@ -195,16 +213,21 @@ export function withOverrides(
   release: Pick<Release, "environmentOverrides" | "strictTypes">,
 ): JsonObject {
   if (release.environmentOverrides === "none") return config;
+  // Mostly there are none, and then nobody has to go through all keys.
+  if (Object.keys(env).length === 0) return config;
   let result = config;
-  for (const [path, type] of KEY_TYPES) {
-    const text = env[`MM_${path.replace(".", "_").toUpperCase()}`];
-    if (text === undefined) continue;
-    if (
-      release.environmentOverrides === "present keys" &&
-      findKey(config, path) === undefined
-    ) continue;
-    const value = fromVariable(text, { type, strict: release.strictTypes });
-    if (value !== undefined) result = replaceKey(result, [path, value]);
+  for (const [section, keys] of KEY_TYPES) {
+    for (const [key, type] of keys) {
+      const text = env[`MM_${section}_${key}`.toUpperCase()];
+      if (text === undefined) continue;
+      const path = `${section}.${key}`;
+      if (
+        release.environmentOverrides === "present keys" &&
+        findKey(config, path) === undefined
+      ) continue;
+      const value = fromVariable(text, { type, strict: release.strictTypes });
+      if (value !== undefined) result = replaceKey(result, [path, value]);
+    }
   }
   return result;
 }

@@ -56,7 +56,6 @@ const SYMBOLS = {
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
   setuid: { parameters: ["u32"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "usize" },
-  strdup: { parameters: ["buffer"], result: "u64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -249,11 +248,11 @@ interface Prepared {
 
 /** Tries each candidate; coming back at all is a failure. */
 function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
-  const argvPointers = pointers(libc, argv);
-  const envPointers = pointers(libc, envp);
+  const args = stringArray(libc, argv);
+  const variables = stringArray(libc, envp);
   const attempts: Attempt[] = [];
   for (const path of candidates(plan.path, plan.env["PATH"])) {
-    libc.execve(cString(path), argvPointers, envPointers);
+    libc.execve(cString(path), args.pointers, variables.pointers);
     const errno = errnoOf(libc);
     const attempt: Attempt = { path, errno, ...lookAt(path) };
     attempts.push(attempt);
@@ -270,14 +269,32 @@ function lookAt(path: string): Pick<Attempt, "exists" | "isDirectory"> {
   }
 }
 
-/** A NULL-terminated array of C strings; `execve` takes the copies along. */
-function pointers(
+/** A NULL-terminated array of C strings, and the strings, which must not go before it does. */
+interface StringArray {
+  readonly pointers: BigUint64Array<ArrayBuffer>;
+  readonly strings: Uint8Array<ArrayBuffer>;
+}
+
+function stringArray(
   libc: Libc,
   strings: readonly Uint8Array<ArrayBuffer>[],
-): BigUint64Array<ArrayBuffer> {
-  const array = new BigUint64Array(strings.length + 1);
-  strings.forEach((text, index) => array[index] = BigInt(libc.strdup(text)));
-  return array;
+): StringArray {
+  const size = strings.reduce((sum, { length }) => sum + length, 0);
+  const block = new Uint8Array(new ArrayBuffer(size));
+  const pointers = new BigUint64Array(strings.length + 1);
+  const address = addressOf(libc, block);
+  let offset = 0;
+  for (const [index, text] of strings.entries()) {
+    block.set(text, offset);
+    pointers[index] = address + BigInt(offset);
+    offset += text.length;
+  }
+  return { pointers, strings: block };
+}
+
+/** Where some bytes are: `memcpy` gives back where it copies to, be it nothing at all. */
+function addressOf(libc: Libc, bytes: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(libc.memcpy(bytes, BigInt(libc.__errno_location()), 0n));
 }
 
 function cString(text: string): Uint8Array<ArrayBuffer> {

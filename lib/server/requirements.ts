@@ -18,8 +18,9 @@ import {
   type Lookup,
   readAs,
   spellings,
+  typeOf,
 } from "./config_keys.ts";
-import { releaseFacts } from "./releases.ts";
+import { type Release, releaseFacts } from "./releases.ts";
 import {
   type Edition,
   NEEDED_KEYS,
@@ -71,13 +72,7 @@ export function checkConfig(
 ): readonly Problem[] {
   const release = releaseFacts(version);
   const find: Lookup = (path) => findKey(config, path);
-  const types = [...KEY_TYPES].flatMap(([path, type]) => {
-    const value = find(path);
-    return value === undefined ||
-        fitsType(value, { type, strict: release.strictTypes })
-      ? []
-      : [typeProblem({ path, type, version: release.version })];
-  });
+  const types = typeProblems(config, release);
   const wrong = new Set(types.map(({ subject }) => subject));
   const look = { read: reader(find), version: release.version };
   const rules = RULES.filter((rule) =>
@@ -85,6 +80,21 @@ export function checkConfig(
     !isKept(rule, look)
   );
   return [...types, ...rules.map((rule) => ruleProblem(rule, look))];
+}
+
+function typeProblems(
+  config: JsonObject,
+  { version, strictTypes: strict }: Release,
+): Problem[] {
+  return [...KEY_TYPES].flatMap(([section, keys]) => {
+    const held = findKey(config, section);
+    return !isJsonObject(held) ? [] : [...keys].flatMap(([key, type]) => {
+      const value = findKey(held, key);
+      return value === undefined || fitsType(value, { type, strict })
+        ? []
+        : [typeProblem({ path: `${section}.${key}`, type, version })];
+    });
+  });
 }
 
 /**
@@ -132,7 +142,7 @@ export function mustHave(version: string): readonly MustHave[] {
 function reader(find: Lookup): Lookup {
   return (path) => {
     const value = find(path);
-    return value === undefined ? undefined : readAs(value, KEY_TYPES.get(path));
+    return value === undefined ? undefined : readAs(value, typeOf(path));
   };
 }
 

@@ -126,9 +126,12 @@ export function versionStep(
   return compareVersions(a, b) === 0 ? "none" : "prerelease";
 }
 
+/** The numbers of a release. */
+type Numbers = Omit<Version, "prerelease">;
+
 interface Comparator {
   readonly allows: (order: number) => boolean;
-  readonly bound: Version;
+  readonly bound: Numbers;
 }
 
 const OPERATORS: Readonly<Record<string, Comparator["allows"]>> = {
@@ -138,7 +141,7 @@ const OPERATORS: Readonly<Record<string, Comparator["allows"]>> = {
   ">=": (order) => order >= 0,
 };
 
-const COMPARATOR_REGEXP = /^([<>]=?)(\d+\.\d+\.\d+)$/;
+const COMPARATOR_REGEXP = /^([<>]=?)(\d+)\.(\d+)\.(\d+)$/;
 
 // Ranges and releases are few, and are asked for over and over.
 const ranges = new Map<string, readonly (readonly Comparator[])[]>();
@@ -150,20 +153,25 @@ function readRange(text: string): readonly (readonly Comparator[])[] {
   if (known !== undefined) return known;
   const range = text.split("||").map((part) =>
     part.trim().split(/\s+/).map((comparator): Comparator => {
-      const [, operator = "", bound = ""] =
+      const [, operator = "", major, minor, patch] =
         COMPARATOR_REGEXP.exec(comparator) ?? [];
       const allows = OPERATORS[operator];
       if (allows === undefined) {
         throw new TypeError(`Cannot read the range "${text}"`);
       }
-      return { allows, bound: required(bound) };
+      const bound = {
+        major: Number(major),
+        minor: Number(minor),
+        patch: Number(patch),
+      };
+      return { allows, bound };
     })
   );
   ranges.set(text, range);
   return range;
 }
 
-function compareNumbers(left: Version, right: Version): number {
+function compareNumbers(left: Numbers, right: Numbers): number {
   return left.major - right.major || left.minor - right.minor ||
     left.patch - right.patch;
 }
