@@ -27,7 +27,7 @@ export async function openDatabase(
   settled: Settled,
   context: Context,
 ): Promise<ReadyDatabase> {
-  const { database: { source }, settings } = settled;
+  const { database: { source }, settings, paths } = settled;
   const { system, log, signal } = context;
   const authorities = requireAuthorities(settled, context);
   const ca = databaseAuthorities(source, {
@@ -40,6 +40,8 @@ export async function openDatabase(
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,
     signal,
+    // A server ran on this data before, so it made its tables.
+    isUsed: system.files.stat(paths.version) !== undefined,
     report: ({ message, elapsed }) =>
       log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
     tick: ({ error: { reason }, elapsed }) =>

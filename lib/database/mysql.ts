@@ -12,7 +12,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import mysql, { type Connection, type RowDataPacket } from "mysql";
 import { classify } from "./classify.ts";
-import { ProbeError } from "./probe.ts";
+import { ProbeError, unless } from "./probe.ts";
 import {
   endSocket,
   type LoginOptions,
@@ -202,12 +202,16 @@ function isGreeting(head: Buffer): boolean {
 
 async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
   // All in one message, which mostly is not refused; one that is does not tell the rest.
-  const told = await unlessRefused(
+  const told = await unless(
     ask<FactsRow>(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
-    [...READ_ONLY_ERRORS, ...DENIED_ERRORS],
+    (code) => READ_ONLY_ERRORS.includes(code) || DENIED_ERRORS.includes(code),
   );
-  const isRefused = async (text: string, codes: readonly string[]) =>
-    told === undefined && await unlessRefused(ask(text), codes) === undefined;
+  const isRefused = async (
+    text: string,
+    codes: readonly string[],
+  ): Promise<boolean> =>
+    told === undefined &&
+    await unless(ask(text), (code) => codes.includes(code)) === undefined;
   const rows = told ?? await ask<FactsRow>(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
@@ -235,21 +239,6 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
       ...(row.last_migration ? { lastMigration: row.last_migration } : {}),
     },
   };
-}
-
-/** What was asked for; `undefined` where the answer is one of these errors. */
-async function unlessRefused<Row>(
-  asked: Promise<Row[]>,
-  codes: readonly string[],
-): Promise<Row[] | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ProbeError && codes.includes(error.code ?? "")) {
-      return undefined;
-    }
-    throw error;
-  }
 }
 
 function rowsOf<Row>(connection: Connection, text: string): Promise<Row[]> {

@@ -6,13 +6,18 @@
  */
 
 import type { Socket } from "node:net";
-import type { DatabaseFacts, SchemaFacts, Session } from "./probe.ts";
+import type {
+  ConnectOptions,
+  DatabaseFacts,
+  SchemaFacts,
+  Session,
+} from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "./classify.ts";
-import { ProbeError } from "./probe.ts";
+import { ProbeError, unless } from "./probe.ts";
 import {
   endSocket,
   type LoginOptions,
@@ -47,9 +52,10 @@ SELECT current_setting('server_version') AS version,
   to_regclass('db_migrations') IS NOT NULL AS migrations
 FROM pg_database d WHERE d.datname = current_database()`;
 
-const SYSTEMS_QUERY = "SELECT value FROM systems WHERE name = 'Version'";
+const SYSTEMS_QUERY =
+  "SELECT value AS systems_version FROM systems WHERE name = 'Version'";
 const MIGRATIONS_QUERY =
-  "SELECT max(version)::int AS version FROM db_migrations";
+  "SELECT max(version)::int AS last_migration FROM db_migrations";
 /** Only in databases without migrations. */
 const TEAM_QUERY = `
 SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
@@ -57,6 +63,8 @@ SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
 
 /** SQLSTATE `undefined_column`. */
 const NO_SUCH_COLUMN = "42703";
+/** SQLSTATEs of tables and columns that are not there, are closed, or hold something else. */
+const UNFIT_REGEXP = /^(?:22|42)/;
 
 /** SQLSTATE `lock_not_available`. */
 const LOCK_TIMEOUT = "55P03";
@@ -77,9 +85,9 @@ interface FactsRow {
 }
 
 /** A row of one of the other queries. */
-interface VersionRow {
-  readonly value?: string;
-  readonly version?: number | null;
+interface SchemaRow {
+  readonly systems_version?: string;
+  readonly last_migration?: number | null;
   readonly team_id?: boolean;
 }
 
@@ -111,14 +119,14 @@ export async function connectPostgres(
   // The driver logs in for the first question, so the first one is asked at once.
   let first: DatabaseFacts | undefined;
   try {
-    first = await readFacts(ask, socket);
+    first = await readFacts(ask, socket, options);
   } catch (error) {
     socket.destroy();
     throw error;
   }
   return {
     async facts() {
-      const facts = first ?? await readFacts(ask, socket);
+      const facts = first ?? await readFacts(ask, socket, options);
       first = undefined;
       return facts;
     },
@@ -215,8 +223,13 @@ function isGreeting(head: Buffer): boolean {
     (type === "E" || type === "v") && length >= 8 && length <= 30_000;
 }
 
-async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
-  const [row] = await ask<FactsRow>(FACTS_QUERY);
+async function readFacts(
+  ask: Ask,
+  socket: Socket,
+  { isUsed = false }: Pick<ConnectOptions, "isUsed">,
+): Promise<DatabaseFacts> {
+  const told = isUsed ? await readAll(ask) : undefined;
+  const [row] = told ?? await ask<FactsRow>(FACTS_QUERY);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
   }
@@ -231,10 +244,23 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
     collation: row.collation,
     serverTime: row.server_time,
     tls: tlsFacts(socket),
-    schema: row.installed
+    schema: !row.installed
+      ? NOTHING_INSTALLED
+      : told === undefined
       ? await readSchema(ask, row.migrations)
-      : NOTHING_INSTALLED,
+      : schemaOf(told),
   };
+}
+
+/** All in one message, which fails as a whole where one of the tables is not what it should be. */
+async function readAll(
+  ask: Ask,
+): Promise<readonly (FactsRow & SchemaRow)[] | undefined> {
+  const text = [FACTS_QUERY, SYSTEMS_QUERY, MIGRATIONS_QUERY].join(";");
+  return await unless(
+    ask<FactsRow & SchemaRow>(text),
+    (code) => UNFIT_REGEXP.test(code),
+  );
 }
 
 const NOTHING_INSTALLED: SchemaFacts = {
@@ -247,18 +273,20 @@ async function readSchema(
   migrations: boolean,
 ): Promise<SchemaFacts> {
   const more = migrations ? MIGRATIONS_QUERY : TEAM_QUERY;
-  let rows: VersionRow[];
-  try {
-    rows = await ask<VersionRow>(`${SYSTEMS_QUERY}; ${more}`);
-  } catch (error) {
-    if (!(error instanceof ProbeError) || error.code !== NO_SUCH_COLUMN) {
-      throw error;
-    }
-    // Tables of somebody else that have the names of ours, one of them or all.
-    return migrations ? await readSchema(ask, false) : NOTHING_INSTALLED;
-  }
-  const systemsVersion = rows.find(({ value }) => value)?.value;
-  const lastMigration = rows.find(({ version }) => version)?.version;
+  const rows = await unless(
+    ask<SchemaRow>(`${SYSTEMS_QUERY}; ${more}`),
+    (code) => code === NO_SUCH_COLUMN,
+  );
+  if (rows !== undefined) return schemaOf(rows);
+  // Tables of somebody else that have the names of ours, one of them or all.
+  return migrations ? await readSchema(ask, false) : NOTHING_INSTALLED;
+}
+
+function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
+  const { systems_version: systemsVersion } =
+    rows.find((row) => row.systems_version) ?? {};
+  const { last_migration: lastMigration } =
+    rows.find((row) => row.last_migration) ?? {};
   return {
     installed: true,
     usersHaveTeamId: rows.some(({ team_id }) => team_id),

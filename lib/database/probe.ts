@@ -128,6 +128,30 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   /** PEM texts of the authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
+  /** Whether a server's tables are likely to be there: then they are asked at once, else only when they were found. */
+  readonly isUsed?: boolean;
+}
+
+/**
+ * An answer that may be one of some errors.
+ *
+ * @param asked The answer to come.
+ * @param isOne Whether it is one of them, by its {@linkcode ProbeError.code}.
+ * @returns The answer; `undefined` for one of the errors.
+ * @throws {ProbeError} Any other error.
+ */
+export async function unless<Answer>(
+  asked: Promise<Answer>,
+  isOne: (code: string) => boolean,
+): Promise<Answer | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ProbeError && isOne(error.code ?? "")) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /**

@@ -67,6 +67,8 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   /** PEM texts of the authorities to trust. */
   readonly ca?: readonly string[];
+  /** Whether a server's tables are likely to be there. */
+  readonly isUsed?: boolean;
   /** What this server's release has against the database. */
   readonly accept?: (facts: DatabaseFacts) => ProbeError | undefined;
   /** A number from 0 to 1, for the jitter. */
@@ -220,10 +222,11 @@ async function attempt(
 async function login(
   source: DataSource,
   signal: AbortSignal,
-  { connect, ca, accept }: WaitOptions,
+  { connect, ca, accept, isUsed = false }: WaitOptions,
 ): Promise<ReadyDatabase> {
   const session = await connect(source, {
     signal,
+    isUsed,
     ...(ca === undefined ? {} : { ca }),
   });
   try {

@@ -132,8 +132,10 @@ for (const product of found) {
           database,
         );
       }
-      const facts = await factsOf({ ...source, database });
-      assert.deepEqual(facts.schema, schema);
+      for (const isUsed of [false, true]) {
+        const facts = await factsOf({ ...source, database }, { isUsed });
+        assert.deepEqual(facts.schema, schema);
+      }
     });
   }
 }

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import type { DataSource } from "../../lib/database/source.ts";
 import { connect } from "../../lib/database/connect.ts";
 import {
+  type ConnectOptions,
   type DatabaseFacts,
   ProbeError,
   type Session,
@@ -109,15 +110,18 @@ export async function startWithUser(
   return { server, source };
 }
 
+/** What is special about a login. */
+type LoginWishes = Omit<ConnectOptions, "signal">;
+
 /** Logs in, uses the session, and ends it. */
 export async function withSession<Result>(
   source: DataSource,
   use: (session: Session) => Promise<Result>,
-  ca?: readonly string[],
+  wishes: LoginWishes = {},
 ): Promise<Result> {
   const session = await connect(source, {
     signal: new AbortController().signal,
-    ...(ca === undefined ? {} : { ca }),
+    ...wishes,
   });
   try {
     return await use(session);
@@ -129,9 +133,9 @@ export async function withSession<Result>(
 /** The facts, through a login of their own. */
 export function factsOf(
   source: DataSource,
-  ca?: readonly string[],
+  wishes: LoginWishes = {},
 ): Promise<DatabaseFacts> {
-  return withSession(source, (session) => session.facts(), ca);
+  return withSession(source, (session) => session.facts(), wishes);
 }
 
 /** Why a login fails. */
@@ -140,7 +144,7 @@ export async function refusalOf(
   ca?: readonly string[],
 ): Promise<ProbeError> {
   try {
-    await factsOf(source, ca);
+    await factsOf(source, ca === undefined ? {} : { ca });
   } catch (error) {
     assert(error instanceof ProbeError, String(error));
     assert(!error.message.includes(source.password));

@@ -51,7 +51,9 @@ async function outcomeOf(
   ca: readonly string[] | undefined,
 ): Promise<Outcome> {
   try {
-    return (await factsOf(source, ca)).tls ? "encrypted" : "plain";
+    return (await factsOf(source, ca === undefined ? {} : { ca })).tls
+      ? "encrypted"
+      : "plain";
   } catch {
     return (await refusalOf(source, ca)).reason;
   }

@@ -98,6 +98,10 @@ export function postgresPartner(told: Told): Conversation {
     ["installed", "bool", "t"],
     ["migrations", "bool", "t"],
   ];
+  const schema = [
+    ...result([["systems_version", "text", told.release]]),
+    ...result([["last_migration", "int4", String(told.migration)]]),
+  ];
   return async (read, write) => {
     const startup = await read(4);
     await read((startup?.readInt32BE() ?? 4) - 4);
@@ -109,14 +113,9 @@ export function postgresPartner(told: Told): Conversation {
     );
     for (let text; (text = await question(read)) !== undefined;) {
       await write(
-        ...(text.includes("server_version_num")
-          ? result(facts)
-          : text.includes("db_migrations")
-          ? [
-            ...result([["value", "text", told.release]]),
-            ...result([["version", "int4", String(told.migration)]]),
-          ]
-          : result([["held", "bool", "t"]])),
+        ...(text.includes("server_version_num") ? result(facts) : []),
+        ...(text.includes("FROM db_migrations") ? schema : []),
+        ...(text.includes("advisory") ? result([["held", "bool", "t"]]) : []),
         READY,
       );
     }
