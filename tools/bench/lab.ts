@@ -15,6 +15,7 @@ import { giveToServer, run } from "../servers/process.ts";
 import { installStandIn } from "../stand_in/install.ts";
 import { filter, settingLines } from "./classic.ts";
 import type { Job } from "./meter.ts";
+import { loadableFiles, readAnew } from "./page_cache.ts";
 
 /** A release for both databases, and the last migration that it leaves in them. */
 const RELEASE = "10.5.0";
@@ -87,7 +88,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   }
   // Nothing of the server's own time may be in the figures.
   await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
-  const tools = await classicTools();
+  const { tools, files } = await classicTools();
+  const programs = [binary, floor, ...(against === undefined ? [] : [against])];
+  await readAnew([...programs, ...files]);
   const postgres = stack.use(await startPostgres());
   await postgres.sql("CREATE DATABASE mattermost");
   await postgres.sql(TABLES, "mattermost");
@@ -203,8 +206,11 @@ async function writeClassic(
   return files;
 }
 
-/** Each program in words, as the script wants it. */
-async function classicTools(): Promise<Record<string, string>> {
+/** Each program in words, as the script wants it, and the files behind them. */
+async function classicTools(): Promise<{
+  readonly tools: Record<string, string>;
+  readonly files: readonly string[];
+}> {
   const root = await cached(
     `classic-${SUITE}-${Deno.build.arch}`,
     (draft) =>
@@ -217,7 +223,10 @@ async function classicTools(): Promise<Record<string, string>> {
     name,
     (await debianCommand(root, path)).join(" "),
   ]);
-  return Object.fromEntries(await Promise.all(entries));
+  return {
+    tools: Object.fromEntries(await Promise.all(entries)),
+    files: await loadableFiles(root),
+  };
 }
 
 function serveHealth(): Deno.HttpServer<Deno.NetAddr> {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { Script } from "node:vm";
 import type { main } from "../../lib/program.ts";
@@ -54,9 +54,7 @@ export interface LoadOptions {
 }
 
 const REPLACED = new Map(
-  Object.entries(REPLACEMENTS).map((
-    [name, value],
-  ) => [basename(name), value]),
+  Object.entries(REPLACEMENTS).map(([name, value]) => [lastPart(name), value]),
 );
 
 /**
@@ -78,7 +76,7 @@ export function loadProgram(
         name,
         isPackage(name)
           ? runScript(PACKAGES[name])["content"]
-          : REPLACED.get(basename(name)) ??
+          : REPLACED.get(lastPart(name)) ??
             heirOf(process.getBuiltinModule(name)),
       );
     }
@@ -101,6 +99,10 @@ export function loadProgram(
 }
 
 type Exports = Record<string, unknown>;
+
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
 
 /**
  * Each importer copies all that a module has of its own, and has what it inherits
