@@ -244,8 +244,9 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
 function rowsOf<Row>(connection: Connection, text: string): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     connection.query<RowDataPacket[]>(text, (error, result) => {
+      // What is no list of rows may be anything, if the server's answer is garbled.
       if (error) reject(error);
-      else resolve((result ?? []).flat() as Row[]);
+      else resolve((Array.isArray(result) ? result : []).flat() as Row[]);
     });
   });
 }

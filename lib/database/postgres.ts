@@ -17,13 +17,13 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "./classify.ts";
+import { screenMessages } from "./postgres_messages.ts";
 import { ProbeError, unless } from "./probe.ts";
 import {
   endSocket,
   type LoginOptions,
   lossOf,
   sayFarewell,
-  screenGreeting,
   secureSocket,
   tlsFacts,
   tlsOptions,
@@ -208,19 +208,11 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
         throw new ProbeError("protocol", "The server closed the connection");
       }
       given = true;
-      screenGreeting(socket, isGreeting);
+      screenMessages(socket);
       return socket;
     },
   };
   return postgres(options as unknown as postgres.Options<never>);
-}
-
-/** The limits are those of libpq: an authentication request or an error. */
-function isGreeting(head: Buffer): boolean {
-  const length = head.readUInt32BE(1);
-  const type = String.fromCharCode(head[0] ?? 0);
-  return type === "R" && length >= 8 && length <= 2000 ||
-    (type === "E" || type === "v") && length >= 8 && length <= 30_000;
 }
 
 async function readFacts(

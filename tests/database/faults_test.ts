@@ -52,6 +52,24 @@ const GARBAGE: readonly [string, Uint8Array][] = [
   ["a half of MySQL", Uint8Array.of(5, 0, 0, 0, 10, 65, 66, 67, 68, 1, 2, 3)],
 ];
 
+/** What becomes of each byte. */
+const NOISE: readonly [string, (byte: number, index: number) => number][] = [
+  ["zeros", () => 0],
+  ["ones", () => 255],
+  ["their opposite", (byte) => byte ^ 255],
+  [
+    "something else here and there",
+    (byte, index) => index % 7 === 5 ? byte + 1 : byte,
+  ],
+];
+
+function garbled() {
+  const times = ["in the login", "after the login"] as const;
+  return times.flatMap((when) =>
+    NOISE.map(([title, noise]) => [when, title, noise] as const)
+  );
+}
+
 const found = await products();
 
 for (const product of found) {
@@ -140,6 +158,44 @@ for (const product of found) {
     const facts = await factsOf({ ...source, port: proxy.port });
     assert.equal(facts.product, name);
   });
+
+  for (const [when, title, noise] of garbled()) {
+    Deno.test(`${name}: answers that turn to ${title} ${when} are waited out, and told`, async () => {
+      const { server, source } = await startWithUser(product);
+      await using _ = server;
+      await using proxy = misbehave(async (client) => {
+        const upstream = await Deno.connect({ port: server.port });
+        let isGarbled = false;
+        const back = (async () => {
+          for await (const chunk of upstream.readable) {
+            await client.write(isGarbled ? chunk.map(noise) : chunk);
+            isGarbled ||= when === "in the login";
+          }
+          client.closeWrite();
+          // The server or the client hung up.
+        })().catch(() => {});
+        const buffer = new Uint8Array(4096);
+        let size: number | null;
+        while ((size = await client.read(buffer).catch(() => null)) !== null) {
+          const sent = buffer.slice(0, size);
+          isGarbled ||= new TextDecoder().decode(sent).includes("SELECT");
+          await upstream.write(sent);
+        }
+        upstream.close();
+        await back;
+      });
+      const time = realTime(1);
+      await assert.rejects(
+        waitForDatabase({ ...source, port: proxy.port }, time),
+        (error) => {
+          assert(error instanceof EntrypointError, String(error));
+          assert.match(error.message, /breaks off|refuses the cred|not answer/);
+          assert(!error.message.includes(source.password));
+          return true;
+        },
+      );
+    });
+  }
 
   Deno.test(`${name}: a server at its limit of connections is told`, async () => {
     const { server, source } = await startWithUser(product, {
@@ -230,6 +286,30 @@ Deno.test("PostgreSQL: an old server is refused by what the release accepts", as
   );
   assert.deepEqual(time.changes, ["too old"]);
 });
+
+for (const method of ["password", "md5", "scram-sha-256", "trust"]) {
+  Deno.test(`PostgreSQL: pg_hba.conf may ask for the method ${method}`, async () => {
+    await using server = await startPostgres({
+      access: ["local all all trust", `host all all all ${method}`],
+    });
+    const source: DataSource = {
+      adapter: "postgres",
+      host: server.host,
+      port: server.port,
+      user: "mmuser",
+      password: "hunter22",
+      database: "postgres",
+      sslMode: "disable",
+    };
+    const kind = method === "md5" ? "md5" : "scram-sha-256";
+    await server.sql(`SET password_encryption = '${kind}';
+      CREATE ROLE mmuser LOGIN PASSWORD 'hunter22'`);
+    assert.equal((await factsOf(source)).product, "PostgreSQL");
+    if (method === "trust") return;
+    const error = await refusalOf({ ...source, password: "wrong" });
+    assert.equal(error.reason, "credentials");
+  });
+}
 
 Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbidden", async () => {
   await using server = await startPostgres({

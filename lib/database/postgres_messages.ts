@@ -1,0 +1,134 @@
+/**
+ * The messages of PostgreSQL, looked at before its driver reads them: it looks for the
+ * end of a name without an end of its own, and a login that is garbled it leaves to
+ * nobody, so that either could end the program, or keep it busy for ever.
+ *
+ * @see PostgreSQL's documentation, "Frontend/Backend Protocol", and RFC 5802
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { Buffer } from "node:buffer";
+import { ProbeError } from "./probe.ts";
+
+/** Bytes before the content of a message: its type and its length. */
+const HEAD = 5;
+/** Bytes of the longest message that answers a question of ours. */
+const LONGEST = 1_000_000;
+/** Bytes behind the name of a column. */
+const COLUMN_FACTS = 18;
+
+/** What the authentication requests that a driver answers hold, by their number. */
+const PASSWORD_REQUESTS: Readonly<Record<number, RegExp>> = {
+  0: /^$/,
+  3: /^$/,
+  5: /^[^]{4}$/,
+  10: /\0$/,
+  11: /^r=[^,]+,s=[A-Za-z0-9+/]+=*,i=[1-9]\d{0,6}(?:,|$)/,
+  12: /^v=[A-Za-z0-9+/]+=*(?:,|$)/,
+};
+
+/** Requests for what is no password, by their number. */
+const OTHER_REQUESTS: Readonly<Record<number, string>> = {
+  2: "Kerberos V5",
+  7: "GSSAPI",
+  9: "SSPI",
+};
+
+/** Types of the other messages that may come, all of which the driver reads safely. */
+const SAFE_TYPES = "ACDEIKNSZv";
+
+/**
+ * Gives a driver whole messages only, and ends a connection that sends anything else.
+ *
+ * @param socket The connection, before anybody listens to its data.
+ */
+export function screenMessages(socket: Socket): void {
+  const emit = socket.emit.bind(socket);
+  let held: Buffer = Buffer.alloc(0);
+  let isGreeted = false;
+  socket.emit = (event: string, ...values: unknown[]): boolean => {
+    if (event !== "data") return emit(event, ...values);
+    held = Buffer.concat([held, values[0] as Buffer]);
+    if (!isGreeted && held.length >= HEAD && !isGreeting(held)) {
+      return end(
+        new ProbeError("protocol", "Another kind of server answers there"),
+      );
+    }
+    isGreeted ||= held.length >= HEAD;
+    const size = sizeOfWhole(held);
+    if (size instanceof ProbeError) return end(size);
+    const whole = held.subarray(0, size);
+    held = held.subarray(size);
+    return size === 0 || emit(event, whole);
+  };
+  function end(error: ProbeError): true {
+    socket.emit = emit;
+    socket.destroy(error);
+    return true;
+  }
+}
+
+/** The limits are those of libpq: an authentication request or an error. */
+function isGreeting(head: Buffer): boolean {
+  const length = head.readUInt32BE(1);
+  const type = String.fromCharCode(head[0] ?? 0);
+  return type === "R" && length >= 8 && length <= 2000 ||
+    (type === "E" || type === "v") && length >= 8 && length <= 30_000;
+}
+
+/** How many bytes at the beginning are whole messages, or what is wrong with one of them. */
+function sizeOfWhole(bytes: Buffer): number | ProbeError {
+  let size = 0;
+  while (bytes.length - size >= HEAD) {
+    const length = bytes.readUInt32BE(size + 1);
+    if (length < HEAD - 1 || length > LONGEST) return garbled();
+    const message = bytes.subarray(size, size + 1 + length);
+    if (message.length <= length) break;
+    const fault = faultOf(message);
+    if (fault !== undefined) return fault;
+    size += message.length;
+  }
+  return size;
+}
+
+function faultOf(message: Buffer): ProbeError | undefined {
+  const type = String.fromCharCode(message[0] ?? 0);
+  if (type === "R") return requestFault(message);
+  const isRight = type === "T"
+    ? isRowDescription(message)
+    : SAFE_TYPES.includes(type);
+  return isRight ? undefined : garbled();
+}
+
+function requestFault(message: Buffer): ProbeError | undefined {
+  if (message.length < HEAD + 4) return garbled();
+  const number = message.readUInt32BE(HEAD);
+  const other = OTHER_REQUESTS[number];
+  if (other !== undefined) {
+    return new ProbeError(
+      "forbidden",
+      `pg_hba.conf asks for ${other} where Mattermost has a password to give`,
+    );
+  }
+  const content = message.toString("latin1", HEAD + 4);
+  return PASSWORD_REQUESTS[number]?.test(content) === true
+    ? undefined
+    : garbled();
+}
+
+function garbled(): ProbeError {
+  return new ProbeError("protocol", "The answer is garbled");
+}
+
+/** Names that end, with all their facts behind them. */
+function isRowDescription(message: Buffer): boolean {
+  if (message.length < HEAD + 2) return false;
+  let at = HEAD + 2;
+  for (let left = message.readUInt16BE(HEAD); left > 0; left--) {
+    const end = message.indexOf(0, at);
+    if (end < 0) return false;
+    at = end + 1 + COLUMN_FACTS;
+  }
+  return at === message.length;
+}
