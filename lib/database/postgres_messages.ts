@@ -18,14 +18,16 @@ const LONGEST = 1_000_000;
 /** Bytes behind the name of a column. */
 const COLUMN_FACTS = 18;
 
-/** What the authentication requests that a driver answers hold, by their number. */
-const PASSWORD_REQUESTS: Readonly<Record<number, RegExp>> = {
-  0: /^$/,
-  3: /^$/,
-  5: /^[^]{4}$/,
-  10: /\0$/,
-  11: /^r=[^,]+,s=[A-Za-z0-9+/]+=*,i=[1-9]\d{0,6}(?:,|$)/,
-  12: /^v=[A-Za-z0-9+/]+=*(?:,|$)/,
+/** Whether an authentication request that the driver answers holds what it must, by its number. */
+const PASSWORD_REQUESTS: Readonly<
+  Record<number, (content: string) => boolean>
+> = {
+  0: (content) => content === "",
+  3: (content) => content === "",
+  5: (salt) => salt.length === 4,
+  10: (names) => names.endsWith("\0"),
+  11: (text) => /^r=[^,]+,s=[A-Za-z0-9+/]+=*,i=[1-9]\d{0,6}(?:,|$)/.test(text),
+  12: (text) => text.startsWith("v="),
 };
 
 /** Requests for what is no password, by their number. */
@@ -35,8 +37,12 @@ const OTHER_REQUESTS: Readonly<Record<number, string>> = {
   9: "SSPI",
 };
 
+/** Types of messages: an authentication request, a row description. */
+const [REQUEST, ROWS] = [0x52, 0x54];
 /** Types of the other messages that may come, all of which the driver reads safely. */
-const SAFE_TYPES = "ACDEIKNSZv";
+const SAFE_TYPES: ReadonlySet<number | undefined> = new Set(
+  Buffer.from("ACDEIKNSZv"),
+);
 
 /**
  * Gives a driver whole messages only, and ends a connection that sends anything else.
@@ -49,7 +55,8 @@ export function screenMessages(socket: Socket): void {
   let isGreeted = false;
   socket.emit = (event: string, ...values: unknown[]): boolean => {
     if (event !== "data") return emit(event, ...values);
-    held = Buffer.concat([held, values[0] as Buffer]);
+    const chunk = values[0] as Buffer;
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     if (!isGreeted && held.length >= HEAD && !isGreeting(held)) {
       return end(
         new ProbeError("protocol", "Another kind of server answers there"),
@@ -83,22 +90,23 @@ function sizeOfWhole(bytes: Buffer): number | ProbeError {
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUInt32BE(size + 1);
     if (length < HEAD - 1 || length > LONGEST) return garbled();
-    const message = bytes.subarray(size, size + 1 + length);
-    if (message.length <= length) break;
-    const fault = faultOf(message);
-    if (fault !== undefined) return fault;
-    size += message.length;
+    const end = size + 1 + length;
+    if (end > bytes.length) break;
+    // Of most messages the type is enough.
+    if (!SAFE_TYPES.has(bytes[size])) {
+      const fault = faultOf(bytes.subarray(size, end));
+      if (fault !== undefined) return fault;
+    }
+    size = end;
   }
   return size;
 }
 
 function faultOf(message: Buffer): ProbeError | undefined {
-  const type = String.fromCharCode(message[0] ?? 0);
-  if (type === "R") return requestFault(message);
-  const isRight = type === "T"
-    ? isRowDescription(message)
-    : SAFE_TYPES.includes(type);
-  return isRight ? undefined : garbled();
+  if (message[0] === REQUEST) return requestFault(message);
+  return message[0] === ROWS && isRowDescription(message)
+    ? undefined
+    : garbled();
 }
 
 function requestFault(message: Buffer): ProbeError | undefined {
@@ -112,9 +120,7 @@ function requestFault(message: Buffer): ProbeError | undefined {
     );
   }
   const content = message.toString("latin1", HEAD + 4);
-  return PASSWORD_REQUESTS[number]?.test(content) === true
-    ? undefined
-    : garbled();
+  return PASSWORD_REQUESTS[number]?.(content) === true ? undefined : garbled();
 }
 
 function garbled(): ProbeError {
