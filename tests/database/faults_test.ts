@@ -5,6 +5,7 @@ import { ProbeError } from "../../lib/database/probe.ts";
 import type { Reason } from "../../lib/database/reasons.ts";
 import { waitForDatabase } from "../../lib/database/wait.ts";
 import { EntrypointError } from "../../lib/errors.ts";
+import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
 import {
   factsOf,
@@ -69,6 +70,23 @@ function garbled() {
     NOISE.map(([title, noise]) => [when, title, noise] as const)
   );
 }
+
+/** A PostgreSQL, and its administrator. */
+function sourceOf(server: DatabaseServer): DataSource {
+  const { host, port, user, password } = server;
+  return {
+    adapter: "postgres",
+    host,
+    port,
+    user,
+    password,
+    database: "postgres",
+    sslMode: "disable",
+  };
+}
+
+/** A user who is no administrator. */
+const ORDINARY = { user: "mmuser", password: "hunter22" };
 
 const found = await products();
 
@@ -254,15 +272,7 @@ for (const product of found) {
 
 Deno.test("PostgreSQL: an old server is refused by what the release accepts", async () => {
   await using server = await startPostgres({ release: "old" });
-  const source: DataSource = {
-    adapter: "postgres",
-    host: server.host,
-    port: server.port,
-    user: server.user,
-    password: server.password,
-    database: "postgres",
-    sslMode: "disable",
-  };
+  const source = sourceOf(server);
   const facts = await factsOf(source);
   assert.equal(Math.floor(facts.versionNumber / 10_000), facts.versionParts[0]);
   const time = realTime(1);
@@ -292,15 +302,7 @@ for (const method of ["password", "md5", "scram-sha-256", "trust"]) {
     await using server = await startPostgres({
       access: ["local all all trust", `host all all all ${method}`],
     });
-    const source: DataSource = {
-      adapter: "postgres",
-      host: server.host,
-      port: server.port,
-      user: "mmuser",
-      password: "hunter22",
-      database: "postgres",
-      sslMode: "disable",
-    };
+    const source = { ...sourceOf(server), ...ORDINARY };
     const kind = method === "md5" ? "md5" : "scram-sha-256";
     await server.sql(`SET password_encryption = '${kind}';
       CREATE ROLE mmuser LOGIN PASSWORD 'hunter22'`);
@@ -315,15 +317,7 @@ Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbid
   await using server = await startPostgres({
     access: ["local all all trust", "host all postgres all scram-sha-256"],
   });
-  const source: DataSource = {
-    adapter: "postgres",
-    host: server.host,
-    port: server.port,
-    user: "mmuser",
-    password: "hunter22",
-    database: "postgres",
-    sslMode: "disable",
-  };
+  const source = { ...sourceOf(server), ...ORDINARY };
   const error = await refusalOf(source);
   assert.equal(error.reason, "forbidden");
   assert.match(error.message, /no pg_hba\.conf entry/);
@@ -331,15 +325,7 @@ Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbid
 
 Deno.test("PostgreSQL: a standby is read-only", async () => {
   await using server = await startPostgres();
-  const source: DataSource = {
-    adapter: "postgres",
-    host: server.host,
-    port: server.port,
-    user: server.user,
-    password: server.password,
-    database: "postgres",
-    sslMode: "disable",
-  };
+  const source = sourceOf(server);
   // In recovery for ever, as a standby is; it never says that it is ready.
   const [row] = await server.sql("SHOW data_directory");
   await server.halt();
