@@ -15,8 +15,9 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { chart } from "./bench/chart.ts";
 import type { Readings } from "./bench/figures.ts";
-import { type Case, openLab } from "./bench/lab.ts";
+import { type Lab, openLab } from "./bench/lab.ts";
 import { measure, meterTrouble, type Reading } from "./bench/meter.ts";
+import { readAnew } from "./bench/page_cache.ts";
 import { type Breakdown, breakDown } from "./bench/phases.ts";
 import { report, type Results } from "./bench/report.ts";
 import { elfSize } from "./denort.ts";
@@ -28,6 +29,8 @@ const ROOT = dirname(import.meta.dirname ?? ".");
 const WARM_UP = 2;
 /** The fewest rounds of a published result. */
 const FEWEST = 20;
+/** Rounds after which all programs are read anew: where in memory they come to lie is chance. */
+const PLACEMENT = 5;
 /** How long all rounds together may take, in milliseconds. */
 const PATIENCE = 120_000;
 /** The cases that are taken apart. */
@@ -90,7 +93,7 @@ async function examine(options: Examination): Promise<Results> {
   // On a busy machine processor time tells more than wall time.
   const loadBefore = Deno.loadavg()[0]?.toFixed(1);
   await using lab = await openLab(options);
-  const { readings, breakdowns } = await measureAll(lab.cases, options.rounds);
+  const { readings, breakdowns } = await measureAll(lab, options.rounds);
   return {
     readings,
     breakdowns,
@@ -101,13 +104,14 @@ async function examine(options: Examination): Promise<Results> {
 }
 
 async function measureAll(
-  cases: readonly Case[],
+  { cases, files }: Pick<Lab, "cases" | "files">,
   rounds: number,
 ): Promise<{ readings: Readings; breakdowns: Map<string, Breakdown[]> }> {
   const readings = new Map(cases.map(({ name }) => [name, [] as Reading[]]));
   const breakdowns = new Map<string, Breakdown[]>();
   const deadline = Date.now() + PATIENCE;
   for (let round = -WARM_UP; round < rounds; round++) {
+    if (round % PLACEMENT === 0) await readAnew(files);
     // Each case follows another one in each round.
     const turns = round % 2 === 0 ? cases : cases.toReversed();
     const floor = { wall: 0 };

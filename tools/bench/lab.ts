@@ -15,7 +15,7 @@ import { giveToServer, run } from "../servers/process.ts";
 import { installStandIn } from "../stand_in/install.ts";
 import { filter, settingLines } from "./classic.ts";
 import type { Job } from "./meter.ts";
-import { loadableFiles, readAnew } from "./page_cache.ts";
+import { loadableFiles } from "./page_cache.ts";
 
 /** A release for both databases, and the last migration that it leaves in them. */
 const RELEASE = "10.5.0";
@@ -65,6 +65,8 @@ export interface LabOptions {
 export interface Lab extends AsyncDisposable {
   /** The cases, in the order of the tables; the floor is the first. */
   readonly cases: readonly Case[];
+  /** The files that are executed and loaded. */
+  readonly files: readonly string[];
   /** Versions for the report. */
   readonly products: readonly string[];
 }
@@ -89,8 +91,6 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   // Nothing of the server's own time may be in the figures.
   await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
   const { tools, files } = await classicTools();
-  const programs = [binary, floor, ...(against === undefined ? [] : [against])];
-  await readAnew([...programs, ...files]);
   const postgres = stack.use(await startPostgres());
   await postgres.sql("CREATE DATABASE mattermost");
   await postgres.sql(TABLES, "mattermost");
@@ -176,6 +176,12 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const moved = stack.move();
   return {
     cases,
+    files: [
+      binary,
+      floor,
+      ...(against === undefined ? [] : [against]),
+      ...files,
+    ],
     products: await versions(postgres, mariadb),
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };

