@@ -102,8 +102,8 @@ const STEPS = [
   /Wrote .*config\.json/,
 ] as const;
 
-/** Milliseconds from such a word to the kill, more often few than many. */
-const LONGEST_PAUSE = 60;
+/** From such a word to the kill, as a part of a start, more often little than much. */
+const LONGEST_PAUSE = 0.25;
 
 /** What a start takes, in milliseconds, as far as is known. */
 interface Pace {
@@ -245,7 +245,7 @@ async function killOneStart(
   await pause(
     step === undefined
       ? Math.random() * pace.length
-      : Math.random() ** 2 * LONGEST_PAUSE,
+      : Math.random() ** 2 * LONGEST_PAUSE * pace.length,
   );
   try {
     running.kill("SIGKILL");
