@@ -116,7 +116,7 @@ function requestFault(message: Buffer): ProbeError | undefined {
   if (other !== undefined) {
     return new ProbeError(
       "forbidden",
-      `pg_hba.conf asks for ${other} where Mattermost has a password to give`,
+      `pg_hba.conf asks for ${other}: for Mattermost it must ask for a password, as scram-sha-256 does`,
     );
   }
   const content = message.toString("latin1", HEAD + 4);
