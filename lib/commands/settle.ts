@@ -131,8 +131,9 @@ export async function settle(
   problems.push(...findings.problems.map(asSettingProblem));
   const database = own ?? disk ??
     (problems.length === 0 ? settingsSource(settings) : undefined);
+  const unknown = findUnknown(system.env);
   if (problems.length > 0 || database === undefined) {
-    throw collected(problems);
+    throw collected(problems, unknown);
   }
   const notices = release.warning === undefined
     ? []
@@ -144,7 +145,7 @@ export async function settle(
     paths,
     database,
     serverVariables,
-    warnings: [...notices, ...findings.warnings, ...findUnknown(system.env)],
+    warnings: [...notices, ...findings.warnings, ...unknown],
     authorities: once(() => authoritiesOf(settings, system)),
   };
 }
@@ -283,7 +284,11 @@ function asSettingProblem(problem: Problem): SettingProblem {
   return { ...problem, code: ExitCode.settings };
 }
 
-function collected(problems: readonly SettingProblem[]): EntrypointError {
+/** What is misspelt is told too: it may be why another setting is missing. */
+function collected(
+  problems: readonly SettingProblem[],
+  unknown: readonly Problem[],
+): EntrypointError {
   const onlyFiles = problems.length > 0 &&
     problems.every(({ code }) => code === ExitCode.unreadable);
   const count = problems.length === 1
@@ -291,6 +296,6 @@ function collected(problems: readonly SettingProblem[]): EntrypointError {
     : `${problems.length} settings are`;
   return new EntrypointError(`${count} missing or wrong`, {
     code: onlyFiles ? ExitCode.unreadable : ExitCode.settings,
-    problems,
+    problems: [...problems, ...unknown],
   });
 }

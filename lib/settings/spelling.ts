@@ -77,10 +77,21 @@ export function didYouMean(
 export function suggest(name: string): string | undefined {
   const ours = nameHere(name);
   if (ours !== undefined) return `Its name here is ${ours}`;
-  const found = closest(name, [...SETTING_NAMES, ...Object.keys(ELSEWHERE)]);
+  const found = closest(name, [...SETTING_NAMES, ...Object.keys(ELSEWHERE)]) ??
+    shortened(name);
   return found === undefined
     ? undefined
     : `Did you mean ${nameHere(found) ?? found}?`;
+}
+
+/** The longest name of ours that goes on in another one, as DB_HOST does in DB_HOSTNAME. */
+function shortened(name: string): string | undefined {
+  return SETTING_NAMES.filter((each) => name.startsWith(each))
+    .reduce<string | undefined>(
+      (best, each) =>
+        best === undefined || each.length > best.length ? each : best,
+      undefined,
+    );
 }
 
 /**

@@ -182,6 +182,19 @@ Deno.test("plan: a database is found by its name in the network, and a name that
   );
 });
 
+Deno.test("plan: a misspelt name is told beside what is missing because of it, and does not count", async () => {
+  const error = await refusal({
+    env: { ...NO_DATABASE, DB_HOSTNAME: "db.example.com" },
+  });
+  assert.equal(error.code, 78);
+  assert.equal(error.message, "1 setting is missing or wrong");
+  assert.deepEqual(error.problems.map(({ subject }) => subject), [
+    "DB_HOST",
+    "DB_HOSTNAME",
+  ]);
+  assert.match(error.problems[1]?.remedy ?? "", /DB_HOST\b/);
+});
+
 Deno.test("plan: a configuration that the release would refuse ends with 78, by key", async () => {
   const error = await refusal({
     env: { ...ENOUGH, MM_SERVICESETTINGS_SITEURL: "no address" },

@@ -31,6 +31,15 @@ Deno.test("misspelt variables of ours are reported with the name that was meant"
   );
 });
 
+Deno.test("a name that is longer than one of ours is reported with that", () => {
+  assert.equal(suggest("DB_HOSTNAME"), "Did you mean DB_HOST?");
+  assert.equal(
+    suggest("MATTERMOST_NAME_OF_SITE"),
+    "Did you mean MATTERMOST_NAME?",
+  );
+  assert.equal(suggest("DB_HO"), "Did you mean DB_HOST?");
+});
+
 Deno.test("a misspelt twin is reported too", () => {
   const [problem] = findUnknown({ SMTP_PAS_FILE: "/run/secrets/smtp" });
   assert.equal(problem?.subject, "SMTP_PAS_FILE");
