@@ -18,7 +18,7 @@ import {
   type LoginOptions,
   lossOf,
   sayFarewell,
-  screenGreeting,
+  screenData,
   tlsFacts,
   tlsOptions,
 } from "./socket.ts";
@@ -134,7 +134,7 @@ async function login(
   const { host, port, socket: path, user, password, database } = source;
   const stream = await opening;
   const lost = lossOf(stream);
-  screenGreeting(stream, isGreeting);
+  screenData(stream, { isGreeting });
   const tls = tlsOptions(source, ca);
   const connection = mysql.createConnection({
     stream,

@@ -17,13 +17,14 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "./classify.ts";
-import { screenMessages } from "./postgres_messages.ts";
+import { POSTGRES_LANGUAGE } from "./postgres_messages.ts";
 import { ProbeError, unless } from "./probe.ts";
 import {
   endSocket,
   type LoginOptions,
   lossOf,
   sayFarewell,
+  screenData,
   secureSocket,
   tlsFacts,
   tlsOptions,
@@ -208,7 +209,7 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
         throw new ProbeError("protocol", "The server closed the connection");
       }
       given = true;
-      screenMessages(socket);
+      screenData(socket, POSTGRES_LANGUAGE);
       return socket;
     },
   };

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Socket } from "node:net";
+import type { Language } from "./socket.ts";
 import { Buffer } from "node:buffer";
 import { ProbeError } from "./probe.ts";
 
@@ -44,37 +44,8 @@ const SAFE_TYPES: ReadonlySet<number | undefined> = new Set(
   Buffer.from("ACDEIKNSZv"),
 );
 
-/**
- * Gives a driver whole messages only, and ends a connection that sends anything else.
- *
- * @param socket The connection, before anybody listens to its data.
- */
-export function screenMessages(socket: Socket): void {
-  const emit = socket.emit.bind(socket);
-  let held: Buffer = Buffer.alloc(0);
-  let isGreeted = false;
-  socket.emit = (event: string, ...values: unknown[]): boolean => {
-    if (event !== "data") return emit(event, ...values);
-    const chunk = values[0] as Buffer;
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    if (!isGreeted && held.length >= HEAD && !isGreeting(held)) {
-      return end(
-        new ProbeError("protocol", "Another kind of server answers there"),
-      );
-    }
-    isGreeted ||= held.length >= HEAD;
-    const size = sizeOfWhole(held);
-    if (size instanceof ProbeError) return end(size);
-    const whole = held.subarray(0, size);
-    held = held.subarray(size);
-    return size === 0 || emit(event, whole);
-  };
-  function end(error: ProbeError): true {
-    socket.emit = emit;
-    socket.destroy(error);
-    return true;
-  }
-}
+/** Gives the driver whole messages only, and none that would harm it. */
+export const POSTGRES_LANGUAGE: Language = { isGreeting, measure: sizeOfWhole };
 
 /** The limits are those of libpq: an authentication request or an error. */
 function isGreeting(head: Buffer): boolean {

@@ -131,29 +131,50 @@ export async function endSocket(socket: Socket): Promise<void> {
   await lost.catch(() => {});
 }
 
+/** How a driver's server talks. */
+export interface Language {
+  /** Whether these five bytes, or more, can begin the server's first message. */
+  readonly isGreeting: (head: Buffer) => boolean;
+  /** How many bytes the driver may have by now, or what is wrong with them; by default all. */
+  readonly measure?: (bytes: Buffer) => number | ProbeError;
+}
+
+/** Bytes that tell one protocol from another. */
+const GREETING = 5;
+
 /**
- * Holds back what the server says until the head of its first message is there,
- * so that no driver parses what belongs to another protocol.
+ * Holds back what the server says until it was looked at, so that no driver parses
+ * what belongs to another protocol, or is garbled.
  *
  * @param socket The connection, before anybody listens to its data.
- * @param fits Whether these five bytes can begin the server's first message.
+ * @param language What is looked at.
  */
-export function screenGreeting(
+export function screenData(
   socket: Socket,
-  fits: (head: Buffer) => boolean,
+  { isGreeting, measure = ({ length }) => length }: Language,
 ): void {
   const emit = socket.emit.bind(socket);
   let held: Buffer = Buffer.alloc(0);
+  let isGreeted = false;
   socket.emit = (event: string, ...values: unknown[]): boolean => {
     if (event !== "data") return emit(event, ...values);
-    held = Buffer.concat([held, values[0] as Buffer]);
-    if (held.length < 5) return true;
-    socket.emit = emit;
-    if (fits(held)) return emit(event, held);
-    socket.destroy(
-      new ProbeError("protocol", "Another kind of server answers there"),
-    );
-    return true;
+    const chunk = values[0] as Buffer;
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    if (!isGreeted) {
+      if (held.length < GREETING) return true;
+      isGreeted = isGreeting(held);
+    }
+    const size = isGreeted
+      ? measure(held)
+      : new ProbeError("protocol", "Another kind of server answers there");
+    if (size instanceof ProbeError) {
+      socket.emit = emit;
+      socket.destroy(size);
+      return true;
+    }
+    const passed = held.subarray(0, size);
+    held = held.subarray(size);
+    return size === 0 || emit(event, passed);
   };
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   appendMember,
+  checkDocument,
   JsonTextError,
   makeNode,
   nodeValue,
@@ -44,9 +45,29 @@ Deno.test("text: takes and refuses what JSON.parse takes and refuses", () => {
   fc.assert(
     fc.property(damage, (text) => {
       assert.equal(accepts(parseDocument, text), accepts(parseObject, text));
+      assert.equal(accepts(checkDocument, text), accepts(parseObject, text));
     }),
     { numRuns: 3000 },
   );
+});
+
+Deno.test("text: what is checked is what can be read, be it deep or wide", () => {
+  const nested = (depth: number): string =>
+    '{"a":'.repeat(depth) + "1" + "}".repeat(depth);
+  const cases: readonly [string, boolean][] = [
+    [nested(999), true],
+    [nested(1001), false],
+    [`{"a":[${"[],".repeat(2000)}1]}`, true],
+    [`{"a":"${"[{".repeat(2000)}"}`, true],
+    ["[]", false],
+    ['{"a":1,}', false],
+  ];
+  for (const [text, isGood] of cases) {
+    const shown = `${text.slice(0, 20)} of ${text.length}`;
+    assert.equal(accepts(checkDocument, text), isGood, shown);
+    assert.equal(accepts(parseDocument, text), isGood, shown);
+  }
+  assert.throws(() => checkDocument(nested(1001)), JsonTextError);
 });
 
 Deno.test("text: an error says where it is and quotes nothing", () => {
