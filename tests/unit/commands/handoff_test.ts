@@ -8,6 +8,7 @@ import {
   writePlan,
 } from "../../../lib/commands/handoff.ts";
 import { isConfirmed } from "../../../lib/commands/guard.ts";
+import { isCurrent } from "../../../lib/config/file.ts";
 import { introduce, makePlan } from "../../../lib/commands/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { Handoff } from "../../support/fake_system.ts";
@@ -147,6 +148,37 @@ Deno.test("debugging shows every setting with its origin, and no secret", async 
     /debug: DB_PASS=\(hidden\) \(variable DB_PASS\)/,
   );
   assert.ok(!system.err.text.includes("nobody may see"));
+});
+
+Deno.test("what changed between plan and write is merged again, not overwritten", async () => {
+  const { system, context } = stage();
+  const { files } = system;
+  const first = await makePlan(context);
+  provideDirectories(first, context);
+  await writePlan(first, context);
+  const next = stage({ files, env: { ...ENOUGH, MATTERMOST_NAME: "Wish" } });
+  const plan = await makePlan(next.context);
+  const { place, state } = plan;
+  assert.ok(isCurrent(system, place, state));
+
+  const memory = `${CONFIG}.memory`;
+  const remembered = files.readText(memory);
+  files.place(memory, remembered.replace('"salt": "', '"salt": "0'));
+  assert.ok(!isCurrent(system, place, state), "another memory");
+  files.place(memory, remembered);
+  assert.ok(isCurrent(system, place, state));
+
+  const document = JSON.parse(files.readText(CONFIG));
+  document.TeamSettings.OfAnother = "start";
+  files.place(CONFIG, JSON.stringify(document));
+  assert.ok(!isCurrent(system, place, state), "another config.json");
+  await writePlan(plan, next.context);
+  const { TeamSettings } = JSON.parse(files.readText(CONFIG));
+  assert.equal(TeamSettings.OfAnother, "start");
+  assert.equal(TeamSettings.SiteName, "Wish");
+
+  files.remove(CONFIG);
+  assert.ok(!isCurrent(system, place, state), "none any more");
 });
 
 Deno.test("a VERSION file that is right is left alone, one that is not is replaced", async () => {
