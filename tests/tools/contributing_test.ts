@@ -7,7 +7,9 @@ interface Row {
   readonly tests: readonly string[];
 }
 
-const FOLDERS = ["tests/unit/server", "tests/unit/config"];
+const FOLDERS = ["commands", "config", "server"].map((room) =>
+  `tests/unit/${room}`
+);
 const NAME_REGEXP =
   /\bDeno\.test\(\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
 
