@@ -148,17 +148,16 @@ export function merge(input: MergeInput): MergeResult {
       ? undefined
       : nodeValue(found.member.value);
     const choice = choose(input, { assignment, entry, before });
-    const change = {
-      path,
-      ...(before === undefined ? {} : { before }),
-      after: choice.value,
-      secret,
-    };
-    if (choice.value !== before) {
-      writePlace(document.root, path, makeNode(choice.value));
-      changes.push({ ...change, reason: choice.reason });
-    } else if (found.respelled) {
-      changes.push({ ...change, reason: "spelling" });
+    const isNew = choice.value !== before;
+    if (isNew) writePlace(document.root, path, makeNode(choice.value));
+    if (isNew || found.respelled) {
+      changes.push({
+        path,
+        ...(before === undefined ? {} : { before }),
+        after: choice.value,
+        reason: isNew ? choice.reason : "spelling",
+        secret,
+      });
     }
     if (choice.conflict) {
       conflicts.push(describeConflict(assignment, entry));

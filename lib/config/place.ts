@@ -31,17 +31,17 @@ export interface Place {
  */
 export function findPlace(root: ObjectNode, path: string): Place {
   const keys = path.split(".");
+  const last = keys.pop() ?? path;
   let holder = root;
   let respelled = false;
-  for (const [index, key] of keys.entries()) {
+  for (const key of keys) {
     const { member, changed } = settle(holder, key);
     respelled ||= changed;
-    if (member === undefined || index === keys.length - 1) {
-      return { holder, member, respelled };
-    }
-    holder = objectOf(member, keys.slice(0, index + 1).join("."));
+    if (member === undefined) return { holder, member, respelled };
+    holder = objectOf(member, key);
   }
-  return { holder, member: undefined, respelled };
+  const { member, changed } = settle(holder, last);
+  return { holder, member, respelled: respelled || changed };
 }
 
 /**
@@ -93,6 +93,7 @@ function settle(
   const folded = foldKey(key);
   // Most keys differ in their length already.
   const rivals = object.members.filter((member) =>
+    member.key === key ||
     member.key.length === key.length && foldKey(member.key) === folded
   );
   const member = rivals.pop();
@@ -119,14 +120,14 @@ function adopt(target: TextNode, source: TextNode): void {
   }
 }
 
-function objectOf(member: Member, path: string): ObjectNode {
+function objectOf(member: Member, key: string): ObjectNode {
   if (member.value.kind === "object") return member.value;
   throw new EntrypointError(
-    `config.json: ${path} is not a JSON object, as a section has to be`,
+    `config.json: ${key} is not a JSON object, as a section has to be`,
     {
       code: ExitCode.badConfig,
       remedy:
-        `Make ${path} an object in config.json, or go back to the last good one: ` +
+        `Make ${key} an object in config.json, or go back to the last good one: ` +
         "mattermost-entrypoint app:config --restore 1",
     },
   );

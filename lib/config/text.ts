@@ -85,7 +85,6 @@ const MAX_DEPTH = 1000;
 /** The highest code of white space in JSON. */
 const SPACE = 32;
 const SPACE_REGEXP = /[ \t\n\r]*/y;
-const OPENING_REGEXP = /[[{]/;
 const STRING_REGEXP =
   // deno-lint-ignore no-control-regex
   /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
@@ -200,7 +199,7 @@ function isShallowObject(text: string): boolean {
   try {
     // No deeper than there are brackets.
     return isJsonObject(JSON.parse(text)) &&
-      text.split(OPENING_REGEXP, MAX_DEPTH + 2).length <= MAX_DEPTH + 1;
+      text.split("{").length + text.split("[").length - 2 <= MAX_DEPTH;
   } catch {
     return false;
   }

@@ -622,17 +622,19 @@ function isRequestUri(value: Json): boolean {
   if (typeof value !== "string") return false;
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f]/.test(value)) return false;
-  const rest = /^(?:[a-z][a-z0-9+.-]*:)?(.*)$/is.exec(value)?.[1] ?? "";
+  const rest = /^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(.*)$/s.exec(value)?.[1] ?? "";
   if (rest === value && !value.startsWith("/")) return false;
   const authority = /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "";
   // User information may hold colons, an IPv6 address does within brackets.
-  return /^(?:[^\s@]*@)?(?:\[[0-9a-f:.%]+\]|[^\s:<>"\\^`{|}[\]]*)(?::\d*)?$/i
+  return /^(?:[^\s@]*@)?(?:\[[0-9a-fA-F:.%]+\]|[^\s:<>"\\^`{|}[\]]*)(?::\d*)?$/
     .test(authority);
 }
 
 /** Go's `net.SplitHostPort`, an address or a domain name, and a number. */
 function isListenAddress(value: Json): boolean {
   if (typeof value !== "string") return false;
-  const match = /^(?:\[[0-9a-f:.]+\]|[a-z0-9_.-]*):(\d{1,5})$/i.exec(value);
+  const match = /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9_.-]*):(\d{1,5})$/.exec(
+    value,
+  );
   return match !== null && Number(match[1]) <= 65535;
 }

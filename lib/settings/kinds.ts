@@ -135,7 +135,7 @@ export function port(): Kind<number> {
 const HOST_REGEXP = /^[^\s:/?#@[\]\\]+$/;
 const SOCKET_REGEXP = /^\/[^\0]*$/;
 const IPV6_REGEXP =
-  /^(?:\[([0-9a-f:.]+)\]|([0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*))$/i;
+  /^(?:\[([0-9a-fA-F:.]+)\]|([0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*))$/;
 
 /**
  * The place of a server: a name, an address, or the path of a unix socket. An

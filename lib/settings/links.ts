@@ -78,7 +78,7 @@ const ADMINISTRATORS: Readonly<
   postgres: ["postgres", ["POSTGRES_PASSWORD"]],
 };
 
-const ADDRESS_REGEXP = /^tcp:\/\/(\[[0-9a-f:.]+\]|[^:/]+):(\d+)$/i;
+const ADDRESS_REGEXP = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)$/;
 
 /**
  * Reads the address that Docker and Kubernetes put into `<ALIAS>_PORT`.
@@ -96,7 +96,7 @@ export function parseLinkAddress(
 
 /** The first port of a service may be one that no database listens on. */
 const SERVICE_PORT_REGEXP =
-  /^(tcp|udp|sctp):\/\/(\[[0-9a-f:.]+\]|[^:/]+):\d+$/i;
+  /^(tcp|udp|sctp):\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):\d+$/;
 
 /**
  * Tells a value that a link put into a variable of ours from one that the operator gave.
@@ -110,6 +110,8 @@ const SERVICE_PORT_REGEXP =
  * @returns Whether a link put it there.
  */
 export function isLinkValue(name: string, text: string): boolean {
+  // What a link puts there has one, and hardly anything else.
+  if (!text.includes("/")) return false;
   if (name.endsWith("_PORT")) return SERVICE_PORT_REGEXP.test(text);
   if (!name.endsWith("_NAME")) return false;
   const alias = name.slice(0, -"_NAME".length).toLowerCase();

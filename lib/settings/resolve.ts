@@ -159,8 +159,11 @@ function readGiven(
   problems: SettingProblem[],
 ): Map<SettingName, Given> {
   const given = new Map<SettingName, Given>();
+  // To look for a property that is not there takes much longer.
+  const there = new Set(Object.keys(sources.env));
   for (const name of SETTING_NAMES) {
     const twin = `${name}_FILE`;
+    if (!there.has(name) && !there.has(twin)) continue;
     const plain = sources.env[name] ?? "";
     const path = sources.env[twin] ?? "";
     const text = isLinkValue(name, plain) ? "" : plain;

@@ -106,8 +106,9 @@ export function findUnknown(
   return Object.entries(env).flatMap(([name, text]): Problem[] => {
     const plain = name.replace(TWIN_REGEXP, "");
     if (text === "" || isSettingName(name) || isSettingName(plain)) return [];
-    if (isLinkVariable(name) || isLinkValue(name, text)) return [];
     const ours = nameHere(name);
+    if (ours === undefined && !OUR_PREFIX_REGEXP.test(name)) return [];
+    if (isLinkVariable(name) || isLinkValue(name, text)) return [];
     if (ours !== undefined) {
       return [{
         subject: name,
@@ -115,7 +116,6 @@ export function findUnknown(
         remedy: `Its name here is ${ours}`,
       }];
     }
-    if (!OUR_PREFIX_REGEXP.test(name)) return [];
     return [{
       subject: name,
       message: "nothing reads a variable of this name",

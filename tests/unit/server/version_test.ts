@@ -93,6 +93,25 @@ Deno.test("inRange() takes a release that was read before", () => {
   ok(inRange(version, ">=4.0.0 <4.1.0"));
 });
 
+Deno.test("inRange() refuses what is no range", () => {
+  for (
+    const range of [
+      "",
+      "3.0.0",
+      ">=3.0",
+      "=3.0.0",
+      ">=3.0.0<4.0.0",
+      ">=3.0.0 ",
+      ">=3.0.0 ||",
+      ">=3.0.0 || ",
+      ">=3.0.0 x",
+      "^3.0.0",
+    ]
+  ) {
+    throws(() => inRange("3.0.0", range), TypeError, range);
+  }
+});
+
 Deno.test("versionStep() names the largest difference", () => {
   equal(versionStep("3.6.0", "4.6.0"), "major");
   equal(versionStep("3.6.0", "3.7.0"), "minor");
