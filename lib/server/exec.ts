@@ -44,24 +44,50 @@ const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Each of them costs a start an eighth of a millisecond, so Deno does what it can.
+ * The system calls that we need, by architecture.
+ *
+ * @see asm/unistd_64.h and asm-generic/unistd.h of the kernel's headers
+ */
+const CALL_NUMBERS = {
+  x86_64: {
+    rt_sigaction: 13n,
+    rt_sigprocmask: 14n,
+    execve: 59n,
+    setuid: 105n,
+    setgid: 106n,
+    setgroups: 116n,
+  },
+  aarch64: {
+    rt_sigaction: 134n,
+    rt_sigprocmask: 135n,
+    setgid: 144n,
+    setuid: 146n,
+    setgroups: 159n,
+    execve: 221n,
+  },
+} as const;
+
+type CallName = keyof typeof CALL_NUMBERS[typeof Deno.build.arch];
+
+/**
+ * Each symbol costs a start an eighth of a millisecond, so Deno does what it can, and one
+ * does the rest. Unlike the library's own functions it changes the identity of this thread
+ * alone; the others end when it becomes another program.
+ *
  * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
  */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
-  execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
-  pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  setgid: { parameters: ["u32"], result: "i32" },
-  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
-  setuid: { parameters: ["u32"], result: "i32" },
-  signal: { parameters: ["i32", "usize"], result: "usize" },
+  syscall: {
+    parameters: ["i64", "u64", "buffer", "buffer", "usize"],
+    result: "i64",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 const SIGPIPE = 13;
-const SIG_DFL = 0n;
 const SIG_IGN = 1n;
 /** Its number is above those of the ending signals, and by itself it does nothing. */
 const HARMLESS = "SIGWINCH";
@@ -72,8 +98,10 @@ const CALLS = 2;
 /** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
 const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
-/** Bytes of glibc's `sigset_t`. */
-const SIGSET_SIZE = 128;
+/** Bytes of the kernel's set of signals. */
+const SIGSET_SIZE = 8;
+/** Bytes of its `struct sigaction`, which begins with the handler, or more; all zeros are SIG_DFL. */
+const ACTION_SIZE = 32;
 
 const ENCODER = new TextEncoder();
 
@@ -126,15 +154,15 @@ async function hearSignals(): Promise<void> {
   // Without a signal of our own, as a sandbox may have it, there is only time.
   const timer = setTimeout(resolve, LAST_CALL);
   let heard = 0;
-  const listener = (): void => ++heard < CALLS ? call() : resolve();
+  const listener = (): void => ++heard < CALLS ? knock() : resolve();
   Deno.addSignalListener(HARMLESS, listener);
-  call();
+  knock();
   await promise;
   clearTimeout(timer);
   Deno.removeSignalListener(HARMLESS, listener);
 }
 
-function call(): void {
+function knock(): void {
   try {
     Deno.kill(Deno.pid, HARMLESS);
   } catch {
@@ -174,13 +202,13 @@ function loadLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
  * only root may change them, and the user last.
  */
 function become(libc: Libc, { uid, gid }: Identity): void {
-  const steps: readonly [string, () => number][] = [
-    ["setgroups", () => libc.setgroups(0n, null)],
-    ["setgid", () => libc.setgid(gid)],
-    ["setuid", () => libc.setuid(uid)],
+  const steps: readonly [CallName, number][] = [
+    ["setgroups", 0],
+    ["setgid", gid],
+    ["setuid", uid],
   ];
-  for (const [name, step] of steps) {
-    if (step() !== 0) {
+  for (const [name, id] of steps) {
+    if (!call(libc, name, id)) {
       throw identityError(
         { uid, gid },
         `${name} failed, ${reasonOf(errnoOf(libc))}`,
@@ -188,7 +216,7 @@ function become(libc: Libc, { uid, gid }: Identity): void {
     }
   }
   const taken = Deno.uid() === uid && Deno.gid() === gid;
-  if (!taken || (uid !== 0 && libc.setuid(0) === 0)) {
+  if (!taken || (uid !== 0 && call(libc, "setuid", 0))) {
     throw identityError({ uid, gid }, "the change did not take effect");
   }
 }
@@ -212,15 +240,34 @@ function identityError(
  * caught signals it resets itself. What our own parent ignored stays ignored.
  */
 function resetSignals(libc: Libc): void {
-  libc.signal(SIGPIPE, SIG_DFL);
+  const none = new Uint8Array(ACTION_SIZE);
+  call(libc, "rt_sigaction", SIGPIPE, none, null, SIGSET_SIZE);
   releaseSignals(libc);
-  libc.pthread_sigmask(SIG_SETMASK, new Uint8Array(SIGSET_SIZE), null);
+  call(libc, "rt_sigprocmask", SIG_SETMASK, none, null, SIGSET_SIZE);
 }
 
 function releaseSignals(libc: Libc): void {
+  const none = new Uint8Array(ACTION_SIZE);
+  const old = new BigUint64Array(ACTION_SIZE / 8);
   for (const number of ENDING_SIGNALS) {
-    if (libc.signal(number, SIG_DFL) === SIG_IGN) libc.signal(number, SIG_IGN);
+    call(libc, "rt_sigaction", number, null, old, SIGSET_SIZE);
+    if (old[0] === SIG_IGN) continue;
+    call(libc, "rt_sigaction", number, none, null, SIGSET_SIZE);
   }
+}
+
+/** Whether a system call succeeds; else {@linkcode errnoOf} tells why. */
+function call(
+  libc: Libc,
+  name: CallName,
+  first: number | bigint,
+  second: BufferSource | null = null,
+  third: BufferSource | null = null,
+  fourth = 0,
+): boolean {
+  const number = CALL_NUMBERS[Deno.build.arch][name];
+  return libc.syscall(number, BigInt(first), second, third, BigInt(fourth)) ===
+    0n;
 }
 
 function enter(directory: string): void {
@@ -252,7 +299,9 @@ function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
   const variables = stringArray(libc, envp);
   const attempts: Attempt[] = [];
   for (const path of candidates(plan.path, plan.env["PATH"])) {
-    libc.execve(cString(path), args.pointers, variables.pointers);
+    const file = cString(path);
+    const address = addressOf(libc, file);
+    call(libc, "execve", address, args.pointers, variables.pointers);
     const errno = errnoOf(libc);
     const attempt: Attempt = { path, errno, ...lookAt(path) };
     attempts.push(attempt);
