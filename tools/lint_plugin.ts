@@ -33,7 +33,6 @@ const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
  * others load when it is needed.
  */
 const DRIVERS: Readonly<Record<string, string>> = {
-  mysql: "lib/database/mysql.ts",
   nodemailer: "lib/commands/check/smtp.ts",
   postgres: "lib/database/postgres.ts",
 };
@@ -43,6 +42,8 @@ const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
   "lib/commands/check/",
+  // What it encrypts is encrypted another way each time.
+  "lib/database/mysql_login.ts",
   "lib/database/socket.ts",
   "lib/server/ask.ts",
 ];
@@ -61,6 +62,8 @@ const PURE = [
   "lib/database/datasource.ts",
   "lib/database/dsn_mysql.ts",
   "lib/database/dsn_postgres.ts",
+  "lib/database/mysql_messages.ts",
+  "lib/database/postgres_messages.ts",
   "lib/database/source.ts",
   "lib/server/execvp.ts",
   "lib/server/releases.ts",
@@ -73,6 +76,7 @@ const PURE = [
 const PURE_MODULES = [
   "@std/",
   "node:buffer",
+  "node:events",
   "node:path",
   "node:querystring",
   "node:url",
@@ -84,6 +88,7 @@ const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   "node:crypto": [
     "createHash",
     "createHmac",
+    "hash",
     "timingSafeEqual",
     "X509Certificate",
   ],

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Json } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 import type { Memory, MemoryEntry } from "./merge.ts";
@@ -100,7 +100,7 @@ export function digester(salt: string): (value: Json) => string {
   return (value) => {
     const text = stableJson(value);
     const digest = known.get(text) ??
-      createHash("sha256").update(`${salt}\0${text}`).digest("hex");
+      hash("sha256", `${salt}\0${text}`, "hex");
     known.set(text, digest);
     return digest;
   };

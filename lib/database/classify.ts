@@ -15,7 +15,7 @@ import { ProbeError } from "./probe.ts";
 /** Characters of a server's message that are shown. */
 const DETAIL_LENGTH = 240;
 
-/** Codes of the system, of the runtime, and of the drivers themselves. */
+/** Codes of the system, of the runtime, and of the PostgreSQL driver. */
 const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   ENOTFOUND: "dns",
   EAI_AGAIN: "dns",
@@ -45,17 +45,6 @@ const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   CONNECTION_ENDED: "protocol",
   MESSAGE_NOT_SUPPORTED: "protocol",
   SASL_SIGNATURE_MISMATCH: "credentials",
-  // npm:mysql2
-  PROTOCOL_CONNECTION_LOST: "protocol",
-  PROTOCOL_ERROR: "protocol",
-  PROTOCOL_PACKETS_OUT_OF_ORDER: "protocol",
-  PROTOCOL_UNEXPECTED_PACKET: "protocol",
-  PROTOCOL_INCORRECT_PACKET_SEQUENCE: "protocol",
-  HANDSHAKE_UNKNOWN_ERROR: "protocol",
-  HANDSHAKE_NO_SSL_SUPPORT: "tls",
-  HANDSHAKE_SSL_ERROR: "tls",
-  AUTH_SWITCH_PLUGIN_ERROR: "credentials",
-  MYSQL_CLEAR_PASSWORD_NOT_ENABLED: "credentials",
 };
 
 /** SQLSTATE of PostgreSQL; the names are in appendix A of its manual. */
@@ -162,7 +151,7 @@ function reasonOf(cause: unknown, text: string, adapter: Adapter): Reason {
     : POSTGRES_REASONS[code] ?? "protocol";
 }
 
-/** MySQL's numbers are told by all releases alike, its names are the driver's. */
+/** MySQL has numbers, everybody else names. */
 function codeOf(cause: unknown): string | undefined {
   const { errno } = Object(cause) as { errno?: unknown };
   return typeof errno === "number" && errno >= 1000

@@ -1,30 +1,25 @@
 /**
- * A login to MySQL or MariaDB; the only module that imports its driver. Import it
- * lazily, since the driver costs time.
+ * A login to MySQL or MariaDB, and what is asked of it. Import it lazily, since it
+ * costs time.
  *
  * @module
  */
 
-import type { Socket } from "node:net";
 import type { DatabaseFacts, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
-import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
-import mysql, { type Connection, type RowDataPacket } from "mysql";
+import { hash } from "node:crypto";
 import { classify } from "./classify.ts";
+import { Channel } from "./mysql_channel.ts";
+import { logIn } from "./mysql_login.ts";
+import { QUIT, type TextRow } from "./mysql_messages.ts";
 import { ProbeError, unless } from "./probe.ts";
 import {
   endSocket,
   type LoginOptions,
-  lossOf,
   sayFarewell,
-  screenData,
   tlsFacts,
   tlsOptions,
 } from "./socket.ts";
-
-/** Bytes of the packet that ends a session: one byte long, number 0, `COM_QUIT`. */
-const QUIT = Buffer.from([1, 0, 0, 0, 1]);
 
 /** Error numbers that answer a question instead of failing it. */
 const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
@@ -68,18 +63,7 @@ const CREATE_QUERY =
   "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
 
 /** Sends one message, and gives the rows of all its statements. */
-type Ask = <Row>(text: string) => Promise<Row[]>;
-
-interface FactsRow {
-  readonly systems_version: string | null;
-  readonly last_migration: number | null;
-  readonly version: string;
-  readonly encoding: string;
-  readonly collation: string;
-  readonly server_time: number | string;
-  readonly installed: number | null;
-  readonly team_id: number | null;
-}
+type Ask = (text: string) => Promise<readonly TextRow[]>;
 
 /**
  * Logs in to MySQL or MariaDB.
@@ -93,32 +77,27 @@ export async function connectMysql(
   source: DataSource,
   options: LoginOptions,
 ): Promise<Session> {
-  const connection = await login(source, options).catch((error) => {
+  const channel = await login(source, options).catch((error) => {
     throw classify(error, source);
   });
-  const socket = streamOf(connection);
-  const lost = lossOf(socket);
-  const ask: Ask = async <Row>(text: string) => {
-    try {
-      return await Promise.race([rowsOf<Row>(connection, text), lost]);
-    } catch (error) {
+  const { socket } = channel;
+  const ask: Ask = (text) =>
+    channel.ask(text).catch((error) => {
       throw classify(error, source);
-    }
-  };
+    });
   return {
-    facts: () => readFacts(ask, socket),
+    facts: () => readFacts(ask, tlsFacts(socket)),
     async lock(name, seconds) {
       const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
       const text = `SELECT GET_LOCK('${
         lockName(source, name)
       }', ${wait}) AS held`;
-      const [row] = await ask<{ held: number | null }>(text);
-      return row?.held === 1;
+      const [row] = await ask(text);
+      return row?.["held"] === "1";
     },
     async unlock(name) {
       await ask(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
     },
-    // Without the driver, which would say no more and take longer.
     leave: () => sayFarewell(socket, QUIT),
     async close() {
       await sayFarewell(socket, QUIT);
@@ -130,80 +109,24 @@ export async function connectMysql(
 async function login(
   source: DataSource,
   { opening, ca }: LoginOptions,
-): Promise<Connection> {
-  const { host, port, socket: path, user, password, database } = source;
-  const stream = await opening;
-  const lost = lossOf(stream);
-  screenData(stream, { isGreeting });
-  const tls = tlsOptions(source, ca);
-  const connection = mysql.createConnection({
-    stream,
-    host,
-    port,
-    // The driver sends a password in clear only where it knows of a unix socket.
-    ...(path === undefined ? {} : { socketPath: path }),
-    user,
-    password,
-    database,
-    ...(tls === undefined ? {} : { ssl: { ...tls } }),
-    connectTimeout: 0,
-    multipleStatements: true,
-    // Compiled row parsers pay off after many rows only.
-    disableEval: true,
-    flags: ["-LOCAL_FILES"],
-    connectAttributes: { program_name: "mattermost-entrypoint" },
-  } as mysql.ConnectionOptions);
-  guard(connection, stream);
-  const login = new Promise<Connection>((resolve, reject) => {
-    connection.on("error", reject);
-    connection.once("connect", () => resolve(connection));
-  });
+): Promise<Channel> {
+  const channel = new Channel(await opening);
   try {
-    return await Promise.race([login, lost]);
+    await logIn(channel, source, tlsOptions(source, ca));
+    return channel;
   } catch (error) {
-    stream.destroy();
+    channel.socket.destroy();
     throw error;
   }
 }
 
-/** TLS puts another socket in the place of the one that the driver was given. */
-function streamOf(connection: Connection): Socket {
-  return (connection as unknown as { stream: Socket }).stream;
-}
-
-/** The driver parses inside an event, where what it throws would end the program. */
-function guard(connection: Connection, stream: Socket): void {
-  const core = connection as unknown as {
-    handlePacket(packet: unknown): void;
-  };
-  const handlePacket = core.handlePacket.bind(connection);
-  core.handlePacket = (packet) => {
-    try {
-      handlePacket(packet);
-    } catch (error) {
-      stream.destroy(
-        new ProbeError(
-          "protocol",
-          `The answer is garbled: ${
-            error instanceof Error ? error.message : error
-          }`,
-        ),
-      );
-    }
-  };
-}
-
-/** The first packet has number 0, and holds protocol 10 or an error. */
-function isGreeting(head: Buffer): boolean {
-  const length = head.readUIntLE(0, 3);
-  return length >= 4 && length <= 4096 && head[3] === 0 &&
-    (head[4] === 10 || head[4] === 0xff);
-}
-
-async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
+async function readFacts(
+  ask: Ask,
+  tls: DatabaseFacts["tls"],
+): Promise<DatabaseFacts> {
   // All in one message, which mostly is not refused; one that is does not tell the rest.
   const told = await unless(
-    ask<FactsRow>(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
+    ask(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
     (code) => READ_ONLY_ERRORS.includes(code) || DENIED_ERRORS.includes(code),
   );
   const isRefused = async (
@@ -212,47 +135,41 @@ async function readFacts(ask: Ask, socket: Socket): Promise<DatabaseFacts> {
   ): Promise<boolean> =>
     told === undefined &&
     await unless(ask(text), (code) => codes.includes(code)) === undefined;
-  const rows = told ?? await ask<FactsRow>(FACTS_QUERY);
+  const rows = told ?? await ask(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
   }
-  const [major = 0, minor = 0, patch = 0] = row.version.split(/[.-]/).map((
+  const text = (column: string): string => row[column] ?? "";
+  const version = text("version");
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map((
     part,
   ) => Number.parseInt(part));
-  const installed = row.installed === 1;
+  const installed = text("installed") === "1";
+  const systemsVersion = text("systems_version");
+  const lastMigration = Number(text("last_migration"));
   return {
-    product: /mariadb/i.test(row.version) ? "MariaDB" : "MySQL",
-    version: row.version,
+    product: /mariadb/i.test(version) ? "MariaDB" : "MySQL",
+    version,
     versionParts: [major, minor, patch],
     versionNumber: 1000 * major + 100 * minor + patch,
     readOnly: await isRefused(WRITE_QUERY, READ_ONLY_ERRORS),
     mayCreateTables: !await isRefused(CREATE_QUERY, DENIED_ERRORS),
-    encoding: row.encoding,
-    collation: row.collation,
-    serverTime: Number(row.server_time),
-    tls: tlsFacts(socket),
+    encoding: text("encoding"),
+    collation: text("collation"),
+    serverTime: Number(text("server_time")),
+    tls,
     schema: {
       installed,
-      usersHaveTeamId: installed && row.team_id === 1,
-      ...(row.systems_version ? { systemsVersion: row.systems_version } : {}),
-      ...(row.last_migration ? { lastMigration: row.last_migration } : {}),
+      usersHaveTeamId: installed && text("team_id") === "1",
+      ...(systemsVersion === "" ? {} : { systemsVersion }),
+      ...(lastMigration > 0 ? { lastMigration } : {}),
     },
   };
 }
 
-function rowsOf<Row>(connection: Connection, text: string): Promise<Row[]> {
-  return new Promise((resolve, reject) => {
-    connection.query<RowDataPacket[]>(text, (error, result) => {
-      // What is no list of rows may be anything, if the server's answer is garbled.
-      if (error) reject(error);
-      else resolve((Array.isArray(result) ? result : []).flat() as Row[]);
-    });
-  });
-}
-
 /** Locks belong to the whole server, and their names have at most 64 characters. */
 function lockName({ database }: DataSource, name: string): string {
-  const hash = createHash("sha256").update(`${database}\0${name}`);
-  return `mattermost-entrypoint-${hash.digest("hex").slice(0, 32)}`;
+  const digest = hash("sha256", `${database}\0${name}`, "hex");
+  return `mattermost-entrypoint-${digest.slice(0, 32)}`;
 }

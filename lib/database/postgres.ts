@@ -14,7 +14,7 @@ import type {
 } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "./classify.ts";
 import { POSTGRES_LANGUAGE } from "./postgres_messages.ts";
@@ -314,6 +314,6 @@ async function lock(ask: Ask, name: string, seconds: number): Promise<boolean> {
 
 /** Advisory locks have numbers: the first 63 bits of the name's hash. */
 function lockKey(name: string): string {
-  const hash = createHash("sha256").update(name).digest();
-  return (hash.readBigUInt64BE() >> 1n).toString();
+  const digest = hash("sha256", name, "buffer");
+  return (digest.readBigUInt64BE() >> 1n).toString();
 }

@@ -96,8 +96,8 @@ testRule("drivers", [
       'import type { Sql } from "postgres";',
     ],
     bad: [
-      'const mysql = await import("mysql");',
-      'import type { Connection } from "mysql/promise";',
+      'const smtp = await import("nodemailer");',
+      'import type { Transport } from "nodemailer/lib/smtp-transport";',
     ],
   },
   {
@@ -108,7 +108,7 @@ testRule("drivers", [
     ],
     bad: [
       'import { connect } from "./postgres.ts";',
-      'const mysql = await import("mysql/promise");',
+      'const smtp = await import("nodemailer/lib/smtp-transport");',
     ],
   },
   {
@@ -116,7 +116,7 @@ testRule("drivers", [
     good: [
       'import SMTPTransport from "nodemailer/lib/smtp-transport";',
     ],
-    bad: ['import { connect } from "../../database/mysql.ts";'],
+    bad: ['import { connectPostgres } from "../../database/postgres.ts";'],
   },
   {
     path: "lib/commands/check/mail.ts",

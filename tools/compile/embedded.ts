@@ -17,7 +17,7 @@ import { REPLACEMENTS } from "./replacements.ts";
 
 /** Packages that only some need, by the name that the program imports: each is a script of its own. */
 export const PACKAGES = {
-  mysql: "mysql",
+  postgres: "postgres",
   "nodemailer/lib/smtp-transport": "mail",
 } as const;
 
@@ -34,7 +34,7 @@ export const REHEARSALS = ["health", "start"] as const;
 export type Rehearsal = typeof REHEARSALS[number];
 
 /** The code caches: of the program by rehearsal, and of the package that is tried out too. */
-export const CACHES = [...REHEARSALS, "mysql"] as const;
+export const CACHES = [...REHEARSALS, "postgres"] as const;
 
 /** A code cache. */
 export type CacheName = typeof CACHES[number];

@@ -8,7 +8,7 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** What is signed: a request without a body. */
 export interface SignedQuestion {
@@ -71,7 +71,7 @@ export function signedHeaders(
 }
 
 function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {
