@@ -9,7 +9,10 @@
 
 import type { ExecPlan } from "./server/exec.ts";
 import { lookup } from "node:dns/promises";
-import process from "node:process";
+import { existsSync } from "node:fs";
+import { isIP } from "node:net";
+import { dirname } from "node:path";
+import { argv0 } from "node:process";
 import { setImmediate } from "node:timers";
 import { errorCode } from "./errors.ts";
 
@@ -51,6 +54,8 @@ export interface Files {
   readText(path: string): string;
   /** Reads a file. */
   readBytes(path: string): Uint8Array;
+  /** Whether a path leads to anything: a quick way to ask for what mostly is not there. Links that lead nowhere are nothing. */
+  exists(path: string): boolean;
   /** Facts of what a path leads to, `undefined` where there is nothing. */
   stat(path: string): FileFacts | undefined;
   /** As {@linkcode Files.stat}, of a symbolic link itself. */
@@ -79,7 +84,7 @@ export interface Files {
   syncDirectory(path: string): void;
   /** Takes an exclusive lock on a file, which is created if absent; waits for another holder, deaf to signals. */
   lock(path: string): FileLock;
-  /** Resolves as soon as nobody holds the lock on an existing file, and hears signals meanwhile. */
+  /** Resolves as soon as nobody holds the lock on a file, at once where there is none, and hears signals meanwhile. */
   unlocked(path: string): Promise<void>;
 }
 
@@ -100,6 +105,28 @@ export interface Output {
   /** Writes all of a text. */
   write(text: string): void;
 }
+
+/** Where a server listens: a unix socket, or host and port. */
+export type Address = { readonly path: string } | {
+  readonly host: string;
+  readonly port: number;
+};
+
+/** A plain connection. What it throws has the system's `code`. */
+export interface Connection {
+  /** Waits for some bytes; `undefined` at the end. */
+  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Sends all of the bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends it, and what is under way with it. */
+  close(): void;
+}
+
+/**
+ * Connects to a server. A host with several addresses is left to who can choose: then
+ * there is no connection. Rejects with the system's `code`.
+ */
+export type Dial = (address: Address) => Promise<Connection | undefined>;
 
 /** A child process to run to its end. */
 export interface ChildPlan {
@@ -158,6 +185,8 @@ export interface System {
   readonly inputIsTerminal: boolean;
   /** Addresses of a host name, from DNS and /etc/hosts. Rejects with `ENOTFOUND` and the like. */
   resolveHost(name: string): Promise<readonly string[]>;
+  /** Connects to a server. */
+  readonly dial: Dial;
   /** Cryptographically strong random bytes. */
   random(length: number): Uint8Array;
   /** Resolves once what came in meanwhile, on sockets and by signals, was heard; that takes no more than that. */
@@ -199,16 +228,14 @@ export function realSystem(
     gid: Deno.gid() ?? 0,
     pid: Deno.pid,
     // Not Deno.execPath(): that is the file behind a link, not the name that was called.
-    programName: process.argv0,
+    programName: argv0,
     files: realFiles,
     clock: realClock,
     out: output(Deno.stdout),
     err: output(Deno.stderr),
     inputIsTerminal: Deno.stdin.isTerminal(),
-    async resolveHost(name: string): Promise<readonly string[]> {
-      const addresses = await lookup(name, { all: true });
-      return addresses.map(({ address }) => address);
-    },
+    resolveHost,
+    dial,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     giveWay,
     runChild,
@@ -222,14 +249,57 @@ export function realSystem(
   };
 }
 
+async function resolveHost(name: string): Promise<readonly string[]> {
+  const addresses = await lookup(name, { all: true });
+  return addresses.map(({ address }) => address);
+}
+
+/** Bytes that are read at once. */
+const CHUNK = 16_384;
+
+async function dial(address: Address): Promise<Connection | undefined> {
+  const connection = await connect(address);
+  return connection && {
+    async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+      const chunk = new Uint8Array(CHUNK);
+      const count = await connection.read(chunk);
+      return count === null ? undefined : chunk.subarray(0, count);
+    },
+    async write(bytes): Promise<void> {
+      let rest = bytes;
+      while (rest.length > 0) {
+        rest = rest.subarray(await connection.write(rest));
+      }
+    },
+    close: () => connection.close(),
+  };
+}
+
+async function connect(address: Address): Promise<Deno.Conn | undefined> {
+  if ("path" in address) {
+    return await Deno.connect({ transport: "unix", path: address.path });
+  }
+  const { host, port } = address;
+  const [hostname, ...others] = isIP(host) === 0
+    ? await resolveHost(host)
+    : [host];
+  if (hostname === undefined || others.length > 0) return undefined;
+  const connection = await Deno.connect({ hostname, port });
+  connection.setNoDelay();
+  connection.setKeepAlive();
+  return connection;
+}
+
 const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
   readBytes: (path) => Deno.readFileSync(path),
+  exists,
   stat: (path) => factsOf(() => Deno.statSync(path)),
   lstat: (path) => factsOf(() => Deno.lstatSync(path)),
   readLink: (path) => Deno.readLinkSync(path),
   realPath: (path) => Deno.realPathSync(path),
   list(path) {
+    if (isAbsent(path)) return [];
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
@@ -266,6 +336,7 @@ const realFiles: Files = {
     return { release: () => file.close() };
   },
   async unlocked(path) {
+    if (isAbsent(path)) return;
     using file = Deno.openSync(path, { write: true });
     // Mostly nobody holds it, and then there is nothing to wait for.
     if (!file.tryLockSync(true)) await file.lock(true);
@@ -273,6 +344,21 @@ const realFiles: Files = {
     file.unlockSync();
   },
 };
+
+function exists(path: string): boolean {
+  return existsSync(path) ||
+    !isAbsent(path) && factsOf(() => Deno.statSync(path)) !== undefined;
+}
+
+/**
+ * Whether nothing is there for sure: where the directory above may be searched. To ask
+ * for the thing itself takes an exception, and the first one a quarter of a millisecond.
+ */
+function isAbsent(path: string): boolean {
+  if (existsSync(path)) return false;
+  const above = dirname(path);
+  return existsSync(`${above}/.`) || above !== path && isAbsent(above);
+}
 
 function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
   try {
@@ -351,12 +437,9 @@ function output(stream: typeof Deno.stdout): Output {
  * thread alone comes back before any socket was looked at.
  */
 async function giveWay(): Promise<void> {
-  // In the first turn an answer is read, in the second one the next question is asked.
-  for (let turn = 0; turn < 2; turn++) {
-    await Deno.lstat("/");
-    // Streams send what was written in their turn for immediate work.
-    await new Promise<void>((resolve) => void setImmediate(resolve));
-  }
+  await Deno.lstat("/");
+  // Drivers send what they have to say for immediate work.
+  await new Promise<void>((resolve) => void setImmediate(resolve));
 }
 
 /** Those that run, so that none is left behind. */

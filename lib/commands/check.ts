@@ -178,7 +178,7 @@ function releaseFindings(
 ): Finding[] {
   const isAssumed = installation.stated === undefined &&
     release.version === ASSUMED_RELEASE &&
-    system.files.stat(`${paths.install}/bin/mattermost`) === undefined;
+    !system.files.exists(`${paths.install}/bin/mattermost`);
   if (!isAssumed) return [];
   return [
     warning("settings.release", {

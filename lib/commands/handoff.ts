@@ -103,7 +103,7 @@ export function provideDirectories(
   // What the package brings is there already; it is only given to the server.
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)
-    .filter((path) => system.files.stat(path) !== undefined);
+    .filter((path) => system.files.exists(path));
   for (const path of own) {
     const count = provideDirectory(path, system, owner);
     if (count > 0 && owner !== undefined) {

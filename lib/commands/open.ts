@@ -36,12 +36,13 @@ export async function openDatabase(
   });
   const found = await waitForDatabase(source, {
     connect,
+    dial: system.dial,
     clock: system.clock,
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,
     signal,
     // A server ran on this data before, so it made its tables.
-    isUsed: system.files.stat(paths.version) !== undefined,
+    isUsed: system.files.exists(paths.version),
     report: ({ message, elapsed }) =>
       log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
     tick: ({ error: { reason }, elapsed }) =>

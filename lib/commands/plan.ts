@@ -252,7 +252,10 @@ function shippedConfig(
 ): string {
   const names = ["default.json", "config.json"];
   const path = names.map((name) => `${paths.install}/config/${name}`)
-    .find((path) => path !== paths.config && files.stat(path)?.isFile === true);
+    .find((path) =>
+      path !== paths.config && files.exists(path) &&
+      files.stat(path)?.isFile === true
+    );
   if (path === undefined) return "{}";
   const text = files.readText(path);
   try {

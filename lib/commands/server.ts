@@ -46,7 +46,7 @@ export function server(args: readonly string[], { system }: Context): never {
     path,
     args: [path, ...args],
     env: {
-      ...(files.stat(config) === undefined ? {} : { MM_CONFIG: config }),
+      ...(files.exists(config) ? { MM_CONFIG: config } : {}),
       ...env,
     },
     cwd: install,

@@ -84,12 +84,20 @@ async function openMeanwhile(
   settled: Settled,
   context: Context,
 ): Promise<Ready> {
+  const { system } = context;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
+  let isOpen = false;
+  // Once it is open, nobody is waiting any more.
+  const giveWay = async (): Promise<void> => {
+    if (!isOpen) await system.giveWay();
+  };
   try {
     const [database, rest] = await Promise.all([
-      openDatabase(settled, { ...context, signal }),
-      prepare(settled, context),
+      openDatabase(settled, { ...context, signal }).finally(() =>
+        isOpen = true
+      ),
+      prepare(settled, { ...context, system: { ...system, giveWay } }),
       confirmOnce(settled, context),
     ]);
     return { database, ...rest };

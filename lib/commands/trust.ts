@@ -51,7 +51,7 @@ export function provideBundle(
   const text = joinBundle(authorities.trusted() ?? []);
   const path = bundlePath(settled);
   const { files } = system;
-  if (files.stat(path) !== undefined && files.readText(path) === text) return;
+  if (files.exists(path) && files.readText(path) === text) return;
   const owner = system.uid === 0
     ? serverIdentity(settled.settings, system)
     : undefined;

@@ -44,7 +44,7 @@ import {
   removeTemporaries,
   replaceFile,
 } from "./replace.ts";
-import { isClosed, protect, replaceConfig } from "./swap.ts";
+import { isClosed, protect, removeMarker, replaceConfig } from "./swap.ts";
 import { decodeText, examine, gone, unusable, unwritable } from "./trouble.ts";
 
 /** Where config.json is, and whose it is to be. */
@@ -121,7 +121,7 @@ export function readConfig(
     return { ...rest, text: content.text, torn: false, notices: [] };
   }
   const good = copies().find(({ text }) => text !== undefined);
-  if (world.files.stat(markerPath(base)) !== undefined && good !== undefined) {
+  if (world.files.exists(markerPath(base)) && good !== undefined) {
     const notice =
       `${path} ${content.fault}, because an overwrite was interrupted; it is made whole from ${good.path}`;
     return { ...rest, text: good.text, torn: true, notices: [notice] };
@@ -238,7 +238,7 @@ export function writeConfig(
     try {
       keepGeneration(world, base, { text, owner });
       writeMemory(world, base, { memory, salt, owner });
-      attempt(() => world.files.remove(markerPath(base)));
+      removeMarker(world.files, base);
     } catch (error) {
       // Without room the server would empty its file, so only a closed directory may pass.
       if (!isClosed(error)) throw fail(error);

@@ -52,7 +52,7 @@ export function locate(
   try {
     if (!files.lstat(path)?.isSymlink) return { path, link: undefined };
     const link = files.readLink(path);
-    if (files.stat(path) !== undefined) {
+    if (files.exists(path)) {
       return { path: files.realPath(path), link };
     }
     throw new EntrypointError(
@@ -116,9 +116,8 @@ export function baseOf(
   place: Location,
   path: string,
 ): string {
-  return fallbackBase(place).find((base) =>
-    files.stat(memoryPath(base)) !== undefined
-  ) ?? path;
+  return fallbackBase(place).find((base) => files.exists(memoryPath(base))) ??
+    path;
 }
 
 /**

@@ -150,7 +150,7 @@ export function makeDirectories(
   directory: string,
   owner: Owner | undefined,
 ): void {
-  if (files.stat(directory) !== undefined) return;
+  if (files.exists(directory)) return;
   makeDirectories(files, dirname(directory), owner);
   files.makeDirectory(directory, DIRECTORY_MODE);
   if (owner !== undefined) giveTo(files, directory, owner);

@@ -37,12 +37,12 @@ export function replaceConfig(
   const { files } = world;
   try {
     replaceFile(world, path, { text, owner });
-    attempt(() => files.remove(markerPath(base)));
+    removeMarker(files, base);
     return false;
   } catch (error) {
     const mounted = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
     if (!mounted && !isClosed(error)) throw error;
-    if (files.stat(path) === undefined) throw error;
+    if (!files.exists(path)) throw error;
   }
   // From here to the end of the overwrite, the next start makes the file whole from the newest copy.
   const marker = markerPath(base);
@@ -59,6 +59,19 @@ export function replaceConfig(
   files.remove(marker);
   syncDirectory(files, dirname(marker));
   return true;
+}
+
+/**
+ * Takes the mark of an overwrite away, if there is one. Never throws.
+ *
+ * @param files Files.
+ * @param base The path prefix of copies and memory.
+ */
+export function removeMarker(files: ConfigWorld["files"], base: string): void {
+  const marker = markerPath(base);
+  attempt(() => {
+    if (files.exists(marker)) files.remove(marker);
+  });
 }
 
 /**

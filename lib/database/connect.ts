@@ -7,7 +7,12 @@
 import type { ConnectOptions, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { ProbeError } from "./probe.ts";
-import { addressOf, type LoginOptions, openSocket } from "./socket.ts";
+import {
+  addressOf,
+  type LoginOptions,
+  openSocket,
+  tlsOptions,
+} from "./socket.ts";
 
 /**
  * Logs in to the database that the source names.
@@ -21,13 +26,18 @@ export async function connect(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
+  const { signal, dial, ca } = options;
+  const isPlain = tlsOptions(source, ca) === undefined;
   // The connection is made while its driver is loaded.
-  const opening = openSocket(addressOf(source), options.signal);
+  const opening = openSocket(addressOf(source), {
+    signal,
+    ...(isPlain && dial !== undefined ? { dial } : {}),
+  });
   try {
     return await login(source, { ...options, opening });
   } catch (error) {
-    const isPlain = error instanceof ProbeError && error.reason === "tls";
-    if (source.sslMode !== "prefer" || !isPlain) throw error;
+    const hasNone = error instanceof ProbeError && error.reason === "tls";
+    if (source.sslMode !== "prefer" || !hasNone) throw error;
     // As go-sql-driver: no encryption where the server has none.
     return await connect({ ...source, sslMode: "disable" }, options);
   }

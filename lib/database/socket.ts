@@ -7,9 +7,11 @@
 
 import type { ConnectOptions, TlsFacts } from "./probe.ts";
 import type { DataSource } from "./source.ts";
+import type { Address, Dial } from "../system.ts";
 import { Buffer } from "node:buffer";
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { LightSocket } from "./light_socket.ts";
 import { ProbeError } from "./probe.ts";
 
 /** What the TLS of a driver needs; the names are those of `node:tls`. */
@@ -21,12 +23,6 @@ export interface TlsOptions {
   /** Whether the certificate must name the host. */
   readonly verifyIdentity: boolean;
 }
-
-/** Where a server listens: a unix socket, or host and port. */
-export type Address = { readonly path: string } | {
-  readonly host: string;
-  readonly port: number;
-};
 
 /** What a driver logs in with. */
 export interface LoginOptions extends ConnectOptions {
@@ -49,31 +45,69 @@ export function addressOf(
   };
 }
 
+/** How a connection is opened. */
+export interface OpenOptions {
+  /** Ends it; its reason is what every user of the socket gets. */
+  readonly signal: AbortSignal;
+  /** Opens it faster, where it stays plain: TLS is for sockets of node's only. */
+  readonly dial?: Dial;
+}
+
 /**
  * Opens a connection; an abort of the signal destroys it, also much later.
  *
  * @param address Where to connect to: a unix socket, or host and port.
- * @param signal Ends it; its reason is what every user of the socket gets.
+ * @param options What ends it, and whether it stays plain.
  * @returns The connected socket.
  * @throws {Error} With the system's code; or the signal's reason.
  */
 export function openSocket(
   address: Address,
-  signal: AbortSignal,
+  { signal, dial }: OpenOptions,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = connectSocket(address);
+    let opened: Socket | undefined;
     const abort = (): void => {
       const { reason } = signal;
-      socket.destroy(reason instanceof Error ? reason : new Error("Aborted"));
+      const error = reason instanceof Error ? reason : new Error("Aborted");
+      if (opened === undefined) reject(error);
+      else opened.destroy(error);
     };
+    const forget = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    socket.once("close", () => signal.removeEventListener("abort", abort));
-    // Also after the connection stands: an error without a listener is a crash.
-    socket.on("error", reject);
+    open(address, dial).then((socket) => {
+      // An error without a listener is a crash.
+      socket.on("error", () => {});
+      if (signal.aborted) return void socket.destroy();
+      opened = socket.once("close", forget);
+      resolve(socket);
+    }).catch((error) => {
+      forget();
+      reject(error);
+    });
+  });
+}
+
+async function open(
+  address: Address,
+  dial: Dial | undefined,
+): Promise<Socket> {
+  const connection = await dial?.(address);
+  return connection === undefined
+    ? await openNode(address)
+    // What its users need of a socket it has.
+    : new LightSocket(connection) as unknown as Socket;
+}
+
+function openNode(address: Address): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(address);
+    socket.once("error", reject);
     socket.once("connect", () => {
+      socket.off("error", reject);
       socket.setNoDelay(true);
+      socket.setKeepAlive(true);
       resolve(socket);
     });
   });
@@ -88,13 +122,13 @@ export function openSocket(
  */
 export function lossOf(socket: Socket): Promise<never> {
   const lost = new Promise<never>((_, reject) => {
-    let cause: unknown = new ProbeError(
-      "protocol",
-      "The server closed the connection",
-    );
-    socket.once("error", (error) => cause = error);
-    if (socket.destroyed) reject(socket.errored ?? cause);
-    socket.once("close", () => reject(cause));
+    const lose = (): void =>
+      reject(
+        socket.errored ??
+          new ProbeError("protocol", "The server closed the connection"),
+      );
+    if (socket.destroyed) lose();
+    socket.once("close", lose);
   });
   // Nobody may be waiting when it happens.
   lost.catch(() => {});

@@ -8,7 +8,12 @@
  */
 
 import type { Clock } from "../system.ts";
-import type { Connect, DatabaseFacts, Session } from "./probe.ts";
+import type {
+  Connect,
+  ConnectOptions,
+  DatabaseFacts,
+  Session,
+} from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { EntrypointError } from "../errors.ts";
 import { ProbeError } from "./probe.ts";
@@ -51,8 +56,8 @@ export interface WaitChange {
   readonly elapsed: number;
 }
 
-/** Options of {@linkcode waitForDatabase}. */
-export interface WaitOptions {
+/** Options of {@linkcode waitForDatabase}. Its signal ends the wait, and the session that came of it, at once. */
+export interface WaitOptions extends ConnectOptions {
   /** Logs in, once for each attempt. */
   readonly connect: Connect;
   /** Measures and passes the time. */
@@ -63,12 +68,6 @@ export interface WaitOptions {
   readonly tick?: (state: Omit<WaitChange, "message">) => void;
   /** Seconds for all attempts together; 0 makes one attempt. */
   readonly timeout: number;
-  /** Ends the wait, and the session that came of it, at once. */
-  readonly signal: AbortSignal;
-  /** PEM texts of the authorities to trust. */
-  readonly ca?: readonly string[];
-  /** Whether a server's tables are likely to be there. */
-  readonly isUsed?: boolean;
   /** What this server's release has against the database. */
   readonly accept?: (facts: DatabaseFacts) => ProbeError | undefined;
   /** A number from 0 to 1, for the jitter. */
@@ -215,20 +214,18 @@ async function attempt(
     throw error;
   } finally {
     alarm.catch(() => {});
-    done.abort();
+    // Without a reason the runtime would make an error with a stack trace for it.
+    done.abort("done");
   }
 }
 
 async function login(
   source: DataSource,
   signal: AbortSignal,
-  { connect, ca, accept, isUsed = false }: WaitOptions,
+  options: WaitOptions,
 ): Promise<ReadyDatabase> {
-  const session = await connect(source, {
-    signal,
-    isUsed,
-    ...(ca === undefined ? {} : { ca }),
-  });
+  const { connect, accept } = options;
+  const session = await connect(source, { ...options, signal });
   try {
     const facts = await session.facts();
     const refusal = judge(facts) ?? accept?.(facts);

@@ -51,8 +51,8 @@ export async function findRelease(
   const { stated, home } = installation;
   if (stated !== undefined) return releaseFacts(stated);
   const modern = `${home}/bin/mattermost`;
-  const isOld = world.files.stat(`${home}/bin/platform`) !== undefined;
-  const said = isOld || world.files.stat(modern) === undefined
+  const isOld = world.files.exists(`${home}/bin/platform`);
+  const said = isOld || !world.files.exists(modern)
     ? undefined
     : await ask([modern, "version"], installation, world);
   if (said !== undefined) return releaseFacts(said);
@@ -84,7 +84,7 @@ export async function confirmRelease(
   world: World,
 ): Promise<void> {
   const command = versionCommand(release, { home: installation.home });
-  if (command === undefined || world.files.stat(command[0]) === undefined) {
+  if (command === undefined || !world.files.exists(command[0])) {
     return;
   }
   const said = await ask(command, installation, world);

@@ -189,6 +189,59 @@ for (const product of await products()) {
     );
   });
 
+  Deno.test(`${name}: node's own sockets log in too, where a host has several addresses`, async () => {
+    for (
+      const wishes of [{}, { dial: () => Promise.resolve(undefined) }]
+    ) {
+      const signal = new AbortController().signal;
+      const session = await connect(source, { signal, ...wishes });
+      assert.equal((await session.facts()).product, name);
+      await session.close();
+    }
+  });
+
+  // MySQL keeps what it knows of a password until the account changes, and asks for it once before that.
+  if (name === "MySQL") {
+    for (const method of ["caching_sha2_password", "sha256_password"]) {
+      Deno.test(`${name}: ${method} logs in over each kind of connection`, async () => {
+        const { socket } = server;
+        const ways: Partial<DataSource>[] = [
+          { sslMode: "disable" },
+          { sslMode: "require" },
+          { host: "localhost", ...(socket === undefined ? {} : { socket }) },
+        ];
+        for (const [index, way] of ways.entries()) {
+          const user = `${method}${index}`.slice(-32);
+          const password = `${"pässwörd ".repeat(9)}${index}`;
+          await server.sql(
+            `CREATE USER '${user}'@'%' IDENTIFIED WITH ${method} BY '${password}'`,
+          );
+          await server.sql(
+            `GRANT ALL ON ${source.database}.* TO '${user}'@'%'`,
+          );
+          const asked = { ...source, ...way, user, password };
+          for (const time of ["unknown", "known"]) {
+            const { tls } = await factsOf(asked);
+            assert.equal(tls !== false, way.sslMode === "require", time);
+          }
+          const error = await refusalOf({ ...asked, password: "wrong" });
+          assert.equal(error.reason, "credentials");
+        }
+      });
+    }
+  }
+
+  if (!postgres) {
+    Deno.test(`${name}: an account without a password logs in, and one with a password does not without it`, async () => {
+      await server.sql(`CREATE USER 'open'@'%'`);
+      await server.sql(`GRANT ALL ON ${source.database}.* TO 'open'@'%'`);
+      await factsOf({ ...source, user: "open", password: "" });
+      await assert.rejects(factsOf({ ...source, password: "" }), {
+        reason: "credentials",
+      });
+    });
+  }
+
   Deno.test(`${name}: the unix socket logs in`, async () => {
     const local = {
       ...source,

@@ -24,6 +24,7 @@ import {
 } from "../../tools/servers/mariadb.ts";
 import { mysqlAvailable, prepareMysql } from "../../tools/servers/mysql.ts";
 import { preparePostgres } from "../../tools/servers/postgres.ts";
+import { realSystem } from "../../lib/system.ts";
 
 /** A product with what differs in its SQL. */
 export interface Product {
@@ -113,6 +114,9 @@ export async function startWithUser(
 /** What is special about a login. */
 type LoginWishes = Omit<ConnectOptions, "signal">;
 
+/** As the program opens connections that stay plain. */
+export const { dial } = realSystem(() => assert.fail("Nobody hands over"));
+
 /** Logs in, uses the session, and ends it. */
 export async function withSession<Result>(
   source: DataSource,
@@ -121,6 +125,7 @@ export async function withSession<Result>(
 ): Promise<Result> {
   const session = await connect(source, {
     signal: new AbortController().signal,
+    dial,
     ...wishes,
   });
   try {

@@ -113,6 +113,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
         )
         : Promise.resolve(addresses);
     },
+    dial: () => Promise.resolve(undefined),
     random: (length) =>
       Uint8Array.from({ length }, () => {
         // A linear congruence is random enough to tell two secrets apart.

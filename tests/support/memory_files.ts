@@ -67,6 +67,9 @@ export class MemoryFiles implements Files {
     if (node.kind !== "file") throw failure("EISDIR", path);
     return new TextEncoder().encode(node.text);
   }
+  exists(path: string): boolean {
+    return this.stat(path) !== undefined;
+  }
   stat(path: string): FileFacts | undefined {
     return this.lstat(this.#follow(path));
   }

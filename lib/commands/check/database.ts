@@ -39,6 +39,7 @@ export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
     const asked = system.clock.now();
     session = await connect(source, {
       signal,
+      dial: system.dial,
       ...(ca === undefined ? {} : { ca }),
     });
     const facts = await session.facts();
