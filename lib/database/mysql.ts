@@ -110,9 +110,10 @@ async function login(
   source: DataSource,
   { opening, ca }: LoginOptions,
 ): Promise<Channel> {
-  const channel = new Channel(await opening);
+  const tls = tlsOptions(source, ca);
+  const channel = new Channel(await opening, tls !== undefined);
   try {
-    await logIn(channel, source, tlsOptions(source, ca));
+    await logIn(channel, source, tls);
     return channel;
   } catch (error) {
     channel.socket.destroy();

@@ -26,6 +26,8 @@ import { lossOf, screenData, secureSocket, type TlsOptions } from "./socket.ts";
 export class Channel {
   #socket: Socket;
   #lost: Promise<never>;
+  /** Whether TLS is to take it over, for which nobody may be reading from it. */
+  #isToBeSecured: boolean;
   readonly #packets: { readonly number: number; readonly content: Buffer }[] =
     [];
   #wake: (() => void) | undefined;
@@ -36,9 +38,11 @@ export class Channel {
    * Listens to a connection.
    *
    * @param socket The connection, before anybody listens to its data.
+   * @param isToBeSecured Whether {@linkcode Channel.secure} follows upon the first packet.
    */
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isToBeSecured = false) {
     this.#socket = socket;
+    this.#isToBeSecured = isToBeSecured;
     this.#lost = lossOf(socket);
     screenData(socket, MYSQL_LANGUAGE);
     socket.on("data", this.#receive);
@@ -58,7 +62,7 @@ export class Channel {
    */
   async secure(host: string, options: TlsOptions): Promise<void> {
     this.#socket.off("data", this.#receive);
-    this.#socket.pause();
+    this.#isToBeSecured = false;
     const socket = await secureSocket(this.#socket, host, options);
     this.#socket = socket;
     this.#lost = lossOf(socket);
@@ -137,6 +141,7 @@ export class Channel {
   }
 
   readonly #receive = (packets: Buffer): void => {
+    if (this.#isToBeSecured) this.#socket.pause();
     let at = 0;
     while (at < packets.length) {
       const start = at + HEAD;

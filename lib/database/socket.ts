@@ -76,40 +76,39 @@ export function openSocket(
     };
     const forget = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    open(address, dial).then((socket) => {
+    const take = (socket: Socket): void => {
       // An error without a listener is a crash.
       socket.on("error", () => {});
       if (signal.aborted) return void socket.destroy();
       opened = socket.once("close", forget);
       resolve(socket);
-    }).catch((error) => {
+    };
+    const fail = (error: unknown): void => {
       forget();
       reject(error);
-    });
+    };
+    if (dial === undefined) return openNode(address, take, fail);
+    dial(address).then((connection) => {
+      if (connection === undefined) openNode(address, take, fail);
+      // What its users need of a socket it has.
+      else take(new LightSocket(connection) as unknown as Socket);
+    }).catch(fail);
   });
 }
 
-async function open(
+/** Without a promise: TLS must take a socket over before the runtime reads from it. */
+function openNode(
   address: Address,
-  dial: Dial | undefined,
-): Promise<Socket> {
-  const connection = await dial?.(address);
-  return connection === undefined
-    ? await openNode(address)
-    // What its users need of a socket it has.
-    : new LightSocket(connection) as unknown as Socket;
-}
-
-function openNode(address: Address): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(address);
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true);
-      resolve(socket);
-    });
+  take: (socket: Socket) => void,
+  fail: (error: unknown) => void,
+): void {
+  const socket = connectSocket(address);
+  socket.once("error", fail);
+  socket.once("connect", () => {
+    socket.off("error", fail);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true);
+    take(socket);
   });
 }
 
