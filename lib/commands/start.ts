@@ -107,15 +107,21 @@ async function openMeanwhile(
   }
 }
 
+/**
+ * How often a login gets its way before anything else is done: then the connection is
+ * made, and its driver has the word.
+ */
+const FIRST_TURNS = 3;
+
 async function prepare(
   settled: Settled,
   context: Context,
 ): Promise<Omit<Ready, "database">> {
   const { system, log } = context;
+  for (let turn = 0; turn < FIRST_TURNS; turn++) await system.giveWay();
+  const plan = await planConfig(settled, context, { guarded: true });
   await system.giveWay();
   const releaseSignals = system.prepareExec();
-  await system.giveWay();
-  const plan = await planConfig(settled, context, { guarded: true });
   // The other warnings were said in the introduction.
   const remarks = plan.warnings.slice(settled.warnings.length);
   remarks.forEach((warning) => log.warn(warning));

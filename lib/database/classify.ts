@@ -31,6 +31,8 @@ const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   ENETDOWN: "unreachable",
   EADDRNOTAVAIL: "unreachable",
   EAFNOSUPPORT: "unreachable",
+  // An IPv6 address of a link, without the link.
+  EINVAL: "unreachable",
   ETIMEDOUT: "timeout",
   ECONNRESET: "protocol",
   ECONNABORTED: "protocol",
