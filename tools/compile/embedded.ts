@@ -9,10 +9,9 @@
  * @module
  */
 
-import { join } from "node:path";
-import process from "node:process";
-import { Script } from "node:vm";
+import type { Script } from "node:vm";
 import type { main } from "../../lib/program.ts";
+import { builtin } from "./builtin.ts";
 import { REPLACEMENTS } from "./replacements.ts";
 
 /** Packages that only some need, by the name that the program imports: each is a script of its own. */
@@ -53,6 +52,8 @@ export interface LoadOptions {
   readonly onScript?: (name: ScriptName, script: Script) => void;
 }
 
+const vm = builtin("node:vm");
+
 const REPLACED = new Map(
   Object.entries(REPLACEMENTS).map(([name, value]) => [lastPart(name), value]),
 );
@@ -76,8 +77,7 @@ export function loadProgram(
         name,
         isPackage(name)
           ? runScript(PACKAGES[name])["content"]
-          : REPLACED.get(lastPart(name)) ??
-            heirOf(process.getBuiltinModule(name)),
+          : REPLACED.get(lastPart(name)) ?? heirOf(builtin(name)),
       );
     }
     return loaded.get(name);
@@ -86,7 +86,7 @@ export function loadProgram(
     const text = Deno.readTextFileSync(scriptPath(directory, name));
     const cache = rehearsal && cacheOf(name, rehearsal);
     const cachedData = cache && Deno.readFileSync(cachePath(directory, cache));
-    const script = new Script(text, {
+    const script = new vm.Script(text, {
       filename: fileName(name),
       ...(cachedData === undefined ? {} : { cachedData }),
     });
@@ -109,7 +109,8 @@ function lastPart(name: string): string {
  * without that. The process is not only a module, and some modules are functions.
  */
 function heirOf(module: unknown): unknown {
-  const isPlain = typeof module === "object" && module !== process;
+  const isPlain = typeof module === "object" &&
+    module !== builtin("node:process");
   return isPlain ? Object.create(module) : module;
 }
 
@@ -148,10 +149,10 @@ function fileName(script: ScriptName): string {
 
 /** Where a script is. */
 export function scriptPath(directory: string, name: ScriptName): string {
-  return join(directory, `${name}.script`);
+  return `${directory}/${name}.script`;
 }
 
 /** Where a cache is. */
 export function cachePath(directory: string, name: CacheName): string {
-  return join(directory, `${name}.cache`);
+  return `${directory}/${name}.cache`;
 }

@@ -5,8 +5,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import nodeCrypto from "node:crypto";
+import type { Buffer } from "node:buffer";
+import { builtin } from "./builtin.ts";
+
+const nodeCrypto = builtin("node:crypto");
 
 /**
  * The work of a SCRAM login. The PostgreSQL driver awaits it, since it also runs
@@ -26,7 +28,7 @@ async function pbkdf2(
     ["deriveBits"],
   );
   const parameters = { name: "PBKDF2", hash: "SHA-256", salt, iterations };
-  return Buffer.from(
+  return builtin("node:buffer").Buffer.from(
     await crypto.subtle.deriveBits(parameters, key, 8 * length),
   );
 }
