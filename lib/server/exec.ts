@@ -70,17 +70,24 @@ const CALL_NUMBERS = {
 type CallName = keyof typeof CALL_NUMBERS[typeof Deno.build.arch];
 
 /**
- * Each symbol costs a start an eighth of a millisecond, so Deno does what it can, and one
- * does the rest. Unlike the library's own functions it changes the identity of this thread
- * alone; the others end when it becomes another program.
+ * One more argument, which nobody reads. Deno makes machine code for each function whose
+ * types it can compile, which takes a start half a millisecond and more; with a structure
+ * among them it calls the function as it is.
+ */
+const UNREAD = { struct: ["u8"] } as const;
+
+/**
+ * Each symbol costs time, so Deno does what it can, and one does the rest. Unlike the
+ * library's own functions it changes the identity of this thread alone; the others end
+ * when it becomes another program.
  *
  * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
  */
 const SYMBOLS = {
-  __errno_location: { parameters: [], result: "u64" },
-  memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  __errno_location: { parameters: [UNREAD], result: "u64" },
+  memcpy: { parameters: ["buffer", "u64", "usize", UNREAD], result: "u64" },
   syscall: {
-    parameters: ["i64", "u64", "buffer", "buffer", "usize"],
+    parameters: ["i64", "u64", "buffer", "buffer", "usize", UNREAD],
     result: "i64",
   },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -104,6 +111,8 @@ const SIGSET_SIZE = 8;
 const ACTION_SIZE = 32;
 
 const ENCODER = new TextEncoder();
+/** What is given for {@linkcode UNREAD}. */
+const NOTHING = new Uint8Array(1);
 
 /**
  * Becomes the program of the plan. It returns only by throwing, and what it
@@ -266,8 +275,15 @@ function call(
   fourth = 0,
 ): boolean {
   const number = CALL_NUMBERS[Deno.build.arch][name];
-  return libc.syscall(number, BigInt(first), second, third, BigInt(fourth)) ===
-    0n;
+  const result = libc.syscall(
+    number,
+    BigInt(first),
+    second,
+    third,
+    BigInt(fourth),
+    NOTHING,
+  );
+  return result === 0n;
 }
 
 function enter(directory: string): void {
@@ -343,7 +359,8 @@ function stringArray(
 
 /** Where some bytes are: `memcpy` gives back where it copies to, be it nothing at all. */
 function addressOf(libc: Libc, bytes: Uint8Array<ArrayBuffer>): bigint {
-  return BigInt(libc.memcpy(bytes, BigInt(libc.__errno_location()), 0n));
+  const anywhere = BigInt(libc.__errno_location(NOTHING));
+  return BigInt(libc.memcpy(bytes, anywhere, 0n, NOTHING));
 }
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -361,6 +378,7 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 
 function errnoOf(libc: Libc): number {
   const cell = new Int32Array(1);
-  libc.memcpy(cell, BigInt(libc.__errno_location()), 4n);
+  const location = BigInt(libc.__errno_location(NOTHING));
+  libc.memcpy(cell, location, 4n, NOTHING);
   return cell[0] ?? Errno.EINVAL;
 }
