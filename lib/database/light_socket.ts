@@ -103,7 +103,10 @@ export class LightSocket extends EventEmitter {
   async #read(): Promise<void> {
     try {
       for (let bytes; (bytes = await this.#connection.read()) !== undefined;) {
-        this.emit("data", Buffer.from(bytes.buffer, 0, bytes.length));
+        this.emit(
+          "data",
+          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+        );
         if (this.destroyed) return;
       }
       this.emit("end");

@@ -62,10 +62,13 @@ Deno.test("killed while it overwrites a bind-mounted config.json, the next start
     await killWriter(inNamespace(setup, [...WRITER, "loop", path]));
     const text = await Deno.readTextFile(file);
     const marker = await readIfThere(`${path}.writing`);
-    const copy = await readIfThere(`${path}.1`);
+    const copies = await Promise.all(
+      [1, 2, 3].map((number) => readIfThere(`${path}.${number}`)),
+    );
     if (text === "{}") continue;
-    if (marker === undefined) salts.add(assertWhole(text));
-    else salts.add(assertWhole(copy ?? ""));
+    // A kill while the copies move up leaves a gap among them.
+    const newest = copies.find((copy) => copy !== undefined);
+    salts.add(assertWhole(marker === undefined ? text : newest ?? ""));
   }
   assert.equal(salts.size, 1, "the secret was made once");
 });
