@@ -101,6 +101,9 @@ const HBA_REGEXP = /\bpg_hba\.conf\b/;
 /** Deno 2.7 ends a connection with errors such as `invalid peer certificate: …`, which have no code. */
 const TLS_REGEXP = /\b(?:certificate|handshake|TLS)\b/i;
 
+/** What the runtime puts behind the words of the system; the code says the same. */
+const NUMBER_REGEXP = / \(os error \d+\)$/;
+
 /**
  * Makes a {@linkcode ProbeError} of what a driver's promise rejected with. Such an
  * error without a code comes from an answer that the driver could not digest.
@@ -115,7 +118,7 @@ export function classify(error: unknown, source: DataSource): ProbeError {
   const text = cause instanceof Error ? cause.message : String(cause);
   return new ProbeError(
     reasonOf(cause, text, source.adapter),
-    cleanDetail(text, source),
+    cleanDetail(text.replace(NUMBER_REGEXP, ""), source),
     codeOf(cause),
   );
 }

@@ -57,6 +57,14 @@ Deno.test("classify() finds the reason of each code", () => {
   }
 });
 
+Deno.test("classify() keeps the system's words, without the runtime's number", () => {
+  const error = classify(
+    failing({ code: "ECONNREFUSED" }, "Connection refused (os error 111)"),
+    SOURCE,
+  );
+  assert.equal(error.message, "Connection refused");
+});
+
 Deno.test("classify() tells a missing line of pg_hba.conf from a wrong role", () => {
   const text =
     'no pg_hba.conf entry for host "10.0.0.1", user "a", database "b"';
