@@ -76,7 +76,7 @@ export function redactDsn(dsn: string): string {
     ? `${dsn.slice(0, start)}:(hidden)${dsn.slice(end)}`
     : dsn;
   const plain = masked.replace(
-    /(password\s*=\s*)(?:'(?:\\.|[^\\'])*(?:'|$)|(?:\\.|\S)*)/gis,
+    /(password\s*=\s*)(?:'(?:\\.|[^\\'])*(?:'|$)|\\.|[^\s'])*/gis,
     "$1(hidden)",
   );
   const readable = scheme > 0 || /[=@]|^\/|^(?:tcp|unix)\(/i.test(plain);

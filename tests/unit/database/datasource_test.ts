@@ -278,18 +278,24 @@ Deno.test("redactDsn() hides any password in any form, also where it is not enco
     fc.string({ maxLength: 6 }),
     fc.string({ maxLength: 6 }),
   );
-  fc.assert(fc.property(parts, ([before, after]) => {
-    const marker = "M4RKER";
-    const password = `${before}${marker}${after}`;
-    const quoted = password.replace(/[\\']/g, "\\$&");
-    const dsns = [
-      `postgres://mm:${password}@db/mm`,
-      formatDsn({ ...POSTGRES, password }),
-      formatDsn({ ...MYSQL, password }),
-      `host=db password='${quoted}' user=mm`,
-      `password = ${quoted.replaceAll(" ", "\\ ")} host=db`,
-      `postgres://db/mm?password=${encodeURIComponent(password)}`,
-    ];
-    for (const dsn of dsns) assert.doesNotMatch(redactDsn(dsn), /M4RKER/, dsn);
-  }));
+  fc.assert(
+    fc.property(parts, ([before, after]) => {
+      const marker = "M4RKER";
+      const password = `${before}${marker}${after}`;
+      const quoted = password.replace(/[\\']/g, "\\$&");
+      const dsns = [
+        `postgres://mm:${password}@db/mm`,
+        formatDsn({ ...POSTGRES, password }),
+        formatDsn({ ...MYSQL, password }),
+        `host=db password='${quoted}' user=mm`,
+        `password = ${quoted.replaceAll(" ", "\\ ")} host=db`,
+        `postgres://db/mm?password=${encodeURIComponent(password)}`,
+      ];
+      for (const dsn of dsns) {
+        assert.doesNotMatch(redactDsn(dsn), /M4RKER/, dsn);
+      }
+    }),
+    // Quotes in an address, and what a quoted value could not be followed by.
+    { examples: [[["''", ""]], [["'a b'", "'"]], [["a'", "b c'"]]] },
+  );
 });
