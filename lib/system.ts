@@ -299,7 +299,7 @@ const realFiles: Files = {
   readLink: (path) => Deno.readLinkSync(path),
   realPath: (path) => Deno.realPathSync(path),
   list(path) {
-    if (isAbsent(path)) return [];
+    if (isSeen(path) === false) return [];
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
@@ -336,7 +336,7 @@ const realFiles: Files = {
     return { release: () => file.close() };
   },
   async unlocked(path) {
-    if (isAbsent(path)) return;
+    if (isSeen(path) === false) return;
     using file = Deno.openSync(path, { write: true });
     // Mostly nobody holds it, and then there is nothing to wait for.
     if (!file.tryLockSync(true)) await file.lock(true);
@@ -346,18 +346,21 @@ const realFiles: Files = {
 };
 
 function exists(path: string): boolean {
-  return existsSync(path) ||
-    !isAbsent(path) && factsOf(() => Deno.statSync(path)) !== undefined;
+  return isSeen(path) ?? factsOf(() => Deno.statSync(path)) !== undefined;
 }
 
 /**
- * Whether nothing is there for sure: where the directory above may be searched. To ask
- * for the thing itself takes an exception, and the first one a quarter of a millisecond.
+ * Whether something is there, as far as that can be seen. To ask for the thing itself
+ * takes an exception where it is not there, and the first one a quarter of a millisecond.
+ *
+ * @returns `undefined` where the directory above may not be searched.
  */
-function isAbsent(path: string): boolean {
-  if (existsSync(path)) return false;
+function isSeen(path: string): boolean | undefined {
+  if (existsSync(path)) return true;
   const above = dirname(path);
-  return existsSync(`${above}/.`) || above !== path && isAbsent(above);
+  const isAbsent = existsSync(`${above}/.`) ||
+    above !== path && isSeen(above) === false;
+  return isAbsent ? false : undefined;
 }
 
 function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {

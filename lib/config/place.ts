@@ -32,13 +32,15 @@ export interface Place {
 export function findPlace(root: ObjectNode, path: string): Place {
   const keys = path.split(".");
   const last = keys.pop() ?? path;
+  const way: string[] = [];
   let holder = root;
   let respelled = false;
   for (const key of keys) {
+    way.push(key);
     const { member, changed } = settle(holder, key);
     respelled ||= changed;
     if (member === undefined) return { holder, member, respelled };
-    holder = objectOf(member, key);
+    holder = objectOf(member, way);
   }
   const { member, changed } = settle(holder, last);
   return { holder, member, respelled: respelled || changed };
@@ -67,7 +69,7 @@ export function writePlace(
       value: { kind: "object", members: [], blank: "" },
       ...(holder === undefined ? {} : { holder }),
     });
-    object = objectOf(member, key);
+    object = objectOf(member, [key]);
     holder = member.lead;
   }
   const { member } = settle(object, last);
@@ -120,14 +122,15 @@ function adopt(target: TextNode, source: TextNode): void {
   }
 }
 
-function objectOf(member: Member, key: string): ObjectNode {
+function objectOf(member: Member, way: readonly string[]): ObjectNode {
   if (member.value.kind === "object") return member.value;
+  const path = way.join(".");
   throw new EntrypointError(
-    `config.json: ${key} is not a JSON object, as a section has to be`,
+    `config.json: ${path} is not a JSON object, as a section has to be`,
     {
       code: ExitCode.badConfig,
       remedy:
-        `Make ${key} an object in config.json, or go back to the last good one: ` +
+        `Make ${path} an object in config.json, or go back to the last good one: ` +
         "mattermost-entrypoint app:config --restore 1",
     },
   );

@@ -27,14 +27,14 @@ export async function connect(
   options: ConnectOptions,
 ): Promise<Session> {
   const { signal, dial, ca } = options;
-  const isPlain = tlsOptions(source, ca) === undefined;
+  const tls = tlsOptions(source, ca);
   // The connection is made while its driver is loaded.
   const opening = openSocket(addressOf(source), {
     signal,
-    ...(isPlain && dial !== undefined ? { dial } : {}),
+    dial: tls === undefined ? dial : undefined,
   });
   try {
-    return await login(source, { ...options, opening });
+    return await login(source, { ...options, opening, tls });
   } catch (error) {
     const hasNone = error instanceof ProbeError && error.reason === "tls";
     if (source.sslMode !== "prefer" || !hasNone) throw error;

@@ -18,7 +18,6 @@ import {
   type LoginOptions,
   sayFarewell,
   tlsFacts,
-  tlsOptions,
 } from "./socket.ts";
 
 /** Error numbers that answer a question instead of failing it. */
@@ -108,9 +107,8 @@ export async function connectMysql(
 
 async function login(
   source: DataSource,
-  { opening, ca }: LoginOptions,
+  { opening, tls }: LoginOptions,
 ): Promise<Channel> {
-  const tls = tlsOptions(source, ca);
   const channel = new Channel(await opening, tls !== undefined);
   try {
     await logIn(channel, source, tls);

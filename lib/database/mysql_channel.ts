@@ -9,7 +9,6 @@ import { Buffer } from "node:buffer";
 import {
   columnName,
   Fields,
-  garbled,
   hasMore,
   HEAD,
   isEnd,
@@ -20,6 +19,7 @@ import {
   readRow,
   type TextRow,
 } from "./mysql_messages.ts";
+import { garbled } from "./probe.ts";
 import { lossOf, screenData, secureSocket, type TlsOptions } from "./socket.ts";
 
 /** A connection as packets. What is asked has to be answered before the next question. */

@@ -18,14 +18,13 @@ import { cleanDetail } from "./classify.ts";
 import type { Channel } from "./mysql_channel.ts";
 import {
   Fields,
-  garbled,
   loginRequest,
   Mark,
   offersTls,
   readGreeting,
   tlsRequest,
 } from "./mysql_messages.ts";
-import { ProbeError } from "./probe.ts";
+import { garbled, ProbeError } from "./probe.ts";
 import type { TlsOptions } from "./socket.ts";
 
 /** What an answer depends on besides the password. */
@@ -144,7 +143,9 @@ function pluginOf(name: string, source: DataSource): Plugin {
     "credentials",
     `The account uses the authentication plugin ${
       cleanDetail(name, source)
-    }, which only special clients have: for Mattermost it must use caching_sha2_password or mysql_native_password`,
+    }, which only special clients have: for Mattermost it must use ${
+      FIRST_PLUGINS.join(" or ")
+    }`,
   );
 }
 

@@ -9,12 +9,10 @@
 
 import type { Language } from "./socket.ts";
 import { Buffer } from "node:buffer";
-import { ProbeError } from "./probe.ts";
+import { garbled, LONGEST_ANSWER, ProbeError } from "./probe.ts";
 
 /** Bytes before the content of a packet: its length and its number. */
 export const HEAD = 4;
-/** Bytes of the longest packet that answers a question of ours. */
-const LONGEST = 1_000_000;
 /** Bytes of the longest greeting; it holds a version and the name of a plugin. */
 const LONGEST_GREETING = 4096;
 /** The protocol of all servers since 3.21. */
@@ -29,7 +27,7 @@ export const Mark = {
   end: 0xfe,
   error: 0xff,
 } as const;
-/** The end of a list has less, and a row that begins alike has more. */
+/** Bytes of the longest packet that ends a list; a row that begins alike has more. */
 const LONGEST_END = 8;
 
 /** What client and server can do. */
@@ -87,20 +85,11 @@ function sizeOfWhole(bytes: Buffer): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUIntLE(size, 3);
-    if (length === 0 || length > LONGEST) return garbled();
+    if (length === 0 || length > LONGEST_ANSWER) return garbled();
     if (size + HEAD + length > bytes.length) break;
     size += HEAD + length;
   }
   return size;
-}
-
-/**
- * What is thrown where a server is not understood.
- *
- * @returns The error.
- */
-export function garbled(): ProbeError {
-  return new ProbeError("protocol", "The answer is garbled");
 }
 
 /** What stands in a packet, read one after the other. */
@@ -268,17 +257,16 @@ export function loginRequest(
   greeting: Greeting,
   { encrypted, user, database, plugin, answer }: LoginRequest,
 ): Buffer {
-  const capabilities = greeting.capabilities & WANTED;
   const attributes = Buffer.concat(
     Object.entries(ATTRIBUTES).flat().map((text) => counted(Buffer.from(text))),
   );
   return Buffer.concat([
-    requestHead(encrypted ? capabilities | Capability.tls : capabilities),
+    requestHead(greeting, encrypted),
     named(user),
     counted(answer),
     named(database),
     named(plugin),
-    (capabilities & Capability.attributes) === 0
+    (greeting.capabilities & Capability.attributes) === 0
       ? Buffer.alloc(0)
       : counted(attributes),
   ]);
@@ -291,12 +279,13 @@ export function loginRequest(
  * @returns The content of the packet.
  */
 export function tlsRequest(greeting: Greeting): Buffer {
-  return requestHead(greeting.capabilities & WANTED | Capability.tls);
+  return requestHead(greeting, true);
 }
 
-function requestHead(capabilities: number): Buffer {
+function requestHead({ capabilities }: Greeting, encrypted: boolean): Buffer {
   const head = Buffer.alloc(4 + 4 + 1 + RESERVED);
-  head.writeUInt32LE(capabilities, 0);
+  const tls = encrypted ? Capability.tls : 0;
+  head.writeUInt32LE(capabilities & WANTED | tls, 0);
   head.writeUInt32LE(PACKET_LIMIT, 4);
   head[8] = COLLATION;
   return head;

@@ -27,7 +27,6 @@ import {
   screenData,
   secureSocket,
   tlsFacts,
-  tlsOptions,
 } from "./socket.ts";
 
 /** Bytes of the message that asks a server for TLS. */
@@ -146,10 +145,9 @@ export async function connectPostgres(
 
 async function openSecureSocket(
   source: DataSource,
-  { opening, ca }: LoginOptions,
+  { opening, tls }: LoginOptions,
 ): Promise<Socket> {
   const socket = await opening;
-  const tls = tlsOptions(source, ca);
   if (tls === undefined) return socket;
   const answer = await askForTls(socket);
   if (answer === "S") return await secureSocket(socket, source.host, tls);

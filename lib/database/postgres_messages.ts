@@ -9,12 +9,10 @@
 
 import type { Language } from "./socket.ts";
 import { Buffer } from "node:buffer";
-import { ProbeError } from "./probe.ts";
+import { garbled, LONGEST_ANSWER, ProbeError } from "./probe.ts";
 
 /** Bytes before the content of a message: its type and its length. */
 const HEAD = 5;
-/** Bytes of the longest message that answers a question of ours. */
-const LONGEST = 1_000_000;
 /** Bytes behind the name of a column. */
 const COLUMN_FACTS = 18;
 
@@ -60,7 +58,7 @@ function sizeOfWhole(bytes: Buffer): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUInt32BE(size + 1);
-    if (length < HEAD - 1 || length > LONGEST) return garbled();
+    if (length < HEAD - 1 || length > LONGEST_ANSWER) return garbled();
     const end = size + 1 + length;
     if (end > bytes.length) break;
     // Of most messages the type is enough.
@@ -92,10 +90,6 @@ function requestFault(message: Buffer): ProbeError | undefined {
   }
   const content = message.toString("latin1", HEAD + 4);
   return PASSWORD_REQUESTS[number]?.(content) === true ? undefined : garbled();
-}
-
-function garbled(): ProbeError {
-  return new ProbeError("protocol", "The answer is garbled");
 }
 
 /** Names that end, with all their facts behind them. */

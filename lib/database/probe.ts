@@ -41,6 +41,18 @@ export class ProbeError extends Error {
   }
 }
 
+/** Bytes of the longest message that can answer a question of ours, in either protocol. */
+export const LONGEST_ANSWER = 1_000_000;
+
+/**
+ * What is thrown where a server is not understood.
+ *
+ * @returns The error.
+ */
+export function garbled(): ProbeError {
+  return new ProbeError("protocol", "The answer is garbled");
+}
+
 /** What the tables tell about the Mattermost that made them. */
 export interface SchemaFacts {
   /** Whether Mattermost's own tables exist; tables of others do not count. */

@@ -28,6 +28,8 @@ export interface TlsOptions {
 export interface LoginOptions extends ConnectOptions {
   /** The connection, which may still be under way. */
   readonly opening: Promise<Socket>;
+  /** What TLS has to prove; `undefined` for none. */
+  readonly tls: TlsOptions | undefined;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface OpenOptions {
   /** Ends it; its reason is what every user of the socket gets. */
   readonly signal: AbortSignal;
   /** Opens it faster, where it stays plain: TLS is for sockets of node's only. */
-  readonly dial?: Dial;
+  readonly dial?: Dial | undefined;
 }
 
 /**

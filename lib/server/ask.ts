@@ -63,7 +63,7 @@ export async function ask(question: Question): Promise<Answer> {
   const port = Number(url.port === "" ? (isTls ? 443 : 80) : url.port);
   const plain = await openSocket({ host, port }, {
     signal,
-    ...(isTls || question.dial === undefined ? {} : { dial: question.dial }),
+    dial: isTls ? undefined : question.dial,
   });
   try {
     const socket = isTls ? await encrypt(plain, question) : plain;

@@ -107,8 +107,10 @@ const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
 /** Bytes of the kernel's set of signals. */
 const SIGSET_SIZE = 8;
-/** Bytes of its `struct sigaction`, which begins with the handler, or more; all zeros are SIG_DFL. */
+/** Bytes of its `struct sigaction`, which begins with the handler, or more. */
 const ACTION_SIZE = 32;
+/** As an action SIG_DFL, as a set of signals none. */
+const ZEROS = new Uint8Array(ACTION_SIZE);
 
 const ENCODER = new TextEncoder();
 /** What is given for {@linkcode UNREAD}. */
@@ -249,19 +251,17 @@ function identityError(
  * caught signals it resets itself. What our own parent ignored stays ignored.
  */
 function resetSignals(libc: Libc): void {
-  const none = new Uint8Array(ACTION_SIZE);
-  call(libc, "rt_sigaction", SIGPIPE, none, null, SIGSET_SIZE);
+  call(libc, "rt_sigaction", SIGPIPE, ZEROS, null, SIGSET_SIZE);
   releaseSignals(libc);
-  call(libc, "rt_sigprocmask", SIG_SETMASK, none, null, SIGSET_SIZE);
+  call(libc, "rt_sigprocmask", SIG_SETMASK, ZEROS, null, SIGSET_SIZE);
 }
 
 function releaseSignals(libc: Libc): void {
-  const none = new Uint8Array(ACTION_SIZE);
   const old = new BigUint64Array(ACTION_SIZE / 8);
   for (const number of ENDING_SIGNALS) {
     call(libc, "rt_sigaction", number, null, old, SIGSET_SIZE);
     if (old[0] === SIG_IGN) continue;
-    call(libc, "rt_sigaction", number, none, null, SIGSET_SIZE);
+    call(libc, "rt_sigaction", number, ZEROS, null, SIGSET_SIZE);
   }
 }
 

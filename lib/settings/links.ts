@@ -78,7 +78,7 @@ const ADMINISTRATORS: Readonly<
   postgres: ["postgres", ["POSTGRES_PASSWORD"]],
 };
 
-const ADDRESS_REGEXP = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)$/;
+const ADDRESS_REGEXP = /^[tT][cC][pP]:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)$/;
 
 /**
  * Reads the address that Docker and Kubernetes put into `<ALIAS>_PORT`.
@@ -96,7 +96,7 @@ export function parseLinkAddress(
 
 /** The first port of a service may be one that no database listens on. */
 const SERVICE_PORT_REGEXP =
-  /^(tcp|udp|sctp):\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):\d+$/;
+  /^(tcp|udp|sctp):\/\/(\[[0-9a-f:.]+\]|[^:/]+):\d+$/i;
 
 /**
  * Tells a value that a link put into a variable of ours from one that the operator gave.
