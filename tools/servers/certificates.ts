@@ -93,8 +93,8 @@ function generateKeys(): Keys {
 /** An unsigned certificate from a month ago to a month ahead, or to yesterday. */
 function draft(name: string, expired = false): forge.pki.Certificate {
   const certificate = forge.pki.createCertificate();
-  // The first bit is off, for a serial number is positive.
-  certificate.serialNumber = "00" + randomBytes(15).toString("hex");
+  // A positive number without zeros before it, which a server refuses as padding.
+  certificate.serialNumber = "01" + randomBytes(15).toString("hex");
   certificate.validity.notBefore = new Date(Date.now() - 30 * DAY);
   certificate.validity.notAfter = new Date(
     Date.now() + (expired ? -1 : 30) * DAY,
