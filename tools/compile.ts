@@ -25,7 +25,8 @@ import {
 } from "./compile/embedded.ts";
 import { REPLACEMENTS } from "./compile/replacements.ts";
 import { elfSize, fetchToolchain } from "./denort.ts";
-import { cacheDirectory } from "./servers/cache.ts";
+import { cacheDirectory, locked } from "./servers/cache.ts";
+import { guard } from "./servers/process.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
@@ -82,6 +83,9 @@ interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Ends the child process that is running when this program is interrupted. */
+const interrupt = new AbortController();
+
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: string[]): Promise<number> {
@@ -97,6 +101,10 @@ async function main(args: string[]): Promise<number> {
     },
   });
   const staging = await Deno.makeTempDir({ prefix: "mattermost-entrypoint-" });
+  const unguard = guard(() => {
+    interrupt.abort();
+    new Deno.Command("rm", { args: ["-rf", staging] }).outputSync();
+  });
   try {
     const job: Job = {
       output: resolve(values.output),
@@ -124,6 +132,7 @@ async function main(args: string[]): Promise<number> {
     return 1;
   } finally {
     await Deno.remove(staging, { recursive: true });
+    unguard();
   }
 }
 
@@ -132,11 +141,11 @@ async function prepareOther(
   entry: string,
 ): Promise<Omit<Parts, "permissions">> {
   const bundled = join(staging, "main.js");
-  await Promise.all([check(config, entry), bundle(config, entry, bundled)]);
+  await check(config, entry);
+  await bundle(config, { entry, output: bundled });
   return { entry: bundled };
 }
 
-/** Type check and bundles need not wait for each other; caches need the scripts. */
 async function prepareProgram(
   { staging, config, output }: Job,
 ): Promise<Omit<Parts, "permissions">> {
@@ -151,19 +160,26 @@ async function prepareProgram(
     "--format=cjs",
     ...Object.keys(REPLACEMENTS).map((name) => `--external=${name}`),
   ];
-  await Promise.all([
-    check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts")),
-    bundle(config, join(SOURCES, "start.ts"), entry),
-    bundle(config, join(SOURCES, "warm_up.ts"), warmUp),
-    ...packages.map(({ source, script }) =>
-      bundle(config, source, script, asModule)
-    ),
-    bundle(config, join(ROOT, "lib/program.ts"), program, [
-      ...asModule,
-      ...Object.keys(PACKAGES).map((name) => `--external=${name}`),
-      "--sourcemap=external",
-    ]),
-  ]);
+  await check(config, join(ROOT, "main.ts"), join(SOURCES, "start.ts"));
+  await bundle(
+    config,
+    { entry: join(SOURCES, "start.ts"), output: entry },
+    { entry: join(SOURCES, "warm_up.ts"), output: warmUp },
+    ...packages.map(({ source, script }) => ({
+      entry: source,
+      output: script,
+      options: asModule,
+    })),
+    {
+      entry: join(ROOT, "lib/program.ts"),
+      output: program,
+      options: [
+        ...asModule,
+        ...Object.keys(PACKAGES).map((name) => `--external=${name}`),
+        "--sourcemap=external",
+      ],
+    },
+  );
   const scripts = [program, ...packages.map(({ script }) => script)];
   for (const script of scripts) {
     const text = await Deno.readTextFile(script);
@@ -173,10 +189,10 @@ async function prepareProgram(
   await Deno.copyFile(`${program}.map`, `${output}.map`);
   const trial = join(staging, "warm_up");
   await compile(trial, { entry: warmUp, permissions: ["--allow-all"] });
-  await Promise.all(REHEARSALS.map(async (rehearsal) => {
+  for (const rehearsal of REHEARSALS) {
     await run(trial, ["try", rehearsal, staging]);
     await run(trial, ["check", rehearsal, staging]);
-  }));
+  }
   const caches = CACHES.map((name) => cachePath(staging, name));
   return { entry, files: [...scripts, ...caches] };
 }
@@ -191,16 +207,29 @@ async function check(config: string, ...modules: string[]): Promise<void> {
   ]);
 }
 
-async function bundle(
-  config: string,
-  entry: string,
-  output: string,
-  options: readonly string[] = [],
-): Promise<void> {
-  await run(Deno.execPath(), [
-    ...["bundle", "--quiet", "--config", config, "--platform=deno"],
-    ...["--minify", ...options, "--output", output, entry],
-  ]);
+interface Bundle {
+  /** The first module. */
+  readonly entry: string;
+  /** The script to write. */
+  readonly output: string;
+  /** More options. */
+  readonly options?: readonly string[];
+}
+
+/**
+ * One bundle after the other, and one program that makes them on this machine: the first
+ * `deno bundle` downloads esbuild into Deno's cache, and fails with "failed to copy
+ * esbuild binary" where another is doing the same.
+ */
+async function bundle(config: string, ...bundles: Bundle[]): Promise<void> {
+  await locked("bundler", async () => {
+    for (const { entry, output, options = [] } of bundles) {
+      await run(Deno.execPath(), [
+        ...["bundle", "--quiet", "--config", config, "--platform=deno"],
+        ...["--minify", ...options, "--output", output, entry],
+      ]);
+    }
+  });
 }
 
 /**
@@ -327,10 +356,12 @@ async function run(
   args: string[],
   options: RunOptions = {},
 ): Promise<void> {
+  const { signal = interrupt.signal } = options;
   const { code, stderr } = await new Deno.Command(program, {
     args,
     stdin: "null",
     ...options,
+    signal: AbortSignal.any([signal, interrupt.signal]),
   }).output();
   if (code === 0) return;
   throw new Error(

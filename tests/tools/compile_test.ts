@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { stagedConfig } from "../../tools/compile.ts";
 import { elfSize } from "../../tools/denort.ts";
+import { isRunning } from "../../tools/servers/process.ts";
 
 /** An ELF header that says where the section header table is. */
 function elfHeader(offset: number, entries: number): Uint8Array {
@@ -65,3 +67,76 @@ Deno.test("stagedConfig() refuses relative paths, however they are written", () 
     }
   }
 });
+
+const COMPILE = [
+  ...[Deno.execPath(), "run", "--quiet", "-A"],
+  join(import.meta.dirname ?? ".", "../../tools/compile.ts"),
+] as const;
+
+/** Starts a compilation with a directory for temporary files that nobody else uses. */
+async function compileIn(
+  directory: string,
+  entry: string,
+): Promise<Deno.ChildProcess> {
+  const source = join(directory, "entry.ts");
+  await Deno.writeTextFile(source, entry);
+  await Deno.mkdir(join(directory, "tmp"));
+  const [program, ...args] = COMPILE;
+  return new Deno.Command(program, {
+    args: [...args, "--entry", source, "--output", join(directory, "program")],
+    env: { TMPDIR: join(directory, "tmp") },
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function temporaryNames(directory: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(join(directory, "tmp")));
+  return entries.map(({ name }) => name);
+}
+
+Deno.test("a step that fails is told, and leaves nothing in the temporary directory", async () => {
+  const directory = await Deno.makeTempDir();
+  const child = await compileIn(directory, "const number: string = 1;\n");
+  const { code, stderr } = await child.output();
+  assert.equal(code, 1);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /Cannot run deno check:.*TS2322/s,
+  );
+  assert.deepEqual(await temporaryNames(directory), []);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a compilation that is stopped ends its step, and leaves nothing in the temporary directory", async () => {
+  const directory = await Deno.makeTempDir();
+  const child = await compileIn(directory, "console.log(1);\n");
+  while ((await temporaryNames(directory)).length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const step = await firstChild(child.pid);
+  child.kill("SIGTERM");
+  const { signal } = await child.output();
+  assert.equal(signal, "SIGTERM");
+  assert.deepEqual(await temporaryNames(directory), []);
+  for (let patience = 0; isRunning(step); patience++) {
+    assert.ok(patience < 100, `the step ${step} still runs`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
+/** The process id of the first step. */
+async function firstChild(pid: number): Promise<number> {
+  while (true) {
+    const tasks = await Array.fromAsync(Deno.readDir(`/proc/${pid}/task`));
+    const children = await Promise.all(
+      tasks.map(({ name }) =>
+        Deno.readTextFile(`/proc/${pid}/task/${name}/children`)
+      ),
+    );
+    const [first] = children.join(" ").trim().split(/\s+/).filter(Boolean);
+    if (first !== undefined) return Number(first);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

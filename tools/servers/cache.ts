@@ -40,23 +40,38 @@ export async function cached(
   fill: (directory: string) => Promise<void>,
 ): Promise<string> {
   const cache = await cacheDirectory();
-  await Deno.mkdir(cache, { recursive: true, mode: 0o755 });
   const entry = join(cache, name);
   if (await exists(entry)) return entry;
-
-  using lock = await Deno.open(`${entry}.lock`, { create: true, write: true });
-  await lock.lock(true);
-  if (await exists(entry)) return entry;
-  const draft = await Deno.makeTempDir({ dir: cache, prefix: `.${name}-` });
-  try {
-    await fill(draft);
-    await openToAll(draft);
-    await Deno.rename(draft, entry);
-  } catch (error) {
-    await Deno.remove(draft, { recursive: true });
-    throw error;
-  }
+  await locked(name, async () => {
+    if (await exists(entry)) return;
+    const draft = await Deno.makeTempDir({ dir: cache, prefix: `.${name}-` });
+    try {
+      await fill(draft);
+      await openToAll(draft);
+      await Deno.rename(draft, entry);
+    } catch (error) {
+      await Deno.remove(draft, { recursive: true });
+      throw error;
+    }
+  });
   return entry;
+}
+
+/**
+ * Does some work while no other program that uses this cache does the same.
+ *
+ * @param name what the work is called
+ */
+export async function locked(
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const cache = await cacheDirectory();
+  await Deno.mkdir(cache, { recursive: true, mode: 0o755 });
+  const path = join(cache, `${name}.lock`);
+  using lock = await Deno.open(path, { create: true, write: true });
+  await lock.lock(true);
+  await work();
 }
 
 /**
