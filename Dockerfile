@@ -24,11 +24,11 @@ WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib
 COPY tools tools
+RUN if [ -z "${ENTRYPOINT_BINARY}" ]; then deno task compile; fi
+# Behind the compile, which a new file here must not repeat.
 COPY docker/prebuilt docker/prebuilt
 RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \
       install -D "${ENTRYPOINT_BINARY}" dist/mattermost-entrypoint; \
-    else \
-      deno task compile; \
     fi \
     && chmod 0755 dist/mattermost-entrypoint
 

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { run } from "../../tools/servers/process.ts";
+
+const ROOT = join(import.meta.dirname ?? ".", "../..");
+
+Deno.test("what .dockerignore lets into the build context is enough to compile", async () => {
+  const text = await Deno.readTextFile(join(ROOT, ".dockerignore"));
+  const [all, ...kept] = text.split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  assert.equal(all, "*");
+  const patterns = kept.map((line) => {
+    assert.match(line, /^![\w./*]+$/);
+    return line.slice(1);
+  });
+  const context = await Deno.makeTempDir({ prefix: "context-" });
+  try {
+    // The shell expands the patterns as Docker does: none of them has more than one star.
+    const copy = `cp -R --parents -t "$0" ${patterns.join(" ")}`;
+    await run(["sh", "-euc", copy, context], { cwd: ROOT });
+    const program = join(context, "dist/mattermost-entrypoint");
+    const printed = await run([Deno.execPath(), "task", "compile"], {
+      cwd: context,
+    });
+    assert.match(printed, /^size \d+/);
+    assert.match(await run([program, "app:version"]), /./);
+  } finally {
+    await Deno.remove(context, { recursive: true });
+  }
+});
