@@ -3,8 +3,8 @@
  *
  *     deno task test:image [NAME…] [--filter TEXT] [--list]
  *
- * The program is compiled first if dist/ has no current one; ENTRYPOINT_BINARY
- * names another one to test. Downloads are kept in ENTRYPOINT_CACHE_DIR.
+ * The image is built from the sources; ENTRYPOINT_BINARY names a compiled program to
+ * test instead. Downloads are kept in ENTRYPOINT_CACHE_DIR.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { provideBases } from "../../tools/image/bases.ts";
-import { Builder, currentBinary } from "../../tools/image/build.ts";
+import { Builder } from "../../tools/image/build.ts";
 import { attemptSync, endRunning } from "../../tools/image/command.ts";
 import { Docker } from "../../tools/image/docker.ts";
 import {
@@ -78,8 +78,7 @@ async function runAll(cases: readonly Case[]): Promise<number> {
   };
   const unguard = guard(cleanUp);
   try {
-    const binary = Deno.env.get("ENTRYPOINT_BINARY") ||
-      await currentBinary(root);
+    const binary = Deno.env.get("ENTRYPOINT_BINARY") || undefined;
     const engine = await openEngine(home, atEnd);
     const { environment } = engine;
     const made = await provideBases({ environment, say, atEnd });
@@ -112,7 +111,7 @@ async function prepare(
     engine: Engine;
     root: string;
     home: string;
-    binary: string;
+    binary: string | undefined;
     made: readonly string[];
     atEnd: AtEnd;
   },

@@ -16,6 +16,7 @@ import { requirePrograms } from "./machine.ts";
 /** The names, and how a stand-in is made: a directory of `bases/`, or Debian as it is. */
 const RECIPES: Readonly<Record<string, string>> = {
   "debian:bookworm-slim": "",
+  [`denoland/deno:${Deno.version.deno}`]: "deno",
   "mariadb:11.8": "mariadb",
   "mysql:9": "mysql",
   "nginx:1.30": "nginx",
@@ -121,17 +122,26 @@ async function makeStandIns(
     }),
     importDebian("sid", SID, { directory, environment }),
   ]);
-  say("Installing the databases and nginx");
+  say("Installing Deno, the databases and nginx");
+  const contexts = join(directory, "recipes");
+  await must(["cp", "-R", recipes, contexts]);
+  await must(["cp", Deno.execPath(), join(contexts, "deno/deno")]);
+  await must(["cp", "-L", AUTHORITIES, join(contexts, "deno")]);
   const builds = Object.entries(RECIPES).filter(([, recipe]) => recipe !== "");
   await Promise.all(
     builds.map(([name, recipe]) =>
-      must(["docker", "build", "--tag", ownName(name), join(recipes, recipe)], {
-        environment: { ...environment, DOCKER_BUILDKIT: "0" },
-      })
+      must(
+        ["docker", "build", "--tag", ownName(name), join(contexts, recipe)],
+        { environment: { ...environment, DOCKER_BUILDKIT: "0" } },
+      )
     ),
   );
   await must(["docker", "rmi", SID], { environment });
+  await Deno.remove(contexts, { recursive: true });
 }
+
+/** Whom this machine trusts, be it a proxy that signs anew what comes from a registry. */
+const AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
 
 /** What the recipes are made from. */
 const SID = `${PREFIX}/sid`;
@@ -175,11 +185,12 @@ async function dropOthers(entry: string): Promise<void> {
   }
 }
 
-/** Names the recipes' content: another recipe makes other images. */
+/** Names what the images are made of: another recipe makes other images. */
 async function digest(recipes: string): Promise<string> {
-  const { stdout } = await attempt(
-    ["sh", "-c", 'cat "$1" "$0"/*/* | sha256sum', recipes, SELF],
-  );
+  const { stdout } = await attempt([
+    ...["sh", "-c", 'cat "$@" "$0"/*/* | sha256sum', recipes],
+    ...[SELF, Deno.execPath(), AUTHORITIES],
+  ]);
   return stdout.slice(0, 12);
 }
 

@@ -1,21 +1,16 @@
 /**
- * Builds the project's image for tests: with the compiled binary of this tree and
- * the stand-in server, brought along in a build context of its own.
+ * Builds the project's image for tests from the sources, as a user does in a fresh clone,
+ * with the stand-in server brought along.
  *
  * @module
  */
 
 import { join } from "node:path";
 import { installStandIn } from "../stand_in/install.ts";
+import { exists } from "../servers/cache.ts";
 import { PREFIX } from "./bases.ts";
 import { must, type Outcome } from "./command.ts";
 import type { Docker } from "./docker.ts";
-
-/** What the Dockerfile takes from the tree. */
-const CONTEXT = [
-  ...[".dockerignore", "Dockerfile", "deno.json", "deno.lock", "main.ts"],
-  ...["lib", "tools", "docker"],
-];
 
 /** Where the build context has what was brought along. */
 const PREBUILT = "docker/prebuilt";
@@ -26,6 +21,7 @@ export class Builder {
   /** The build context's directory. */
   readonly directory: string;
   readonly #images = new Map<string, Promise<string>>();
+  #binary = "";
 
   constructor(docker: Docker, directory: string) {
     this.#docker = docker;
@@ -37,11 +33,17 @@ export class Builder {
     return [...this.#images.keys()].map(tagOf);
   }
 
-  /** Copies the tree and the binary into the context. */
-  async prepare(root: string, binary: string): Promise<void> {
+  /**
+   * Copies the tree into the context.
+   *
+   * @param root the project's directory
+   * @param binary a compiled program to take instead of compiling
+   */
+  async prepare(root: string, binary: string | undefined): Promise<void> {
     await copyTree(root, this.directory);
-    const target = join(this.directory, PREBUILT, "mattermost-entrypoint");
-    await must(["cp", binary, target]);
+    if (binary === undefined) return;
+    this.#binary = `${PREBUILT}/mattermost-entrypoint`;
+    await must(["cp", binary, join(this.directory, this.#binary)]);
   }
 
   /** The image of a release, built on first use. */
@@ -65,7 +67,7 @@ export class Builder {
       MATTERMOST_VERSION: version,
       MATTERMOST_TARBALL: file,
       MATTERMOST_SHA256: sum,
-      ENTRYPOINT_BINARY: `${PREBUILT}/mattermost-entrypoint`,
+      ENTRYPOINT_BINARY: this.#binary,
       ...args,
     };
     return await this.#docker.attempt([
@@ -109,31 +111,15 @@ function tagOf(version: string): string {
   return `${PREFIX}/mattermost:${version}`;
 }
 
-/** Copies what the Dockerfile takes, without what somebody brought along. */
+/** Copies what a clone of the tree would have, changes that are not committed included. */
 export async function copyTree(root: string, target: string): Promise<void> {
-  const paths = CONTEXT.map((name) => join(root, name));
-  await must(["cp", "-a", ...paths, target]);
-  const prebuilt = join(target, PREBUILT);
-  for await (const { name } of Deno.readDir(prebuilt)) {
-    if (name !== "README.md") await Deno.remove(join(prebuilt, name));
+  const listed = await must([
+    ...["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+  ], { directory: root });
+  const files: string[] = [];
+  for (const path of listed.split("\0").filter(Boolean)) {
+    if (await exists(join(root, path))) files.push(path);
   }
-}
-
-/**
- * The compiled program of this tree, made again when anything that it is made of
- * is newer.
- */
-export async function currentBinary(root: string): Promise<string> {
-  const binary = join(root, "dist/mattermost-entrypoint");
-  const sources = ["main.ts", "deno.json", "lib"].map((name) =>
-    join(root, name)
-  );
-  const isOld = await Deno.lstat(binary).then(
-    async () => await must(["find", ...sources, "-newer", binary]) !== "",
-    () => true,
-  );
-  if (isOld) {
-    await must([Deno.execPath(), "task", "compile"], { directory: root });
-  }
-  return binary;
+  const copy = ["cp", "--parents", "-a", "-t", target, ...files];
+  await must(copy, { directory: root });
 }
