@@ -11,6 +11,7 @@ import type { DataSource } from "../../lib/database/source.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import { misbehave, products, startWithUser } from "../database/support.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
+import { AS_ROOT, MOUNTS, NAMESPACE, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -302,52 +303,49 @@ for (const product of found) {
     await assertName(home, env);
   });
 
-  Deno.test(`${name}: a name that does not resolve is told, and waited for`, async () => {
-    await using home = await startedHome(source);
-    const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
-    // Nobody answers there, and at once.
-    const resolver = await home.write(
-      "etc/resolv.conf",
-      "nameserver 127.255.255.254\noptions timeout:1 attempts:1\n",
-    );
-    const env = { ...settingsOf(home, source), DB_HOST: "late.db.test" };
-    const inNamespace = (timeout: string): Running =>
-      launch([
-        ...NAMESPACE,
-        ...["sh", "-c", MOUNTS, "sh", hosts, resolver],
-        ...COMPILED.command,
-        "app:start",
-      ], { env: { ...env, ...AS_ROOT, DB_TIMEOUT: timeout } });
-    const before = await home.snapshot();
-    const failed = await inNamespace("2").outcome;
-    assert.equal(failed.code, 69, failed.stderr);
-    const phrase = "has a host name that does not resolve";
-    assert.deepEqual(reasonsOf(failed.stderr), [phrase], failed.stderr);
-    assert.match(failed.stderr, /→ Check DB_HOST=late\.db\.test/);
-    assertClean(failed, [PASSWORD]);
-    await home.assertUnchanged(before);
-    const running = inNamespace("60");
-    await running.until(/Waiting.* does not resolve/);
-    await Deno.writeTextFile(hosts, "127.0.0.1 localhost late.db.test\n");
-    const outcome = await running.outcome;
-    assertStarted(outcome);
-    assert.deepEqual(reasonsOf(outcome.stderr), [phrase]);
-    await assertName(home, env);
-  });
+  testWith(
+    [MOUNTS],
+    `${name}: a name that does not resolve is told, and waited for`,
+    async () => {
+      await using home = await startedHome(source);
+      const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
+      // Nobody answers there, and at once.
+      const resolver = await home.write(
+        "etc/resolv.conf",
+        "nameserver 127.255.255.254\noptions timeout:1 attempts:1\n",
+      );
+      const env = { ...settingsOf(home, source), DB_HOST: "late.db.test" };
+      const inNamespace = (timeout: string): Running =>
+        launch([
+          ...NAMESPACE,
+          ...["sh", "-c", MOUNT, "sh", hosts, resolver],
+          ...COMPILED.command,
+          "app:start",
+        ], { env: { ...env, ...AS_ROOT, DB_TIMEOUT: timeout } });
+      const before = await home.snapshot();
+      const failed = await inNamespace("2").outcome;
+      assert.equal(failed.code, 69, failed.stderr);
+      const phrase = "has a host name that does not resolve";
+      assert.deepEqual(reasonsOf(failed.stderr), [phrase], failed.stderr);
+      assert.match(failed.stderr, /→ Check DB_HOST=late\.db\.test/);
+      assertClean(failed, [PASSWORD]);
+      await home.assertUnchanged(before);
+      const running = inNamespace("60");
+      await running.until(/Waiting.* does not resolve/);
+      await Deno.writeTextFile(hosts, "127.0.0.1 localhost late.db.test\n");
+      const outcome = await running.outcome;
+      assertStarted(outcome);
+      assert.deepEqual(reasonsOf(outcome.stderr), [phrase]);
+      await assertName(home, env);
+    },
+  );
 
   Deno.test(`${name} stops`, () => server.stop());
 }
 
 type Treatment = (client: Deno.TcpConn) => Promise<void>;
 
-/** Root of a user namespace where we are not root, since mounts are made. */
-const NAMESPACE = Deno.uid() === 0
-  ? ["unshare", "--mount"]
-  : ["unshare", "--user", "--map-root-user", "--mount"];
-const AS_ROOT: Readonly<Record<string, string>> = Deno.uid() === 0
-  ? {}
-  : { MATTERMOST_UID: "0", MATTERMOST_GID: "0" };
-const MOUNTS =
+const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
 
 /** The config.json is the one that the start wanted. */

@@ -6,11 +6,19 @@
  */
 
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { join } from "node:path";
 import { freePort } from "../../tools/servers/database_server.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
 import { misbehave } from "../database/support.ts";
 import { createHome, type Home } from "../support/home.ts";
+import {
+  MOUNTS,
+  NAMESPACE,
+  type Need,
+  ROOT_USER,
+  testWith,
+} from "../support/needs.ts";
 import {
   assertClean,
   assertGone,
@@ -62,6 +70,8 @@ async function startedHome(): Promise<Home> {
 /** Starts the program and comes back when it is in the phase. */
 interface Phase {
   readonly name: string;
+  /** What it needs of the machine. */
+  readonly needs?: readonly Need[];
   reach(home: Home, resources: AsyncDisposableStack): Promise<Running>;
   /** Whether config.json is written before this phase. */
   readonly written?: true;
@@ -118,8 +128,10 @@ function silentDatabase(
 const PHASES: readonly Phase[] = [
   {
     name: "before it is itself",
-    async reach(home) {
-      const running = app(home);
+    async reach(home, resources) {
+      // However long the test takes to look around: this start gets no further.
+      const { port } = silentDatabase(resources);
+      const running = app(home, { DB_PORT: String(port) });
       await pause(Math.random() * 40);
       return running;
     },
@@ -136,20 +148,21 @@ const PHASES: readonly Phase[] = [
   },
   {
     name: "while a name is looked up that nobody answers for",
-    async reach(home) {
+    needs: [ROOT_USER, MOUNTS],
+    async reach(home, resources) {
       const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
+      await silentNameServer(resources);
       const resolver = await home.write(
         "etc/resolv.conf",
-        // A network for documentation: packets to it go nowhere.
-        "nameserver 192.0.2.1\noptions timeout:30 attempts:5\n",
+        `nameserver ${NAME_SERVER}\noptions timeout:30 attempts:5\n`,
       );
       const running = launch([
         ...NAMESPACE,
-        ...["sh", "-c", MOUNTS, "sh", hosts, resolver],
+        ...["sh", "-c", MOUNT, "sh", hosts, resolver],
         ...COMPILED.command,
         "app:start",
       ], {
-        env: { ...settingsOf(home), ...AS_ROOT, DB_HOST: "silent.db.test" },
+        env: { ...settingsOf(home), DB_HOST: "silent.db.test" },
       });
       await running.until(/Mattermost .* on PostgreSQL/);
       await pause(300);
@@ -229,35 +242,39 @@ const PHASES: readonly Phase[] = [
   },
 ];
 
-for (const { name, reach, written } of PHASES) {
-  Deno.test(`a signal ${name} ends it at once, with nothing half written or left running`, async () => {
-    const times = await Promise.all(SIGNALS.map(async (signal) => {
-      await using home = await startedHome();
-      await using resources = new AsyncDisposableStack();
-      const old = await Deno.readTextFile(home.config);
-      // What the phase itself needs is made by then.
-      const running = await reach(home, resources);
-      const before = await home.snapshot();
-      const began = performance.now();
-      running.kill(signal);
-      const outcome = await running.outcome;
-      const took = performance.now() - began;
-      assert.equal(outcome.code, ENDINGS[signal], outcome.stderr);
-      assert.equal(outcome.stdout, "");
-      assertClean(outcome, [PASSWORD]);
-      assertGone(running.pid);
-      if (name.startsWith("while the server")) await assertEnds(home);
-      await home.assertUnchanged(before);
-      const text = await Deno.readTextFile(home.config);
-      if (written) {
-        assert.equal(JSON.parse(text).TeamSettings.SiteName, "Wish");
-      } else assert.equal(text, old);
-      return took;
-    }));
-    const rounded = times.map(Math.round);
-    console.log(`${name}: ended after ${rounded.join(", ")} ms`);
-    assert.ok(Math.max(...times) < LONGEST, rounded.join());
-  });
+for (const { name, needs = [], reach, written } of PHASES) {
+  testWith(
+    needs,
+    `a signal ${name} ends it at once, with nothing half written or left running`,
+    async () => {
+      const times = await Promise.all(SIGNALS.map(async (signal) => {
+        await using home = await startedHome();
+        await using resources = new AsyncDisposableStack();
+        const old = await Deno.readTextFile(home.config);
+        // What the phase itself needs is made by then.
+        const running = await reach(home, resources);
+        const before = await home.snapshot();
+        const began = performance.now();
+        running.kill(signal);
+        const outcome = await running.outcome;
+        const took = performance.now() - began;
+        assert.equal(outcome.code, ENDINGS[signal], outcome.stderr);
+        assert.equal(outcome.stdout, "");
+        assertClean(outcome, [PASSWORD]);
+        assertGone(running.pid);
+        if (name.startsWith("while the server")) await assertEnds(home);
+        await home.assertUnchanged(before);
+        const text = await Deno.readTextFile(home.config);
+        if (written) {
+          assert.equal(JSON.parse(text).TeamSettings.SiteName, "Wish");
+        } else assert.equal(text, old);
+        return took;
+      }));
+      const rounded = times.map(Math.round);
+      console.log(`${name}: ended after ${rounded.join(", ")} ms`);
+      assert.ok(Math.max(...times) < LONGEST, rounded.join());
+    },
+  );
 }
 
 /** What is said before the parts of a start where most is at stake, and how long such a part is, in starts. */
@@ -332,15 +349,23 @@ Deno.test("signals at random instants of a start are never lost, and config.json
 
 Deno.test("the database of the signals stops", () => database.stop());
 
-/** Root of a user namespace where we are not root, since mounts are made. */
-const NAMESPACE = Deno.uid() === 0
-  ? ["unshare", "--mount"]
-  : ["unshare", "--user", "--map-root-user", "--mount"];
-const AS_ROOT: Readonly<Record<string, string>> = Deno.uid() === 0
-  ? {}
-  : { MATTERMOST_UID: "0", MATTERMOST_GID: "0" };
-const MOUNTS =
+const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
+
+/** On the loopback interface, where no other name server is. */
+const NAME_SERVER = "127.53.0.53";
+
+/** A name server that takes every question, and says nothing. */
+async function silentNameServer(
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  const socket = createSocket("udp4");
+  resources.defer(() => new Promise((resolve) => socket.close(resolve)));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once("error", reject);
+  socket.bind(53, NAME_SERVER, resolve);
+  await promise;
+}
 
 /** What was started ends too, as soon as its own signal has reached it. */
 async function assertEnds(home: Home): Promise<void> {
