@@ -6,6 +6,8 @@
 
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { errorCode } from "../../errors.ts";
+import type { System } from "../../system.ts";
 import { examinePaths } from "../doctor.ts";
 import type { Paths } from "../settle.ts";
 import { serverIdentity } from "../settle.ts";
@@ -39,16 +41,22 @@ export async function checkDirectories(
     "directories.access",
     `User ${uid}:${gid} may write all that the server writes, as far as owners, modes and mounts tell`,
   );
-  return [...(bad.length > 0 ? bad : [good]), ...spaceFindings(plan.paths)];
+  return [
+    ...(bad.length > 0 ? bad : [good]),
+    ...spaceFindings(plan.paths, system),
+  ];
 }
 
-function spaceFindings({ data, conf, log }: Paths): Finding[] {
-  const found = new Map<string, Finding>();
+function spaceFindings(
+  { data, conf, log }: Paths,
+  { files }: Pick<System, "files">,
+): Finding[] {
+  const found = new Map<number, Finding>();
   for (const path of [data, conf, log]) {
-    const space = freeSpace(path);
+    const space = freeSpace(path, files);
     // One file system is reported once.
-    if (space !== undefined && !found.has(space.id)) {
-      found.set(space.id, spaceFinding(path, space.bytes));
+    if (space !== undefined && !found.has(space.device)) {
+      found.set(space.device, spaceFinding(path, space.bytes));
     }
   }
   return [...found.values()];
@@ -68,14 +76,18 @@ function spaceFinding(path: string, bytes: number): Finding {
 /** Of the directory, or of the one in which it will be made; `undefined` where the system does not tell. */
 function freeSpace(
   path: string,
-): { readonly id: string; readonly bytes: number } | undefined {
+  files: System["files"],
+): { readonly device: number; readonly bytes: number } | undefined {
   try {
-    const { type, bsize, blocks, bavail } = statfsSync(path);
-    return { id: `${type} ${blocks} ${bavail}`, bytes: bsize * bavail };
+    const facts = files.stat(path);
+    if (facts === undefined) {
+      return path === "/" ? undefined : freeSpace(dirname(path), files);
+    }
+    const { bsize, bavail } = statfsSync(path);
+    return { device: facts.device, bytes: bsize * bavail };
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error &&
-      error.code === "ENOENT";
-    return isMissing && path !== "/" ? freeSpace(dirname(path)) : undefined;
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 
