@@ -318,7 +318,7 @@ Deno.test("root becomes the user, with no other groups and no way back", {
 Deno.test("who is not root cannot become another user, and is told how to", async () => {
   const { code, stdout, stderr } = await run(compiled, {
     env: environmentOf({ identity: { uid: 2000, gid: 2001 } }),
-    ...(Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
+    ...(Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY, cwd: "/" } : {}),
   });
   assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
   assert.match(stderr, /Cannot become the user 2000:2001: setgroups failed/);

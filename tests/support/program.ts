@@ -164,6 +164,8 @@ export function launch(
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    // Another user may not be able to enter the directory that the tests run in.
+    ...options.uid === undefined ? {} : { cwd: "/" },
     ...options,
   }).spawn();
   if (input !== undefined) {
