@@ -5,18 +5,32 @@
  *
  *     deno run -P=tools tools/test.ts [OPTIONS OF deno test]
  *
- * A test that is ignored without a reason fails the run.
+ * A test that is ignored without a reason fails the run. Files that start database
+ * servers are ignored as a whole where none can be started.
  *
  * @module
  */
+
+import { join } from "node:path";
+import { DATABASES } from "../tests/support/needs.ts";
+
+const ROOT = join(import.meta.dirname ?? ".", "..");
+/** What every file that starts a database server depends on. */
+const SERVERS = join(ROOT, "tools/servers/database_server.ts");
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: string[]): Promise<number> {
   const report = await Deno.makeTempFile({ prefix: "tests-", suffix: ".xml" });
+  const files = DATABASES.isMet ? [] : await filesWithDatabases();
   try {
     const tests = new Deno.Command(Deno.execPath(), {
-      args: ["test", `--junit-path=${report}`, ...args],
+      args: [
+        "test",
+        `--junit-path=${report}`,
+        ...files.length === 0 ? [] : [`--ignore=${files.join(",")}`],
+        ...args,
+      ],
     }).spawn();
     // Ends only when the tests have cleaned up behind themselves.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -25,10 +39,36 @@ async function main(args: string[]): Promise<number> {
     const { code } = await tests.status;
     const ignored = ignoredTests(await Deno.readTextFile(report));
     for (const line of summary(ignored)) console.log(line);
+    if (files.length > 0) {
+      console.log(
+        [
+          `Ignored: ${files.length} files, for want of ${DATABASES.what}`,
+          ...files,
+        ]
+          .join("\n  "),
+      );
+    }
     return code === 0 && ignored.has(undefined) ? 1 : code;
   } finally {
     await Deno.remove(report);
   }
+}
+
+async function filesWithDatabases(): Promise<string[]> {
+  const find = ["-name", "*_test.ts", "-not", "-path", "*/unit/*"];
+  const found = await output(["find", join(ROOT, "tests"), ...find]);
+  const files = found.trim().split("\n");
+  const needy = await Promise.all(files.map(async (file) => {
+    const graph = await output([Deno.execPath(), "info", "--json", file]);
+    const { modules } = JSON.parse(graph);
+    return modules.some(({ local }: { local?: string }) => local === SERVERS);
+  }));
+  return files.filter((_, index) => needy[index]);
+}
+
+async function output([program = "", ...args]: string[]): Promise<string> {
+  const { stdout } = await new Deno.Command(program, { args }).output();
+  return new TextDecoder().decode(stdout);
 }
 
 /** Names of the ignored tests by what they need; `undefined` where a name does not say. */

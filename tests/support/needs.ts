@@ -32,6 +32,12 @@ export const ROOT_USER: Need = {
   isMet: Deno.uid() === 0 && await hasCapabilities(),
 };
 
+/** PostgreSQL, MariaDB and MySQL refuse to run as root. */
+export const DATABASES: Need = {
+  what: "an ordinary user, or root that may become one, to run databases as",
+  isMet: Deno.uid() !== 0 || ROOT_USER.isMet,
+};
+
 /** A place for mounts. Containers forbid it by default, even to root. */
 export const MOUNTS: Need = {
   what: "permission to mount (root with CAP_SYS_ADMIN, or user namespaces)",
