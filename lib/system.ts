@@ -78,6 +78,8 @@ export interface Files {
   remove(path: string): void;
   /** Changes the permission bits. */
   chmod(path: string, mode: number): void;
+  /** Sets when the content was last written; milliseconds since the epoch. */
+  setModified(path: string, time: number): void;
   /** Changes the owner of a path, or of a symbolic link itself. */
   chown(path: string, uid: number, gid: number): void;
   /** Waits until the entries of a directory are on the disk. */
@@ -321,6 +323,8 @@ const realFiles: Files = {
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
   chmod: (path, mode) => Deno.chmodSync(path, mode),
+  setModified: (path, time) =>
+    Deno.utimeSync(path, new Date(time), new Date(time)),
   chown: (path, uid, gid) => Deno.chownSync(path, uid, gid),
   syncDirectory(path) {
     using directory = Deno.openSync(path, { read: true });

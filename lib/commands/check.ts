@@ -16,6 +16,7 @@ import { failed, fromError, named, ok, warning } from "./check/finding.ts";
 import { checkGitlab } from "./check/gitlab.ts";
 import { checkMail } from "./check/mail.ts";
 import { checkPush } from "./check/push.ts";
+import { ASSUMED_RELEASE, checkRelease } from "./check/release.ts";
 import { reportJson, reportText } from "./check/report.ts";
 import type { Report } from "./check/report.ts";
 import { checkS3 } from "./check/s3.ts";
@@ -28,6 +29,7 @@ import { makePlan, type Plan } from "./plan.ts";
 
 /** The checks in the order of the report; all run at the same time. */
 const CHECKS: Readonly<Record<string, Check>> = {
+  "settings.release": checkRelease,
   settings: checkSettings,
   secrets: checkSecrets,
   database: checkDatabase,
@@ -39,9 +41,6 @@ const CHECKS: Readonly<Record<string, Check>> = {
   s3: checkS3,
   cluster: checkCluster,
 };
-
-/** The release that is checked for where none is installed. */
-const ASSUMED_RELEASE = "11.7.9";
 
 /** Seconds that all checks together may take, unless `--timeout` says otherwise. */
 const PATIENCE = 10;
@@ -106,13 +105,13 @@ async function examine(
     signal: context.signal,
     trusted: once(() => authorities.trusted()),
   };
-  const groups = await Promise.all(
+  const [release = [], ...groups] = await Promise.all(
     Object.entries(CHECKS).map(([subject, check]) =>
       carryOut(check, { world, subject, milliseconds: left })
     ),
   );
   const findings = [
-    ...releaseFindings(plan, context),
+    ...release,
     ...authorityFindings(authorities),
     ...groups.flat(),
   ];
@@ -170,21 +169,4 @@ async function carryOut(
     alarm.catch(() => {});
     done.abort();
   }
-}
-
-function releaseFindings(
-  { installation, paths, release }: Plan,
-  { system }: Context,
-): Finding[] {
-  const isAssumed = installation.stated === undefined &&
-    release.version === ASSUMED_RELEASE &&
-    !system.files.exists(`${paths.install}/bin/mattermost`);
-  if (!isAssumed) return [];
-  return [
-    warning("settings.release", {
-      message:
-        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}: checked as for Mattermost ${ASSUMED_RELEASE}`,
-      remedy: `MATTERMOST_VERSION=${ASSUMED_RELEASE}`,
-    }),
-  ];
 }

@@ -9,6 +9,7 @@
 import { redactText } from "../config/redact.ts";
 import { awaitConfigLock, restoreGeneration } from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { confirmRelease } from "../server/detect.ts";
 import { resolve } from "../settings/resolve.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
@@ -58,6 +59,8 @@ export async function config(
   }
   const { system, log } = context;
   const plan = await makePlan(context);
+  // What is shown is for the next start, which would refuse another server.
+  await confirmRelease(plan.release, plan.installation, system);
   plan.warnings.forEach((warning) => log.warn(warning));
   const options = { showSecrets: values["show-secrets"] };
   const write = (text: string): void => system.out.write(text);

@@ -1,11 +1,13 @@
 /**
- * Asks the upgrade rules whether this release may open the database that was found.
+ * Whether the installed server is what it is said to be, and whether the upgrade rules let
+ * it open the database that was found.
  *
  * @module
  */
 
 import type { DatabaseFacts } from "../database/probe.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { confirmRelease } from "../server/detect.ts";
 import type { Decision, Permit } from "../server/upgrade.ts";
 import { decideUpgrade } from "../server/upgrade.ts";
 import type { System } from "../system.ts";
@@ -74,12 +76,29 @@ export function guardUpgrade(
 }
 
 /**
+ * Makes sure that the installed server is the stated release, unless this very program
+ * was asked before.
+ *
+ * @param settled The release, and where everything is.
+ * @param system Files, child processes, and who we are.
+ * @throws {EntrypointError} With code 78 if the server says otherwise, 73 where VERSION cannot be read.
+ */
+export async function confirmOnce(
+  settled: Pick<Settled, "paths" | "settings" | "release" | "installation">,
+  system: Pick<System, "files" | "uid" | "gid" | "runChild">,
+): Promise<void> {
+  const { release, installation } = settled;
+  if (isConfirmed(settled, system)) return;
+  await confirmRelease(release, installation, system);
+}
+
+/**
  * Tells whether the installed program was asked for its release before: VERSION is written
- * after the question, so it is younger than the program then.
+ * after the question, and has the program's date.
  *
  * @param settled The release, and where everything is.
  * @param system Files, and who we are.
- * @returns Whether VERSION names the release and is younger than this very program.
+ * @returns Whether VERSION names the release and has the date of this very program.
  * @throws {EntrypointError} With code 73 where it cannot be read.
  */
 export function isConfirmed(
@@ -87,11 +106,27 @@ export function isConfirmed(
   system: Pick<System, "files" | "uid" | "gid">,
 ): boolean {
   const { paths, release } = settled;
-  const witness = system.files.stat(paths.version);
-  const program = system.files.stat(`${paths.install}/${release.binary}`);
-  return witness !== undefined && program !== undefined &&
-    witness.modified > Math.max(program.modified, program.changed) &&
+  const dated = system.files.stat(paths.version)?.modified;
+  return dated !== undefined && dated === programDate(settled, system) &&
     readVersionFile(settled, system)?.trim() === release.version;
+}
+
+/**
+ * When the installed program came to be what it is here.
+ *
+ * VERSION has this very date. To be younger than the program would prove nothing: an
+ * image that was pulled some time ago is older than the last start of another one.
+ *
+ * @param settled The release, and where everything is.
+ * @param system Files.
+ * @returns Milliseconds since the epoch; `undefined` where there is no program.
+ */
+export function programDate(
+  { paths, release }: Pick<Settled, "paths" | "release">,
+  { files }: Pick<System, "files">,
+): number | undefined {
+  const program = files.stat(`${paths.install}/${release.binary}`);
+  return program && Math.max(program.modified, program.changed);
 }
 
 /**

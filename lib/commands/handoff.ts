@@ -20,7 +20,7 @@ import { provideDirectory } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
 import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
-import { isConfirmed, readVersionFile } from "./guard.ts";
+import { isConfirmed, programDate, readVersionFile } from "./guard.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 import type { Settled } from "./settle.ts";
 import { serverIdentity } from "./settle.ts";
@@ -135,9 +135,14 @@ export function rememberRelease(
   const lock = lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
-    replaceFile(system, version, { text, owner: ownerOf(settings, system) });
+    const modified = programDate(plan, system);
+    replaceFile(system, version, {
+      text,
+      owner: ownerOf(settings, system),
+      ...(modified === undefined ? {} : { modified }),
+    });
   } catch (error) {
-    // It only looks older than the program, which the next start will ask once more.
+    // It only has another date than the program, which the next start will ask once more.
     if (isKnown) return;
     throw new EntrypointError(
       `Cannot write ${version}, which remembers the release that last ran (${

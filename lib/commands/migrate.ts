@@ -8,7 +8,7 @@
 import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
-import { guardUpgrade } from "./guard.ts";
+import { confirmOnce, guardUpgrade } from "./guard.ts";
 import {
   provideDirectories,
   rememberRelease,
@@ -37,6 +37,7 @@ export async function migrate(
   const plan = await makePlan(context, { guarded: true });
   introduce(plan, context);
   requireServer(plan, system);
+  await confirmOnce(plan, system);
   const database = await openDatabase(plan, context);
   const { release } = plan;
   if (release.migration === "none") {

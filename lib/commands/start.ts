@@ -9,12 +9,11 @@
 
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { confirmRelease } from "../server/detect.ts";
 import type { Permit } from "../server/upgrade.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { requirePaths } from "./doctor.ts";
-import { guardUpgrade, isConfirmed } from "./guard.ts";
+import { confirmOnce, guardUpgrade } from "./guard.ts";
 import {
   becomeServer,
   provideDirectories,
@@ -98,7 +97,7 @@ async function openMeanwhile(
         isOpen = true
       ),
       prepare(settled, { ...context, system: { ...system, giveWay } }),
-      confirmOnce(settled, context),
+      confirmOnce(settled, system),
     ]);
     return { database, ...rest };
   } catch (error) {
@@ -138,16 +137,6 @@ async function guardInTurn(
   if (permit.kind === "same") return permit;
   const facts = await takeTurn(database, context);
   return facts === database.facts ? permit : guardUpgrade(plan, facts, context);
-}
-
-/** Asks the server for its release, unless that was done on this very image. */
-async function confirmOnce(
-  settled: Settled,
-  { system }: Context,
-): Promise<void> {
-  const { release, installation } = settled;
-  if (installation.stated === undefined || isConfirmed(settled, system)) return;
-  await confirmRelease(release, installation, system);
 }
 
 function migrationFailed(code: number): EntrypointError {

@@ -26,6 +26,8 @@ export interface Replacement {
   readonly text: string;
   /** Who the file is given to; without it, it stays ours. */
   readonly owner?: Owner | undefined;
+  /** When it is to count as written, in milliseconds since the epoch; now, if absent. */
+  readonly modified?: number;
 }
 
 /** Everything here may hold secrets. */
@@ -44,7 +46,7 @@ const DIRECTORY_MODE = 0o750;
 export function replaceFile(
   { files, random }: ReplaceWorld,
   path: string,
-  { text, owner }: Replacement,
+  { text, owner, modified }: Replacement,
 ): void {
   const temporary = join(
     dirname(path),
@@ -52,6 +54,10 @@ export function replaceFile(
   );
   try {
     files.create(temporary, text, PRIVATE_MODE);
+    if (modified !== undefined) {
+      // Before the file is given away, since only its owner may; some file systems cannot.
+      attempt(() => files.setModified(temporary, modified));
+    }
     if (owner !== undefined) giveTo(files, temporary, owner);
     files.rename(temporary, path);
   } catch (error) {

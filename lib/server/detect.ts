@@ -83,6 +83,8 @@ export async function confirmRelease(
   installation: Installation,
   world: World,
 ): Promise<void> {
+  // What nobody stated was the server's own answer.
+  if (installation.stated === undefined) return;
   const command = versionCommand(release, { home: installation.home });
   if (command === undefined || !world.files.exists(command[0])) {
     return;

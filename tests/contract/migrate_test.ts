@@ -200,6 +200,58 @@ testPrograms(
 );
 
 testPrograms(
+  "another release than the stated one is refused by every command that reads the release",
+  async (program) => {
+    const { home, env } = await prepare(postgres, {
+      version: "10.11.0",
+      schema: migratedTo(141),
+    });
+    await using _ = home;
+    const refuses = async (
+      command: string,
+      before: Readonly<Record<string, string>>,
+    ): Promise<void> => {
+      const outcome = await runProgram(program, [command], { env });
+      assert.deepEqual([outcome.code, outcome.stdout], [78, ""], command);
+      assert.match(
+        outcome.stderr,
+        /MATTERMOST_VERSION is 10\.11\.0, but the server in \S+ says that it is 11\.6\.0\n.*Remove MATTERMOST_VERSION/,
+      );
+      assertClean(outcome, [PASSWORD]);
+      await home.assertUnchanged(before);
+      assert.equal(await migrations(home), 0);
+    };
+    // On a new volume, and where the stated release has run before.
+    const program11 = await home.installServer("11.6.0", MIGRATOR);
+    await home.write("marks/go", "");
+    const untouched = await home.snapshot();
+    for (const command of ["app:migrate", "app:start", "app:config"]) {
+      await refuses(command, untouched);
+    }
+    await home.installServer("10.11.0", MIGRATOR);
+    const first = await runProgram(program, ["app:start"], { env });
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal(await versionOf(home), "10.11.0\n");
+    // The other image was pulled before that start, and its file is older still.
+    await home.installServer("11.6.0", MIGRATOR);
+    await Deno.utime(program11, 1_600_000_000, 1_600_000_000);
+    const { ctime } = await Deno.stat(program11);
+    const later = new Date((ctime?.getTime() ?? 0) + 60_000);
+    await Deno.utime(home.version, later, later);
+    const ran = await home.snapshot();
+    for (const command of ["app:migrate", "app:start", "app:config"]) {
+      await refuses(command, ran);
+    }
+    const { code, stdout } = await runProgram(program, ["app:check"], { env });
+    assert.equal(code, 1, stdout);
+    assert.match(
+      stdout,
+      /^failed settings\.release: MATTERMOST_VERSION is 10\.11\.0, but the server in \S+ says that it is 11\.6\.0$/m,
+    );
+  },
+);
+
+testPrograms(
   "app:migrate has nothing to do where the server migrates at its start",
   async (program) => {
     const { home, env } = await prepare(postgres, { version: "5.37.10" });

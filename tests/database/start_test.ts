@@ -163,7 +163,11 @@ Deno.test("a migration runs the server in the foreground, as its user, and its c
       runChild: () => ({ code, stdout: "", stderr: "" }),
     });
     assert.equal(await migrate([], context), code);
-    const [child] = system.children;
+    const [question, child] = system.children;
+    assert.deepEqual(question?.command, [
+      `${INSTALL}/bin/mattermost`,
+      "version",
+    ]);
     assert.deepEqual(
       [child?.command.slice(0, 3), child?.output, child?.uid, child?.cwd],
       [

@@ -147,6 +147,10 @@ export class MemoryFiles implements Files {
     this.#step(`chmod ${path}`);
     this.#need(this.#follow(path)).mode = mode;
   }
+  setModified(path: string, time: number): void {
+    this.#step(`utime ${path}`);
+    this.#need(this.#follow(path)).modified = time;
+  }
   chown(path: string, uid: number, gid: number): void {
     this.#step(`chown ${path}`);
     Object.assign(this.#need(path), { uid, gid });

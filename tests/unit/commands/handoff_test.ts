@@ -7,7 +7,7 @@ import {
   serverVariables,
   writePlan,
 } from "../../../lib/commands/handoff.ts";
-import { isConfirmed } from "../../../lib/commands/guard.ts";
+import { confirmOnce, isConfirmed } from "../../../lib/commands/guard.ts";
 import { isCurrent } from "../../../lib/config/file.ts";
 import { introduce, makePlan } from "../../../lib/commands/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
@@ -197,7 +197,7 @@ Deno.test("a VERSION file that is right is left alone, one that is not is replac
   );
 });
 
-Deno.test("a VERSION file is as young as a new program that says the same, if it can be", async () => {
+Deno.test("a VERSION file has the date of a new program that says the same, if it can be", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const { system, context } = stage();
   const { files } = system;
@@ -217,6 +217,42 @@ Deno.test("a VERSION file is as young as a new program that says the same, if it
   rememberRelease(plan, system);
   assert.ok(isConfirmed(plan, system));
   assert.equal(files.readText(path), "11.7.9\n");
+});
+
+Deno.test("a VERSION file that is younger than another program does not confirm that one", async () => {
+  const program = `${INSTALL}/bin/mattermost`;
+  const { system, context } = stage();
+  const { files } = system;
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  rememberRelease(plan, system);
+  // An image of another release, which was pulled before the last start.
+  age(files, program, 5000);
+  assert.ok(!isConfirmed(plan, system));
+  await assert.rejects(
+    confirmOnce(plan, {
+      ...system,
+      runChild: () =>
+        Promise.resolve({ code: 0, stdout: "Version: 11.8.0\n", stderr: "" }),
+    }),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      error.message ===
+        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} says that it is 11.8.0`,
+  );
+});
+
+Deno.test("a VERSION file that cannot be given the program's date is written all the same", async () => {
+  const path = "/opt/mattermost/data/VERSION";
+  const { system, context } = stage();
+  const { files } = system;
+  const plan = await makePlan(context);
+  provideDirectories(plan, context);
+  files.fault = (_, what) =>
+    what.startsWith("utime") ? { code: "EPERM" } : undefined;
+  rememberRelease(plan, system);
+  assert.equal(files.readText(path), "11.7.9\n");
+  assert.ok(!isConfirmed(plan, system));
 });
 
 Deno.test("a release that cannot be remembered ends with 73, and gives the lock back", async () => {
