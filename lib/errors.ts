@@ -26,7 +26,7 @@ export const ExitCode = {
   cannotWrite: 73,
   /** The database refuses the credentials. */
   refused: 77,
-  /** Settings are missing or wrong, or the upgrade is forbidden. */
+  /** Settings are missing or wrong, or the upgrade is forbidden or failed. */
   settings: 78,
   /** The program to become exists but cannot be executed. */
   cannotExecute: 126,

@@ -79,7 +79,8 @@ export const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
   bug: "a bug of this program, with a stack trace",
   cannotWrite: "a file or directory cannot be written",
   refused: "the database refuses the credentials",
-  settings: "settings are missing or wrong, or the upgrade is forbidden",
+  settings:
+    "settings are missing or wrong, or the upgrade is forbidden or failed",
   cannotExecute: "the command exists but cannot be executed",
   notFound: "the command does not exist",
 };

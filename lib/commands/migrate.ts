@@ -26,7 +26,7 @@ import { provideBundle } from "./trust.ts";
  * @param args None.
  * @param context The world.
  * @returns The exit code of the server's migration.
- * @throws {EntrypointError} Whatever keeps it from running.
+ * @throws {EntrypointError} Whatever keeps it from running, or with code 78 a migration that failed although its code is 0.
  */
 export async function migrate(
   args: readonly string[],
@@ -57,8 +57,10 @@ export async function migrate(
   provideDirectories(plan, context);
   await writePlan(plan, context);
   provideBundle(plan, context);
-  const code = await runMigration(plan, permit, context);
+  const { session } = database;
+  const work = { database: { session, facts }, permit };
+  const code = await runMigration(plan, work, context);
   if (code === ExitCode.ok) rememberRelease(plan, system);
-  await database.session.close();
+  await session.close();
   return code;
 }

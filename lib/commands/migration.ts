@@ -6,14 +6,17 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { DatabaseFacts } from "../database/probe.ts";
+import type { DataSource } from "../database/source.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { childFailure } from "../server/execvp.ts";
 import type { Migration } from "../server/releases.ts";
 import { migrationCommand } from "../server/releases.ts";
+import { unfinished } from "../server/schema_migrations.ts";
 import type { Permit } from "../server/upgrade.ts";
 import type { Context } from "./command.ts";
 import { serverVariables } from "./handoff.ts";
+import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
 import { serverIdentity } from "./settle.ts";
 
@@ -66,20 +69,29 @@ export function requireAnswers(
   if (permit.kind === "migrate-3.0") answersFor3(plan, system.inputIsTerminal);
 }
 
+/** What a migration works on, and what it may do. */
+export interface MigrationWork {
+  /** The session, and what was known before. */
+  readonly database: ReadyDatabase;
+  /** What the upgrade rules allowed. */
+  readonly permit: Permit;
+}
+
 /**
- * Runs the server's own migration in the foreground.
+ * Runs the server's own migration in the foreground, and looks at what it left.
  *
  * @param plan The plan, already written.
- * @param permit What the upgrade rules allowed.
+ * @param work What it works on, and what it may do.
  * @param context The world.
  * @returns The migration's exit code.
- * @throws {EntrypointError} With code 78 if the migration to 3.0 is not told the team.
+ * @throws {EntrypointError} With code 78 if the migration to 3.0 is not told the team, or if the database is not migrated although the code is 0.
  */
 export async function runMigration(
   plan: Plan,
-  permit: Permit,
-  { system, log, signal, finishing }: Context,
+  { database, permit }: MigrationWork,
+  context: Context,
 ): Promise<number> {
+  const { system, log, signal, finishing } = context;
   const { release, paths, settings } = plan;
   const command = migrationCommand(release, {
     home: paths.install,
@@ -100,12 +112,51 @@ export async function runMigration(
   })).catch((error) => {
     throw childFailure(command[0], error);
   });
-  log.info(
-    code === 0
-      ? "The migration is complete"
-      : `The migration ended with code ${code}`,
-  );
+  if (code !== ExitCode.ok) {
+    log.info(`The migration ended with code ${code}`);
+    return code;
+  }
+  if (!isTo3) await requireMigrated(plan, database, context);
+  log.info("The migration is complete");
   return code;
+}
+
+/**
+ * Makes sure that a migration has done what its exit code says: from 6.5 to 7.x it is 0
+ * even where a statement failed.
+ */
+async function requireMigrated(
+  plan: Plan,
+  { session, facts: before }: ReadyDatabase,
+  context: Context,
+): Promise<void> {
+  const { release, database: { source } } = plan;
+  if (isInAnotherSchema(source)) return;
+  const after = await session.facts().catch(async () => {
+    // A migration can take longer than an idle connection lives; what else it is, the new one says.
+    const again = await openDatabase(plan, context);
+    await again.session.close();
+    return again.facts;
+  });
+  const wrong = unfinished(release.version, {
+    before: before.schema.lastMigration,
+    after: after.schema.lastMigration,
+  });
+  if (wrong === undefined) return;
+  throw new EntrypointError(
+    `The migration failed although it ended with code 0, and the server's log above has the error: ${wrong}`,
+    {
+      code: ExitCode.settings,
+      remedy:
+        "Correct what the log complains of, restore the backup of the database if there was data in it, and run app:migrate again",
+    },
+  );
+}
+
+/** The server's driver hands these parameters on, a session of ours does not: it would look at other tables. */
+function isInAnotherSchema({ adapter, parameters = {} }: DataSource): boolean {
+  return adapter === "postgres" &&
+    ("search_path" in parameters || "options" in parameters);
 }
 
 /** What the migration to 3.0 asks: whether there is a backup, and which team is the primary one. */

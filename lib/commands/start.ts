@@ -59,7 +59,7 @@ export async function start(
   await writePlan(plan, context);
   provideBundle(plan, context);
   if (permit.kind === "migrate-3.0") {
-    const code = await runMigration(plan, permit, context);
+    const code = await runMigration(plan, { database, permit }, context);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
   rememberRelease(plan, system);

@@ -205,6 +205,53 @@ export function isBeyond(version: string, number: number): boolean {
     compareVersions(releasesWith(number).low, version) > 0;
 }
 
+/** The highest number in `db_migrations` on both sides of a migration; `undefined` for no row, or no table. */
+export interface MigrationNumbers {
+  /** Before it. */
+  readonly before: number | undefined;
+  /** After it. */
+  readonly after: number | undefined;
+}
+
+/**
+ * Tells whether a migration that is said to have succeeded has certainly not. In doubt it has:
+ * a database may be newer than the release, and few releases are known exactly.
+ *
+ * @param version The release that migrated.
+ * @param numbers What it found and what it left.
+ * @returns What there is and what there should be, to follow a colon; `undefined` where nothing is certainly wrong.
+ */
+export function unfinished(
+  version: string,
+  { before, after }: MigrationNumbers,
+): string | undefined {
+  const shipped = shippedMigration(version);
+  if (shipped === undefined) return undefined;
+  const { last, quality } = shipped;
+  const expected = `the last migration of Mattermost ${version} is ${
+    EXPECTED[quality](last)
+  }`;
+  if (after === undefined) {
+    return `the table db_migrations has no row, or is not there, and ${expected}`;
+  }
+  const found = `the last row of db_migrations is number ${after}`;
+  if (before !== undefined && after < before) {
+    return `${found}, it was number ${before} before`;
+  }
+  const isBehind = quality === "exact"
+    ? after < last
+    : after === before && after < last - READ_TOO_LATE;
+  return isBehind ? `${found}, and ${expected}` : undefined;
+}
+
+const EXPECTED: Readonly<
+  Record<ShippedMigration["quality"], (last: number) => string>
+> = {
+  exact: (last) => `number ${last}`,
+  about: (last) => `about number ${last}`,
+  unknown: (last) => `number ${last} or a later one`,
+};
+
 function sameMinor(left: string, right: string): boolean {
   const [a, b] = [parseVersion(left), parseVersion(right)];
   return a?.major === b?.major && a?.minor === b?.minor;

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
+import { installStandIn } from "../../tools/stand_in/install.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
 import {
   assertClean,
@@ -164,11 +165,16 @@ async function versionOf({ version }: Home): Promise<string | undefined> {
 testPrograms(
   "app:migrate runs the server's migration and shows it",
   async (program) => {
-    const { home, env } = await prepare(postgres, { version: "9.5.0" });
+    const { home, env, database } = await prepare(postgres, {
+      version: "9.5.0",
+    });
     await using _ = home;
     await home.installServer("9.5.0", MIGRATOR);
+    const running = start(program, ["app:migrate"], { env });
+    await running.until(/^migrating$/m);
+    await change(postgres, database, migratedTo(119));
     await home.write("marks/go", "");
-    const outcome = await runProgram(program, ["app:migrate"], { env });
+    const outcome = await running.outcome;
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.equal(outcome.stdout, "migrating\nmigrated\n");
     assert.match(outcome.stderr, /Running db migrate of 9\.5\.0\n/);
@@ -318,7 +324,6 @@ for (const product of products) {
     for (const { home } of [first, second]) {
       await home.installServer("9.5.0", MIGRATOR);
     }
-    await second.home.write("marks/go", "");
     const holder = start(COMPILED, ["app:migrate"], { env: first.env });
     await holder.until(/migrating/);
     const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
@@ -326,10 +331,86 @@ for (const product of products) {
     holder.kill("SIGKILL");
     // What it had started lives on, as no process of a container would.
     await first.home.write("marks/go", "");
+    await waiter.until(/^migrating$/m);
+    await change(product, first.database, migratedTo(119));
+    await second.home.write("marks/go", "");
     const { code, stderr } = await waiter.outcome;
     assert.equal(code, 0, stderr);
     assert.equal(await migrations(second.home), 1);
     assert.equal((await holder.outcome).signal, "SIGKILL");
+  });
+
+  Deno.test(`${adapter}: a migration that failed with code 0 is told, and remembered by nobody`, async () => {
+    const { home, env, database } = await prepare(product, {
+      version: "6.7.2",
+      // A table of somebody else, and what the server makes before its first migration.
+      schema: `CREATE TABLE teams (Id varchar(26)); ${MIGRATIONS}`,
+    });
+    await using _ = home;
+    await installStandIn(home.install, "6.7.2");
+    const migrate = (): Promise<Outcome> =>
+      runProgram(COMPILED, ["app:migrate"], {
+        env: { ...env, STAND_IN_MIGRATION: "fails" },
+      });
+    const outcome = await migrate();
+    const { code, stdout, stderr } = outcome;
+    assert.deepEqual(
+      [code, stdout],
+      [78, "Database successfully migrated\n"],
+      stderr,
+    );
+    assert.match(stderr, /"msg":"Failed to apply database migrations\."/);
+    assert.match(
+      stderr,
+      /^entrypoint: error: The migration failed although it ended with code 0, .*: the table db_migrations has no row, or is not there, and the last migration of Mattermost 6\.7\.2 is number 82\n.*→ Correct .* run app:migrate again$/m,
+    );
+    assert.doesNotMatch(stderr, /is complete/);
+    assert.equal(await versionOf(home), undefined);
+    assertClean(outcome, [PASSWORD]);
+    // It came further, but not to the end.
+    await change(
+      product,
+      database,
+      `${SYSTEMS}; ${USERS}; INSERT INTO db_migrations VALUES (80, 'x')`,
+    );
+    const half = await migrate();
+    assert.equal(half.code, 78, half.stderr);
+    assert.match(half.stderr, /last row of db_migrations is number 80, and/);
+    assert.equal(await versionOf(home), undefined);
+    await change(
+      product,
+      database,
+      "INSERT INTO db_migrations VALUES (82, 'last')",
+    );
+    const whole = await migrate();
+    assert.equal(whole.code, 0, whole.stderr);
+    assert.match(whole.stderr, /The migration is complete\n$/);
+    assert.equal(await versionOf(home), "6.7.2\n");
+  });
+
+  Deno.test(`${adapter}: a database that is newer, up to date, or of a release that is hardly known is migrated`, async () => {
+    for (
+      const [version, number] of [
+        ["9.5.0", 119],
+        ["9.5.0", 124],
+        ["9.5.20", 122],
+        ["10.11.3", 141],
+        ["10.11.3", 146],
+      ] as const
+    ) {
+      const { home, env } = await prepare(product, {
+        version,
+        schema: migratedTo(number),
+      });
+      await using _ = home;
+      await home.installServer(version, MIGRATOR);
+      await home.write("marks/go", "");
+      const { code, stderr } = await runProgram(COMPILED, ["app:migrate"], {
+        env: { ...env, MATTERMOST_FORCE_UPGRADE: "true" },
+      });
+      assert.equal(code, 0, `${version} ${number}: ${stderr}`);
+      assert.match(stderr, /The migration is complete\n$/);
+    }
   });
 
   Deno.test(`${adapter}: a replica that starts waits for a migration`, async () => {

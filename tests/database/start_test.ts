@@ -157,10 +157,13 @@ Deno.test("data of a newer release stops a start before anything is written", as
 });
 
 Deno.test("a migration runs the server in the foreground, as its user, and its code is ours", async () => {
-  for (const code of [0, 3]) {
+  for (const code of [3, 0]) {
     const { system, context } = await container({
-      name: "first",
-      runChild: () => ({ code, stdout: "", stderr: "" }),
+      name: "migrated",
+      runChild: async ({ command }) => {
+        if (command[1] === "db" && code === 0) await fill("migrated");
+        return { code, stdout: "", stderr: "" };
+      },
     });
     assert.equal(await migrate([], context), code);
     const [question, child] = system.children;
@@ -186,6 +189,52 @@ Deno.test("a migration runs the server in the foreground, as its user, and its c
     // Only what came to its end is remembered.
     assert.equal(system.files.stat(VERSION) !== undefined, code === 0);
   }
+});
+
+Deno.test("a connection that did not live through the migration is made again, to look at what was left", async () => {
+  const name = "idle";
+  for (const isFilled of [false, true]) {
+    const { system, context } = await container({
+      name,
+      env: { DB_TIMEOUT: "5" },
+      runChild: async ({ command }) => {
+        if (command[1] === "db") {
+          if (isFilled) await fill(name);
+          await database.sql(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mattermost-entrypoint' AND datname = '${name}'`,
+          );
+        }
+        return { code: 0, stdout: "", stderr: "" };
+      },
+    });
+    const migrating = migrate([], context);
+    if (isFilled) {
+      assert.equal(await migrating, 0);
+    } else {
+      await assert.rejects(
+        migrating,
+        (error) =>
+          error instanceof EntrypointError && error.code === 78 &&
+          error.message.startsWith("The migration failed although"),
+      );
+    }
+    assert.equal(system.files.stat(VERSION) !== undefined, isFilled);
+  }
+});
+
+Deno.test("a migration of another schema than the one that a session sees raises no false alarm", async () => {
+  const { port, user } = database;
+  const { system, context } = await container({
+    name: "first",
+    env: {
+      MM_SQLSETTINGS_DRIVERNAME: "postgres",
+      MM_SQLSETTINGS_DATASOURCE: `postgres://${user}:${
+        encodeURIComponent(PASSWORD)
+      }@127.0.0.1:${port}/first?sslmode=disable&search_path=chat`,
+    },
+  });
+  assert.equal(await migrate([], context), 0);
+  assert.match(system.err.text, /The migration is complete/);
 });
 
 Deno.test("a release that migrates at its start has nothing to migrate before", async () => {

@@ -187,6 +187,23 @@ export async function identity(server: Server): Promise<Identity> {
   return answer;
 }
 
+/** Leaves the traces in PostgreSQL that a server leaves whose last migration has that number. */
+export async function leaveMigrations(
+  database: Container,
+  number: number,
+): Promise<void> {
+  const sql = `
+    CREATE TABLE IF NOT EXISTS users (id varchar(26) PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS systems (name varchar(64) PRIMARY KEY, value varchar(1024));
+    CREATE TABLE IF NOT EXISTS db_migrations (version bigint PRIMARY KEY, name varchar NOT NULL);
+    INSERT INTO db_migrations SELECT n, 'step' FROM generate_series(1, ${number}) n
+      ON CONFLICT DO NOTHING;`;
+  await database.exec([
+    ...["psql", "--username=mattermost", "--quiet"],
+    ...["--set=ON_ERROR_STOP=1", "--file=-"],
+  ], { input: sql });
+}
+
 /** Fetches JSON, which must come with status 200. */
 export async function getJson(url: string): Promise<Identity> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });

@@ -12,6 +12,7 @@ import {
   CONFIG,
   CURRENT,
   identity,
+  leaveMigrations,
   PASSWORD,
   readConfig,
 } from "../lab.ts";
@@ -158,15 +159,27 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "migrate",
-  what: "app:migrate runs the server's own migration and returns its code",
+  what:
+    "app:migrate runs the server's own migration, and looks at what it left",
   run: async (lab) => {
-    const { options, environment } = await lab.network();
-    const done = await lab.docker.run(await lab.image(), {
-      options,
-      environment,
-      command: ["app:migrate"],
-    });
+    const { database, options, environment } = await lab.network();
+    const image = await lab.image();
+    const migrate = () =>
+      lab.docker.run(image, { options, environment, command: ["app:migrate"] });
+    // A stand-in leaves nothing in a database.
+    const nothing = await migrate();
+    assert.equal(nothing.code, 78, nothing.text);
+    assertHas(
+      nothing.text,
+      "The migration failed although it ended with code 0",
+    );
+    await leaveMigrations(database, 150);
+    const done = await migrate();
     assert.equal(done.code, 0, done.text);
-    assertHas(done.text, "nothing to migrate in a stand-in");
+    assertHas(
+      done.text,
+      "nothing to migrate in a stand-in",
+      "The migration is complete",
+    );
   },
 }];

@@ -5,7 +5,6 @@
  */
 
 import assert from "node:assert/strict";
-import type { Container } from "../../../tools/image/docker.ts";
 import {
   assertHas,
   type Case,
@@ -13,6 +12,7 @@ import {
   CURRENT,
   identity,
   type Lab,
+  leaveMigrations,
   readConfig,
 } from "../lab.ts";
 
@@ -77,23 +77,8 @@ async function setting(lab: Lab) {
       environment,
     });
     const { version } = await identity(server);
-    await migrate(database, release);
+    await leaveMigrations(database, release === CURRENT ? 145 : 150);
     return { server, version };
   };
   return { start, options, environment };
-}
-
-/** Leaves the traces in the database that a server of the release leaves. */
-async function migrate(database: Container, release: string): Promise<void> {
-  const number = release === CURRENT ? 145 : 150;
-  const sql = `
-    CREATE TABLE IF NOT EXISTS users (id varchar(26) PRIMARY KEY);
-    CREATE TABLE IF NOT EXISTS systems (name varchar(64) PRIMARY KEY, value varchar(1024));
-    CREATE TABLE IF NOT EXISTS db_migrations (version bigint PRIMARY KEY, name varchar NOT NULL);
-    INSERT INTO db_migrations SELECT n, 'step' FROM generate_series(1, ${number}) n
-      ON CONFLICT DO NOTHING;`;
-  await database.exec([
-    ...["psql", "--username=mattermost", "--quiet"],
-    ...["--set=ON_ERROR_STOP=1", "--file=-"],
-  ], { input: sql });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type MigrationWork,
   requireAnswers,
   runMigration,
   takeTurn,
@@ -31,6 +32,11 @@ const UPGRADE: Permit = {
   from: undefined,
 };
 
+/** What may be done to a database that a session without locks shows. */
+function work(permit: Permit): MigrationWork {
+  return { permit, database: { session: session(1, FACTS), facts: FACTS } };
+}
+
 async function ready(
   version: string,
   { env = {}, ...world }: World = {},
@@ -50,7 +56,7 @@ Deno.test("the migration to 3.0 is answered with the team that is named", async 
     env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
   });
   requireAnswers(plan, TO_3, context);
-  assert.equal(await runMigration(plan, TO_3, context), 0);
+  assert.equal(await runMigration(plan, work(TO_3), context), 0);
   const [child] = system.children;
   assert.deepEqual(
     [child?.command[0], child?.command.includes("-upgrade_db_30")],
@@ -72,7 +78,7 @@ Deno.test("a server for another machine cannot migrate, and that is no bug of ou
       runChild: refuse(code),
     });
     await assert.rejects(
-      runMigration(plan, TO_3, context),
+      runMigration(plan, work(TO_3), context),
       (error) => error instanceof EntrypointError && error.code === exit,
     );
   }
@@ -81,7 +87,7 @@ Deno.test("a server for another machine cannot migrate, and that is no bug of ou
     runChild: refuse(undefined),
   });
   await assert.rejects(
-    runMigration(plan, TO_3, context),
+    runMigration(plan, work(TO_3), context),
     { message: "Failed to spawn" },
   );
 });
@@ -89,7 +95,7 @@ Deno.test("a server for another machine cannot migrate, and that is no bug of ou
 Deno.test("on a terminal the operator answers the migration to 3.0", async () => {
   const { plan, system, context } = await ready("3.0.3", { isTerminal: true });
   requireAnswers(plan, TO_3, context);
-  await runMigration(plan, TO_3, context);
+  await runMigration(plan, work(TO_3), context);
   assert.deepEqual(system.children[0]?.input, { inherit: true });
 });
 
@@ -110,7 +116,7 @@ Deno.test("where nobody can answer, the migration to 3.0 is refused before anyth
 Deno.test("what needs no migration of its own runs none", async () => {
   for (const version of ["3.0.3", "5.37.10"]) {
     const { plan, system, context } = await ready(version);
-    assert.equal(await runMigration(plan, UPGRADE, context), 0, version);
+    assert.equal(await runMigration(plan, work(UPGRADE), context), 0, version);
     assert.deepEqual(system.children, [], version);
   }
 });

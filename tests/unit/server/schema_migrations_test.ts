@@ -1,10 +1,11 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import {
   canHaveLeft,
   endsAt,
   isBeyond,
   releasesWith,
   shippedMigration,
+  unfinished,
 } from "../../../lib/server/schema_migrations.ts";
 
 /** Spot values of the list that the table was made from. */
@@ -103,5 +104,54 @@ Deno.test("canHaveLeft(), endsAt() and isBeyond() are generous where the number 
     equal(canHaveLeft(version, number), left, about);
     equal(endsAt(version, number), ends, about);
     equal(isBeyond(version, number), beyond, about);
+  }
+});
+
+/** A release, the numbers before and after, and what is certainly wrong. */
+const MIGRATED: readonly [
+  version: string,
+  before: number | undefined,
+  after: number | undefined,
+  wrong?: RegExp,
+][] = [
+  // Nothing is there, whatever is known of the release.
+  ["6.7.2", undefined, undefined, /has no row.*6\.7\.2 is number 82$/],
+  ["10.5.14", undefined, undefined, /has no row.*is about number 129$/],
+  ["11.10.0", undefined, undefined, /has no row.*is number 148 or a later/],
+  ["12.0.0", 148, undefined, /has no row/],
+  // Known exactly: it came to the end or it did not.
+  ["6.7.2", undefined, 82],
+  ["6.7.2", 82, 82],
+  ["6.7.2", undefined, 81, /row of db_migrations is number 81, and .* 82$/],
+  ["6.7.2", 78, 80, /number 80, and/],
+  ["7.8.4", 95, 95, /number 95, and .* number 101$/],
+  // A newer database that the operator goes back on.
+  ["6.7.2", 101, 101],
+  ["9.5.0", 148, 148],
+  ["10.5.14", 148, 148],
+  // Known roughly: a step is enough, and what is near enough is not doubted.
+  ["9.5.14", 119, 122],
+  ["9.5.14", 122, 122],
+  ["10.5.14", 126, 126],
+  ["10.5.14", 125, 125, /number 125, and .* about number 129$/],
+  ["10.5.14", 111, 120],
+  ["10.11.23", 141, 141],
+  ["11.10.0", 148, 148],
+  ["11.10.0", 141, 155],
+  ["11.10.0", 141, 141, /number 141, and .* number 148 or a later one$/],
+  ["11.10.0", undefined, 201],
+  // None goes backwards.
+  ["11.10.0", 201, 199, /is number 199, it was number 201 before$/],
+  ["6.7.2", 101, 89, /is number 89, it was number 101 before$/],
+  // Before 6.4 there is no such table.
+  ["6.3.10", undefined, undefined],
+];
+
+Deno.test("unfinished() claims only what is certain", () => {
+  for (const [version, before, after, wrong] of MIGRATED) {
+    const said = unfinished(version, { before, after });
+    const label = `${version}: ${before} to ${after}: ${said}`;
+    if (wrong === undefined) equal(said, undefined, label);
+    else match(said ?? "", wrong, label);
   }
 });
