@@ -23,6 +23,7 @@ import {
   configWarnings,
   mustHave,
 } from "../server/requirements.ts";
+import { rewrittenFrom } from "../server/rewrites.ts";
 import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
@@ -196,7 +197,7 @@ export function mergeInto(
 }
 
 /** The half of a merge that does not come from the disk's config.json. */
-type Wish = Pick<MergeInput, "shipped" | "wanted">;
+type Wish = Required<Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">>;
 
 function wishFor(
   { text }: ConfigState,
@@ -204,7 +205,12 @@ function wishFor(
   system: Pick<System, "files">,
 ): Wish {
   const shipped = shippedConfig(settled, system);
-  return { shipped, wanted: wantedValues(settled, text ?? shipped) };
+  const { version } = settled.release;
+  return {
+    shipped,
+    wanted: wantedValues(settled, text ?? shipped),
+    rewrittenFrom: (path, value) => rewrittenFrom(version, path, value),
+  };
 }
 
 function fulfil(

@@ -54,6 +54,8 @@ export interface MergeInput {
   readonly memory: Memory | undefined;
   /** The values that the settings want to have; no path twice. */
   readonly wanted: readonly Assignment[];
+  /** The values that the server itself may have turned into the one on disk; none, if absent. */
+  readonly rewrittenFrom?: (path: string, value: Json) => readonly Json[];
   /** Makes a secret. */
   generate(path: string): string;
   /** A digest; equal for equal values, whatever the order of their keys. */
@@ -188,7 +190,7 @@ export function merge(input: MergeInput): MergeResult {
     if (goal !== undefined && input.digest(goal) === input.digest(before)) {
       continue;
     }
-    if (!isOurs(input, entry, before)) {
+    if (!isOurs(input, { path, entry, value: before })) {
       kept.push(path);
       continue;
     }
@@ -270,7 +272,7 @@ function choose(
   const { path, value: wanted, origin } = assignment;
   if (wanted === undefined) {
     if (typeof before === "string" && before !== "") {
-      const ours = isOurs(input, entry, before);
+      const ours = isOurs(input, { path, entry, value: before });
       const kind = ours && entry?.generated ? "generated" : "console";
       return { value: before, origin: { kind }, reason: "generated" };
     }
@@ -281,9 +283,10 @@ function choose(
       made: true,
     };
   }
-  const same = before !== undefined && isSame(input, { entry, before, wanted });
+  const same = before !== undefined &&
+    isSame(input, { path, entry, before, wanted });
   const edited = before !== undefined && !same &&
-    !isOurs(input, entry, before);
+    !isOurs(input, { path, entry, value: before });
   if (isExplicit(origin)) {
     return {
       value: same ? before : wanted,
@@ -303,7 +306,8 @@ function choose(
 /** Whether a value on disk is the wanted one, or what the server makes of it. */
 function isSame(
   input: MergeInput,
-  { entry, before, wanted }: {
+  { path, entry, before, wanted }: {
+    readonly path: string;
     readonly entry: MemoryEntry | undefined;
     readonly before: Json;
     readonly wanted: Json;
@@ -312,32 +316,49 @@ function isSame(
   // Mostly it is, and most values are no lists.
   if (before === wanted) return true;
   const digest = input.digest(wanted);
-  return input.digest(before) === digest ||
-    entry?.digest === digest && isWritten(input, digest, before);
+  if (input.digest(before) === digest) return true;
+  const made = entry === undefined
+    ? rewritten(input, path, before)
+    : entry.digest === digest
+    ? writtenForms(input, path, before)
+    : [];
+  return made.some((form) => input.digest(form) === digest);
 }
 
-/** Whether a value on disk is one that we wrote, or may have written. */
+/** Whether a value on disk is one that we wrote, or may have written, or the server itself. */
 function isOurs(
   input: MergeInput,
-  entry: MemoryEntry | undefined,
-  value: Json,
+  { path, entry, value }: {
+    readonly path: string;
+    readonly entry: MemoryEntry | undefined;
+    readonly value: Json;
+  },
 ): boolean {
-  const digests = entry === undefined
-    ? []
-    : [entry.digest, ...entry.previous ?? []];
-  return digests.some((digest) => isWritten(input, digest, value));
+  if (entry === undefined) return rewritten(input, path, value).length > 0;
+  const digests = [entry.digest, ...entry.previous ?? []];
+  return writtenForms(input, path, value).some((form) =>
+    digests.includes(input.digest(form))
+  );
 }
 
-/** The server itself adds and drops a final slash of paths and addresses. */
-function isWritten(
+/** The values that we may have written where this one is found; the server itself adds and drops a final slash of paths and addresses. */
+function writtenForms(
   input: MergeInput,
-  digest: string,
+  path: string,
   value: Json,
-): boolean {
-  const forms = typeof value !== "string"
-    ? [value]
-    : [value, value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
-  return forms.some((form) => input.digest(form) === digest);
+): readonly Json[] {
+  const slashed = typeof value !== "string"
+    ? []
+    : [value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
+  return [value, ...slashed, ...rewritten(input, path, value)];
+}
+
+function rewritten(
+  { rewrittenFrom }: MergeInput,
+  path: string,
+  value: Json,
+): readonly Json[] {
+  return rewrittenFrom?.(path, value) ?? [];
 }
 
 function describeConflict(

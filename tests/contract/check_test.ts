@@ -14,6 +14,7 @@ import {
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
+import { installStandIn } from "../../tools/stand_in/install.ts";
 import { assertGolden, type Volatile } from "../support/golden.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
@@ -21,6 +22,7 @@ import {
   COMPILED,
   INTERPRETED,
   runProgram,
+  start,
 } from "../support/program.ts";
 import type { Service } from "../support/services.ts";
 import {
@@ -143,6 +145,62 @@ Deno.test("what is right is said to be right, and nothing is changed", async () 
     assert.equal(outcome.stderr, "");
   }
   assert.deepEqual(await home.snapshot(), before);
+});
+
+Deno.test("an installation without mail is well after its first start, and takes a mail server later", async () => {
+  await using home = await createHome();
+  await using database = await startPostgres({ password: PASSWORD });
+  await installStandIn(home.install, "11.7.9");
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const env = {
+    ...await settings(home),
+    ...databaseSettings(database, "postgres"),
+    MATTERMOST_PORT: String(port),
+  };
+  const serve = async (more: Record<string, string> = {}): Promise<string> => {
+    const running = start(COMPILED, ["app:start"], {
+      env: { ...env, ...more },
+    });
+    await running.until(/Server is listening/);
+    running.kill("SIGTERM");
+    const { code, stderr } = await running.outcome;
+    assert.equal(code, 0, stderr);
+    return stderr;
+  };
+  const mailServer = async (): Promise<string> =>
+    JSON.parse(await Deno.readTextFile(home.config)).EmailSettings.SMTPServer;
+  await serve();
+  assert.equal(await mailServer(), "localhost");
+
+  for (const program of [COMPILED, INTERPRETED]) {
+    const { stdout } = await runProgram(program, ["app:check"], { env });
+    assert.match(stdout, /^ok mail: Not used: SMTP_HOST is not set$/m);
+    assert.match(
+      stdout,
+      /^ok settings\.config: .* is as the settings want it$/m,
+    );
+    assert.doesNotMatch(stdout, /^failed/m);
+    const diff = await runProgram(program, ["app:config", "--diff"], { env });
+    assert.deepEqual([diff.code, diff.stdout], [0, ""], diff.stderr);
+  }
+  // Who wants mail without naming a server is told what the server will do.
+  const wanted = await runProgram(COMPILED, ["app:check"], {
+    env: {
+      ...env,
+      MATTERMOST_EMAIL_VERIFICATION: "true",
+      SMTP_PORT: String(port),
+    },
+  });
+  assert.match(
+    wanted.stdout,
+    /^failed mail\.connection: localhost:\d+ cannot be reached: the connection is refused$/m,
+  );
+
+  const said = await serve({ SMTP_HOST: "smtp.example.com" });
+  assert.doesNotMatch(said, /was edited|another value|warning: Email/);
+  assert.equal(await mailServer(), "smtp.example.com");
 });
 
 /** Services of which none is as it should be. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { rewrittenFrom } from "../../server/rewrites.ts";
+import { isExplicit } from "../../settings/origin.ts";
 import { effective, effectiveFlag, effectiveText } from "../effective.ts";
 import type { Plan } from "../plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
@@ -20,7 +22,7 @@ import type { MailServer } from "./smtp.ts";
  */
 export async function checkMail(world: CheckWorld): Promise<Finding[]> {
   const server = mailServer(world.plan);
-  if (server === undefined) {
+  if (server === undefined || isOff(world.plan, server)) {
     return [ok("mail", "Not used: SMTP_HOST is not set")];
   }
   const { host, port, security, user } = server;
@@ -46,6 +48,16 @@ export async function checkMail(world: CheckWorld): Promise<Finding[]> {
         "SMTP_PORT=587 and SMTP_SECURITY=STARTTLS, if the mail server can",
     }),
   ];
+}
+
+/** Whether nobody wants mail, and the mail server is one that Mattermost named itself. */
+function isOff(plan: Plan, { host }: MailServer): boolean {
+  const isWanted = isExplicit(plan.origins.SMTP_HOST) ||
+    effectiveFlag(plan, "EmailSettings.SendEmailNotifications") ||
+    effectiveFlag(plan, "EmailSettings.RequireEmailVerification");
+  const { version } = plan.release;
+  return !isWanted &&
+    rewrittenFrom(version, "EmailSettings.SMTPServer", host).includes("");
 }
 
 function mailServer(plan: Plan): MailServer | undefined {

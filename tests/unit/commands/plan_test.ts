@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { check } from "../../../lib/commands/check.ts";
+import { writePlan } from "../../../lib/commands/handoff.ts";
 import { makePlan, type Plan } from "../../../lib/commands/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
+import type { Json } from "../../../lib/json.ts";
+import rewrites from "../../fixtures/server_rewrites.json" with {
+  type: "json",
+};
 import type { World } from "../../support/fake_system.ts";
 import type { MemoryFiles } from "../../support/memory_files.ts";
 import {
@@ -41,6 +46,65 @@ async function refusal(world: World): Promise<EntrypointError> {
     },
   );
 }
+
+interface Rewrite {
+  readonly before: Json;
+  readonly after: Json;
+}
+
+/** What recorded servers changed at their first start, by release and path. */
+const RECORDED: Readonly<Record<string, Readonly<Record<string, Rewrite>>>> =
+  rewrites;
+
+/** Writes the settings, then lets the server change what the recorded one changed. */
+async function started(version: string): Promise<MemoryFiles> {
+  const files = installed();
+  files.place(`${INSTALL}/bin/platform`, "", 0o755);
+  files.makeDirectory("/opt/mattermost/data/config");
+  const env = { ...ENOUGH, MATTERMOST_VERSION: version };
+  const { context } = stage({ files, env });
+  await writePlan(await makePlan(context), context);
+  const document: Record<string, Record<string, Json>> = JSON.parse(
+    files.readText(CONFIG),
+  );
+  for (
+    const [path, { before, after }] of Object.entries(RECORDED[version] ?? {})
+  ) {
+    const [section = "", key = ""] = path.split(".");
+    const values = document[section];
+    if (values !== undefined && values[key] === before) {
+      values[key] = after;
+    }
+  }
+  files.place(CONFIG, JSON.stringify(document, null, 4));
+  return files;
+}
+
+Deno.test("plan: what recorded servers change by themselves is nobody's edit", async () => {
+  for (const version of Object.keys(RECORDED)) {
+    const files = await started(version);
+    const env = { ...ENOUGH, MATTERMOST_VERSION: version };
+    const { merged } = await plan({ files, env });
+    assert.deepEqual(
+      [merged.changes, merged.conflicts, merged.kept],
+      [[], [], []],
+      version,
+    );
+    const mail = await plan({
+      files,
+      env: { ...env, SMTP_HOST: "smtp.example.com" },
+    });
+    assert.deepEqual(mail.merged.conflicts, [], version);
+    assert.ok(
+      mail.merged.changes.some(({ path, before, after }) =>
+        path === "EmailSettings.SMTPServer" &&
+        before === (version === "3.6.0" ? "" : "localhost") &&
+        after === "smtp.example.com"
+      ),
+      version,
+    );
+  }
+});
 
 Deno.test("plan: a first start begins with what the server's package brings", async () => {
   const files = installed();

@@ -272,6 +272,54 @@ Deno.test("merge: what the server adds to a path, a final slash, is no edit", ()
   assert.deepEqual(third.document["A"], { x: "/new", y: "https://a" });
 });
 
+/** A server that turns an empty A.x into "filled". */
+function rewrittenFrom(path: string, value: Json): readonly Json[] {
+  return path === "A.x" && value === "filled" ? [""] : [];
+}
+
+Deno.test("merge: what the server itself makes of a value of ours is no edit", () => {
+  const first = run([wants("A.x", "")]);
+  const disk = first.text.replace('"x":""', '"x":"filled"');
+  assert.notEqual(disk, first.text);
+  const { memory } = first;
+  const second = run([wants("A.x", "")], { disk, memory, rewrittenFrom });
+  assert.equal(second.text, disk);
+  assert.deepEqual(
+    [second.changes, second.conflicts, second.kept, second.memory],
+    [[], [], [], memory],
+  );
+  assert.deepEqual(second.origins["A.x"], { kind: "default" });
+  const third = run([sets("A.x", "mine")], {
+    disk,
+    memory: second.memory,
+    rewrittenFrom,
+  });
+  assert.deepEqual(
+    [third.document["A"], third.conflicts],
+    [{ x: "mine", z: "shipped z" }, []],
+  );
+  // Somebody's edit all the same: a value of the operator was emptied.
+  const emptied = run([sets("A.x", "mine")], {
+    disk,
+    memory: third.memory,
+    rewrittenFrom,
+  });
+  assert.equal(emptied.conflicts.length, 1);
+});
+
+Deno.test("merge: what the server itself makes of a value is no edit in a config.json that we never wrote", () => {
+  const disk = '{"A":{"x":"filled"}}';
+  const kept = run([wants("A.x", "")], { disk, rewrittenFrom });
+  assert.deepEqual([kept.text, kept.kept], [disk, []]);
+  const won = run([sets("A.x", "mine")], { disk, rewrittenFrom });
+  assert.deepEqual([won.document["A"], won.conflicts], [{ x: "mine" }, []]);
+  const edited = run([wants("A.x", "")], {
+    disk: '{"A":{"x":"other"}}',
+    rewrittenFrom,
+  });
+  assert.deepEqual(edited.kept, ["A.x"]);
+});
+
 Deno.test("merge: a variable that changes by a final slash still wins", () => {
   const first = run([sets("A.x", "/logs")]);
   const { document } = again(first, [sets("A.x", "/logs/")]);
