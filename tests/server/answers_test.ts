@@ -385,6 +385,15 @@ Deno.test("mail: what is silent and what is not there are told", async () => {
     gone ?? "",
     /^failed mail\.connection: .* cannot be reached: the connection is refused$/,
   );
+  // A name with several addresses, none of which answers.
+  const [nowhere] = await linesOf(
+    checkMail,
+    mail(await closedPort(), { SMTP_HOST: "localhost" }),
+  );
+  assert.match(
+    nowhere ?? "",
+    /^failed mail\.connection: localhost:.* cannot be reached: the connection is refused$/,
+  );
   await using silence = await startSilence();
   const [silent] = await linesOf(checkMail, mail(silence.port), {
     signal: AbortSignal.timeout(100),

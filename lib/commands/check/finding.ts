@@ -124,7 +124,12 @@ export function reasonOf(error: unknown): string {
   const known = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined;
   if (known !== undefined) return known;
   if (error instanceof DOMException) return "no answer in time";
-  return error instanceof Error ? error.message : String(error);
+  // A host with several addresses fails with the errors of all of them, which are alike.
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  if (first !== undefined) return reasonOf(first);
+  const text = error instanceof Error ? error.message : String(error);
+  return [text, code].find((words) => words.trim() !== "") ??
+    "the system gives no reason";
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -68,6 +68,17 @@ Deno.test("the reason of an error is in words where its code is known", () => {
     "no answer in time",
   );
   assert.equal(reasonOf("a text"), "a text");
+  // Of a host with several addresses, whose error has no words of its own.
+  const both = new AggregateError([withCode("ECONNREFUSED", "connect ::1")]);
+  assert.equal(reasonOf(both), "the connection is refused");
+  assert.equal(
+    reasonOf(Object.assign(both, { code: "ESOCKET" })),
+    "the connection is refused",
+  );
+  assert.equal(reasonOf(withCode("EWEIRD")), "EWEIRD");
+  for (const silent of [new Error(""), new AggregateError([]), "", " "]) {
+    assert.equal(reasonOf(silent), "the system gives no reason");
+  }
 });
 
 Deno.test("a certificate is good, about to end, or over", () => {
