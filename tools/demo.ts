@@ -7,8 +7,9 @@
  *
  * `DEMO_PORT` is the port too; a free one is taken without. `MATTERMOST_INSTALL_DIR`
  * names a Mattermost that is there already, `DEMO_STAND_IN=1` spares the download
- * of one. Ctrl-C stops everything and removes it;
- * the exit code is 0 then, and the server's own if that ends by itself.
+ * of one. Both servers listen on 127.0.0.1 only. Ctrl-C stops everything and
+ * removes it; the exit code is 0 then, and the server's own if that ends by
+ * itself.
  *
  * @module
  */
@@ -107,6 +108,8 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
     MATTERMOST_HOME: home,
     MATTERMOST_LOG_DIR: join(home, "logs"),
     MATTERMOST_PORT: String(port),
+    // Anyone may create an account here, the first one as administrator.
+    MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.1:${port}`,
     MATTERMOST_NAME: "Mattermost demo",
     MATTERMOST_OPEN_SERVER: "true",
   };

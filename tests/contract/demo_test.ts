@@ -97,6 +97,12 @@ Deno.test("the demo listens where it is told to, and stops at SIGTERM", async ()
   const port = freePort();
   await demo({ args: ["--port", String(port)] }, async (running) => {
     await running.until(new RegExp(`Open http://localhost:${port} `));
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    // Whatever listens on all addresses of this machine answers here too.
+    await assert.rejects(
+      Deno.connect({ hostname: "127.0.0.2", port }),
+      Deno.errors.ConnectionRefused,
+    );
     running.kill("SIGTERM");
     assert.equal((await running.outcome).code, 0);
   });

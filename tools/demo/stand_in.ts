@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   console.error(`This is a STAND-IN for Mattermost ${version}, not Mattermost`);
   for (const [name, value] of facts) console.error(`  ${name}: ${value}`);
   const page = pageOf(config.TeamSettings.SiteName, facts);
-  const { hostname, port } = listenAddress(config);
+  const { hostname, port } = parseAddress(listenAddress(config));
   const server = Deno.serve({
     hostname,
     port,
@@ -71,7 +71,7 @@ async function gather(
     ["directory", Deno.cwd()],
     ["process", `${Deno.pid}, user ${Deno.uid()}, group ${Deno.gid()}`],
     ["configuration", path],
-    ["listens on", config.ServiceSettings.ListenAddress],
+    ["listens on", listenAddress(config)],
     ["database", database],
     ["environment", Object.keys(Deno.env.toObject()).sort().join(" ")],
   ];
@@ -86,11 +86,15 @@ async function whetherOpen({ hostname, port }: URL): Promise<string> {
   }
 }
 
-function listenAddress(
-  { ServiceSettings: { ListenAddress } }: Config,
-): { hostname: string; port: number } {
-  const [, host = "", port = ""] = /^\[?([^\]]*?)\]?:(\d+)$/
-    .exec(ListenAddress) ?? [];
+/** The variable wins, as with the real server from 3.8 on. */
+function listenAddress({ ServiceSettings }: Config): string {
+  return Deno.env.get("MM_SERVICESETTINGS_LISTENADDRESS") ||
+    ServiceSettings.ListenAddress;
+}
+
+function parseAddress(address: string): { hostname: string; port: number } {
+  const [, host = "", port = ""] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address) ??
+    [];
   return { hostname: host === "" ? "0.0.0.0" : host, port: Number(port) };
 }
 
