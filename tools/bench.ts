@@ -22,7 +22,8 @@ import { type Breakdown, breakDown } from "./bench/phases.ts";
 import { report, type Results } from "./bench/report.ts";
 import { elfSize } from "./denort.ts";
 import { requireOpenPath } from "./servers/cache.ts";
-import { guard, run } from "./servers/process.ts";
+import { run } from "./servers/process.ts";
+import { createScratch } from "./servers/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 /** Runs before those that count. */
@@ -58,27 +59,22 @@ async function main(args: string[]): Promise<number> {
     console.error(trouble);
     return 1;
   }
-  const home = await Deno.makeTempDir({ prefix: "mattermost-bench-" });
-  const unguard = guard(() => Deno.removeSync(home, { recursive: true }));
-  try {
-    await Deno.chmod(home, 0o755);
-    await requireOpenPath(home);
-    const results = await examine({
-      home,
-      rounds,
-      binary: values.binary ??
-        await compile(join(home, "bin-program")),
-      floor: await compile(join(home, "bin-floor"), "tools/bench/floor.ts"),
-      against: values.against,
-    });
-    const text = report(results);
-    console.log(text);
-    if (!values.dry) await publish(results, text);
-    return 0;
-  } finally {
-    unguard();
-    await Deno.remove(home, { recursive: true });
-  }
+  await using scratch = await createScratch({ prefix: "mattermost-bench-" });
+  const home = scratch.path;
+  await Deno.chmod(home, 0o755);
+  await requireOpenPath(home);
+  const results = await examine({
+    home,
+    rounds,
+    binary: values.binary ??
+      await compile(join(home, "bin-program")),
+    floor: await compile(join(home, "bin-floor"), "tools/bench/floor.ts"),
+    against: values.against,
+  });
+  const text = report(results);
+  console.log(text);
+  if (!values.dry) await publish(results, text);
+  return 0;
 }
 
 interface Examination {

@@ -9,7 +9,7 @@
  * names a Mattermost that is there already, `DEMO_STAND_IN=1` spares the download
  * of one. Both servers listen on 127.0.0.1 only. Ctrl-C stops everything and
  * removes it; the exit code is 0 then, and the server's own if that ends by
- * itself.
+ * itself. However the demo ends, even by SIGKILL, nothing of it stays.
  *
  * @module
  */
@@ -21,7 +21,8 @@ import { install } from "./demo/installation.ts";
 import { requireOpenPath } from "./servers/cache.ts";
 import { type DatabaseServer, freePort } from "./servers/database_server.ts";
 import { startPostgres } from "./servers/postgres.ts";
-import { answerInterrupt, guard, killTree } from "./servers/process.ts";
+import { killTree, signalGroup } from "./servers/process.ts";
+import { createScratch, type ScratchDirectory } from "./servers/scratch.ts";
 
 /** The project's directory. */
 const ROOT = dirname(import.meta.dirname ?? ".");
@@ -31,6 +32,10 @@ const NAME = "mattermost";
 const PATIENCE = { start: 300_000, stop: 30_000 };
 /** How often it is asked, in milliseconds. */
 const PAUSE = 100;
+/** What asks the demo to end: Ctrl-C, a service manager, a terminal that is closed. */
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Task runners pass on what the terminal sends to all: that counts once, within these milliseconds. */
+const SAME_INTERRUPT = 1000;
 /** Variables that the program would read: the demo has settings of its own. */
 const SETTING_REGEXP =
   /^(MATTERMOST|MM|DB|SMTP|GITLAB|S3|ENTRYPOINT|MYSQL|MARIADB|POSTGRES\w*)_/;
@@ -39,7 +44,7 @@ if (import.meta.main) {
   try {
     Deno.exit(await main(Deno.args));
   } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : error}`);
+    say(error instanceof Error ? error.message : String(error));
     Deno.exit(1);
   }
 }
@@ -47,24 +52,45 @@ if (import.meta.main) {
 async function main(args: string[]): Promise<number> {
   const port = choosePort(args);
   const stop = new AbortController();
-  const home = await Deno.makeTempDir({ prefix: "mattermost-demo-" });
-  const unguard = guard(() => Deno.removeSync(home, { recursive: true }));
-  answerInterrupt(() => {
-    say("Stopping; once more to stop at once");
-    stop.abort();
-  });
+  answerInterrupts(stop);
   try {
-    await Deno.chmod(home, 0o755);
-    await requireOpenPath(home);
-    return await demonstrate({ home, port, signal: stop.signal });
+    const code = await runInScratch(port, stop.signal);
+    if (!stop.signal.aborted) return code;
   } catch (error) {
-    if (stop.signal.aborted) return 0;
-    throw error;
-  } finally {
-    await Deno.remove(home, { recursive: true });
-    unguard();
-    if (stop.signal.aborted) say("Stopped, nothing is left");
+    if (!stop.signal.aborted) throw error;
+    // What was interrupted needs no message; what could not be removed does.
+    if (error instanceof SuppressedError) throw error.error;
   }
+  say("Stopped, nothing is left");
+  return 0;
+}
+
+/** Ends in order at the first interrupt, at once at the next one. */
+function answerInterrupts(stop: AbortController): void {
+  let first: number | undefined;
+  for (const signal of INTERRUPTS) {
+    const answer = (): void => {
+      if (first === undefined) {
+        first = performance.now();
+        stop.abort();
+        return say("Stopping; once more to stop at once");
+      }
+      if (performance.now() - first < SAME_INTERRUPT) return;
+      Deno.removeSignalListener(signal, answer);
+      Deno.kill(Deno.pid, signal);
+    };
+    Deno.addSignalListener(signal, answer);
+  }
+}
+
+async function runInScratch(
+  port: number,
+  signal: AbortSignal,
+): Promise<number> {
+  await using home = await createScratch({ prefix: "mattermost-demo-" });
+  await Deno.chmod(home.path, 0o755);
+  await requireOpenPath(home.path);
+  return await demonstrate({ home, port, signal });
 }
 
 function choosePort(args: string[]): number {
@@ -81,7 +107,7 @@ function choosePort(args: string[]): number {
 
 interface Stage {
   /** The throw-away home. */
-  readonly home: string;
+  readonly home: ScratchDirectory;
   readonly port: number;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
@@ -94,7 +120,7 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
   const password = crypto.randomUUID();
   await database.sql(`CREATE ROLE ${NAME} LOGIN PASSWORD '${password}'`);
   await database.sql(`CREATE DATABASE ${NAME} OWNER ${NAME}`);
-  const { what, version } = await install(join(home, "mattermost"), {
+  const { what, version } = await install(join(home.path, "mattermost"), {
     own: Deno.env.get("MATTERMOST_INSTALL_DIR") || undefined,
     release: await releaseOfImage(ROOT),
     isStandIn: Deno.env.get("DEMO_STAND_IN") === "1",
@@ -105,8 +131,8 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
   const settings = {
     ...databaseSettings(database, password),
     ...(version === undefined ? {} : { MATTERMOST_VERSION: version }),
-    MATTERMOST_HOME: home,
-    MATTERMOST_LOG_DIR: join(home, "logs"),
+    MATTERMOST_HOME: home.path,
+    MATTERMOST_LOG_DIR: join(home.path, "logs"),
     MATTERMOST_PORT: String(port),
     // Anyone may create an account here, the first one as administrator.
     MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.1:${port}`,
@@ -114,8 +140,7 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
     MATTERMOST_OPEN_SERVER: "true",
   };
   say(`Starting ${what}: mattermost-entrypoint app:start`);
-  const server = startProgram(settings);
-  const unguard = guard(() => killTree(server.pid));
+  const server = await startProgram(home, settings);
   try {
     const address = `http://localhost:${port}`;
     const answers = await untilAnswers(`${address}/api/v4/system/ping`, {
@@ -128,7 +153,6 @@ async function demonstrate({ home, port, signal }: Stage): Promise<number> {
     return code;
   } finally {
     await end(server);
-    unguard();
   }
 }
 
@@ -147,23 +171,22 @@ function databaseSettings(
 }
 
 /** Starts the real program; what it says goes to the terminal. */
-function startProgram(
+async function startProgram(
+  home: ScratchDirectory,
   settings: Readonly<Record<string, string>>,
-): Deno.ChildProcess {
+): Promise<Deno.ChildProcess> {
   const inherited = Object.entries(Deno.env.toObject())
     .filter(([name]) => !SETTING_REGEXP.test(name));
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--no-prompt", "--allow-all"],
-      ...["--config", join(ROOT, "deno.json"), join(ROOT, "main.ts")],
-      "app:start",
-    ],
+  return await home.launch([
+    ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-all"],
+    ...["--config", join(ROOT, "deno.json"), join(ROOT, "main.ts")],
+    "app:start",
+  ], {
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), ...settings },
-    // Its own session: Ctrl-C is for us to answer, the server before the database.
-    detached: true,
-    stdin: "null",
-  }).spawn();
+    stdout: "inherit",
+    stderr: "inherit",
+  });
 }
 
 interface Patience {
@@ -215,8 +238,14 @@ async function end(server: Deno.ChildProcess): Promise<void> {
   }
   await server.status;
   clearTimeout(overdue);
+  // A server that crashed leaves its plugins behind.
+  signalGroup(server.pid, "SIGKILL");
 }
 
 function say(message: string): void {
-  console.error(`demo: ${message}`);
+  try {
+    console.error(`demo: ${message}`);
+  } catch {
+    // The terminal was closed; the rest is to be cleaned up all the same.
+  }
 }

@@ -8,26 +8,42 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cacheDirectory } from "../../tools/servers/cache.ts";
 import { freePort } from "../../tools/servers/database_server.ts";
+import {
+  isRunning,
+  killTree,
+  signalTree,
+} from "../../tools/servers/process.ts";
 import { createHome } from "../support/home.ts";
 import { launch, ROOT, type Running } from "../support/program.ts";
 
 /** Everything of the caller's that Deno needs for its packages. */
 const CALLER = Deno.env.toObject();
 
+const COMMAND = [Deno.execPath(), "task", "--quiet", "demo"];
+
+/** The same in a terminal of its own, which closes when `script` is killed. */
+const IN_TERMINAL = ["script", "-qec", COMMAND.join(" "), "/dev/null"];
+
+/** How long what a killed demo started may stay, in milliseconds. */
+const PATIENCE = 10_000;
+
 /** A demo with a temporary directory of its own, which must be empty when it is over. */
 async function demo(
-  { args = [], env = {} }: {
+  { command = COMMAND, args = [], env = {}, patience = 0 }: {
+    command?: readonly string[];
     args?: readonly string[];
     env?: Readonly<Record<string, string>>;
+    /** How long after its end something may be left, in milliseconds. */
+    patience?: number;
   },
-  body: (running: Running) => Promise<void>,
+  body: (running: Running, scratch: string) => Promise<void>,
 ): Promise<void> {
   await using home = await createHome();
   const scratch = join(home.path, "tmp");
   await Deno.mkdir(scratch);
   await Deno.chmod(scratch, 0o1777);
   const running = launch(
-    [Deno.execPath(), "task", "--quiet", "demo", ...args],
+    [...command, ...args],
     {
       cwd: ROOT,
       env: {
@@ -44,17 +60,48 @@ async function demo(
     },
   );
   try {
-    await body(running);
+    await body(running, scratch);
+  } catch (error) {
+    killTree(running.pid);
+    throw error;
   } finally {
     await running.outcome;
   }
-  const left = await Array.fromAsync(Deno.readDir(scratch));
-  assert.deepEqual(left.map(({ name }) => name), []);
-  assert.deepEqual(await processesOf(scratch), []);
+  let left: string[] = [];
+  await waitWhile(
+    async () => (left = await leftOf(scratch)).length > 0,
+    patience,
+  );
+  // A failed test leaves nothing either.
+  for (const { pid } of await processesOf(scratch)) killTree(pid);
+  assert.deepEqual(left, []);
+}
+
+/** Waits as long as that is so, at most so many milliseconds. */
+async function waitWhile(
+  holds: () => boolean | Promise<boolean>,
+  patience: number,
+): Promise<void> {
+  const deadline = Date.now() + patience;
+  while (await holds() && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Directories and command lines. */
+async function leftOf(scratch: string): Promise<string[]> {
+  const directories = await Array.fromAsync(Deno.readDir(scratch));
+  const processes = await processesOf(scratch);
+  return [
+    ...directories.map(({ name }) => name),
+    ...processes.map(({ command }) => command),
+  ];
 }
 
 /** The processes that were started with something in this directory. */
-async function processesOf(directory: string): Promise<string[]> {
+async function processesOf(
+  directory: string,
+): Promise<{ pid: number; command: string }[]> {
   const { stdout } = await new Deno.Command("sh", {
     args: [
       "-c",
@@ -62,13 +109,28 @@ async function processesOf(directory: string): Promise<string[]> {
       ...["sh", directory],
     ],
   }).output();
-  const text = new TextDecoder().decode(stdout).trim();
+  const text = new TextDecoder().decode(stdout);
+  const pids = new Set(text.match(/\d+/g)?.map(Number));
   // The asking shell and its children name it too, and have ended by now.
-  const paths = text.split("\n").filter(Boolean);
-  const there = await Promise.all(
-    paths.map((path) => Deno.stat(path).then(() => [path], () => [])),
+  const processes = await Promise.all(
+    [...pids].filter(isRunning).map(
+      async (pid) => ({
+        pid,
+        command: await Deno.readTextFile(`/proc/${pid}/cmdline`)
+          .then((text) => text.replaceAll("\0", " ").trim(), () => ""),
+      }),
+    ),
   );
-  return there.flat();
+  return processes.filter(({ command }) => command !== "");
+}
+
+/** The demo's own process, of those that run for it. */
+async function processOfDemo(scratch: string): Promise<number> {
+  const found = (await processesOf(scratch)).filter(({ command }) =>
+    / run .*tools\/demo\.ts$/.test(command)
+  );
+  assert.equal(found.length, 1, JSON.stringify(found));
+  return found[0]?.pid ?? 0;
 }
 
 Deno.test("the demo answers at the address that it prints, until Ctrl-C", () =>
@@ -131,6 +193,62 @@ Deno.test("the demo can be stopped at any time", async () => {
       assert.equal(code, 0, stderr);
     });
   }
+});
+
+/** Moments at which there is more and more to clean up. */
+const MOMENTS = [/Starting PostgreSQL/, /app:start/, /Open http\S+:(\d+)/];
+
+/** Ends a demo at each of the moments; all processes that ran then must end too. */
+async function endSuddenly(
+  options: Parameters<typeof demo>[0],
+  end: (running: Running, scratch: string) => void | Promise<void>,
+): Promise<void> {
+  for (const moment of MOMENTS) {
+    let tree: readonly number[] = [];
+    let port = 0;
+    const all = { ...options, patience: PATIENCE };
+    await demo(all, async (running, scratch) => {
+      port = Number((await running.until(moment))[1]);
+      // A signal that does nothing to them; PostgreSQL's children cover their tracks.
+      tree = signalTree(running.pid, "SIGCONT");
+      await end(running, scratch);
+    });
+    assert.ok(tree.length > 1);
+    await waitWhile(() => tree.some(isRunning), PATIENCE);
+    assert.deepEqual(tree.filter(isRunning), []);
+    if (port > 0) {
+      await assert.rejects(
+        Deno.connect({ hostname: "127.0.0.1", port }),
+        Deno.errors.ConnectionRefused,
+      );
+    }
+  }
+}
+
+Deno.test("nothing is left of the demo when its terminal is closed", () =>
+  endSuddenly({ command: IN_TERMINAL }, (running) => running.kill("SIGKILL")));
+
+Deno.test("nothing is left of the demo when it is killed", () =>
+  endSuddenly({}, async (_, scratch) => {
+    Deno.kill(await processOfDemo(scratch), "SIGKILL");
+  }));
+
+Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
+  await using home = await createHome();
+  await home.installServer(
+    "10.5.2",
+    "trap '' TERM; echo stubborn; while :; do sleep 1; done",
+  );
+  const env = { MATTERMOST_INSTALL_DIR: home.install };
+  await demo({ env, patience: PATIENCE }, async (running) => {
+    await running.until(/stubborn/);
+    running.kill("SIGINT");
+    await running.until(/once more to stop at once/);
+    // Less than a second later it would count as the same one.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    running.kill("SIGINT");
+    assert.notEqual((await running.outcome).code, 0);
+  });
 });
 
 Deno.test("a port that is none is refused", () =>

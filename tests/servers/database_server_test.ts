@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import postgres from "postgres";
+import { exists } from "../../tools/servers/cache.ts";
 import { createAuthority } from "../../tools/servers/certificates.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
 import {
@@ -112,7 +113,7 @@ Deno.test("a certificate can be expired or for another name", async () => {
 });
 
 Deno.test("a server ends with the program that started it, however that ends", async () => {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
     const program = new URL("./endless_server.ts", import.meta.url);
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", program.href],
@@ -125,11 +126,11 @@ Deno.test("a server ends with the program that started it, however that ends", a
     child.kill(signal);
     equal((await child.status).signal, signal);
     await reader.cancel();
-    while (isRunning(pid)) {
+    const deadline = Date.now() + 10_000;
+    while (isRunning(pid) || await exists(home)) {
+      ok(Date.now() < deadline, `${pid} or ${home} is left after ${signal}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    if (signal === "SIGKILL") await Deno.remove(home, { recursive: true });
-    await rejects(Deno.stat(home), Deno.errors.NotFound);
   }
 });
 

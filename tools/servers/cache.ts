@@ -6,6 +6,7 @@
  */
 
 import { dirname, join, resolve } from "node:path";
+import { createScratch } from "./scratch.ts";
 
 /** Where the cache is when root's home is closed to the servers' own user. */
 const SHARED_CACHE = "/var/cache/mattermost-entrypoint";
@@ -44,15 +45,13 @@ export async function cached(
   if (await exists(entry)) return entry;
   await locked(name, async () => {
     if (await exists(entry)) return;
-    const draft = await Deno.makeTempDir({ dir: cache, prefix: `.${name}-` });
-    try {
-      await fill(draft);
-      await openToAll(draft);
-      await Deno.rename(draft, entry);
-    } catch (error) {
-      await Deno.remove(draft, { recursive: true });
-      throw error;
-    }
+    await using draft = await createScratch({
+      parent: cache,
+      prefix: `.${name}-`,
+    });
+    await fill(draft.path);
+    await openToAll(draft.path);
+    await Deno.rename(draft.path, entry);
   });
   return entry;
 }

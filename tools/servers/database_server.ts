@@ -6,8 +6,9 @@
  */
 
 import { join } from "node:path";
-import { exists, requireOpenPath } from "./cache.ts";
-import { guard, isRunning, killTree, launch, signalTree } from "./process.ts";
+import { requireOpenPath } from "./cache.ts";
+import { isRunning, killTree, launch, signalTree } from "./process.ts";
+import { createScratch, type ScratchDirectory } from "./scratch.ts";
 
 /** How long a server may take to start or to stop, in milliseconds. */
 const PATIENCE = 60_000;
@@ -33,7 +34,7 @@ export type Row = Record<string, unknown>;
 /** How to run one server. */
 export interface ServerDescription {
   /** Its temporary directory, which it owns alone. */
-  readonly home: string;
+  readonly home: ScratchDirectory;
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -64,7 +65,6 @@ export class DatabaseServer implements AsyncDisposable {
   /** The file with all that the server has printed. */
   readonly log: string;
   readonly #description: ServerDescription;
-  readonly #unguard: () => void;
   #child: Deno.ChildProcess | undefined;
   #ended = true;
 
@@ -73,10 +73,9 @@ export class DatabaseServer implements AsyncDisposable {
     this.port = description.port;
     this.user = description.user;
     this.password = description.password;
-    this.socketDir = description.home;
+    this.socketDir = description.home.path;
     this.socket = description.socket;
-    this.log = join(description.home, "log");
-    this.#unguard = guard(() => this.#vanish());
+    this.log = join(description.home.path, "log");
   }
 
   /** The server's process id; only while it runs. */
@@ -97,10 +96,7 @@ export class DatabaseServer implements AsyncDisposable {
     if (!this.#ended) throw new Error("The server is running already");
     const before = (await this.#readLog()).length;
     this.#ended = false;
-    const child = this.#child = launch(command, {
-      log: this.log,
-      directory: home,
-    });
+    const child = this.#child = await launch(command, { log: this.log, home });
     child.status.then(() => this.#ended = true);
     const deadline = Date.now() + PATIENCE;
     while (true) {
@@ -128,10 +124,7 @@ export class DatabaseServer implements AsyncDisposable {
   /** Shuts the server down and removes all that it had. */
   async stop(): Promise<void> {
     await this.halt();
-    this.#unguard();
-    if (await exists(this.#description.home)) {
-      await Deno.remove(this.#description.home, { recursive: true });
-    }
+    await this.#description.home.remove();
   }
 
   /** Shuts the server down and starts it again on the same port and data. */
@@ -172,11 +165,6 @@ export class DatabaseServer implements AsyncDisposable {
     return this.#ended ? [] : killTree(this.pid);
   }
 
-  #vanish(): void {
-    this.#killAll();
-    Deno.removeSync(this.#description.home, { recursive: true });
-  }
-
   async #readLog(): Promise<string> {
     return await Deno.readTextFile(this.log).catch(() => "");
   }
@@ -192,13 +180,13 @@ export async function createServer(
   describe: (home: string) => Promise<Omit<ServerDescription, "home">>,
 ): Promise<DatabaseServer> {
   // Short, for the path of a unix socket has at most 107 bytes.
-  const home = await Deno.makeTempDir({ prefix: `${product}-` });
+  const home = await createScratch({ prefix: `${product}-` });
   try {
-    await Deno.chmod(home, 0o755);
-    await requireOpenPath(home);
-    return new DatabaseServer({ home, ...await describe(home) });
+    await Deno.chmod(home.path, 0o755);
+    await requireOpenPath(home.path);
+    return new DatabaseServer({ home, ...await describe(home.path) });
   } catch (error) {
-    await Deno.remove(home, { recursive: true });
+    await home.remove();
     throw error;
   }
 }

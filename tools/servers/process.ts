@@ -1,13 +1,12 @@
 /**
- * Processes of the test servers: started as an unprivileged user, signalled
- * together with their children, and never left behind.
- *
- * The kernel kills a server whose starter dies (`setpriv --pdeathsig`), so not
- * even a SIGKILL of the test run leaves one running; the handlers here add the
- * removal of its temporary directory on SIGINT, SIGTERM and the end of the program.
+ * Processes of the test servers: run as an unprivileged user, and signalled
+ * together with their children. {@linkcode ScratchDirectory.launch} starts those
+ * that keep running, and sees to it that they end with the program.
  *
  * @module
  */
+
+import type { ScratchDirectory } from "./scratch.ts";
 
 /** Debian's `nobody`, which every server runs as when we are root. */
 const UNPRIVILEGED = 65_534;
@@ -23,32 +22,19 @@ const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const guards = new Set<() => void>();
 
-/** What a program does about interrupts that has an order of its own. */
-let answer: (() => void) | undefined;
-
-/** When that was done, on the clock of `performance.now()`. */
-let answered = -Infinity;
-
-/** Task runners pass on what the terminal sends to all: that counts once, within these milliseconds. */
-const SAME_INTERRUPT = 1000;
-
 /** Starts a long-running command as the servers' user, with its output added to `log`. */
-export function launch(
+export async function launch(
   command: readonly string[],
-  { log, directory }: { log: string; directory: string },
-): Deno.ChildProcess {
+  { log, home }: { log: string; home: ScratchDirectory },
+): Promise<Deno.ChildProcess> {
   const script = 'exec "$@" >>"$0" 2>&1';
-  return new Deno.Command("sh", {
-    args: ["-c", script, log, ...lower(command)],
-    cwd: directory,
+  return await home.launch(["sh", "-c", script, log, ...asServer(command)], {
+    cwd: home.path,
     clearEnv: true,
     env: ENVIRONMENT,
-    // Its own session: Ctrl-C is for us to answer, in our order.
-    detached: true,
-    stdin: "null",
     stdout: "null",
     stderr: "null",
-  }).spawn();
+  });
 }
 
 /**
@@ -60,7 +46,9 @@ export async function runAsServer(
   command: readonly string[],
   { directory, input = "" }: { directory: string; input?: string },
 ): Promise<string> {
-  return await run(lower(command), {
+  // A command ends with us: the kernel kills it.
+  const mortal = ["setpriv", "--pdeathsig=KILL", "--", ...command];
+  return await run(asServer(mortal), {
     cwd: directory,
     clearEnv: true,
     env: ENVIRONMENT,
@@ -119,6 +107,11 @@ export function killTree(pid: number): number[] {
   return tree;
 }
 
+/** Signals what is left of a process group, even after its leader has ended. */
+export function signalGroup(leader: number, signal: Deno.Signal): void {
+  signalOne(-leader, signal);
+}
+
 /** Whether a process still runs; one that has ended and waits to be reaped does not. */
 export function isRunning(pid: number): boolean {
   const state = shell('cat "/proc/$1/stat"', pid).split(") ").at(-1) ?? "";
@@ -141,16 +134,6 @@ export function guard(cleanUp: () => void): () => void {
   };
 }
 
-/**
- * Has the first interrupt answered in an order of one's own; one that comes
- * a second later or more cleans up at once. Only while something is guarded.
- *
- * @param first what to do instead of cleaning up
- */
-export function answerInterrupt(first: () => void): void {
-  answer = first;
-}
-
 function watch(change: "addSignalListener" | "removeSignalListener"): void {
   for (const signal of INTERRUPTS) Deno[change](signal, LISTENERS[signal]);
   const listen = change === "addSignalListener" ? "add" : "remove";
@@ -165,13 +148,6 @@ const LISTENERS = {
 
 /** Cleans up, then lets the signal do what it would have done without us. */
 function interrupted(signal: Deno.Signal): void {
-  const first = answer;
-  answer = undefined;
-  if (first !== undefined) {
-    answered = performance.now();
-    return first();
-  }
-  if (performance.now() - answered < SAME_INTERRUPT) return;
   cleanUpAll();
   watch("removeSignalListener");
   Deno.kill(Deno.pid, signal);
@@ -183,12 +159,11 @@ function cleanUpAll(): void {
   guards.clear();
 }
 
-/** The command as the servers' user, killed by the kernel when we end. */
-function lower(command: readonly string[]): string[] {
-  const user = Deno.uid() === 0
-    ? [`--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`, "--clear-groups"]
-    : [];
-  return ["setpriv", "--pdeathsig=KILL", ...user, "--", ...command];
+/** The command as the servers' user. */
+function asServer(command: readonly string[]): string[] {
+  if (Deno.uid() !== 0) return [...command];
+  const user = [`--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`];
+  return ["setpriv", ...user, "--clear-groups", "--", ...command];
 }
 
 function signalOne(pid: number, signal: Deno.Signal): void {

@@ -1,0 +1,75 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { exists } from "../../tools/servers/cache.ts";
+import {
+  isRunning,
+  killTree,
+  run,
+  signalTree,
+} from "../../tools/servers/process.ts";
+import { createScratch } from "../../tools/servers/scratch.ts";
+
+Deno.test("a scratch directory goes, after its processes and their children", async () => {
+  const scratch = await createScratch({ prefix: "scratch-test-" });
+  const { mode } = await Deno.stat(scratch.path);
+  equal((mode ?? 0) & 0o777, 0o700);
+  // The child is in a session of its own, as PostgreSQL's are, and keeps writing.
+  const child = await scratch.launch(
+    [
+      ...["sh", "-c", 'setsid sh -c "$0" & echo; wait'],
+      "while :; do mkdir -p a/b; echo >a/b/c; done",
+    ],
+    { cwd: scratch.path, stdout: "piped", stderr: "null" },
+  );
+  const reader = child.stdout.getReader();
+  await reader.read();
+  const tree = signalTree(child.pid, "SIGCONT");
+  ok(tree.length >= 2, `${tree}`);
+
+  await scratch.remove();
+  const left = tree.filter(isRunning);
+  left.forEach(killTree);
+  deepEqual(left, []);
+  ok(!await exists(scratch.path));
+  equal((await child.status).signal, "SIGKILL");
+  await reader.cancel();
+  await scratch.remove();
+});
+
+Deno.test("a scratch directory that cannot be made is an error", () =>
+  rejects(
+    createScratch({ prefix: "scratch-test-", parent: "/proc/none" }),
+    /No directory can be made in \/proc\/none: mktemp: .*No such file/,
+  ));
+
+/** In a namespace of its own, the next process id is a matter of choice. */
+const UNSHARE = [
+  ...["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+  ...Deno.uid() === 0 ? [] : ["--user", "--map-root-user"],
+];
+
+Deno.test("a process that has got the id of one of ours is spared", async () => {
+  await using scratch = await createScratch({ prefix: "scratch-test-" });
+  const script = new URL("../../tools/servers/scratch.sh", import.meta.url);
+  const text = await run([
+    ...UNSHARE,
+    ...["sh", "-euc"],
+    `mkfifo in
+    sh "$0" "$PWD/inner-" <in >out &
+    watcher=$!
+    exec 3>in
+    sleep 60 3>&- &
+    ours=$!
+    echo "$ours" >&3
+    sleep 0.5
+    kill "$ours"
+    wait "$ours" || true
+    echo $((ours - 1)) >/proc/sys/kernel/ns_last_pid
+    sleep 60 3>&- &
+    [ $! = "$ours" ] && echo "the same id"
+    exec 3>&-
+    wait "$watcher"
+    [ ! -e "$(cat out)" ] && kill -0 "$ours" && echo spared`,
+    script.pathname,
+  ], { cwd: scratch.path });
+  equal(text, "the same id\nspared\n");
+});
