@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { releaseOfImage } from "./demo/download.ts";
 import { install } from "./demo/installation.ts";
+import { whenTaskRunnerIsGone } from "./demo/task_runners.ts";
 import { requireOpenPath } from "./servers/cache.ts";
 import { type DatabaseServer, freePort } from "./servers/database_server.ts";
 import { startPostgres } from "./servers/postgres.ts";
@@ -53,6 +54,7 @@ async function main(args: string[]): Promise<number> {
   const port = choosePort(args);
   const stop = new AbortController();
   answerInterrupts(stop);
+  await whenTaskRunnerIsGone(() => stop.abort());
   try {
     const code = await runInScratch(port, stop.signal);
     if (!stop.signal.aborted) return code;

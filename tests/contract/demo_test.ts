@@ -233,6 +233,19 @@ Deno.test("nothing is left of the demo when it is killed", () =>
     Deno.kill(await processOfDemo(scratch), "SIGKILL");
   }));
 
+Deno.test("nothing is left of the demo when what runs it is killed", async () => {
+  await endSuddenly({}, (running) => running.kill("SIGKILL"));
+  await using home = await createHome();
+  // What npx calls itself.
+  const npx = join(home.path, "npm exec deno");
+  await Deno.symlink("/bin/sh", npx);
+  const shell = ["-c", `sh -c "${COMMAND.join(" ")}; exit"; exit`];
+  await endSuddenly(
+    { command: [npx, ...shell] },
+    (running) => running.kill("SIGKILL"),
+  );
+});
+
 Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
   await using home = await createHome();
   await home.installServer(
