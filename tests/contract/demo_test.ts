@@ -65,7 +65,10 @@ async function demo(
     killTree(running.pid);
     throw error;
   } finally {
+    // A demo that has lost its parent is not reached through that.
+    const overdue = setTimeout(() => killAll(scratch), 3 * PATIENCE);
     await running.outcome;
+    clearTimeout(overdue);
   }
   let left: string[] = [];
   await waitWhile(
@@ -73,8 +76,12 @@ async function demo(
     patience,
   );
   // A failed test leaves nothing either.
-  for (const { pid } of await processesOf(scratch)) killTree(pid);
+  await killAll(scratch);
   assert.deepEqual(left, []);
+}
+
+async function killAll(scratch: string): Promise<void> {
+  for (const { pid } of await processesOf(scratch)) killTree(pid);
 }
 
 /** Waits as long as that is so, at most so many milliseconds. */
