@@ -27,6 +27,7 @@ import { REPLACEMENTS } from "./compile/replacements.ts";
 import { elfSize, fetchToolchain } from "./denort.ts";
 import { cacheDirectory, locked } from "./servers/cache.ts";
 import { guard } from "./servers/process.ts";
+import { createScratch } from "./servers/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
@@ -100,11 +101,11 @@ async function main(args: string[]): Promise<number> {
       config: { type: "string", default: join(ROOT, "deno.json") },
     },
   });
-  const staging = await Deno.makeTempDir({ prefix: "mattermost-entrypoint-" });
-  const unguard = guard(() => {
-    interrupt.abort();
-    new Deno.Command("rm", { args: ["-rf", staging] }).outputSync();
+  const unguard = guard(() => interrupt.abort());
+  await using scratch = await createScratch({
+    prefix: "mattermost-entrypoint-",
   });
+  const staging = scratch.path;
   try {
     const job: Job = {
       output: resolve(values.output),
@@ -131,7 +132,6 @@ async function main(args: string[]): Promise<number> {
     for (const { message } of errors) console.error(message);
     return 1;
   } finally {
-    await Deno.remove(staging, { recursive: true });
     unguard();
   }
 }
