@@ -241,10 +241,25 @@ async function openCopy(): Promise<string> {
   return copy;
 }
 
+/** A directory for a program that is another user by its end; what is in it moves to the other one. */
+async function openToAll(directory: string): Promise<string> {
+  const path = await Deno.makeTempDir({ prefix: "entrypoint-coverage-" });
+  await Deno.chmod(path, 0o777);
+  globalThis.addEventListener("unload", () => {
+    Deno.mkdirSync(directory, { recursive: true });
+    for (const { name } of Deno.readDirSync(path)) {
+      Deno.copyFileSync(join(path, name), join(directory, name));
+    }
+    Deno.removeSync(path, { recursive: true });
+  });
+  return path;
+}
+
 async function interpreted(): Promise<Program> {
   const config = join(ROOT, "deno.json");
   // Where coverage is collected, the program is asked for its own.
   const coverage = Deno.env.get("DENO_COVERAGE_DIR");
+  const profiles = coverage && await openToAll(coverage);
   const { compile: { permissions } } = JSON.parse(
     await Deno.readTextFile(config),
   );
@@ -263,7 +278,7 @@ async function interpreted(): Promise<Program> {
     ],
     env: {
       DENO_DIR: denoDir,
-      ...(coverage === undefined ? {} : { DENO_COVERAGE_DIR: coverage }),
+      ...(profiles === undefined ? {} : { DENO_COVERAGE_DIR: profiles }),
     },
   };
 }
