@@ -6,7 +6,7 @@
  */
 
 import { run } from "./run.ts";
-import { exec, prepareExec } from "./server/exec.ts";
+import { becomeUser, exec, prepareExec } from "./server/exec.ts";
 import type { System } from "./system.ts";
 import { realSystem } from "./system.ts";
 
@@ -21,5 +21,5 @@ export function main(
   args: readonly string[],
   change: (system: System) => System = (system) => system,
 ): Promise<number> {
-  return run(args, change(realSystem(exec, prepareExec)));
+  return run(args, change(realSystem({ becomeUser, exec, prepareExec })));
 }

@@ -7,9 +7,18 @@
  * @module
  */
 
+import type { Identity } from "./server/access.ts";
 import type { ExecPlan } from "./server/exec.ts";
 import { lookup } from "node:dns/promises";
-import { existsSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  type Stats,
+} from "node:fs";
 import { isIP } from "node:net";
 import { dirname } from "node:path";
 import { argv0 } from "node:process";
@@ -42,6 +51,14 @@ export interface FileFacts {
   readonly changed: number;
 }
 
+/** What a path led to when it was opened. */
+export interface Content {
+  /** Its facts, of the very file that was opened. */
+  readonly facts: FileFacts;
+  /** Its bytes; `undefined` for what is no regular file. */
+  readonly bytes: Uint8Array | undefined;
+}
+
 /** A held lock; it also ends with the process, however that ends. */
 export interface FileLock {
   /** Gives the lock back. */
@@ -52,8 +69,15 @@ export interface FileLock {
 export interface Files {
   /** Reads a file as UTF-8. */
   readText(path: string): string;
-  /** Reads a file. */
-  readBytes(path: string): Uint8Array;
+  /**
+   * Reads a regular file, and waits for nothing, not even for the writer of a FIFO.
+   * `undefined` where there is nothing. With `follow` false, a symbolic link at the path
+   * itself is not followed, and has no bytes; directories on the way may still be links.
+   */
+  read(
+    path: string,
+    options: { readonly follow: boolean },
+  ): Content | undefined;
   /** Whether a path leads to anything: a quick way to ask for what mostly is not there. Links that lead nowhere are nothing. */
   exists(path: string): boolean;
   /** Facts of what a path leads to, `undefined` where there is nothing. */
@@ -80,8 +104,10 @@ export interface Files {
   chmod(path: string, mode: number): void;
   /** Sets when the content was last written; milliseconds since the epoch. */
   setModified(path: string, time: number): void;
-  /** Changes the owner of a path, or of a symbolic link itself. */
-  chown(path: string, uid: number, gid: number): void;
+  /** Makes an empty file that must not exist, and does not wait for the disk. */
+  make(path: string, mode: number): void;
+  /** Opens an existing file for writing and closes it, without waiting for a reader of a FIFO. */
+  tryWriting(path: string): void;
   /** Waits until the entries of a directory are on the disk. */
   syncDirectory(path: string): void;
   /** Takes an exclusive lock on a file, which is created if absent; waits for another holder, deaf to signals. */
@@ -171,6 +197,8 @@ export interface System {
   readonly uid: number;
   /** The group. */
   readonly gid: number;
+  /** The user that the program was started as, who may have given up being root since. */
+  readonly startedAs: number;
   /** Our process id. */
   readonly pid: number;
   /** The name that the program was called by: `argv[0]`. */
@@ -197,6 +225,8 @@ export interface System {
   runChild(plan: ChildPlan): Promise<ChildResult>;
   /** Loads what {@linkcode System.exec} needs; the result lets signals end the process by themselves, once those before were heard. */
   prepareExec(): () => Promise<void>;
+  /** Takes another user's identity for all threads of this process and for good, which only root can. */
+  becomeUser(identity: Identity): void;
   /** Replaces this process; comes back only by throwing. */
   exec(plan: ExecPlan): never;
   /** Ends the process at once, and its child processes with it. */
@@ -213,21 +243,23 @@ export const SIGNAL_NUMBERS: Readonly<Record<EndingSignal, number>> = {
   SIGTERM: 15,
 };
 
+/** What needs the C library. */
+export type Handoff = Pick<System, "becomeUser" | "exec" | "prepareExec">;
+
 /**
  * The real world.
  *
- * @param exec The hand-off of `server/exec.ts`.
- * @param prepareExec What it loads before.
+ * @param handoff The functions of `server/exec.ts`.
  * @returns The system that this process runs on.
  */
-export function realSystem(
-  exec: System["exec"],
-  prepareExec: System["prepareExec"] = () => () => Promise.resolve(),
-): System {
+export function realSystem(handoff: Handoff): System {
+  const uid = Deno.uid() ?? 0;
   return {
+    ...handoff,
     env: Deno.env.toObject(),
-    uid: Deno.uid() ?? 0,
+    uid,
     gid: Deno.gid() ?? 0,
+    startedAs: uid,
     pid: Deno.pid,
     // Not Deno.execPath(): that is the file behind a link, not the name that was called.
     programName: argv0,
@@ -241,8 +273,6 @@ export function realSystem(
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     giveWay,
     runChild,
-    prepareExec,
-    exec,
     exit(code) {
       children.forEach(endChild);
       return Deno.exit(code);
@@ -294,7 +324,7 @@ async function connect(address: Address): Promise<Deno.Conn | undefined> {
 
 const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
-  readBytes: (path) => Deno.readFileSync(path),
+  read,
   exists,
   stat: (path) => factsOf(() => Deno.statSync(path)),
   lstat: (path) => factsOf(() => Deno.lstatSync(path)),
@@ -325,7 +355,10 @@ const realFiles: Files = {
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
-  chown: (path, uid, gid) => Deno.chownSync(path, uid, gid),
+  make: (path, mode) =>
+    Deno.openSync(path, { createNew: true, write: true, mode }).close(),
+  tryWriting: (path) =>
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)),
   syncDirectory(path) {
     using directory = Deno.openSync(path, { read: true });
     directory.syncSync();
@@ -348,6 +381,55 @@ const realFiles: Files = {
     file.unlockSync();
   },
 };
+
+/** Devices and FIFOs are opened too, to see that they are none of ours: that takes no time and changes nothing. */
+function read(
+  path: string,
+  { follow }: { readonly follow: boolean },
+): Content | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(
+      path,
+      constants.O_RDONLY | constants.O_NONBLOCK |
+        (follow ? 0 : constants.O_NOFOLLOW),
+    );
+  } catch (error) {
+    const code = errorCode(error) ?? "";
+    if (["ENOENT", "ENOTDIR"].includes(code)) return undefined;
+    // A link that is not followed, or a socket.
+    const facts = ["ELOOP", "ENXIO"].includes(code)
+      ? factsOf(() => follow ? Deno.statSync(path) : Deno.lstatSync(path))
+      : undefined;
+    if (facts === undefined || facts.isFile) throw error;
+    return { facts, bytes: undefined };
+  }
+  try {
+    const facts = factsOfOpen(fstatSync(descriptor));
+    return {
+      facts,
+      bytes: facts.isFile ? readFileSync(descriptor) : undefined,
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function factsOfOpen(stats: Stats): FileFacts {
+  return {
+    isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    isSymlink: false,
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    device: stats.dev,
+    inode: stats.ino,
+    modified: stats.mtimeMs,
+    changed: stats.ctimeMs,
+  };
+}
 
 function exists(path: string): boolean {
   return isSeen(path) ?? factsOf(() => Deno.statSync(path)) !== undefined;

@@ -7,7 +7,11 @@
  */
 
 import { redactText } from "../config/redact.ts";
-import { awaitConfigLock, restoreGeneration } from "../config/file.ts";
+import {
+  awaitConfigLock,
+  requireCompanions,
+  restoreGeneration,
+} from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
 import { resolve } from "../settings/resolve.ts";
@@ -19,6 +23,7 @@ import {
   explain,
   explanationText,
 } from "./explain.ts";
+import { becomeServersUser } from "./identity.ts";
 import { makePlan, placeOf, type Plan } from "./plan.ts";
 import { sourcesOf } from "./sources.ts";
 
@@ -87,7 +92,7 @@ function shownConfig({ merged, wanted }: Plan, showSecrets: boolean): string {
 /** Needs no more than the directory: a broken config.json must not stand in its own way. */
 async function restore(
   number: string,
-  { system, log }: Context,
+  context: Context,
 ): Promise<number> {
   if (!/^[1-9]\d*$/.test(number)) {
     throw new EntrypointError(
@@ -100,8 +105,10 @@ async function restore(
       },
     );
   }
-  const { settings } = resolve(sourcesOf(system));
+  const { settings } = resolve(sourcesOf(context.system));
+  const { system, log } = becomeServersUser(settings, context);
   const place = placeOf(settings, system);
+  requireCompanions(system, place);
   await awaitConfigLock(system, place);
   for (const line of restoreGeneration(system, place, Number(number))) {
     log.info(line);

@@ -11,15 +11,26 @@ import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Problem } from "../errors.ts";
 import type { Identity } from "../server/access.ts";
-import { MAY_ENTER, MAY_WRITE, mountOf, permits } from "../server/access.ts";
+import {
+  closedAbove,
+  MAY_ENTER,
+  MAY_WRITE,
+  mountOf,
+  permits,
+} from "../server/access.ts";
+import { toHex } from "../config/replace.ts";
+import { canGive } from "../server/ownership.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { onceEach } from "./once.ts";
 import type { Plan } from "./plan.ts";
 import { prescribe, readSurroundings } from "./prescription.ts";
-import { serverIdentity } from "./settle.ts";
+import { ownDirectories, serverIdentity } from "./settle.ts";
 import type { WrittenPath } from "./written_paths.ts";
 import { writtenPaths } from "./written_paths.ts";
+
+/** The permission bits of a file that comes and goes. */
+const PROBE_MODE = 0o600;
 
 /** Why a path cannot be written. */
 export interface Fault {
@@ -44,7 +55,8 @@ export interface Examination {
 }
 
 /**
- * Tries each path that the server will write.
+ * Tries each path that the server will write. Things may be touched only by the very user that
+ * the server runs as.
  *
  * @param plan Paths and settings.
  * @param system The world.
@@ -63,6 +75,7 @@ export async function examinePaths(
   const trial: Trial = {
     system,
     identity,
+    own: ownDirectories(plan),
     mounts: early?.mounts,
     // Above all these paths there are the same few directories.
     stat: onceEach((path) => files.stat(path)),
@@ -77,8 +90,10 @@ export async function examinePaths(
   const roots = faults.filter(({ written, fault }) =>
     !faults.some((other) =>
       other.written !== written && other.fault.code === fault.code &&
-      other.written.path === other.fault.blame &&
-      isWithin(fault.blame, other.fault.blame)
+      (other.written.path === other.fault.blame
+        ? isWithin(fault.blame, other.fault.blame)
+        : written.kind === "file" && other.fault.blame === fault.blame &&
+          isWithin(written.path, other.written.path))
     )
   );
   const surroundings = early ?? await readSurroundings(system);
@@ -120,60 +135,70 @@ function isWithin(path: string, directory: string): boolean {
 }
 
 interface Trial {
-  readonly system: Pick<System, "files" | "uid" | "pid">;
+  readonly system: Pick<System, "files" | "uid" | "random">;
   /** As the file system says; each path is looked at once. */
   readonly stat: System["files"]["stat"];
   /** Likewise. */
   readonly realPath: System["files"]["realPath"];
   readonly identity: Identity;
+  /** Our directories. */
+  readonly own: readonly string[];
   /** The table of mounts where nothing may be touched; otherwise the paths are really tried. */
   readonly mounts: string | undefined;
 }
 
-function tryPath(written: WrittenPath, trial: Trial): Fault | undefined {
-  const { path, kind } = written;
+/** @param path The path itself, or where it is missing, the directory in which it will be made. */
+function tryPath(
+  written: WrittenPath,
+  trial: Trial,
+  path = written.path,
+): Fault | undefined {
   try {
-    if (trial.stat(path) !== undefined) {
+    const facts = trial.stat(path);
+    if (written.kind === "directory" && facts?.isDirectory === false) {
+      return { code: "ENOTDIR", blame: path, lacks: "nothing" };
+    }
+    if (facts !== undefined) {
       return trial.mounts === undefined
         ? tryReally(path, trial)
-        : judge(written, { ...trial, mounts: trial.mounts });
+        : judge(written, path, { ...trial, mounts: trial.mounts });
     }
   } catch (error) {
     return faultOf(error, path, trial);
   }
   // What is not there is made by the server, or by us, in what is there.
-  return kind === "file"
+  return written.kind === "file"
     ? undefined
-    : tryPath({ ...written, path: dirname(path) }, trial);
+    : tryPath(written, trial, dirname(path));
 }
 
 function tryReally(path: string, trial: Trial): Fault | undefined {
-  const { system, identity } = trial;
-  const isOther = system.uid !== identity.uid;
-  const barred = isOther ? barredBy(path, trial) : undefined;
-  if (barred !== undefined) return barred;
   try {
     touch(path, trial);
     return undefined;
   } catch (error) {
-    const fault = faultOf(error, path, trial);
-    // Root that has lost its privileges may write less than the user that it becomes.
-    return isOther && isRefusal(fault) ? undefined : fault;
+    return faultOf(error, path, trial);
   }
 }
 
 function judge(
-  { path, provided }: WrittenPath,
+  written: WrittenPath,
+  path: string,
   trial: Trial & { readonly mounts: string },
 ): Fault | undefined {
-  const { system: { uid } } = trial;
+  const { system: { uid, files }, own } = trial;
   const real = trial.realPath(path);
   if (mountOf(trial.mounts, real)?.readOnly === true) {
     return { code: "EROFS", blame: real, lacks: "nothing" };
   }
   const barred = barredBy(path, trial);
-  const isGiven = uid === 0 && provided && barred?.blame === real;
+  const isGiven = uid === 0 && written.provided && barred?.blame === real &&
+    canGive(directoryOf(written), own, files);
   return isGiven ? undefined : barred;
+}
+
+function directoryOf({ path, kind }: WrittenPath): string {
+  return kind === "file" ? dirname(path) : path;
 }
 
 function faultOf(error: unknown, path: string, trial: Trial): Fault {
@@ -193,16 +218,8 @@ function barredBy(
   { stat, realPath, identity }: Trial,
 ): Fault | undefined {
   try {
-    const real = realPath(path);
-    const above: string[] = [];
-    for (let part = real; part !== dirname(part); part = dirname(part)) {
-      above.unshift(dirname(part));
-    }
-    const closed = above.find((part) => {
-      const facts = stat(part);
-      return facts !== undefined &&
-        !permits(facts, identity, { bits: MAY_ENTER });
-    });
+    const real = resolved(path, realPath);
+    const closed = closedAbove(real, identity, stat);
     if (closed !== undefined) {
       return { code: "EACCES", blame: closed, lacks: "entering" };
     }
@@ -219,17 +236,27 @@ function barredBy(
   }
 }
 
+/** Behind a closed directory nothing can be resolved, and the name as it is tells which one that is. */
+function resolved(path: string, realPath: Trial["realPath"]): string {
+  try {
+    return realPath(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return path;
+  }
+}
+
 /** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */
 function touch(
   path: string,
-  { system: { files, pid }, stat }: Trial,
+  { system: { files, random }, stat }: Trial,
 ): void {
   if (stat(path)?.isDirectory === true) {
-    const probe = `${path}/.entrypoint-${pid}`;
-    files.lock(probe).release();
+    // A name that nobody can know before, so that nothing is there.
+    const probe = `${path}/.entrypoint-${toHex(random(8))}`;
+    files.make(probe, PROBE_MODE);
     files.remove(probe);
   } else {
-    // Opens it for writing; nobody else locks this very file.
-    files.lock(path).release();
+    files.tryWriting(path);
   }
 }

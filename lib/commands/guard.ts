@@ -10,6 +10,7 @@ import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
 import type { Decision, Permit } from "../server/upgrade.ts";
 import { decideUpgrade } from "../server/upgrade.ts";
+import { readOwn } from "../config/own_file.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
@@ -143,9 +144,9 @@ export function readVersionFile(
 ): string | undefined {
   const path = paths.version;
   try {
-    return system.files.readText(path);
+    return readOwn(system.files, path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (error instanceof EntrypointError) throw error;
     const { uid, gid } = serverIdentity(settings, system);
     throw new EntrypointError(
       `${path}, which remembers the release that last ran, cannot be read (${

@@ -10,20 +10,28 @@ import {
   isCurrent,
   lockConfig,
   readConfig,
+  requireCompanions,
   writeConfig,
 } from "../config/file.ts";
-import type { Owner } from "../config/replace.ts";
-import { removeTemporaries, replaceFile } from "../config/replace.ts";
+import { requireOwn } from "../config/own_file.ts";
+import {
+  attempt,
+  makeDirectories,
+  removeTemporaries,
+  replaceFile,
+} from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { Errno, execFailure } from "../server/execvp.ts";
-import { provideDirectory } from "../server/ownership.ts";
+import { giveDirectories } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
 import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { isConfirmed, programDate, readVersionFile } from "./guard.ts";
+import { becomeServersUser } from "./identity.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 import type { Settled } from "./settle.ts";
-import { serverIdentity } from "./settle.ts";
+import { ownDirectories, serverIdentity } from "./settle.ts";
+import type { Bundle } from "./trust.ts";
 import { bundleVariable } from "./trust.ts";
 
 /** The permission bits of which a program has one at least. */
@@ -87,33 +95,77 @@ function mergeAgain(
 }
 
 /**
- * Provides the directories that the server writes to.
+ * Makes sure that nobody put a link or a FIFO at the name of a file that is about to be
+ * written, before anything is changed.
+ *
+ * @param plan Where the files are.
+ * @param bundle The bundle that is to be written, if there is one.
+ * @param system Files.
+ * @throws {EntrypointError} With code 73 where something else than a regular file is there.
+ */
+export function requireOwnFiles(
+  { place, paths }: Plan,
+  bundle: Bundle | undefined,
+  system: System,
+): void {
+  requireCompanions(system, place);
+  requireOwn(system.files, paths.version);
+  if (bundle !== undefined) requireOwn(system.files, bundle.path);
+}
+
+/**
+ * Provides the directories that the server writes to. Root gives the server's user what only
+ * root can give, and is that user from then on; what is still missing, that user makes.
  *
  * @param settled The settings.
  * @param context The world.
- * @throws {EntrypointError} With code 73 where one cannot be had.
+ * @returns The world for the user that the server will run as.
+ * @throws {EntrypointError} With code 126 where root cannot become that user.
  */
-export function provideDirectories(
+export async function provideDirectories(
+  settled: Settled,
+  context: Context,
+): Promise<Context> {
+  const own = ownDirectories(settled);
+  if (context.system.uid === 0) await give(settled, own, context);
+  const served = becomeServersUser(settled.settings, context);
+  const { system: { files }, log } = served;
+  for (const path of own) {
+    // Where that fails, the doctor knows why and what to do.
+    attempt(() => makeDirectories(files, path));
+  }
+  log.step("Directories provided");
+  return served;
+}
+
+async function give(
   { paths, settings, release }: Settled,
-  { system, log }: Context,
-): void {
-  const owner = ownerOf(settings, system);
-  const own = [paths.data, paths.conf];
-  if (settings.MATTERMOST_LOG_FILES) own.push(paths.log);
+  own: readonly string[],
+  { system, log, signal }: Context,
+): Promise<void> {
+  const owner = serverIdentity(settings, system);
   // What the package brings is there already; it is only given to the server.
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)
     .filter((path) => system.files.exists(path));
-  for (const path of own) {
-    const count = provideDirectory(path, system, owner);
-    if (count > 0 && owner !== undefined) {
-      log.info(`Gave ${path} to user ${owner.uid}:${owner.gid}`);
-    }
+  const { given, refusal } = await giveDirectories(
+    { own, installed },
+    system,
+    { owner, signal },
+  );
+  signal.throwIfAborted();
+  const user = `${owner.uid}:${owner.gid}`;
+  for (const path of given.filter((path) => own.includes(path))) {
+    log.info(`Gave ${path} to user ${user}`);
   }
-  if (owner !== undefined) {
-    for (const path of installed) provideDirectory(path, system, owner);
+  if (refusal !== undefined) {
+    log.warn({
+      subject: "",
+      message: `Not everything can be given to user ${user}: ${refusal}`,
+      remedy:
+        `On the host: chown -R ${user} the directory that is mounted there, or add CAP_CHOWN`,
+    });
   }
-  log.step("Directories provided");
 }
 
 /**
@@ -128,19 +180,19 @@ export function rememberRelease(
   system: System,
 ): void {
   if (isConfirmed(plan, system)) return;
-  const { paths: { version }, place, settings, release } = plan;
+  const { paths: { version }, place, release } = plan;
   const text = `${release.version}\n`;
   const isKnown = readVersionFile(plan, system) === text;
   // Another start may be writing it: its temporary file is not to be cleared away.
   const lock = lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
-    const modified = programDate(plan, system);
-    replaceFile(system, version, {
-      text,
-      owner: ownerOf(settings, system),
-      ...(modified === undefined ? {} : { modified }),
-    });
+    replaceFile(system, version, text);
+    const date = programDate(plan, system);
+    // Some file systems cannot keep a date.
+    if (date !== undefined) {
+      attempt(() => system.files.setModified(version, date));
+    }
   } catch (error) {
     // It only has another date than the program, which the next start will ask once more.
     if (isKnown) return;
@@ -165,15 +217,15 @@ export function rememberRelease(
  * The environment of the server: ours, without what was meant for us alone.
  *
  * @param settled The settings.
- * @param system Our environment, and the files that decide what is added to it.
+ * @param system Our environment, and who started us.
  * @returns The variables.
  */
 export function serverVariables(
   settled: Settled,
-  system: Pick<System, "env" | "uid" | "files" | "clock">,
+  system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
   const { consumed, serverVariables, release, paths, settings } = settled;
-  const { env, uid } = system;
+  const { env, startedAs } = system;
   const hidden = new Set([...consumed, ...serverVariables.twins]);
   const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
   return {
@@ -183,7 +235,7 @@ export function serverVariables(
     // Only where the operator names no bundle.
     ...bundleVariable(settled),
     // A home that the server's user may not read stops the PostgreSQL driver.
-    ...(uid === 0 || env["HOME"] === undefined
+    ...(startedAs === 0 || env["HOME"] === undefined
       ? { HOME: settings.MATTERMOST_HOME }
       : {}),
   };
@@ -233,7 +285,7 @@ export function becomeServer(
   system: System,
   args: readonly string[],
 ): never {
-  const { release, paths, settings } = settled;
+  const { release, paths } = settled;
   const command = serverCommand(release, {
     home: paths.install,
     config: paths.config,
@@ -243,13 +295,5 @@ export function becomeServer(
     args: [...command, ...args],
     env: serverVariables(settled, system),
     cwd: paths.install,
-    ...(system.uid === 0 ? { identity: serverIdentity(settings, system) } : {}),
   });
-}
-
-function ownerOf(
-  settings: Settled["settings"],
-  system: Pick<System, "uid" | "gid">,
-): Owner | undefined {
-  return system.uid === 0 ? serverIdentity(settings, system) : undefined;
 }

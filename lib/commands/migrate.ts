@@ -12,13 +12,14 @@ import { confirmOnce, guardUpgrade } from "./guard.ts";
 import {
   provideDirectories,
   rememberRelease,
+  requireOwnFiles,
   requireServer,
   writePlan,
 } from "./handoff.ts";
 import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
 import { openDatabase } from "./open.ts";
 import { introduce, makePlan } from "./plan.ts";
-import { provideBundle } from "./trust.ts";
+import { provideBundle, readBundle } from "./trust.ts";
 
 /**
  * Migrates the database.
@@ -54,13 +55,15 @@ export async function migrate(
     return ExitCode.ok;
   }
   requireAnswers(plan, permit, context);
-  provideDirectories(plan, context);
-  await writePlan(plan, context);
-  provideBundle(plan, context);
+  const bundle = readBundle(plan);
+  requireOwnFiles(plan, bundle, system);
+  const served = await provideDirectories(plan, context);
+  await writePlan(plan, served);
+  provideBundle(bundle, served);
   const { session } = database;
   const work = { database: { session, facts }, permit };
-  const code = await runMigration(plan, work, context);
-  if (code === ExitCode.ok) rememberRelease(plan, system);
+  const code = await runMigration(plan, work, served);
+  if (code === ExitCode.ok) rememberRelease(plan, served.system);
   await session.close();
   return code;
 }

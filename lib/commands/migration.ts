@@ -18,7 +18,6 @@ import type { Context } from "./command.ts";
 import { serverVariables } from "./handoff.ts";
 import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
-import { serverIdentity } from "./settle.ts";
 
 /** The lock that one migration at a time holds. It lives in the database, and ends with its holder's connection. */
 const LOCK = "mattermost-entrypoint";
@@ -78,7 +77,8 @@ export interface MigrationWork {
 }
 
 /**
- * Runs the server's own migration in the foreground, and looks at what it left.
+ * Runs the server's own migration in the foreground, as the user that we are by now, and
+ * looks at what it left.
  *
  * @param plan The plan, already written.
  * @param work What it works on, and what it may do.
@@ -92,7 +92,7 @@ export async function runMigration(
   context: Context,
 ): Promise<number> {
   const { system, log, signal, finishing } = context;
-  const { release, paths, settings } = plan;
+  const { release, paths } = plan;
   const command = migrationCommand(release, {
     home: paths.install,
     config: paths.config,
@@ -108,7 +108,6 @@ export async function runMigration(
     output: "inherit",
     signal,
     ...(isTo3 ? { input: answersFor3(plan, system.inputIsTerminal) } : {}),
-    ...(system.uid === 0 ? serverIdentity(settings, system) : {}),
   })).catch((error) => {
     throw childFailure(command[0], error);
   });

@@ -17,6 +17,7 @@ import { formatDsn, parseDsn } from "../database/datasource.ts";
 import { PRODUCTS } from "../database/reasons.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { withOverrides } from "../server/config_keys.ts";
+import { findTrespass, type Trespass } from "../server/names.ts";
 import { logFileLocation } from "../server/releases.ts";
 import {
   checkConfig,
@@ -28,7 +29,7 @@ import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
-import type { System } from "../system.ts";
+import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { FoundSource, Settled } from "./settle.ts";
 import { pathsOf, serverIdentity, settle } from "./settle.ts";
@@ -39,6 +40,8 @@ export interface Plan extends Settled {
   readonly place: ConfigPlace;
   /** What is on disk. */
   readonly state: ConfigState;
+  /** The configuration of the server's own package, the base of a first start. */
+  readonly shipped: string;
   /** The values that the settings want to have there. */
   readonly wanted: readonly Assignment[];
   /** What config.json becomes. */
@@ -46,22 +49,66 @@ export interface Plan extends Settled {
 }
 
 /**
- * Where config.json is, and whose it is to be.
+ * Where config.json is, and who the server is.
  *
  * @param settings The settings.
- * @param system Who we are.
+ * @param system Who we are, and the files.
  * @returns The place.
  */
 export function placeOf(
   settings: Settings,
-  system: Pick<System, "uid" | "gid">,
+  system: Pick<System, "uid" | "gid" | "files">,
 ): ConfigPlace {
-  const paths = pathsOf(settings);
+  const { config, data } = pathsOf(settings);
+  const user = serverIdentity(settings, system);
   return {
-    path: paths.config,
-    fallback: paths.data,
-    ...(system.uid === 0 ? { owner: serverIdentity(settings, system) } : {}),
+    path: config,
+    fallback: data,
+    user,
+    distrust(facts) {
+      const trespass = trespassOf(config, facts, { settings, system });
+      return trespass && trespassError(config, trespass, { system, user });
+    },
   };
+}
+
+/** Whoever is no more than the server's user, or the server itself, reads no more by a link. */
+function trespassOf(
+  path: string,
+  facts: FileFacts,
+  { settings, system }: {
+    readonly settings: Settings;
+    readonly system: Pick<System, "uid" | "gid" | "files">;
+  },
+): Trespass | undefined {
+  const identity = serverIdentity(settings, system);
+  return system.uid === identity.uid
+    ? undefined
+    : findTrespass(path, facts, { files: system.files, identity });
+}
+
+function trespassError(
+  path: string,
+  { link, target, closed }: Trespass,
+  { system: { files }, user }: {
+    readonly system: Pick<System, "files">;
+    readonly user: { readonly uid: number; readonly gid: number };
+  },
+): EntrypointError {
+  const facts = files.stat(closed);
+  const why = facts === undefined
+    ? ""
+    : `: ${closed} belongs to ${facts.uid}:${facts.gid} with mode ${
+      facts.mode.toString(8).padStart(4, "0")
+    }`;
+  return new EntrypointError(
+    `${path} leads by the symbolic link ${link} to ${target}, which user ${user.uid}:${user.gid} may not read${why}`,
+    {
+      code: ExitCode.badConfig,
+      remedy:
+        `rm ${link}   # unless it is yours: then make its target readable for that user`,
+    },
+  );
 }
 
 /**
@@ -94,7 +141,8 @@ export function settleHere(
 ): Promise<Settled> {
   return settle(context, {
     ...options,
-    diskSource: (path) => diskSource(readConfig(context.system, { path })),
+    diskSource: (settings) =>
+      diskSource(readConfig(context.system, placeOf(settings, context.system))),
   });
 }
 
@@ -146,7 +194,8 @@ export async function planConfig(
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
   await system.giveWay();
-  const wish = wishFor(state, settled, system);
+  const shipped = shippedConfig(settled, system);
+  const wish = wishFor(state, settled, shipped);
   await system.giveWay();
   const merged = fulfil(wish, state, system);
   await system.giveWay();
@@ -174,25 +223,26 @@ export async function planConfig(
     warnings: [...settled.warnings, ...idle],
     place,
     state,
+    shipped,
     wanted: wish.wanted,
     merged,
   };
 }
 
 /**
- * Merges the settings into what is on disk.
+ * Merges the settings into what is on disk now.
  *
  * @param state What is on disk.
- * @param settled The settings, release and data source.
- * @param system Files and randomness.
+ * @param plan What was planned before.
+ * @param system Randomness.
  * @returns What was wanted, and the merge.
  */
 export function mergeInto(
   state: ConfigState,
-  settled: Settled,
-  system: Pick<System, "files" | "random">,
+  plan: Plan,
+  system: Pick<System, "random">,
 ): Pick<Plan, "wanted" | "merged"> {
-  const wish = wishFor(state, settled, system);
+  const wish = wishFor(state, plan, plan.shipped);
   return { wanted: wish.wanted, merged: fulfil(wish, state, system) };
 }
 
@@ -202,9 +252,8 @@ type Wish = Required<Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">>;
 function wishFor(
   { text }: ConfigState,
   settled: Settled,
-  system: Pick<System, "files">,
+  shipped: string,
 ): Wish {
-  const shipped = shippedConfig(settled, system);
   const { version } = settled.release;
   return {
     shipped,
@@ -253,17 +302,21 @@ function has(document: unknown, path: string): boolean {
 
 /** The configuration that the server's own package holds, the base of a first start. */
 function shippedConfig(
-  { paths }: Settled,
-  { files }: Pick<System, "files">,
+  { paths, settings }: Settled,
+  system: Pick<System, "uid" | "gid" | "files">,
 ): string {
-  const names = ["default.json", "config.json"];
-  const path = names.map((name) => `${paths.install}/config/${name}`)
-    .find((path) =>
-      path !== paths.config && files.exists(path) &&
-      files.stat(path)?.isFile === true
-    );
-  if (path === undefined) return "{}";
-  const text = files.readText(path);
+  const { files } = system;
+  const [bytes] = ["default.json", "config.json"]
+    .map((name) => `${paths.install}/config/${name}`)
+    .flatMap((path) => {
+      if (path === paths.config || !files.exists(path)) return [];
+      const found = files.read(path, { follow: true });
+      return found?.bytes === undefined ||
+          trespassOf(path, found.facts, { settings, system }) !== undefined
+        ? []
+        : [found.bytes];
+    });
+  const text = new TextDecoder().decode(bytes);
   try {
     return isJsonObject(JSON.parse(text)) ? text : "{}";
   } catch {

@@ -8,6 +8,7 @@ import { errorCode } from "../errors.ts";
 import type { Problem } from "../errors.ts";
 import type { Identity, Mount } from "../server/access.ts";
 import { hostId, mountOf } from "../server/access.ts";
+import { follow } from "../server/names.ts";
 import type { System } from "../system.ts";
 import type { Fault } from "./doctor.ts";
 import type { WrittenPath } from "./written_paths.ts";
@@ -26,8 +27,8 @@ export interface Surroundings {
 export interface Patient {
   /** Whom the server runs as. */
   readonly identity: Identity;
-  /** Who we are, and the files. */
-  readonly system: Pick<System, "files" | "uid">;
+  /** Who started the program, and the files. */
+  readonly system: Pick<System, "files" | "startedAs">;
   /** What the kernel tells. */
   readonly surroundings: Surroundings;
 }
@@ -95,6 +96,23 @@ export function prescribe(
       remedy: `df -h ${written.path}   # make room there`,
     };
   }
+  if (fault.code === "ENOTDIR") {
+    return {
+      message: `${said}: ${fault.blame} is no directory`,
+      remedy: `ls -l ${fault.blame}   # remove it, or choose another directory`,
+    };
+  }
+  // What somebody else linked to is not to be given away by following our advice.
+  const link = attempt(() => follow(written.path, files).link);
+  if (link !== undefined) {
+    return {
+      message: `${said}: the symbolic link ${link} leads to ${
+        real(link, files)
+      }, and ${grievance(fault, patient)}`,
+      remedy:
+        `rm ${link}   # unless it is yours: then give ${user} what it leads to`,
+    };
+  }
   return {
     message: `${said}: ${grievance(fault, patient)}`,
     remedy: accessRemedy(written, fault, { ...patient, mount }),
@@ -153,12 +171,12 @@ function accessRemedy(
   if (isVolume) {
     return `On the host: chown -R ${uid}:${gid} HOST_DIRECTORY   # the one that is mounted at ${mount.path}${mapped}`;
   }
-  if (system.uid === 0 && lacks === "entering") {
+  if (system.startedAs === 0 && lacks === "entering") {
     return `chmod o+x ${blame}   # so that the server's user gets to ${written.path}`;
   }
   const isMissing = attempt(() => system.files.stat(written.path)) ===
     undefined;
-  if (system.uid === 0 && !written.temporary) {
+  if (system.startedAs === 0 && !written.temporary) {
     const { path } = written;
     const owner = `${identity.uid}:${identity.gid}`;
     return isMissing

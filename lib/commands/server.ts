@@ -9,7 +9,8 @@ import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
-import { pathsOf, serverIdentity } from "./settle.ts";
+import { becomeServersUser } from "./identity.ts";
+import { pathsOf } from "./settle.ts";
 import { sourcesOf } from "./sources.ts";
 
 /** The server's programs, newest first. */
@@ -26,7 +27,8 @@ const SELF = "/proc/self/exe";
  * @returns Never.
  * @throws {EntrypointError} With code 127 where no server is installed, 126 where it cannot be executed.
  */
-export function server(args: readonly string[], { system }: Context): never {
+export function server(args: readonly string[], context: Context): never {
+  const { system } = context;
   const { env, files } = system;
   const { settings } = resolve(sourcesOf(system));
   const { install, config } = pathsOf(settings);
@@ -42,6 +44,7 @@ export function server(args: readonly string[], { system }: Context): never {
       },
     );
   }
+  becomeServersUser(settings, context);
   return system.exec({
     path,
     args: [path, ...args],
@@ -50,7 +53,6 @@ export function server(args: readonly string[], { system }: Context): never {
       ...env,
     },
     cwd: install,
-    ...(system.uid === 0 ? { identity: serverIdentity(settings, system) } : {}),
   });
 }
 

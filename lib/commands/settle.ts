@@ -90,7 +90,7 @@ const LOOKUP_PATIENCE = 3000;
 export async function settle(
   { system, log }: Context,
   options: {
-    readonly diskSource?: (config: string) => FoundSource | undefined;
+    readonly diskSource?: (settings: Settings) => FoundSource | undefined;
     readonly assume?: string;
   } = {},
 ): Promise<Settled> {
@@ -120,7 +120,7 @@ export async function settle(
   ];
   const own = ownSource(resolution, variables, problems);
   const disk = own === undefined && settings.DB_HOST === undefined
-    ? options.diskSource?.(paths.config)
+    ? options.diskSource?.(settings)
     : undefined;
   const hasDataSource = disk !== undefined || OWN_SOURCE in variables;
   const findings = checkRules(resolution, {
@@ -229,6 +229,19 @@ export function pathsOf(settings: Settings): Paths {
     config: `${settings.MATTERMOST_CONF_DIR}/config.json`,
     version: `${settings.MATTERMOST_DATA_DIR}/VERSION`,
   };
+}
+
+/**
+ * The directories that a start makes where they are missing.
+ *
+ * @param settled Where everything is.
+ * @returns The paths.
+ */
+export function ownDirectories(
+  { paths, settings }: Pick<Settled, "paths" | "settings">,
+): readonly string[] {
+  const { data, conf, log } = paths;
+  return [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
 }
 
 function ownSource(

@@ -18,6 +18,7 @@ import {
   becomeServer,
   provideDirectories,
   rememberRelease,
+  requireOwnFiles,
   requireServer,
   writePlan,
 } from "./handoff.ts";
@@ -26,7 +27,7 @@ import { openDatabase } from "./open.ts";
 import type { Plan } from "./plan.ts";
 import { introduce, planConfig, settleHere } from "./plan.ts";
 import type { Settled } from "./settle.ts";
-import { provideBundle } from "./trust.ts";
+import { provideBundle, readBundle } from "./trust.ts";
 
 /**
  * Starts the server.
@@ -40,26 +41,30 @@ export async function start(
   args: readonly string[],
   context: Context,
 ): Promise<never> {
-  const { system, log } = context;
+  const { log } = context;
   const end = args.indexOf("--");
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start", options: {} });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
   const settled = await settleHere(context);
   introduce(settled, context);
-  requireServer(settled, system);
+  requireServer(settled, context.system);
   const { database, plan, releaseSignals } = await openMeanwhile(
     settled,
     context,
   );
   const permit = await guardInTurn(plan, database, context);
   requireAnswers(plan, permit, context);
-  provideDirectories(plan, context);
-  await requirePaths(plan, context);
-  await writePlan(plan, context);
-  provideBundle(plan, context);
+  const bundle = readBundle(plan);
+  requireOwnFiles(plan, bundle, context.system);
+  // Root gives and is root no more: all that is written is written by the server's user.
+  const served = await provideDirectories(plan, context);
+  const { system } = served;
+  await requirePaths(plan, served);
+  await writePlan(plan, served);
+  provideBundle(bundle, served);
   if (permit.kind === "migrate-3.0") {
-    const code = await runMigration(plan, { database, permit }, context);
+    const code = await runMigration(plan, { database, permit }, served);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
   rememberRelease(plan, system);

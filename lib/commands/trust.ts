@@ -6,11 +6,11 @@
 
 import type { Authorities } from "../config/authorities.ts";
 import { BUNDLE_VARIABLE, joinBundle } from "../config/authorities.ts";
+import { readIfThere } from "../config/own_file.ts";
 import { replaceFile } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Context } from "./command.ts";
 import type { Settled } from "./settle.ts";
-import { serverIdentity } from "./settle.ts";
 
 /**
  * Whom a start trusts: says what is unwise, and stops for what is unusable.
@@ -35,28 +35,50 @@ export function requireAuthorities(
   return found;
 }
 
+/** A bundle that the server is to read. */
+export interface Bundle {
+  /** Where it is to be. */
+  readonly path: string;
+  /** The certificates. */
+  readonly text: string;
+  /** How many of them were added to the system's. */
+  readonly added: number;
+}
+
 /**
- * Writes the bundle that the server is to read, if it needs one of its own.
+ * Reads what goes into the bundle, if the server needs one of its own. The files may be open
+ * to root alone.
  *
- * @param settled The settings, the directory of config.json being there.
+ * @param settled The settings.
+ * @returns The bundle; `undefined` where the server needs none.
+ */
+export function readBundle(settled: Settled): Bundle | undefined {
+  const { isOwnBundle, trusted, added } = settled.authorities();
+  return isOwnBundle
+    ? {
+      path: bundlePath(settled),
+      text: joinBundle(trusted() ?? []),
+      added,
+    }
+    : undefined;
+}
+
+/**
+ * Writes the bundle that the server is to read, the directory of config.json being there.
+ *
+ * @param bundle What to write, if anything.
  * @param context The world.
  * @throws {EntrypointError} With code 73 where it cannot be written.
  */
 export function provideBundle(
-  settled: Settled,
+  bundle: Bundle | undefined,
   { system, log }: Pick<Context, "system" | "log">,
 ): void {
-  const authorities = settled.authorities();
-  if (!authorities.isOwnBundle) return;
-  const text = joinBundle(authorities.trusted() ?? []);
-  const path = bundlePath(settled);
-  const { files } = system;
-  if (files.exists(path) && files.readText(path) === text) return;
-  const owner = system.uid === 0
-    ? serverIdentity(settled.settings, system)
-    : undefined;
+  if (bundle === undefined) return;
+  const { path, text, added } = bundle;
+  if (readIfThere(system.files, path) === text) return;
   try {
-    replaceFile(system, path, { text, owner });
+    replaceFile(system, path, text);
   } catch (error) {
     throw new EntrypointError(
       `The certificates cannot be joined in ${path} (${errorCode(error)})`,
@@ -68,7 +90,7 @@ export function provideBundle(
       },
     );
   }
-  log.step(`Wrote ${path} with ${authorities.added} certificates of your own`);
+  log.step(`Wrote ${path} with ${added} certificates of your own`);
 }
 
 /**

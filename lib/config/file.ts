@@ -18,10 +18,14 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Generation } from "./generations.ts";
-import { keepGeneration, listGenerations } from "./generations.ts";
+import {
+  generationPaths,
+  keepGeneration,
+  listGenerations,
+} from "./generations.ts";
 import type { Json } from "../json.ts";
 import type { ConfigWorld, Location } from "./location.ts";
 import {
@@ -36,18 +40,12 @@ import type { MemoryState } from "./memory.ts";
 import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
-import {
-  attempt,
-  giveTo,
-  makeDirectories,
-  readIfThere,
-  removeTemporaries,
-  replaceFile,
-} from "./replace.ts";
+import { readIfThere, requireOwn } from "./own_file.ts";
+import { makeDirectories, removeTemporaries, replaceFile } from "./replace.ts";
 import { isClosed, protect, removeMarker, replaceConfig } from "./swap.ts";
 import { decodeText, examine, gone, unusable, unwritable } from "./trouble.ts";
 
-/** Where config.json is, and whose it is to be. */
+/** Where config.json is, and who the server is. */
 export type ConfigPlace = Location;
 
 /** What is on the disk. */
@@ -98,7 +96,8 @@ export interface WriteReport {
  * @param world Files, and random bytes for the salt of a new memory.
  * @param place Where it is.
  * @returns What is on the disk.
- * @throws {EntrypointError} With code 65 if it cannot be used: empty, broken, no file, unreadable.
+ * @throws {EntrypointError} With code 65 if it cannot be used: empty, broken, no file, unreadable;
+ * 73 if the memory or a copy is no regular file.
  */
 export function readConfig(
   world: ConfigWorld,
@@ -154,11 +153,60 @@ export function isCurrent(
 }
 
 /**
+ * All that we make beside config.json, but for temporary files, whose names nobody can know.
+ *
+ * @param base The path of config.json, or what stands for it in another directory.
+ * @returns The paths.
+ */
+export function companionPaths(base: string): readonly string[] {
+  return [
+    ...["lock", "broken"].map((end) => `${base}.${end}`),
+    ...[memoryPath(base), markerPath(base), ...generationPaths(base)],
+  ];
+}
+
+/**
+ * Makes sure that all that we write beside config.json are regular files, before anything is
+ * changed. What cannot be looked at is told by who opens it.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @throws {EntrypointError} With code 73 for anything else, by name.
+ */
+export function requireCompanions(
+  world: ConfigWorld,
+  place: ConfigPlace,
+): void {
+  const { files } = world;
+  const { path } = locate(world, place);
+  for (const base of new Set([path, ...fallbackBase(place)])) {
+    const there = new Set(names(files, dirname(base)));
+    for (const each of companionPaths(base)) {
+      // To look at what is not there takes an exception.
+      if (there.has(basename(each))) requireOwn(files, each);
+    }
+  }
+}
+
+function names(
+  files: ConfigWorld["files"],
+  directory: string,
+): readonly string[] {
+  try {
+    return files.list(directory);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
+/**
  * Waits until no other start holds the lock. {@linkcode lockConfig} would wait as well, but deaf
  * to signals, and the other one may have been paused.
  *
  * @param world Files.
  * @param place Where config.json is.
+ * @throws {EntrypointError} With code 73 if the lock is no regular file.
  */
 export async function awaitConfigLock(
   world: ConfigWorld,
@@ -167,6 +215,7 @@ export async function awaitConfigLock(
   const { path } = locate(world, place);
   const bases = [baseOf(world, place, path), path, ...fallbackBase(place)];
   for (const base of new Set(bases)) {
+    requireOwn(world.files, `${base}.lock`);
     // What stands in the way of locking is told by the one who locks.
     await world.files.unlocked(`${base}.lock`).catch(() => {});
   }
@@ -179,16 +228,18 @@ export async function awaitConfigLock(
  * @param world Files.
  * @param place Where config.json is.
  * @returns The lock, to be given back after the write.
- * @throws {EntrypointError} With code 73 if the directory cannot be made, 65 for a dangling link.
+ * @throws {EntrypointError} With code 73 if the directory cannot be made or a file beside
+ * config.json is no regular one, 65 for a dangling link.
  */
 export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
   const target = locate(world, place);
   const { files } = world;
   try {
-    makeDirectories(files, dirname(target.path), place.owner);
+    makeDirectories(files, dirname(target.path));
   } catch (error) {
     throw unwritable(error, { ...target, writer: writerOf(world, place) });
   }
+  requireCompanions(world, place);
   const first = baseOf(world, place, target.path);
   const bases = new Set([first, target.path, ...fallbackBase(place)]);
   let reason: string | undefined;
@@ -196,8 +247,6 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
     const path = `${base}.lock`;
     try {
       const lock = files.lock(path);
-      const { owner } = place;
-      if (owner !== undefined) attempt(() => giveTo(files, path, owner));
       for (const file of new Set([target.path, base])) {
         removeTemporaries(world, file);
       }
@@ -216,7 +265,7 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
  * Writes config.json, if it changes, with its copies and the memory.
  *
  * @param world Files and random bytes.
- * @param place Where it is, and whose it is to be.
+ * @param place Where it is.
  * @param write What to write.
  * @returns Whether it changed, and lines for the operator.
  * @throws {EntrypointError} With code 73 if something cannot be written; config.json is complete then.
@@ -229,15 +278,14 @@ export function writeConfig(
   const target = locate(world, place);
   const { path } = target;
   const { lock: { base }, state, text, memory } = write;
-  const { owner } = place;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
     unwritable(error, { ...target, writer: writerOf(world, place) });
   if (state.text === text && !state.torn) {
-    const notices = [...protect(world, place, path)];
+    const notices = [...protect(world, path)];
     try {
-      keepGeneration(world, base, { text, owner });
-      writeMemory(world, base, { memory, salt, owner });
+      keepGeneration(world, base, text);
+      writeMemory(world, base, { memory, salt });
       removeMarker(world.files, base);
     } catch (error) {
       // Without room the server would empty its file, so only a closed directory may pass.
@@ -248,19 +296,19 @@ export function writeConfig(
   }
   try {
     if (state.text !== undefined && !state.torn) {
-      keepGeneration(world, base, { text: state.text, owner });
+      keepGeneration(world, base, state.text);
     }
     const both = bridge(state.memory, memory);
-    writeMemory(world, base, { memory: both, salt, owner });
-    const inPlace = replaceConfig(world, { path, base, owner, text, state });
-    keepGeneration(world, base, { text, owner });
-    writeMemory(world, base, { memory, salt, owner });
+    writeMemory(world, base, { memory: both, salt });
+    const inPlace = replaceConfig(world, { path, base, text, state });
+    keepGeneration(world, base, text);
+    writeMemory(world, base, { memory, salt });
     return {
       written: true,
       notices: inPlace
         ? [
           `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${base}.2`,
-          ...protect(world, place, path),
+          ...protect(world, path),
         ]
         : [],
     };
@@ -305,13 +353,12 @@ export function restoreGeneration(
     const target = locate(world, place);
     const { path } = target;
     const { base } = lock;
-    const { owner } = place;
     const copies = listGenerations(world, base);
     const copy = copies.find((candidate) => candidate.number === number);
     if (copy === undefined) {
       const numbers = copies.map((candidate) => candidate.number);
       throw new EntrypointError(
-        `There is no copy ${number} of ${path}; ${
+        `There is no copy ${number} of ${place.path}; ${
           numbers.length === 0
             ? "there is none at all"
             : `there is ${numbers.join(", ")}`
@@ -328,10 +375,10 @@ export function restoreGeneration(
     const notices: string[] = [...lock.notices];
     try {
       if (content !== undefined && "text" in content) {
-        keepGeneration(world, base, { text: content.text, owner });
+        keepGeneration(world, base, content.text);
       } else if (found !== undefined && found.length > 0) {
         const broken = new TextDecoder().decode(found);
-        replaceFile(world, `${base}.broken`, { text: broken, owner });
+        replaceFile(world, `${base}.broken`, broken);
         notices.push(`The broken file is kept as ${base}.broken`);
       }
       const state = {
@@ -340,8 +387,8 @@ export function restoreGeneration(
           : undefined,
         torn: false,
       };
-      replaceConfig(world, { path, base, owner, text, state });
-      keepGeneration(world, base, { text, owner });
+      replaceConfig(world, { path, base, text, state });
+      keepGeneration(world, base, text);
     } catch (error) {
       throw unwritable(error, { ...target, writer: writerOf(world, place) });
     }

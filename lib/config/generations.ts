@@ -10,8 +10,9 @@
 import { dirname } from "node:path";
 import type { System } from "../system.ts";
 import { checkDocument } from "./text.ts";
-import type { Replacement, ReplaceWorld } from "./replace.ts";
-import { readIfThere, replaceFile, syncDirectory } from "./replace.ts";
+import { readIfThere } from "./own_file.ts";
+import type { ReplaceWorld } from "./replace.ts";
+import { replaceFile, syncDirectory } from "./replace.ts";
 
 /** How many copies are kept. */
 export const GENERATIONS = 3;
@@ -41,7 +42,7 @@ export function listGenerations(
 ): readonly Generation[] {
   return NUMBERS.flatMap((number) => {
     const path = `${base}.${number}`;
-    const modified = files.stat(path)?.modified;
+    const modified = files.lstat(path)?.modified;
     return modified === undefined
       ? []
       : [{ number, path, modified, text: readGood(files, path) }];
@@ -56,25 +57,35 @@ export function listGenerations(
  *
  * @param world Files.
  * @param base The path of config.json, or what stands for it in another directory.
- * @param copy A good config.json.
+ * @param text A good config.json.
  */
 export function keepGeneration(
   world: ReplaceWorld,
   base: string,
-  copy: Replacement,
+  text: string,
 ): void {
   const { files } = world;
-  if (readIfThere(files, `${base}.1`) === copy.text) return;
+  if (readIfThere(files, `${base}.1`) === text) return;
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
       GENERATIONS;
   // The new copy is safe before the oldest one goes: a full disk must not cost any of them.
-  replaceFile(world, `${base}.new`, copy);
+  replaceFile(world, `${base}.new`, text);
   for (let number = gap; number > 1; number--) {
     files.rename(`${base}.${number - 1}`, `${base}.${number}`);
   }
   files.rename(`${base}.new`, `${base}.1`);
   syncDirectory(files, dirname(base));
+}
+
+/**
+ * The names of the copies, and of one that is being made.
+ *
+ * @param base The path of config.json, or what stands for it in another directory.
+ * @returns Their paths.
+ */
+export function generationPaths(base: string): readonly string[] {
+  return [...NUMBERS, "new"].map((end) => `${base}.${end}`);
 }
 
 const NUMBERS = Array.from({ length: GENERATIONS }, (_, index) => index + 1);

@@ -6,25 +6,30 @@
 
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
+import type { FileFacts, System } from "../system.ts";
 import { memoryPath } from "./memory.ts";
-import type { Owner } from "./replace.ts";
+import type { User } from "./trouble.ts";
 import { unreadable } from "./trouble.ts";
 
 /** What this needs of the world. */
 export type ConfigWorld = Pick<System, "files" | "random" | "uid" | "gid">;
 
-/** Where config.json is, and whose it is to be. */
+/** Where config.json is, and who the server is. */
 export interface Location {
   /** The config.json, as the operator names it. */
   readonly path: string;
-  /** The server's user, if we may give files away; without it they stay ours. */
-  readonly owner?: Owner;
+  /** The server's user, who has to be able to read and write; we ourselves if absent. */
+  readonly user?: User;
   /**
    * A directory for copies, memory and lock where they cannot be beside config.json,
    * because only the file itself is writable.
    */
   readonly fallback?: string;
+  /**
+   * Says why the file that was opened must not be used, given its facts: a link led there
+   * that the server's user may have made, while we may read more than that user.
+   */
+  readonly distrust?: (facts: FileFacts) => EntrypointError | undefined;
 }
 
 /** The file behind the path. */
@@ -75,7 +80,7 @@ export function locate(
  * @param place Where config.json is.
  * @param path The file behind it.
  * @returns Its bytes; `undefined` where there is no file.
- * @throws {EntrypointError} With code 65 if it is no file or is closed to us.
+ * @throws {EntrypointError} With code 65 if it is no file, is closed to us, or must not be used.
  */
 export function readContent(
   world: ConfigWorld,
@@ -83,9 +88,18 @@ export function readContent(
   path: string,
 ): Uint8Array | undefined {
   try {
-    const facts = world.files.stat(path);
-    if (facts === undefined) return undefined;
-    if (facts.isFile) return world.files.readBytes(path);
+    const found = world.files.read(path, { follow: true });
+    if (found === undefined) return undefined;
+    const { facts, bytes } = found;
+    const refusal = place.distrust?.(facts);
+    if (refusal !== undefined) throw refusal;
+    if (bytes !== undefined) return bytes;
+    if (path !== place.path) {
+      throw new EntrypointError(
+        `${place.path} is a symbolic link to ${path}, which is no regular file`,
+        { code: ExitCode.badConfig, remedy: `rm ${place.path}` },
+      );
+    }
     throw new EntrypointError(
       facts.isDirectory
         ? `${path} is a directory, as Docker makes one where the file of a bind mount does not exist`
@@ -136,11 +150,11 @@ export function fallbackBase(
  * The user who has to be able to write.
  *
  * @param world The user that we are.
- * @param place Whose config.json is to be.
+ * @param place Who the server is.
  * @returns The server's user, or we.
  */
-export function writerOf(world: ConfigWorld, { owner }: Location): Owner {
-  return owner ?? { uid: world.uid, gid: world.gid };
+export function writerOf(world: ConfigWorld, { user }: Location): User {
+  return user ?? { uid: world.uid, gid: world.gid };
 }
 /**
  * The file that is there while config.json is overwritten in place.

@@ -11,8 +11,9 @@ import { hash } from "node:crypto";
 import type { Json } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 import type { Memory, MemoryEntry } from "./merge.ts";
-import type { Owner, ReplaceWorld } from "./replace.ts";
-import { readIfThere, replaceFile, toHex } from "./replace.ts";
+import { readIfThere } from "./own_file.ts";
+import type { ReplaceWorld } from "./replace.ts";
+import { replaceFile, toHex } from "./replace.ts";
 import { stableJson } from "./text.ts";
 
 /** The memory and the key to its digests. */
@@ -31,6 +32,7 @@ export interface MemoryState {
  * @param world Files, and random bytes for the salt of a new memory.
  * @param base The path of config.json, or what stands for it in another directory.
  * @returns The memory, or an empty one with a new salt.
+ * @throws {EntrypointError} With code 73 for anything but a regular file.
  */
 export function readMemory(
   { files, random }: ReplaceWorld,
@@ -62,20 +64,18 @@ function parsed(text: string): unknown {
  *
  * @param world Files and random bytes.
  * @param base The path of config.json, or what stands for it in another directory.
- * @param state Memory, salt, and who the file is given to.
+ * @param state Memory and salt.
  */
 export function writeMemory(
   world: ReplaceWorld,
   base: string,
-  { memory, salt, owner }: Omit<MemoryState, "stored"> & {
-    readonly owner?: Owner | undefined;
-  },
+  { memory, salt }: Omit<MemoryState, "stored">,
 ): void {
   if (memory === undefined) return;
   const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;
   const path = memoryPath(base);
   if (readIfThere(world.files, path) === text) return;
-  replaceFile(world, path, { text, owner });
+  replaceFile(world, path, text);
 }
 
 /**

@@ -12,24 +12,6 @@ import type { System } from "../system.ts";
 /** What this needs of the world. */
 export type ReplaceWorld = Pick<System, "files" | "random">;
 
-/** A user and a group. */
-export interface Owner {
-  /** User. */
-  readonly uid: number;
-  /** Group. */
-  readonly gid: number;
-}
-
-/** What to write. */
-export interface Replacement {
-  /** The whole content. */
-  readonly text: string;
-  /** Who the file is given to; without it, it stays ours. */
-  readonly owner?: Owner | undefined;
-  /** When it is to count as written, in milliseconds since the epoch; now, if absent. */
-  readonly modified?: number;
-}
-
 /** Everything here may hold secrets. */
 const PRIVATE_MODE = 0o600;
 /** Directories are closed to others, but for the group that backups may have. */
@@ -40,13 +22,13 @@ const DIRECTORY_MODE = 0o750;
  *
  * @param world Files and random bytes for the temporary name.
  * @param path The file; a symbolic link at that place would be replaced, not followed.
- * @param replacement Text and owner; the mode is 0600.
+ * @param text The whole content; the mode is 0600.
  * @throws The system's error; the temporary file is gone then, and the old file as it was.
  */
 export function replaceFile(
   { files, random }: ReplaceWorld,
   path: string,
-  { text, owner, modified }: Replacement,
+  text: string,
 ): void {
   const temporary = join(
     dirname(path),
@@ -54,11 +36,6 @@ export function replaceFile(
   );
   try {
     files.create(temporary, text, PRIVATE_MODE);
-    if (modified !== undefined) {
-      // Before the file is given away, since only its owner may; some file systems cannot.
-      attempt(() => files.setModified(temporary, modified));
-    }
-    if (owner !== undefined) giveTo(files, temporary, owner);
     files.rename(temporary, path);
   } catch (error) {
     // Not even the temporary file may be there: the first error is the one to tell.
@@ -103,63 +80,19 @@ export function syncDirectory(files: System["files"], directory: string): void {
 }
 
 /**
- * Reads a file that need not be there, or be open to us.
- *
- * @param files Files.
- * @param path The file.
- * @returns Its text; `undefined` where it cannot be read.
- */
-export function readIfThere(
-  files: System["files"],
-  path: string,
-): string | undefined {
-  try {
-    return files.readText(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Gives a file to a user; fine if the file system gives all files to that user anyway.
- *
- * @param files Files.
- * @param path The file.
- * @param owner Its owner to be.
- * @throws The system's error if the file stays someone else's.
- */
-export function giveTo(
-  files: System["files"],
-  path: string,
-  owner: Owner,
-): void {
-  const facts = files.stat(path);
-  if (facts?.uid !== owner.uid) {
-    files.chown(path, owner.uid, owner.gid);
-  } else if (facts.gid !== owner.gid) {
-    // The right user with another group is no reason to fail.
-    attempt(() => files.chown(path, owner.uid, owner.gid));
-  }
-}
-
-/**
- * Makes a directory and those above it; each belongs to the server's user, who has
- * to get through it. One that is there is left as it is.
+ * Makes a directory and those above it. One that is there is left as it is.
  *
  * @param files Files.
  * @param directory The directory.
- * @param owner Its owner to be; nobody else's if absent.
- * @throws The system's error if one cannot be made or given away.
+ * @throws The system's error if one cannot be made.
  */
 export function makeDirectories(
   files: System["files"],
   directory: string,
-  owner: Owner | undefined,
 ): void {
   if (files.exists(directory)) return;
-  makeDirectories(files, dirname(directory), owner);
+  makeDirectories(files, dirname(directory));
   files.makeDirectory(directory, DIRECTORY_MODE);
-  if (owner !== undefined) giveTo(files, directory, owner);
 }
 
 /**

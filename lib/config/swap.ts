@@ -6,10 +6,9 @@
 
 import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
-import type { ConfigWorld, Location } from "./location.ts";
+import type { ConfigWorld } from "./location.ts";
 import { markerPath } from "./location.ts";
-import type { Owner } from "./replace.ts";
-import { attempt, giveTo, replaceFile, syncDirectory } from "./replace.ts";
+import { attempt, replaceFile, syncDirectory } from "./replace.ts";
 
 /**
  * Puts a new text in place of the old one: by rename, or where that is impossible in place. The
@@ -23,10 +22,9 @@ import { attempt, giveTo, replaceFile, syncDirectory } from "./replace.ts";
  */
 export function replaceConfig(
   world: ConfigWorld,
-  { path, base, owner, text, state }: {
+  { path, base, text, state }: {
     readonly path: string;
     readonly base: string;
-    readonly owner: Owner | undefined;
     readonly text: string;
     readonly state: {
       readonly text: string | undefined;
@@ -36,7 +34,7 @@ export function replaceConfig(
 ): boolean {
   const { files } = world;
   try {
-    replaceFile(world, path, { text, owner });
+    replaceFile(world, path, text);
     removeMarker(files, base);
     return false;
   } catch (error) {
@@ -46,7 +44,7 @@ export function replaceConfig(
   }
   // From here to the end of the overwrite, the next start makes the file whole from the newest copy.
   const marker = markerPath(base);
-  replaceFile(world, marker, { text: "", owner });
+  replaceFile(world, marker, "");
   try {
     files.overwrite(path, text);
   } catch (error) {
@@ -75,31 +73,20 @@ export function removeMarker(files: ConfigWorld["files"], base: string): void {
 }
 
 /**
- * Gives a file that keeps its content the mode 0600 and the server's user.
+ * Gives a file that keeps its content the mode 0600.
  *
  * @param world Files.
- * @param place Whose it is to be.
  * @param path The file.
  * @returns Lines for the operator about what could not be done.
  */
 export function protect(
   { files }: ConfigWorld,
-  { owner }: Location,
   path: string,
 ): readonly string[] {
   const facts = files.stat(path);
-  if (facts === undefined) return [];
-  const right = (facts.mode & 0o777) === 0o600 ||
+  const isPrivate = facts === undefined || (facts.mode & 0o777) === 0o600 ||
     attempt(() => files.chmod(path, 0o600));
-  const given = owner === undefined ||
-    facts.uid === owner.uid && facts.gid === owner.gid ||
-    attempt(() => giveTo(files, path, owner));
-  return [
-    ...(right ? [] : [`${path} can be read by others: chmod 600 ${path}`]),
-    ...(given ? [] : [
-      `${path} is not the server's own: chown ${owner?.uid}:${owner?.gid} ${path}`,
-    ]),
-  ];
+  return isPrivate ? [] : [`${path} can be read by others: chmod 600 ${path}`];
 }
 
 /**

@@ -7,8 +7,15 @@
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Generation } from "./generations.ts";
-import type { Owner } from "./replace.ts";
 import { checkDocument, JsonTextError } from "./text.ts";
+
+/** A user and its group. */
+export interface User {
+  /** The user id. */
+  readonly uid: number;
+  /** The group id. */
+  readonly gid: number;
+}
 
 /** The command that goes back to a copy. */
 export function restoreCommand(number: number): string {
@@ -123,7 +130,7 @@ export function gone(path: string, copy: Generation): EntrypointError {
 export function unreadable(
   path: string,
   error: unknown,
-  reader: Owner,
+  reader: User,
 ): EntrypointError {
   const code = errorCode(error);
   const denied = code === "EACCES" || code === "EPERM";
@@ -146,7 +153,7 @@ export interface WriteAttempt {
   /** The target of the symbolic link that led to it, as it is written there. */
   readonly link: string | undefined;
   /** The user who has to be able to write. */
-  readonly writer: Owner;
+  readonly writer: User;
 }
 
 /**
@@ -196,6 +203,6 @@ export function unwritable(
   );
 }
 
-function chownCommand(path: string, { uid, gid }: Owner): string {
+function chownCommand(path: string, { uid, gid }: User): string {
   return `chown -R ${uid}:${gid} ${path}`;
 }

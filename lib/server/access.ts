@@ -7,6 +7,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import type { FileFacts } from "../system.ts";
 
 /** A user and its only group. */
@@ -18,6 +19,8 @@ export interface Identity {
 }
 
 /** Bits of one of the three classes of a mode. */
+export const MAY_READ = 0o4;
+/** The bit that lets a file be written, and a directory be changed. */
 export const MAY_WRITE = 0o2;
 /** The bit that lets a file be run and a directory be entered. */
 export const MAY_ENTER = 0o1;
@@ -27,7 +30,7 @@ export const MAY_ENTER = 0o1;
  *
  * @param facts Owner and mode.
  * @param identity Who wants to; 0 may everything.
- * @param bits {@linkcode MAY_WRITE}, {@linkcode MAY_ENTER} or both.
+ * @param bits {@linkcode MAY_READ}, {@linkcode MAY_WRITE}, {@linkcode MAY_ENTER}, or several.
  * @returns Whether the bits permit it.
  */
 export function permits(
@@ -38,6 +41,30 @@ export function permits(
   if (identity.uid === 0) return true;
   const shift = uid === identity.uid ? 6 : gid === identity.gid ? 3 : 0;
   return ((mode >> shift) & bits) === bits;
+}
+
+/**
+ * Finds the directory on the way to a path that a user may not enter.
+ *
+ * @param path A path without symbolic links.
+ * @param identity The user.
+ * @param stat Gives the facts of a directory.
+ * @returns The first one whose owner and mode forbid it; `undefined` where there is none.
+ */
+export function closedAbove(
+  path: string,
+  identity: Identity,
+  stat: (path: string) => FileFacts | undefined,
+): string | undefined {
+  const above: string[] = [];
+  for (let part = path; part !== dirname(part); part = dirname(part)) {
+    above.unshift(dirname(part));
+  }
+  return above.find((part) => {
+    const facts = stat(part);
+    return facts !== undefined &&
+      !permits(facts, identity, { bits: MAY_ENTER });
+  });
 }
 
 /** A mounted file system. */

@@ -1,5 +1,5 @@
 /**
- * The hand-off: this process gives up its privileges and becomes another
+ * The hand-off: this process gives up its privileges, and becomes another
  * program, with the same PID and nothing of itself left.
  *
  * Deno has no `execve`, so this is the only module that calls the C library.
@@ -30,8 +30,6 @@ export interface ExecPlan {
   readonly env: Readonly<Record<string, string>>;
   /** The working directory; the present one if absent. */
   readonly cwd?: string;
-  /** Whom to become first; only root can, so absent means: stay who we are. */
-  readonly identity?: Identity;
 }
 
 /**
@@ -53,16 +51,10 @@ const CALL_NUMBERS = {
     rt_sigaction: 13n,
     rt_sigprocmask: 14n,
     execve: 59n,
-    setuid: 105n,
-    setgid: 106n,
-    setgroups: 116n,
   },
   aarch64: {
     rt_sigaction: 134n,
     rt_sigprocmask: 135n,
-    setgid: 144n,
-    setuid: 146n,
-    setgroups: 159n,
     execve: 221n,
   },
 } as const;
@@ -77,9 +69,7 @@ type CallName = keyof typeof CALL_NUMBERS[typeof Deno.build.arch];
 const UNREAD = { struct: ["u8"] } as const;
 
 /**
- * Each symbol costs time, so Deno does what it can, and one does the rest. Unlike the
- * library's own functions it changes the identity of this thread alone; the others end
- * when it becomes another program.
+ * Each symbol costs time, so Deno does what it can, and one does the rest.
  *
  * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
  */
@@ -92,7 +82,27 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/**
+ * What changes the identity. The system calls change one thread; these functions of the C
+ * library change all of them (nptl(7)), and Deno has threads that work on files.
+ * They are loaded by themselves, since only root needs them.
+ */
+const IDENTITY_SYMBOLS = {
+  setgroups: { parameters: ["usize", "buffer", UNREAD], result: "i32" },
+  setgid: { parameters: ["u32", UNREAD], result: "i32" },
+  setuid: { parameters: ["u32", UNREAD], result: "i32" },
+  getresgid: {
+    parameters: ["buffer", "buffer", "buffer", UNREAD],
+    result: "i32",
+  },
+  getresuid: {
+    parameters: ["buffer", "buffer", "buffer", UNREAD],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+type IdentityLibc = Deno.DynamicLibrary<typeof IDENTITY_SYMBOLS>["symbols"];
 
 const SIGPIPE = 13;
 const SIG_IGN = 1n;
@@ -118,13 +128,13 @@ const NOTHING = new Uint8Array(1);
 
 /**
  * Becomes the program of the plan. It returns only by throwing, and what it
- * has changed by then (identity, working directory) stays changed. Descriptors
+ * has changed by then (signals, working directory) stays changed. Descriptors
  * need no care: all that Deno opens are close-on-exec, the others are inherited.
  *
  * @param plan What to become.
  * @returns Never.
  * @throws {EntrypointError} with exit code 127 when the program does not exist,
- * and 126 when it cannot be executed or the identity cannot be taken.
+ * and 126 when it cannot be executed.
  */
 export function exec(plan: ExecPlan): never {
   const argv = plan.args.map((text) => cString(text));
@@ -135,7 +145,6 @@ export function exec(plan: ExecPlan): never {
   try {
     // First, since a signal that only Deno hears is lost from here on.
     resetSignals(libc);
-    if (plan.identity !== undefined) become(libc, plan.identity);
     if (plan.cwd !== undefined) enter(plan.cwd);
     throw execute(libc, { plan, argv, envp });
   } finally {
@@ -184,16 +193,18 @@ function knock(): void {
 let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
 
 function openLibc(): Libc {
-  library ??= loadLibc();
+  library ??= loadLibc(SYMBOLS);
   return library.symbols;
 }
 
-function loadLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
+function loadLibc<T extends Deno.ForeignLibraryInterface>(
+  symbols: T,
+): Deno.DynamicLibrary<T> {
   const paths = LIBC_PATHS[Deno.build.arch] ?? [];
   let cause: unknown;
   for (const path of paths) {
     try {
-      return Deno.dlopen(path, SYMBOLS);
+      return Deno.dlopen(path, symbols);
     } catch (error) {
       cause ??= error;
     }
@@ -209,27 +220,56 @@ function loadLibc(): Deno.DynamicLibrary<typeof SYMBOLS> {
 }
 
 /**
- * Only what is asked for: no supplementary groups are left. They go first, because
- * only root may change them, and the user last.
+ * Takes the identity of a user, for all threads of this process and for good. No
+ * supplementary groups are left.
+ *
+ * @param identity The user, and its only group.
+ * @throws {EntrypointError} with exit code 126 where it cannot be taken; it may have been
+ * taken in part then, so that the process should end.
  */
-function become(libc: Libc, { uid, gid }: Identity): void {
-  const steps: readonly [CallName, number][] = [
-    ["setgroups", 0],
-    ["setgid", gid],
-    ["setuid", uid],
+export function becomeUser(identity: Identity): void {
+  const libc = openLibc();
+  const identities = loadLibc(IDENTITY_SYMBOLS);
+  try {
+    become(identities.symbols, libc, identity);
+  } finally {
+    identities.close();
+  }
+}
+
+/** The groups go first, because only root may change them, and the user last. */
+function become(
+  { setgroups, setgid, setuid, ...ask }: IdentityLibc,
+  libc: Libc,
+  { uid, gid }: Identity,
+): void {
+  const steps: readonly (readonly [string, () => number])[] = [
+    ["setgroups", () => setgroups(0n, null, NOTHING)],
+    ["setgid", () => setgid(gid, NOTHING)],
+    ["setuid", () => setuid(uid, NOTHING)],
   ];
-  for (const [name, id] of steps) {
-    if (!call(libc, name, id)) {
+  for (const [name, step] of steps) {
+    if (step() !== 0) {
       throw identityError(
         { uid, gid },
         `${name} failed, ${reasonOf(errnoOf(libc))}`,
       );
     }
   }
-  const taken = Deno.uid() === uid && Deno.gid() === gid;
-  if (!taken || (uid !== 0 && call(libc, "setuid", 0))) {
+  const isTaken = isAll(ask.getresuid, uid) && isAll(ask.getresgid, gid);
+  if (!isTaken || (uid !== 0 && setuid(0, NOTHING) === 0)) {
     throw identityError({ uid, gid }, "the change did not take effect");
   }
+}
+
+/** Whether the real, the effective and the saved id are this one. */
+function isAll(ask: IdentityLibc["getresuid"], id: number): boolean {
+  const ids = [0, 0, 0].map(() => new Uint32Array(1)) as [
+    Uint32Array<ArrayBuffer>,
+    Uint32Array<ArrayBuffer>,
+    Uint32Array<ArrayBuffer>,
+  ];
+  return ask(...ids, NOTHING) === 0 && ids.every(([found]) => found === id);
 }
 
 function identityError(

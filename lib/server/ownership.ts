@@ -1,87 +1,219 @@
 /**
- * Makes the directories that the server writes to, and gives it what is not its own.
+ * What a start as root gives to the server's user before it becomes that user.
  *
- * Only root gives files away. What belongs to the server already is not walked
- * through, so that a volume with a million files costs nothing at a restart.
+ * The server's user can write to most of these directories, and so can put a link at any
+ * name in them at any time. Root therefore names only what nobody else can exchange, and
+ * leaves the walk to `chown -R -h -P` of coreutils: it goes from descriptor to descriptor,
+ * follows no link, and changes a directory after what is in it, so that a walk that was
+ * interrupted is taken up by the next start.
+ *
+ * What belongs to the server already is not walked through, so that a volume with a million
+ * files costs nothing at a restart.
  *
  * @module
  */
 
-import type { Owner } from "../config/replace.ts";
-import { makeDirectories } from "../config/replace.ts";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
+import { dirname } from "node:path";
+import { errorCode } from "../errors.ts";
+import type { FileFacts, System } from "../system.ts";
+import type { Identity } from "./access.ts";
+import { follow } from "./names.ts";
 
 /** What this needs of the world. */
-export type World = Pick<System, "files">;
+export type World = Pick<System, "files" | "runChild">;
+
+/** The directories that the server's user is to have. */
+export interface Directories {
+  /** Ours, which are made where they are missing. */
+  readonly own: readonly string[];
+  /** Those of the installed server, where they are there. */
+  readonly installed: readonly string[];
+}
+
+/** What was given away. */
+export interface Gifts {
+  /** The directories that were there and changed hands with what is in them, by their names in the settings. */
+  readonly given: readonly string[];
+  /** The first line of what `chown` had to say where it was refused something. */
+  readonly refusal: string | undefined;
+}
+
+/** Where `chown` is looked for, whatever the environment says. */
+const CHOWN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Directories are closed to others, but for the group that backups may have. */
+const OWN_MODE = 0o750;
+/** Those above stay root's, and the server's user has to get through. */
+const ABOVE_MODE = 0o755;
+
+/** A directory to give. */
+interface Gift {
+  /** As the settings name it. */
+  readonly name: string;
+  /** For `chown`: nobody but root can change what it leads to. */
+  readonly path: string;
+}
 
 /**
- * Makes a directory that is not there, and gives it and what is in it to the server.
- * Who is not root may fail here: what the server cannot write is found and told by
- * the doctor, which knows the remedies.
+ * Makes what is missing and gives away what is not the server's, as far as root may do so.
+ * What it may not do, or cannot, is told when the server's user tries to write there.
  *
- * @param path The directory.
- * @param world Files.
- * @param owner The server's user, if we are root; otherwise nothing is given away.
- * @returns How many files and directories changed hands.
- * @throws {EntrypointError} With code 73 where root cannot make it or give it away.
+ * @param directories Whose owner is to be the server's user.
+ * @param world Files, and child processes.
+ * @param options The server's user, and what ends the walk.
+ * @returns What changed hands.
  */
-export function provideDirectory(
-  path: string,
-  { files }: World,
-  owner: Owner | undefined,
-): number {
-  try {
-    makeDirectories(files, path, owner);
-    return owner === undefined ? 0 : give(path, files, owner);
-  } catch (error) {
-    if (owner === undefined) return 0;
-    throw cannotProvide(path, error, owner);
+export async function giveDirectories(
+  { own, installed }: Directories,
+  { files, runChild }: World,
+  { owner, signal }: {
+    readonly owner: Identity;
+    readonly signal: AbortSignal;
+  },
+): Promise<Gifts> {
+  // What is missing in a directory of ours, the server's user makes when it has got that one.
+  const made = own
+    .filter((name) => !own.some((outer) => isBelow(name, outer)))
+    .filter((name) => tolerate(() => make(name, files)));
+  const gifts: Gift[] = [];
+  for (const name of [...own, ...installed]) {
+    const gift = tolerate(() => giftOf(name, own, { files, owner }));
+    const isCovered = gifts.some(({ path }) =>
+      path === gift?.path || isBelow(gift?.path ?? "", path)
+    );
+    if (gift !== undefined && !isCovered) gifts.push(gift);
   }
-}
-
-/** Walks only into directories that were someone else's: the rest was walked when it changed hands. */
-function give(path: string, files: System["files"], owner: Owner): number {
-  const facts = files.lstat(path);
-  // A link's owner decides nothing, and following it would give away what is elsewhere.
-  if (facts === undefined || facts.isSymlink) return 0;
-  const isTheirs = facts.uid === owner.uid && facts.gid === owner.gid;
-  let count = 0;
-  if (facts.isDirectory) {
-    for (const name of files.list(path)) {
-      const child = `${path}/${name}`;
-      const childFacts = files.lstat(child);
-      const known = childFacts?.uid === owner.uid &&
-        childFacts.gid === owner.gid;
-      if (!known || !isTheirs) count += give(child, files, owner);
-    }
-  }
-  // Last, so that a walk that is interrupted starts again at the next start.
-  if (!isTheirs) {
-    files.chown(path, owner.uid, owner.gid);
-    count++;
-  }
-  return count;
-}
-
-function cannotProvide(
-  path: string,
-  error: unknown,
-  owner: Owner,
-): EntrypointError {
-  const code = errorCode(error) ?? "unknown error";
-  const remedies: Readonly<Record<string, string>> = {
-    EROFS:
-      `The root file system is read-only: mount a volume or a tmpfs at ${path} (--tmpfs ${path})`,
-    ENOSPC: `The disk is full: make room for ${path}`,
-  };
-  return new EntrypointError(
-    `The directory ${path} cannot be made or given to the server's user ${owner.uid}:${owner.gid} (${code})`,
-    {
-      code: ExitCode.cannotWrite,
-      remedy: remedies[code] ??
-        `On the host: chown -R ${owner.uid}:${owner.gid} the directory that is mounted at ${path}, or add CAP_CHOWN`,
-      cause: error,
+  if (gifts.length === 0) return { given: [], refusal: undefined };
+  const refusal = await runChild({
+    command: [
+      ...["chown", "-R", "-h", "-P"] as const,
+      ...["--", `${owner.uid}:${owner.gid}`],
+      ...gifts.map(({ path }) => path),
+    ],
+    env: { PATH: CHOWN_PATH, LC_ALL: "C" },
+    output: "capture",
+    signal,
+  }).then(
+    ({ code, stderr }) =>
+      code === 0
+        ? undefined
+        : stderr.split("\n")[0] || `chown ended with ${code}`,
+    (error) => {
+      const code = errorCode(error);
+      if (code === undefined) throw error;
+      return `chown cannot be executed (${code})`;
     },
   );
+  const names = gifts.map(({ name }) => name)
+    .filter((name) => !made.includes(name));
+  const given = refusal === undefined ? names : [];
+  return { given, refusal };
+}
+
+/**
+ * Only where no one but root can change what the name leads to; the rest is for the server's
+ * user to make.
+ *
+ * @returns Whether it was missing.
+ */
+function make(name: string, files: World["files"]): boolean {
+  const { path } = follow(name, files);
+  if (path === undefined || files.exists(path)) return false;
+  const missing = [path];
+  for (
+    let above = dirname(path);
+    !files.exists(above);
+    above = dirname(above)
+  ) missing.unshift(above);
+  for (const each of missing) {
+    const mode = each === path ? OWN_MODE : ABOVE_MODE;
+    files.makeDirectory(each, mode);
+    // Whatever the umask takes away.
+    files.chmod(each, mode);
+  }
+  return true;
+}
+
+function giftOf(
+  name: string,
+  own: readonly string[],
+  world: Pick<World, "files"> & { readonly owner: Identity },
+): Gift | undefined {
+  const { path } = follow(name, world.files);
+  if (path !== undefined) {
+    return isForeign(path, world) ? { name, path } : undefined;
+  }
+  const outer = outerOf(name, own, world.files);
+  if (outer === undefined || !isForeign(outer.inside, world)) return undefined;
+  // The last name may be exchanged: chown follows it no more than any other.
+  return dirname(outer.inside) === outer.path
+    ? { name, path: outer.inside }
+    : outer;
+}
+
+/** The directory of ours that holds another one of ours, as data does data/config, if its own name is sure. */
+function outerOf(
+  name: string,
+  own: readonly string[],
+  files: World["files"],
+): Gift & { readonly inside: string } | undefined {
+  const outer = own.find((each) => isBelow(name, each));
+  if (outer === undefined) return undefined;
+  const { path } = follow(outer, files);
+  return path === undefined ? undefined : {
+    name: outer,
+    path,
+    inside: `${path}${name.slice(outer.length)}`,
+  };
+}
+
+/**
+ * Tells whether a start as root could give a directory, or make it, because nobody else can
+ * exchange its name.
+ *
+ * @param name The directory, which need not be there.
+ * @param own Our directories.
+ * @param files Files.
+ * @returns Whether it could, as far as names decide.
+ */
+export function canGive(
+  name: string,
+  own: readonly string[],
+  files: World["files"],
+): boolean {
+  return tolerate(() => {
+    if (follow(name, files).path !== undefined) return true;
+    const outer = outerOf(name, own, files);
+    return outer !== undefined &&
+      files.lstat(outer.inside)?.isDirectory === true;
+  }) === true;
+}
+
+/** Whether a directory, or something in it, does not belong to the server's user. */
+function isForeign(
+  path: string,
+  { files, owner }: Pick<World, "files"> & { readonly owner: Identity },
+): boolean {
+  const isOthers = (facts: FileFacts | undefined): boolean =>
+    // The owner of a link decides nothing.
+    facts !== undefined && !facts.isSymlink &&
+    (facts.uid !== owner.uid || facts.gid !== owner.gid);
+  const facts = files.lstat(path);
+  if (facts?.isDirectory !== true) return false;
+  return isOthers(facts) ||
+    files.list(path).some((entry) => isOthers(files.lstat(`${path}/${entry}`)));
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+/** What root may not look at or make, the server's user tries once more. */
+function tolerate<T>(step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }

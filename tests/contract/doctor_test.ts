@@ -75,7 +75,7 @@ async function assertReport(
   await assertGolden(
     `doctor/${name}.txt`,
     `${lines.join("\n")}exit ${outcome.code}\n`,
-    { volatile: [[home.path, "HOME"]] },
+    { volatile: [[home.path, "HOME"], [/\S*\/chown: /g, "chown: "]] },
   );
 }
 
@@ -175,6 +175,35 @@ Deno.test(
       check.stdout,
       /^failed directories\.access: .*\/log, the directory of log files, cannot be written by user 65534:65534: what is mounted at .*\/log is read-only$/m,
     );
+  },
+);
+
+/** Sandboxes may forbid it, and then the test says that it is ignored. */
+const WITHOUT_CHOWN = [
+  ...["setpriv", "--bounding-set", "-chown", "--inh-caps", "-chown"],
+];
+const mayDrop = isRoot && await new Deno.Command("setpriv", {
+  args: [...WITHOUT_CHOWN.slice(1), "true"],
+}).output().then(({ success }) => success, () => false);
+
+Deno.test(
+  "where chown is refused, that is told once, and what the server's user can write decides",
+  { ignore: !mayDrop },
+  async () => {
+    await using home = await installed();
+    await home.write("data/uploads/file", "x");
+    const run = (): Promise<Outcome> =>
+      launch([...WITHOUT_CHOWN, ...COMPILED.command, "app:start"], {
+        env: { ...settings(home), MATTERMOST_LOG_FILES: "false" },
+      }).outcome;
+    await assertReport("no_chown", await run(), home);
+    await Deno.chmod(join(home.path, "data"), 0o777);
+    const { code, stdout, stderr } = await run();
+    assert.equal(code, 0, stderr);
+    assert.match(shown(stdout).ids, /Uid: 65534/);
+    assert.equal(stderr.match(/chown: changing ownership of/g)?.length, 1);
+    assert.equal((await Deno.stat(home.config)).uid, 65534);
+    assert.equal((await Deno.stat(join(home.path, "data/uploads"))).uid, 0);
   },
 );
 

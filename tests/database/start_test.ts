@@ -99,14 +99,14 @@ Deno.test("a start writes everything, and then becomes the server as its user", 
     CONFIG,
     "--extra",
   ]);
-  assert.deepEqual(plan?.identity, { uid: 2000, gid: 2000 });
+  assert.deepEqual(system.identities, [{ uid: 2000, gid: 2000 }]);
   assert.equal(system.files.readText(VERSION), "11.7.9\n");
   assert.equal(system.files.stat(CONFIG)?.mode, 0o600);
   assert.ok(!system.err.text.includes(PASSWORD));
   // The server was asked whether it is the release that the image names.
-  assert.deepEqual(system.children.map(({ command }) => command), [
-    [`${INSTALL}/bin/mattermost`, "version"],
-  ]);
+  const [asked, ...rest] = system.children.map(({ command }) => command);
+  assert.deepEqual(asked, [`${INSTALL}/bin/mattermost`, "version"]);
+  assert.deepEqual(rest.map(([program]) => program), ["chown"]);
 });
 
 Deno.test("a server that was asked on this image is not asked again, a newer one is asked once", async () => {
@@ -166,20 +166,21 @@ Deno.test("a migration runs the server in the foreground, as its user, and its c
       },
     });
     assert.equal(await migrate([], context), code);
-    const [question, child] = system.children;
+    const [question, gift, child] = system.children;
     assert.deepEqual(question?.command, [
       `${INSTALL}/bin/mattermost`,
       "version",
     ]);
+    assert.equal(gift?.command[0], "chown");
     assert.deepEqual(
-      [child?.command.slice(0, 3), child?.output, child?.uid, child?.cwd],
+      [child?.command.slice(0, 3), child?.output, child?.cwd],
       [
         [`${INSTALL}/bin/mattermost`, "db", "migrate"],
         "inherit",
-        2000,
         INSTALL,
       ],
     );
+    assert.deepEqual(system.identities, [{ uid: 2000, gid: 2000 }]);
     assert.match(
       system.err.text,
       code === 0

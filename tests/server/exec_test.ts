@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import type { Identity } from "../../lib/server/access.ts";
 import type { ExecPlan } from "../../lib/server/exec.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));
@@ -42,6 +43,11 @@ const build = await new Deno.Command(Deno.execPath(), {
 }).output();
 assert.equal(build.code, 0, new TextDecoder().decode(build.stderr));
 
+/** A program to become, and before that a user. */
+interface FixturePlan extends ExecPlan {
+  readonly identity?: Identity;
+}
+
 interface Outcome {
   readonly pid: number;
   readonly code: number;
@@ -76,13 +82,13 @@ async function run(
 
 function become(
   runner: readonly string[],
-  plan: Partial<ExecPlan>,
+  plan: Partial<FixturePlan>,
 ): Promise<Outcome> {
   return run(runner, { env: environmentOf(plan) });
 }
 
-function environmentOf(plan: Partial<ExecPlan>): Record<string, string> {
-  const whole: ExecPlan = {
+function environmentOf(plan: Partial<FixturePlan>): Record<string, string> {
+  const whole: FixturePlan = {
     path: "true",
     args: ["true"],
     env: { PATH },
@@ -91,7 +97,7 @@ function environmentOf(plan: Partial<ExecPlan>): Record<string, string> {
   return { PLAN: JSON.stringify(whole) };
 }
 
-function shell(script: string, ...args: string[]): Partial<ExecPlan> {
+function shell(script: string, ...args: string[]): Partial<FixturePlan> {
   return { path: "sh", args: ["sh", "-c", script, ...args] };
 }
 
@@ -267,7 +273,7 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     const plain = join(scratch, `${name}-plain`);
     await Deno.writeTextFile(plain, "", { mode: 0o644 });
 
-    const cases: readonly [Partial<ExecPlan>, number, RegExp][] = [
+    const cases: readonly [Partial<FixturePlan>, number, RegExp][] = [
       [
         { path: "no-such-tool" },
         127,

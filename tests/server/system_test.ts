@@ -8,9 +8,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { realSystem } from "../../lib/system.ts";
 
-const system = realSystem(() => {
-  throw new Error("nothing is to be become here");
+const system = realSystem({
+  becomeUser: nothing,
+  exec: nothing,
+  prepareExec: nothing,
 });
+
+function nothing(): never {
+  throw new Error("nothing is to be become here");
+}
 
 async function withDirectory(
   test: (path: string) => void | Promise<void>,
@@ -49,15 +55,55 @@ Deno.test("a file is created once, overwritten in place, renamed and removed", (
     );
     assert.equal(codeOf(() => files.overwrite(`${path}2`, "")), "ENOENT");
     files.chmod(path, 0o600);
-    files.chown(path, system.uid, system.gid);
     assert.equal(files.stat(path)?.mode, 0o600);
-    assert.equal(files.stat(path)?.uid, system.uid);
     files.rename(path, `${path}2`);
     files.syncDirectory(home);
     assert.deepEqual(files.list(home), ["file2"]);
-    assert.deepEqual([...files.readBytes(`${path}2`)].length, 5);
+    assert.equal(files.readText(`${path}2`), "short");
     files.remove(`${path}2`);
     assert.deepEqual(files.list(home), []);
+  }));
+
+Deno.test("a regular file is read with its facts, and nothing is waited for or followed unasked", () =>
+  withDirectory(async (home) => {
+    const { files } = system;
+    const path = join(home, "file");
+    const link = join(home, "link");
+    const fifo = join(home, "fifo");
+    const socket = join(home, "socket");
+    files.create(path, "text", 0o640);
+    await Deno.symlink("file", link);
+    await Deno.symlink("nowhere", join(home, "dangling"));
+    await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    using _ = Deno.listen({ transport: "unix", path: socket });
+    for (const follow of [true, false]) {
+      const found = files.read(path, { follow });
+      assert.equal(new TextDecoder().decode(found?.bytes), "text");
+      assert.deepEqual(found?.facts, files.stat(path));
+      assert.equal(files.read(join(home, "none"), { follow }), undefined);
+      assert.equal(files.read(join(path, "none"), { follow }), undefined);
+      for (const other of [home, fifo, socket, "/dev/zero"]) {
+        const { bytes, facts } = files.read(other, { follow }) ?? {};
+        assert.deepEqual([bytes, facts?.isFile], [undefined, false], other);
+      }
+    }
+    assert.equal(files.read(link, { follow: true })?.facts.isFile, true);
+    assert.equal(
+      files.read(join(home, "dangling"), { follow: true }),
+      undefined,
+    );
+    for (const name of ["link", "dangling"]) {
+      const { bytes, facts } =
+        files.read(join(home, name), { follow: false }) ?? {};
+      assert.deepEqual([bytes, facts?.isSymlink], [undefined, true]);
+    }
+    assert.equal(codeOf(() => files.tryWriting(fifo)), "ENXIO");
+    assert.equal(codeOf(() => files.tryWriting(join(home, "none"))), "ENOENT");
+    files.tryWriting(path);
+    assert.equal(files.readText(path), "text");
+    files.make(`${path}2`, 0o600);
+    assert.equal(files.stat(`${path}2`)?.size, 0);
+    assert.equal(codeOf(() => files.make(link, 0o600)), "EEXIST");
   }));
 
 Deno.test("what is not there has no facts, what is closed or odd is an error", () =>

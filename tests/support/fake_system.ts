@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Identity } from "../../lib/server/access.ts";
 import type { ExecPlan } from "../../lib/server/exec.ts";
 import type {
   ChildPlan,
@@ -15,6 +16,7 @@ import type {
   Output,
   System,
 } from "../../lib/system.ts";
+
 import { MemoryFiles } from "./memory_files.ts";
 
 /** Thrown by `exec`: the process is another program from here on. */
@@ -56,7 +58,7 @@ export interface World {
   readonly now?: number;
   /** Whether standard output and error are terminals. */
   readonly isTerminal?: boolean;
-  /** How a child process ends; by default at once, well, and in silence. */
+  /** How a child process ends; by default at once, well, and in silence, and chown(1) does its work. */
   readonly runChild?: (plan: ChildPlan) => ChildResult | Promise<ChildResult>;
 }
 
@@ -67,6 +69,8 @@ export interface FakeSystem extends System {
   readonly err: Recorder;
   /** The child processes that were run. */
   readonly children: readonly ChildPlan[];
+  /** Whose identity the process has taken. */
+  readonly identities: readonly Identity[];
   /** What the process was to become, in case somebody catches the {@linkcode Handoff}. */
   readonly handoffs: readonly ExecPlan[];
   /** Sends a signal. */
@@ -83,16 +87,20 @@ export function fakeSystem(world: World = {}): FakeSystem {
   const { hosts = {}, isTerminal = false } = world;
   const children: ChildPlan[] = [];
   const handoffs: ExecPlan[] = [];
+  const identities: Identity[] = [];
+  const files = world.files ?? new MemoryFiles();
   const handlers = new Set<(signal: EndingSignal) => void>();
+  files.user = { uid: world.uid ?? 0, gid: world.gid ?? 0 };
   let elapsed = 0;
   let seed = 1;
   return {
     env: world.env ?? {},
     uid: world.uid ?? 0,
     gid: world.gid ?? 0,
+    startedAs: world.uid ?? 0,
     pid: 1,
     programName: world.programName ?? "mattermost-entrypoint",
-    files: world.files ?? new MemoryFiles(),
+    files,
     clock: {
       now: () => (world.now ?? Date.UTC(2030, 0, 1)) + elapsed,
       elapsed: () => elapsed,
@@ -123,8 +131,13 @@ export function fakeSystem(world: World = {}): FakeSystem {
     giveWay: () => Promise.resolve(),
     async runChild(plan) {
       children.push(plan);
+      if (world.runChild === undefined) chown(plan, files);
       return await world.runChild?.(plan) ??
         { code: 0, stdout: "", stderr: "" };
+    },
+    becomeUser(identity) {
+      identities.push(identity);
+      files.user = identity;
     },
     prepareExec: () => () => Promise.resolve(),
     exec(plan) {
@@ -140,8 +153,19 @@ export function fakeSystem(world: World = {}): FakeSystem {
     },
     children,
     handoffs,
+    identities,
     send: (signal) => handlers.forEach((handler) => handler(signal)),
   };
+}
+
+/** What `chown -R -h -P -- UID:GID PATH…` does. */
+function chown({ command }: ChildPlan, files: MemoryFiles): void {
+  if (command[0] !== "chown") return;
+  const [owner = "", ...paths] = command.slice(command.indexOf("--") + 1);
+  const [uid = 0, gid = 0] = owner.split(":").map(Number);
+  for (const path of paths) {
+    files.chown(path, { uid, gid }, { recursive: true });
+  }
 }
 
 function recorder(isTerminal: boolean): Recorder {

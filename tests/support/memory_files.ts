@@ -7,10 +7,10 @@
  * @module
  */
 
-import type { FileFacts, Files } from "../../lib/system.ts";
+import type { Content, FileFacts, Files } from "../../lib/system.ts";
 
 interface Node {
-  kind: "file" | "directory" | "link";
+  kind: "file" | "directory" | "link" | "fifo";
   text: string;
   mode: number;
   uid: number;
@@ -36,6 +36,8 @@ export class MemoryFiles implements Files {
   fault: (step: number, what: string) => Fault | undefined = () => undefined;
   /** Paths that another path is mounted on: they cannot be renamed over. */
   readonly mounts = new Set<string>();
+  /** Who makes files and directories; what a test places is root's. */
+  user = { uid: 0, gid: 0 };
   lockError: string | undefined;
   /** Whether the process has died; it can do nothing more. */
   dead = false;
@@ -57,15 +59,22 @@ export class MemoryFiles implements Files {
   }
 
   readText(path: string): string {
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(
-      this.readBytes(path),
-    );
-  }
-  readBytes(path: string): Uint8Array {
     this.#alive();
     const node = this.#need(this.#follow(path));
     if (node.kind !== "file") throw failure("EISDIR", path);
-    return new TextEncoder().encode(node.text);
+    return node.text;
+  }
+  read(
+    path: string,
+    { follow }: { readonly follow: boolean },
+  ): Content | undefined {
+    const facts = follow ? this.stat(path) : this.lstat(path);
+    return facts && {
+      facts,
+      bytes: facts.isFile
+        ? new TextEncoder().encode(this.readText(path))
+        : undefined,
+    };
   }
   exists(path: string): boolean {
     return this.stat(path) !== undefined;
@@ -111,7 +120,8 @@ export class MemoryFiles implements Files {
     this.#step(`create ${path}`);
     if (this.nodes.has(path)) throw failure("EEXIST", path);
     this.#need(parentOf(path));
-    const node = this.#put(path, "file", text.slice(0, text.length / 2), mode);
+    const node = this.#make(path, "file", mode);
+    node.text = text.slice(0, text.length / 2);
     this.#step(`write ${path}`);
     node.text = text;
   }
@@ -128,7 +138,7 @@ export class MemoryFiles implements Files {
     if (parentOf(path) !== path && !this.nodes.has(parentOf(path))) {
       this.makeDirectory(parentOf(path), mode);
     }
-    this.#put(path, "directory", "", mode);
+    this.#make(path, "directory", mode);
   }
   rename(from: string, to: string): void {
     this.#step(`rename ${from} ${to}`);
@@ -151,9 +161,15 @@ export class MemoryFiles implements Files {
     this.#step(`utime ${path}`);
     this.#need(this.#follow(path)).modified = time;
   }
-  chown(path: string, uid: number, gid: number): void {
-    this.#step(`chown ${path}`);
-    Object.assign(this.#need(path), { uid, gid });
+  make(path: string, mode: number): void {
+    this.#step(`make ${path}`);
+    if (this.nodes.has(path)) throw failure("EEXIST", path);
+    this.#need(parentOf(path));
+    this.#make(path, "file", mode);
+  }
+  tryWriting(path: string): void {
+    this.#step(`open ${path}`);
+    this.#need(this.#follow(path));
   }
   syncDirectory(path: string): void {
     this.#step(`sync ${path}`);
@@ -163,7 +179,7 @@ export class MemoryFiles implements Files {
     if (this.lockError !== undefined) throw failure(this.lockError, path);
     this.#step(`lock ${path}`);
     this.#need(parentOf(path));
-    if (!this.nodes.has(path)) this.#put(path, "file", "", 0o600);
+    if (!this.nodes.has(path)) this.#make(path, "file", 0o600);
     return { release: () => {} };
   }
   unlocked(path: string): Promise<void> {
@@ -176,11 +192,30 @@ export class MemoryFiles implements Files {
   link(path: string, target: string): void {
     this.#put(path, "link", target, 0o777);
   }
+  /** Makes a FIFO. */
+  fifo(path: string): void {
+    this.#put(path, "fifo", "", 0o600);
+  }
+  /** Gives a path, and with `-R` all that is below it, to somebody else, as chown(1) does. */
+  chown(
+    path: string,
+    { uid, gid }: { readonly uid: number; readonly gid: number },
+    { recursive = false } = {},
+  ): void {
+    Object.assign(this.#need(path), { uid, gid });
+    if (!recursive) return;
+    for (const name of this.list(path)) {
+      this.chown(`${path}/${name}`, { uid, gid }, { recursive });
+    }
+  }
   /** Puts a file there, as another program would. */
   place(path: string, text: string, mode = 0o600): void {
     this.#put(path, "file", text, mode);
   }
 
+  #make(path: string, kind: Node["kind"], mode: number): Node {
+    return Object.assign(this.#put(path, kind, "", mode), this.user);
+  }
   #put(path: string, kind: Node["kind"], text: string, mode: number): Node {
     const node = {
       kind,

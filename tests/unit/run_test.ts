@@ -182,8 +182,8 @@ Deno.test("in the server's place, its own command line becomes the server, with 
     args: [path, "version", "--long"],
     env: { PATH: "/bin" },
     cwd: INSTALL,
-    identity: { uid: 2000, gid: 2000 },
   }]);
+  assert.deepEqual(without.system.identities, [{ uid: 2000, gid: 2000 }]);
   files.makeDirectory("/opt/mattermost/data/config");
   files.place(CONFIG, "{}");
   const { system } = await outcome(["help"], {
@@ -195,6 +195,7 @@ Deno.test("in the server's place, its own command line becomes the server, with 
   assert.deepEqual(system.handoffs, [
     { path, args: [path, "help"], env: { MM_CONFIG: CONFIG }, cwd: INSTALL },
   ]);
+  assert.deepEqual(system.identities, []);
 });
 
 Deno.test("in the server's place, the program does not start itself", async () => {

@@ -110,12 +110,8 @@ function rehearsed(system: System, env: Env, said: string[]): System {
     out: output,
     err: output,
     // Root stays root for the next use.
-    exec: ({ identity, ...plan }) =>
-      system.exec({
-        ...plan,
-        path: "/nowhere",
-        ...(identity === undefined ? {} : { identity: { uid, gid } }),
-      }),
+    becomeUser: () => system.becomeUser({ uid, gid }),
+    exec: (plan) => system.exec({ ...plan, path: "/nowhere" }),
   };
 }
 

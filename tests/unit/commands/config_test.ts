@@ -137,6 +137,25 @@ Deno.test("--explain --json says the same to machines", async () => {
   });
 });
 
+Deno.test("--restore is root no more before it touches anything, and refuses a link among the copies", async () => {
+  const files = await written();
+  const { system, context } = stage({ files });
+  const { steps } = files;
+  const before: number[] = [];
+  system.becomeUser = () => void before.push(files.steps);
+  assert.equal(await config(["--restore"], context), 0);
+  assert.deepEqual(before, [steps]);
+  files.link(`${CONFIG}.2`, "/etc/shadow");
+  const after = files.steps;
+  await assert.rejects(
+    config(["--restore"], context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message.startsWith(`${CONFIG}.2 is a symbolic link, `),
+  );
+  assert.equal(files.steps, after);
+});
+
 Deno.test("--restore brings a copy back, and says which there are", async () => {
   const files = await written();
   const good = files.readText(CONFIG);

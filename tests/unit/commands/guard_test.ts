@@ -79,16 +79,42 @@ Deno.test("what the server itself would not survive cannot be forced", async () 
 
 Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for none", async () => {
   const files = installed();
-  files.makeDirectory("/opt/mattermost/data/VERSION");
   const { context } = stage({ files, uid: 1234, gid: 1234 });
   const plan = await makePlan(context);
+  files.read = () => {
+    throw Object.assign(new Error("closed"), { code: "EACCES" });
+  };
   assert.throws(
     () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EISDIR)" &&
+        "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EACCES)" &&
       error.remedy ===
         "On the host, for the directory that is mounted at /opt/mattermost/data: chown -R 1234:1234 <directory>",
   );
+});
+
+Deno.test("what is no regular file at the name of VERSION ends with 73 and its name", async () => {
+  const path = "/opt/mattermost/data/VERSION";
+  const files = installed();
+  files.place("/elsewhere", "11.7.9");
+  const { context } = stage({ files });
+  const plan = await makePlan(context);
+  const things: readonly (readonly [string, () => void])[] = [
+    ["a symbolic link", () => files.link(path, "/elsewhere")],
+    ["a directory", () => files.makeDirectory(path)],
+    ["a FIFO, a socket or a device", () => files.fifo(path)],
+  ];
+  for (const [what, put] of things) {
+    files.nodes.delete(path);
+    put();
+    assert.throws(
+      () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
+      (error) =>
+        error instanceof EntrypointError && error.code === 73 &&
+        error.message.startsWith(`${path} is ${what}, and must be`) &&
+        error.remedy?.includes(` ${path} `) === true,
+    );
+  }
 });

@@ -3,6 +3,7 @@ import {
   becomeServer,
   provideDirectories,
   rememberRelease,
+  requireOwnFiles,
   requireServer,
   serverVariables,
   writePlan,
@@ -21,7 +22,7 @@ import {
   stage,
 } from "../../support/installation.ts";
 
-Deno.test("root becomes the server as its user, in its directory, with its own environment", async () => {
+Deno.test("started as root, it becomes the server in its directory, with its own environment", async () => {
   const { system, context } = stage({
     env: {
       ...ENOUGH,
@@ -42,7 +43,6 @@ Deno.test("root becomes the server as its user, in its directory, with its own e
     "--extra",
   ]);
   assert.equal(handoff.cwd, INSTALL);
-  assert.deepEqual(handoff.identity, { uid: 3000, gid: 2000 });
   assert.equal(handoff.env["DB_PASS"], undefined);
   assert.equal(handoff.env["DB_HOST"], "db.example.com");
   assert.equal(handoff.env["MM_FEATURE"], "x");
@@ -59,7 +59,6 @@ Deno.test("another user stays who it is, and keeps its home", async () => {
   const plan = await makePlan(context);
   assert.throws(() => becomeServer(plan, system, []), Handoff);
   const [handoff] = system.handoffs;
-  assert.equal(handoff?.identity, undefined);
   assert.equal(handoff?.env["HOME"], "/home/ann");
   assert.equal(handoff?.env["MM_LOG_PATH"], "/logs");
 });
@@ -76,12 +75,15 @@ Deno.test("the server's own variables arrive from their files, without the twins
   assert.equal(variables["MM_LICENSE_FILE"], undefined);
 });
 
-Deno.test("root makes the directories and gives what is in them to the server", async () => {
+Deno.test("root gives the directories with what is in them to the server, and becomes its user", async () => {
   const files = installed();
   files.makeDirectory("/opt/mattermost/data/old");
   files.place("/opt/mattermost/data/old/upload.png", "x");
   const { system, context } = stage({ files });
-  provideDirectories(await makePlan(context), context);
+  const served = await provideDirectories(await makePlan(context), context);
+  assert.deepEqual(system.identities, [{ uid: 2000, gid: 2000 }]);
+  assert.deepEqual([served.system.uid, served.system.gid], [2000, 2000]);
+  assert.equal(served.system.startedAs, 0);
   for (
     const path of [
       "/opt/mattermost/data",
@@ -100,18 +102,83 @@ Deno.test("root makes the directories and gives what is in them to the server", 
   );
 });
 
+Deno.test("what chown is refused is told once, and the start goes on", async () => {
+  const { system, context } = stage({
+    runChild: () => ({
+      code: 1,
+      stdout: "",
+      stderr:
+        "chown: changing ownership of '/opt/mattermost/data': Operation not permitted\nchown: and more\n",
+    }),
+  });
+  const { system: { uid } } = await provideDirectories(
+    await makePlan(context),
+    context,
+  );
+  assert.equal(uid, 2000);
+  assert.doesNotMatch(system.err.text, /Gave/);
+  assert.equal(system.err.text.match(/warning/g)?.length, 1);
+  assert.match(
+    system.err.text,
+    /warning: Not everything can be given to user 2000:2000: chown: changing ownership of '\/opt\/mattermost\/data': Operation not permitted\n.*chown -R 2000:2000 /,
+  );
+});
+
+Deno.test("who is not root makes what it can, gives nothing away, and does not fail", async () => {
+  const { system, context } = stage({ uid: 1234, gid: 1234 });
+  const plan = await makePlan(context);
+  system.files.fault = (_, what) =>
+    what.startsWith("mkdir /var") ? { code: "EACCES" } : undefined;
+  await provideDirectories(plan, context);
+  assert.deepEqual([system.children, system.identities], [[], []]);
+  assert.equal(
+    system.files.stat(CONFIG.replace("/config.json", ""))?.mode,
+    0o750,
+  );
+  assert.equal(system.files.stat("/var/log/mattermost"), undefined);
+});
+
+Deno.test("what is no file of ours at one of our names stops a start before anything is changed", async () => {
+  const data = "/opt/mattermost/data";
+  const names = [
+    ...["lock", "memory", "1", "2", "3", "new", "writing", "broken"]
+      .flatMap((end) => [`${CONFIG}.${end}`, `${data}/config.json.${end}`]),
+    ...[`${data}/VERSION`, `${data}/config/authorities.pem`],
+  ];
+  for (const path of names) {
+    const { system, context } = stage();
+    const plan = await makePlan(context);
+    const bundle = {
+      path: `${data}/config/authorities.pem`,
+      text: "",
+      added: 1,
+    };
+    requireOwnFiles(plan, bundle, system);
+    system.files.link(path, "/etc/shadow");
+    const { steps } = system.files;
+    assert.throws(
+      () => requireOwnFiles(plan, bundle, system),
+      (error) =>
+        error instanceof EntrypointError && error.code === 73 &&
+        error.message.startsWith(`${path} is a symbolic link, `),
+      path,
+    );
+    assert.equal(system.files.steps, steps);
+  }
+});
+
 Deno.test("without log files there is no directory for them", async () => {
   const { system, context } = stage({
     env: { ...ENOUGH, MATTERMOST_LOG_FILES: "false" },
   });
-  provideDirectories(await makePlan(context), context);
+  await provideDirectories(await makePlan(context), context);
   assert.equal(system.files.stat("/var/log/mattermost"), undefined);
 });
 
 Deno.test("the release is remembered once", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  await provideDirectories(plan, context);
   rememberRelease(plan, system);
   assert.equal(
     system.files.readText("/opt/mattermost/data/VERSION"),
@@ -154,7 +221,7 @@ Deno.test("what changed between plan and write is merged again, not overwritten"
   const { system, context } = stage();
   const { files } = system;
   const first = await makePlan(context);
-  provideDirectories(first, context);
+  await provideDirectories(first, context);
   await writePlan(first, context);
   const next = stage({ files, env: { ...ENOUGH, MATTERMOST_NAME: "Wish" } });
   const plan = await makePlan(next.context);
@@ -184,7 +251,7 @@ Deno.test("what changed between plan and write is merged again, not overwritten"
 Deno.test("a VERSION file that is right is left alone, one that is not is replaced", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  await provideDirectories(plan, context);
   rememberRelease(plan, system);
   const { steps } = system.files;
   rememberRelease(plan, system);
@@ -202,7 +269,7 @@ Deno.test("a VERSION file has the date of a new program that says the same, if i
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  await provideDirectories(plan, context);
   rememberRelease(plan, system);
   assert.ok(isConfirmed(plan, system));
   // As an image that was made again, of the same release.
@@ -258,7 +325,7 @@ Deno.test("a VERSION file that cannot be given the program's date is written all
 Deno.test("a release that cannot be remembered ends with 73, and gives the lock back", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  await provideDirectories(plan, context);
   system.files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
   let released = 0;
@@ -286,7 +353,7 @@ Deno.test("a release that cannot be remembered ends with 73, and gives the lock 
 Deno.test("the lock that cannot be taken is told, and config.json is written all the same", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  await provideDirectories(plan, context);
   system.files.lockError = "ENOLCK";
   await writePlan(plan, context);
   assert.match(system.err.text, /warning: .*ENOLCK/);

@@ -55,7 +55,7 @@ function remedyFor(
   const files = new MemoryFiles();
   if (isThere) {
     files.makeDirectory(written.path, mode);
-    files.chown(written.path, owner, owner);
+    files.chown(written.path, { uid: owner, gid: owner });
   }
   const { message, remedy } = prescribe(
     written,
@@ -98,6 +98,38 @@ Deno.test("prescription: a full disk and a used-up quota need room, whoever owns
       remedy: "df -h /data   # make room there",
     });
   }
+});
+
+Deno.test("prescription: what a link of somebody else's leads to is not to be given away", () => {
+  const files = new MemoryFiles("/data", "/etc/root");
+  files.chown("/data", { uid: 2000, gid: 2000 });
+  files.link("/data/config", "/etc/root");
+  const { message, remedy } = prescribe(
+    { ...DATA, path: "/data/config" },
+    { code: "EACCES", blame: "/etc/root", lacks: "writing" },
+    {
+      identity: { uid: 2000, gid: 2000 },
+      system: fakeSystem({ files, uid: 0 }),
+      surroundings: { mounts: ROOT_ONLY, uidMap: "", gidMap: "" },
+    },
+  );
+  assert.equal(
+    message,
+    "the directory of uploaded files, cannot be written by user 2000:2000: the symbolic link /data/config leads to /etc/root, and /etc/root belongs to 0:0 with mode 0755",
+  );
+  assert.equal(
+    remedy,
+    "rm /data/config   # unless it is yours: then give user 2000:2000 what it leads to",
+  );
+});
+
+Deno.test("prescription: a file in the place of a directory is named", () => {
+  const fault = { code: "ENOTDIR", lacks: "nothing" } as const;
+  assert.deepEqual(remedyFor({ fault }), {
+    message:
+      "the directory of uploaded files, cannot be written by user 1000:1000: /data is no directory",
+    remedy: "ls -l /data   # remove it, or choose another directory",
+  });
 });
 
 Deno.test("prescription: the owner changes the mode", () => {

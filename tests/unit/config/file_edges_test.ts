@@ -13,7 +13,7 @@ import type { StartReport } from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
 const PATH = "/conf/config.json";
-const PLACE: ConfigPlace = { path: PATH, owner: { uid: 2000, gid: 2000 } };
+const PLACE: ConfigPlace = { path: PATH, user: { uid: 2000, gid: 2000 } };
 const AND_DATA: ConfigPlace = { ...PLACE, fallback: "/data" };
 
 function worldOf(files: MemoryFiles): ConfigWorld {
@@ -113,14 +113,6 @@ Deno.test("file: the lock is given back, also after a restore that fails", () =>
   assert.equal(held, -1);
 });
 
-Deno.test("file: a lock file that cannot be given away is still a lock", () => {
-  const files = started();
-  files.place(`${PATH}.lock`, "");
-  fail(files, /^chown .*lock$/, "EPERM");
-  const lock = lockConfig(worldOf(files), PLACE);
-  assert.deepEqual(lock.notices, []);
-});
-
 Deno.test("file: a directory that cannot be made is 73", () => {
   const files = new MemoryFiles("/");
   fail(files, /^mkdir/, "EROFS");
@@ -165,23 +157,14 @@ Deno.test("file: what a killed start left is cleared away in both directories", 
   assert.ok(!files.list("/data").includes(".config.json.00.tmp"));
 });
 
-Deno.test("file: mode and owner that cannot be set right are told", () => {
+Deno.test("file: a mode that cannot be set right is told", () => {
   const files = started();
   files.place(PATH, files.readText(PATH), 0o644);
-  fail(files, /^ch(?:mod|own) \/conf\/config\.json$/, "EPERM");
+  fail(files, /^chmod \/conf\/config\.json$/, "EPERM");
   const { notices } = start(files, "3");
   assert.deepEqual(notices, [
     "/conf/config.json can be read by others: chmod 600 /conf/config.json",
-    "/conf/config.json is not the server's own: chown 2000:2000 /conf/config.json",
   ]);
-  files.reboot();
-  files.place(PATH, files.readText(PATH));
-  files.chown(PATH, 2000, 0);
-  assert.deepEqual(start(files, "3").notices, []);
-  assert.equal(files.stat(PATH)?.gid, 2000);
-  files.chown(PATH, 0, 2000);
-  start(files, "3");
-  assert.equal(files.stat(PATH)?.uid, 2000);
 });
 
 Deno.test("file: a mount of its own or a closed directory is overwritten, anything else is 73", () => {
@@ -254,20 +237,6 @@ Deno.test("file: a directory that cannot be synchronised is no error, a broken d
   assert.throws(() => start(files, "4"), hasCode(73));
 });
 
-Deno.test("file: a group that cannot be set is no error, a user that cannot is", () => {
-  const files = started();
-  const create = files.create.bind(files);
-  files.create = (path, text, mode) => {
-    create(path, text, mode);
-    Object.assign(files.nodes.get(path) ?? {}, { uid: 2000 });
-  };
-  fail(files, /^chown/, "EPERM");
-  assert.equal(start(files, "4").written, true);
-  const strange = started();
-  fail(strange, /^chown .*tmp$/, "EPERM");
-  assert.throws(() => start(strange, "4"), hasCode(73));
-});
-
 Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and fails with 73", () => {
   const files = started();
   files.lockError = "ENOLCK";
@@ -305,6 +274,30 @@ Deno.test("file: copies are looked for where the link leads", () => {
   files.place("/else/mine.json", "{}");
   start(files, "1");
   assert.equal(listCopies(worldOf(files), PLACE).length, 2);
+});
+
+Deno.test("file: a link to what is no file, and a link that is not to be trusted, are refused by name", () => {
+  const files = new MemoryFiles("/conf", "/else");
+  files.link(PATH, "/else");
+  assert.throws(
+    () => readConfig(worldOf(files), PLACE),
+    (error) =>
+      error instanceof EntrypointError && error.code === 65 &&
+      error.message ===
+        `${PATH} is a symbolic link to /else, which is no regular file` &&
+      error.remedy === `rm ${PATH}`,
+  );
+  files.link(PATH, "/else/mine.json");
+  files.place("/else/mine.json", "{}", 0o640);
+  const refusal = new EntrypointError("not to be trusted", { code: 65 });
+  const distrust: NonNullable<ConfigPlace["distrust"]> = ({ mode }) =>
+    mode === 0o640 ? refusal : undefined;
+  assert.throws(
+    () => readConfig(worldOf(files), { ...PLACE, distrust }),
+    refusal,
+  );
+  files.chmod("/else/mine.json", 0o644);
+  assert.equal(readConfig(worldOf(files), { ...PLACE, distrust }).text, "{}");
 });
 
 Deno.test("file: a restore in place that fails puts back what was there", () => {

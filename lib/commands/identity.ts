@@ -1,0 +1,30 @@
+/**
+ * From root to the user that the server runs as.
+ *
+ * @module
+ */
+
+import type { Settings } from "../settings/catalogue.ts";
+import type { Context } from "./command.ts";
+import { serverIdentity } from "./settle.ts";
+
+/**
+ * Takes the identity of the server's user, if we are root: from here on this process can do
+ * no more than the server itself, so that no link and no exchange of names by somebody who
+ * has the server's rights leads it astray. Whoever is not root stays who it is.
+ *
+ * @param settings The settings.
+ * @param context The world.
+ * @returns The world for that user.
+ * @throws {EntrypointError} With code 126 where the identity cannot be taken.
+ */
+export function becomeServersUser(
+  settings: Settings,
+  context: Context,
+): Context {
+  const { system } = context;
+  if (system.uid !== 0) return context;
+  const identity = serverIdentity(settings, system);
+  system.becomeUser(identity);
+  return { ...context, system: { ...system, ...identity } };
+}
