@@ -5,8 +5,9 @@
  *
  *     deno run -P=tools tools/test.ts [OPTIONS OF deno test]
  *
- * A test that is ignored without a reason fails the run. Files that start database
- * servers are ignored as a whole where none can be started.
+ * A test that is ignored without a reason fails the run, and with `TEST_EVERYTHING=1`
+ * any that is ignored. Files that start database servers are ignored as a whole where
+ * none can be started.
  *
  * @module
  */
@@ -48,7 +49,10 @@ async function main(args: string[]): Promise<number> {
           .join("\n  "),
       );
     }
-    return code === 0 && ignored.has(undefined) ? 1 : code;
+    const mustNotBe = Deno.env.get("TEST_EVERYTHING") === "1"
+      ? ignored.size + files.length > 0
+      : ignored.has(undefined);
+    return code === 0 && mustNotBe ? 1 : code;
   } finally {
     await Deno.remove(report);
   }

@@ -9,8 +9,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createAuthority } from "../../tools/servers/certificates.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
+import { startMariadb } from "../../tools/servers/mariadb.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
+import { MARIADB_SERVER } from "../support/database_needs.ts";
+import { testWith } from "../support/needs.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
 import { assertClean, COMPILED, runProgram } from "../support/program.ts";
 
@@ -152,22 +154,23 @@ Deno.test("certificates that help nobody are called out", async () => {
   );
 });
 
-const reason = await mariadbAvailable();
-
-Deno.test(`DB_SSL_CA reaches MySQL's driver through the bundle${reason === undefined ? "" : `: ${reason}`}`, async () => {
-  if (reason !== undefined) throw new Error(reason);
-  await using home = await createHome();
-  await using database = await startMariadb({
-    password: PASSWORD,
-    tls: authority.issue(),
-  });
-  await home.installServer("9.11.18");
-  const file = await home.write("db_ca.pem", authority.certificate);
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: { ...settings(home, database, "mysql"), DB_SSL_CA: file },
-  });
-  assertClean(outcome, [PASSWORD]);
-  assert.equal(outcome.code, 0, outcome.stderr);
-  const bundle = await bundleOf(outcome.stdout);
-  assert.ok(bundle.includes(authority.certificate.trim()));
-});
+testWith(
+  [MARIADB_SERVER],
+  "DB_SSL_CA reaches MySQL's driver through the bundle",
+  async () => {
+    await using home = await createHome();
+    await using database = await startMariadb({
+      password: PASSWORD,
+      tls: authority.issue(),
+    });
+    await home.installServer("9.11.18");
+    const file = await home.write("db_ca.pem", authority.certificate);
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: { ...settings(home, database, "mysql"), DB_SSL_CA: file },
+    });
+    assertClean(outcome, [PASSWORD]);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const bundle = await bundleOf(outcome.stdout);
+    assert.ok(bundle.includes(authority.certificate.trim()));
+  },
+);

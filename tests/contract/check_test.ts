@@ -12,9 +12,11 @@ import {
   createAuthority,
 } from "../../tools/servers/certificates.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
+import { startMariadb } from "../../tools/servers/mariadb.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
 import { installStandIn } from "../../tools/stand_in/install.ts";
+import { MARIADB_SERVER } from "../support/database_needs.ts";
+import { testWith } from "../support/needs.ts";
 import { assertGolden, type Volatile } from "../support/golden.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
@@ -423,35 +425,52 @@ Deno.test("keys that are wrong do not open the bucket", async () => {
   assert.match(outcome.stdout, /failed s3\.bucket: The keys do not open/);
 });
 
-const reason = await mariadbAvailable();
+Deno.test("a file system is reported once, also while somebody writes to it", async () => {
+  await using home = await createHome();
+  const file = join(home.path, "growing");
+  const script =
+    'while :; do head -c 300000 /dev/zero >"$0"; rm "$0" || exit; done';
+  const writer = new Deno.Command("sh", { args: ["-c", script, file] }).spawn();
+  try {
+    for (let round = 0; round < 5; round++) {
+      const { stdout } = await runProgram(COMPILED, ["app:check", "--json"], {
+        env: { ...await settings(home), DB_HOST: "127.0.0.1", DB_PORT: "1" },
+      });
+      const spaces = JSON.parse(stdout).findings
+        .filter(({ check }: { check: string }) =>
+          check === "directories.space"
+        );
+      assert.equal(spaces.length, 1, JSON.stringify(spaces));
+    }
+  } finally {
+    writer.kill("SIGKILL");
+    await writer.status;
+  }
+});
 
-Deno.test({
-  name: `MariaDB is examined${reason === undefined ? "" : `: ${reason}`}`,
-  async fn() {
-    if (reason !== undefined) throw new Error(reason);
-    await using home = await createHome();
-    const tls = authority.issue();
-    await using database = await startMariadb({ password: PASSWORD, tls });
-    await database.sql("CREATE DATABASE chat CHARACTER SET latin1");
-    const outcome = await runProgram(COMPILED, ["app:check"], {
-      env: {
-        ...await settings(home),
-        ...databaseSettings(database, "mysql"),
-        MATTERMOST_VERSION: "9.11.18",
-        DB_NAME: "chat",
-        DB_SSL_MODE: "verify-full",
-      },
-    });
-    assertClean(outcome, [PASSWORD]);
-    await assertGolden(
-      "check/mariadb.txt",
-      `${outcome.stdout}exit ${outcome.code}\n`,
-      {
-        volatile: [
-          ...volatile(home, { database: database.port }),
-          [/(?<=MariaDB )\d+\.\S+/g, "VERSION"],
-        ],
-      },
-    );
-  },
+testWith([MARIADB_SERVER], "MariaDB is examined", async () => {
+  await using home = await createHome();
+  const tls = authority.issue();
+  await using database = await startMariadb({ password: PASSWORD, tls });
+  await database.sql("CREATE DATABASE chat CHARACTER SET latin1");
+  const outcome = await runProgram(COMPILED, ["app:check"], {
+    env: {
+      ...await settings(home),
+      ...databaseSettings(database, "mysql"),
+      MATTERMOST_VERSION: "9.11.18",
+      DB_NAME: "chat",
+      DB_SSL_MODE: "verify-full",
+    },
+  });
+  assertClean(outcome, [PASSWORD]);
+  await assertGolden(
+    "check/mariadb.txt",
+    `${outcome.stdout}exit ${outcome.code}\n`,
+    {
+      volatile: [
+        ...volatile(home, { database: database.port }),
+        [/(?<=MariaDB )\d+\.\S+/g, "VERSION"],
+      ],
+    },
+  );
 });

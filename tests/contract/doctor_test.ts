@@ -18,17 +18,13 @@ import {
   type Outcome,
   runProgram,
 } from "../support/program.ts";
+import { MOUNTS, type Need, ROOT_USER, testWith } from "../support/needs.ts";
 
 const PASSWORD = "p@ss:w/ord of doctor";
 
 const database: DatabaseServer = await startPostgres({ password: PASSWORD });
 
-const isRoot = Deno.uid() === 0;
-
-/** Sandboxes may forbid it even to root, and then the test says that it is ignored. */
-const mayMount = isRoot && (await new Deno.Command("unshare", {
-  args: ["--mount", "mount", "--bind", "/tmp", "/tmp"],
-}).output()).success;
+const isRoot = ROOT_USER.isMet;
 
 /** Somebody who owns nothing. */
 const NOBODY = { uid: 1003, gid: 1003 };
@@ -79,9 +75,9 @@ async function assertReport(
   );
 }
 
-Deno.test(
+testWith(
+  [ROOT_USER],
   "root gives the server what is its own, and there is nothing to say",
-  { ignore: !isRoot },
   async () => {
     await using home = await installed();
     const outcome = await runProgram(COMPILED, ["app:start"], {
@@ -96,24 +92,26 @@ Deno.test(
   },
 );
 
-Deno.test("a user who owns the volume, but not the plugins, is warned", {
-  ignore: !isRoot,
-}, async () => {
-  await using home = await installed();
-  await Deno.mkdir(join(home.path, "data"));
-  await Deno.mkdir(join(home.path, "log"));
-  await own(join(home.path, "data"));
-  await own(join(home.path, "log"));
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: settings(home),
-    ...NOBODY,
-  });
-  await assertReport("plugins", outcome, home);
-});
+testWith(
+  [ROOT_USER],
+  "a user who owns the volume, but not the plugins, is warned",
+  async () => {
+    await using home = await installed();
+    await Deno.mkdir(join(home.path, "data"));
+    await Deno.mkdir(join(home.path, "log"));
+    await own(join(home.path, "data"));
+    await own(join(home.path, "log"));
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: settings(home),
+      ...NOBODY,
+    });
+    await assertReport("plugins", outcome, home);
+  },
+);
 
-Deno.test(
+testWith(
+  [ROOT_USER],
   "a user who does not own the volume is stopped before anything is written",
-  { ignore: !isRoot },
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");
@@ -131,9 +129,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testWith(
+  [ROOT_USER],
   "a directory on the way that is closed to the server's user is named",
-  { ignore: !isRoot },
   async () => {
     await using home = await installed();
     await Deno.mkdir(join(home.path, "closed"));
@@ -148,9 +146,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testWith(
+  [ROOT_USER, MOUNTS],
   "a read-only mount is told from a wrong owner",
-  { ignore: !mayMount },
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");
@@ -178,17 +176,20 @@ Deno.test(
   },
 );
 
-/** Sandboxes may forbid it, and then the test says that it is ignored. */
 const WITHOUT_CHOWN = [
   ...["setpriv", "--bounding-set", "-chown", "--inh-caps", "-chown"],
 ];
-const mayDrop = isRoot && await new Deno.Command("setpriv", {
-  args: [...WITHOUT_CHOWN.slice(1), "true"],
-}).output().then(({ success }) => success, () => false);
+/** Sandboxes may forbid it. */
+const DROPPING: Need = {
+  what: "setpriv, and root that may give up a capability",
+  isMet: isRoot && await new Deno.Command("setpriv", {
+    args: [...WITHOUT_CHOWN.slice(1), "true"],
+  }).output().then(({ success }) => success, () => false),
+};
 
-Deno.test(
+testWith(
+  [DROPPING],
   "where chown is refused, that is told once, and what the server's user can write decides",
-  { ignore: !mayDrop },
   async () => {
     await using home = await installed();
     await home.write("data/uploads/file", "x");
@@ -207,22 +208,24 @@ Deno.test(
   },
 );
 
-Deno.test("app:check looks at directories without touching them", {
-  ignore: !isRoot,
-}, async () => {
-  await using home = await installed();
-  await home.write("data/config/config.json", "{}");
-  await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
-  await Deno.chmod(join(home.path, "data"), 0o755);
-  await Deno.chmod(home.conf, 0o755);
-  const before = await home.snapshot();
-  const outcome = await runProgram(COMPILED, ["app:check"], {
-    env: settings(home),
-    ...NOBODY,
-  });
-  assert.equal(outcome.code, 1, outcome.stdout);
-  assert.match(outcome.stdout, /^failed directories\.access: .*\/data, the/m);
-  assert.deepEqual(await home.snapshot(), before);
-});
+testWith(
+  [ROOT_USER],
+  "app:check looks at directories without touching them",
+  async () => {
+    await using home = await installed();
+    await home.write("data/config/config.json", "{}");
+    await own(join(home.path, "data"), { uid: 2000, gid: 2000 });
+    await Deno.chmod(join(home.path, "data"), 0o755);
+    await Deno.chmod(home.conf, 0o755);
+    const before = await home.snapshot();
+    const outcome = await runProgram(COMPILED, ["app:check"], {
+      env: settings(home),
+      ...NOBODY,
+    });
+    assert.equal(outcome.code, 1, outcome.stdout);
+    assert.match(outcome.stdout, /^failed directories\.access: .*\/data, the/m);
+    assert.deepEqual(await home.snapshot(), before);
+  },
+);
 
 Deno.test("the database of these tests stops", () => database.stop());

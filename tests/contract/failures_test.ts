@@ -18,6 +18,7 @@ import {
   runProgram,
   testPrograms,
 } from "../support/program.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 
 /** Characters that get lost where a password is not quoted well. */
 const PASSWORD = "p@ss:w/o?r#d%41'\"$ \\ü";
@@ -339,40 +340,38 @@ for (const program of PROGRAMS) {
   }
 }
 
-Deno.test("who may not write is told so, and nothing changes", async () => {
-  await using home = await startedHome(COMPILED);
-  const nobody = Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
-  if (Deno.uid() === 0) {
+testWith(
+  [ROOT_USER],
+  "who may not write is told so, and nothing changes",
+  async () => {
+    await using home = await startedHome(COMPILED);
+    const nobody = { uid: 65534, gid: 65534 };
     await Deno.chmod(join(home.path, "data"), 0o755);
     await Deno.chmod(home.conf, 0o755);
     await Deno.chmod(home.config, 0o644);
     await Deno.chmod(home.version, 0o644);
-  } else {
-    await Deno.chmod(home.conf, 0o555);
-    await Deno.chmod(home.config, 0o444);
-  }
-  const before = await home.snapshot();
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: { ...settingsOf(home), MATTERMOST_NAME: "Changed" },
-    ...nobody,
-  });
-  assert.equal(outcome.code, 73, outcome.stderr);
-  assert.match(
-    outcome.stderr,
-    /\/data: the directory of uploaded files, cannot be written by user \d+/,
-  );
-  assertClean(outcome, [PASSWORD, SALT]);
-  await home.assertUnchanged(before);
-  await Deno.chmod(home.conf, 0o755);
-});
+    const before = await home.snapshot();
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: { ...settingsOf(home), MATTERMOST_NAME: "Changed" },
+      ...nobody,
+    });
+    assert.equal(outcome.code, 73, outcome.stderr);
+    assert.match(
+      outcome.stderr,
+      /\/data: the directory of uploaded files, cannot be written by user \d+/,
+    );
+    assertClean(outcome, [PASSWORD, SALT]);
+    await home.assertUnchanged(before);
+  },
+);
 
 Deno.test("a server for another machine is told as such, to root and to others, and is no bug of ours", async () => {
   const other = { uid: 65534, gid: 65534 };
-  for (const identity of Deno.uid() === 0 ? [{}, other] : [{}]) {
+  for (const identity of ROOT_USER.isMet ? [{}, other] : [{}]) {
     await using home = await createHome();
     await home.write("mattermost/bin/mattermost", "\x7fELF of Mars", 0o755);
     await home.write("data/VERSION", "");
-    if (Deno.uid() === 0) {
+    if (ROOT_USER.isMet) {
       const owner = `${other.uid}:${other.gid}`;
       await new Deno.Command("chown", { args: ["-R", owner, home.path] })
         .output();

@@ -19,8 +19,9 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 
-const IS_ROOT = Deno.uid() === 0;
+const IS_ROOT = ROOT_USER.isMet;
 /** A user that owns nothing. */
 const OTHER = 65533;
 const PASSWORD = "pass-of-the-database";
@@ -168,7 +169,7 @@ testPrograms(
     assert.equal((await Deno.stat(home.config)).mode, 0o100600);
     assert.match(stderr, /Gave .*\/data to user 2000:2000/);
   },
-  { ignore: !IS_ROOT },
+  [ROOT_USER],
 );
 
 testPrograms(
@@ -189,7 +190,7 @@ testPrograms(
     );
     assert.equal((await Deno.stat(home.config)).uid, 1234);
   },
-  { ignore: !IS_ROOT },
+  [ROOT_USER],
 );
 
 Deno.test("another user stays who it is, where it may write", async () => {
@@ -208,25 +209,27 @@ Deno.test("another user stays who it is, where it may write", async () => {
   assert.equal(await Deno.readTextFile(home.version), "11.7.9\n");
 });
 
-Deno.test("another user that may not write is told which directory", {
-  ignore: !IS_ROOT,
-}, async () => {
-  await using home = await createHome();
-  await home.installServer("11.7.9");
-  const before = await home.snapshot();
-  const outcome = await runProgram(COMPILED, ["app:start"], {
-    env: settingsOf(home),
-    uid: OTHER,
-    gid: OTHER,
-  });
-  assert.equal(outcome.code, 73);
-  assert.match(
-    outcome.stderr,
-    /\/data: the directory of uploaded files, cannot be written by user/,
-  );
-  assertClean(outcome, [PASSWORD]);
-  await home.assertUnchanged(before);
-});
+testWith(
+  [ROOT_USER],
+  "another user that may not write is told which directory",
+  async () => {
+    await using home = await createHome();
+    await home.installServer("11.7.9");
+    const before = await home.snapshot();
+    const outcome = await runProgram(COMPILED, ["app:start"], {
+      env: settingsOf(home),
+      uid: OTHER,
+      gid: OTHER,
+    });
+    assert.equal(outcome.code, 73);
+    assert.match(
+      outcome.stderr,
+      /\/data: the directory of uploaded files, cannot be written by user/,
+    );
+    assertClean(outcome, [PASSWORD]);
+    await home.assertUnchanged(before);
+  },
+);
 
 testPrograms(
   "a second start writes nothing, and asks the server nothing",

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { createAuthority } from "../../tools/servers/certificates.ts";
 import { assertGolden } from "../support/golden.ts";
+import { ROOT_USER } from "../support/needs.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
   COMPILED,
@@ -152,9 +153,9 @@ Deno.test("who may not read config.json asks the port of the settings", async ()
   await Deno.chmod(home.config, 0o600);
   const outcome = await runProgram(COMPILED, ["app:health"], {
     env,
-    ...(Deno.uid() === 0 ? { uid: 1003, gid: 1003 } : {}),
+    ...(ROOT_USER.isMet ? { uid: 1003, gid: 1003 } : {}),
   });
-  if (Deno.uid() !== 0) return assert.equal(outcome.code, 1);
+  if (!ROOT_USER.isMet) return assert.equal(outcome.code, 1);
   assert.equal(outcome.code, 0);
   assert.match(outcome.stdout, /config\.json may not be read: asked the port/);
 });

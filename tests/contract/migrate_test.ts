@@ -8,9 +8,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { mariadbAvailable, startMariadb } from "../../tools/servers/mariadb.ts";
+import { startMariadb } from "../../tools/servers/mariadb.ts";
 import { startPostgres } from "../../tools/servers/postgres.ts";
 import { installStandIn } from "../../tools/stand_in/install.ts";
+import { MARIADB_SERVER } from "../support/database_needs.ts";
+import { testWith } from "../support/needs.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
 import {
   assertClean,
@@ -35,8 +37,7 @@ const postgres: Product = {
   adapter: "postgres",
   server: await startPostgres(),
 };
-const noMariadb = await mariadbAvailable();
-const mariadb: Product | undefined = noMariadb === undefined
+const mariadb: Product | undefined = MARIADB_SERVER.isMet
   ? { adapter: "mysql", server: await startMariadb() }
   : undefined;
 const products = mariadb === undefined ? [postgres] : [postgres, mariadb];
@@ -46,10 +47,6 @@ await postgres.server.sql(
 await mariadb?.server.sql(
   `CREATE USER mattermost IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO mattermost`,
 );
-
-Deno.test("MariaDB takes part in these tests", () => {
-  assert.equal(noMariadb, undefined);
-});
 
 const SYSTEMS =
   "CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024))";
@@ -650,7 +647,7 @@ const REFUSED: readonly Upgrade[] = [
 async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
   const { schema, target, versionFile, on, says, policy } = upgrade;
   const product = on === "mysql" ? mariadb : postgres;
-  assert.ok(product !== undefined, noMariadb ?? "");
+  assert.ok(product !== undefined);
   const { home, env } = await prepare(product, { version: target, schema });
   await using _ = home;
   await home.installServer(
@@ -681,7 +678,8 @@ async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
 }
 
 for (const upgrade of REFUSED) {
-  Deno.test(`refused: ${upgrade.name}`, () => refuse(COMPILED, upgrade));
+  const needs = upgrade.on === "mysql" ? [MARIADB_SERVER] : [];
+  testWith(needs, `refused: ${upgrade.name}`, () => refuse(COMPILED, upgrade));
 }
 
 testPrograms(

@@ -18,12 +18,11 @@ import type {
   DatabaseServer,
   ServerOptions,
 } from "../../tools/servers/database_server.ts";
-import {
-  mariadbAvailable,
-  prepareMariadb,
-} from "../../tools/servers/mariadb.ts";
-import { mysqlAvailable, prepareMysql } from "../../tools/servers/mysql.ts";
+import { prepareMariadb } from "../../tools/servers/mariadb.ts";
+import { prepareMysql } from "../../tools/servers/mysql.ts";
 import { preparePostgres } from "../../tools/servers/postgres.ts";
+import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
+import { testWith } from "../support/needs.ts";
 import { realSystem } from "../../lib/system.ts";
 
 /** A product with what differs in its SQL. */
@@ -73,17 +72,14 @@ const MARIADB: Product = {
   ],
 };
 
-/** The products that can be had here; a test says it by name where one cannot. */
+/** The products that can be had here; where one cannot, an ignored test says so. */
 export async function products(): Promise<Product[]> {
   const mysql = { ...MARIADB, name: "MySQL", prepare: prepareMysql } as const;
-  const family = [
-    [MARIADB, await mariadbAvailable()],
-    [mysql, await mysqlAvailable()],
-  ] as const;
+  const family = [[MARIADB, MARIADB_SERVER], [mysql, MYSQL_SERVER]] as const;
   const found: Product[] = [POSTGRES];
-  for (const [product, problem] of family) {
-    if (problem === undefined) found.push(product);
-    else Deno.test(`${product.name} is not tested here: ${problem}`, () => {});
+  for (const [product, need] of family) {
+    if (need.isMet) found.push(product);
+    else testWith([need], `${product.name} in this file`, () => {});
   }
   return found;
 }

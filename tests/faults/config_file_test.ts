@@ -9,15 +9,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { StartReport } from "../support/config_start.ts";
+import { MOUNTS, NAMESPACE, ROOT_USER, testWith } from "../support/needs.ts";
 
 const FIXTURE = join(
   import.meta.dirname ?? ".",
   "../fixtures/config_writer.ts",
 );
 const WRITER = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", FIXTURE];
-const NAMESPACE = Deno.uid() === 0
-  ? ["unshare", "--mount"]
-  : ["unshare", "--user", "--map-root-user", "--mount"];
 /** Root without its privileges: directories of others are closed to it. */
 const WEAK = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
 const RESTORE = "mattermost-entrypoint app:config --restore 1";
@@ -49,54 +47,62 @@ Deno.test("killed at any instant, config.json is whole, and old or new", async (
   }));
 });
 
-Deno.test("killed while it overwrites a bind-mounted config.json, the next start makes it whole", async () => {
-  await using scratch = await makeScratch();
-  const file = join(scratch.path, "real.json");
-  const path = join(scratch.path, "conf/config.json");
-  await Deno.mkdir(join(scratch.path, "conf"));
-  await Deno.writeTextFile(file, "{}");
-  await Deno.writeTextFile(path, "{}");
-  const setup = `mount --bind ${file} ${path}`;
-  const salts = new Set<unknown>();
-  for (let kill = 0; kill < KILLS_IN_PLACE; kill++) {
-    await killWriter(inNamespace(setup, [...WRITER, "loop", path]));
-    const text = await Deno.readTextFile(file);
-    const marker = await readIfThere(`${path}.writing`);
-    const copies = await Promise.all(
-      [1, 2, 3].map((number) => readIfThere(`${path}.${number}`)),
-    );
-    if (text === "{}") continue;
-    // A kill while the copies move up leaves a gap among them.
-    const newest = copies.find((copy) => copy !== undefined);
-    salts.add(assertWhole(marker === undefined ? text : newest ?? ""));
-  }
-  assert.equal(salts.size, 1, "the secret was made once");
-});
+testWith(
+  [MOUNTS],
+  "killed while it overwrites a bind-mounted config.json, the next start makes it whole",
+  async () => {
+    await using scratch = await makeScratch();
+    const file = join(scratch.path, "real.json");
+    const path = join(scratch.path, "conf/config.json");
+    await Deno.mkdir(join(scratch.path, "conf"));
+    await Deno.writeTextFile(file, "{}");
+    await Deno.writeTextFile(path, "{}");
+    const setup = `mount --bind ${file} ${path}`;
+    const salts = new Set<unknown>();
+    for (let kill = 0; kill < KILLS_IN_PLACE; kill++) {
+      await killWriter(inNamespace(setup, [...WRITER, "loop", path]));
+      const text = await Deno.readTextFile(file);
+      const marker = await readIfThere(`${path}.writing`);
+      const copies = await Promise.all(
+        [1, 2, 3].map((number) => readIfThere(`${path}.${number}`)),
+      );
+      if (text === "{}") continue;
+      // A kill while the copies move up leaves a gap among them.
+      const newest = copies.find((copy) => copy !== undefined);
+      salts.add(assertWhole(marker === undefined ? text : newest ?? ""));
+    }
+    assert.equal(salts.size, 1, "the secret was made once");
+  },
+);
 
-Deno.test("on a full disk nothing is lost, whatever the number of free blocks", async () => {
-  await using scratch = await makeScratch();
-  const conf = join(scratch.path, "conf");
-  await Deno.mkdir(conf);
-  const path = join(conf, "config.json");
-  const tmpfs = `mount -t tmpfs -o size=128k none ${conf}`;
-  const mounts = [
-    tmpfs,
-    `${tmpfs}; cd ${conf}; echo '{}' > real; echo '{}' > config.json; mount --bind real config.json; rm real`,
-  ];
-  for (const setup of mounts) {
-    const { code, stdout, stderr } = await run(
-      inNamespace(setup, [...WRITER, "full", path]),
-    );
-    assert.equal(code, 0, stderr);
-    const outcomes: number[] = JSON.parse(stdout);
-    assert.ok(outcomes.length > 5, stdout);
-    assert.deepEqual(
-      outcomes,
-      [...outcomes.slice(1).fill(73), 0],
-      "every write failed once, and each with 73",
-    );
-  }
-});
+testWith(
+  [MOUNTS],
+  "on a full disk nothing is lost, whatever the number of free blocks",
+  async () => {
+    await using scratch = await makeScratch();
+    const conf = join(scratch.path, "conf");
+    await Deno.mkdir(conf);
+    const path = join(conf, "config.json");
+    const tmpfs = `mount -t tmpfs -o size=128k none ${conf}`;
+    const mounts = [
+      tmpfs,
+      `${tmpfs}; cd ${conf}; echo '{}' > real; echo '{}' > config.json; mount --bind real config.json; rm real`,
+    ];
+    for (const setup of mounts) {
+      const { code, stdout, stderr } = await run(
+        inNamespace(setup, [...WRITER, "full", path]),
+      );
+      assert.equal(code, 0, stderr);
+      const outcomes: number[] = JSON.parse(stdout);
+      assert.ok(outcomes.length > 5, stdout);
+      assert.deepEqual(
+        outcomes,
+        [...outcomes.slice(1).fill(73), 0],
+        "every write failed once, and each with 73",
+      );
+    }
+  },
+);
 
 Deno.test("two starts at the same time end with one set of secrets", async () => {
   for (let round = 0; round < 8; round++) {
@@ -113,178 +119,223 @@ Deno.test("two starts at the same time end with one set of secrets", async () =>
   }
 });
 
-Deno.test("a directory that is not ours is 73 with the chown to run, and a notice if all is well", async () => {
-  await using scratch = await makeScratch();
-  const { path: conf } = scratch;
-  const path = join(conf, "config.json");
-  await Deno.writeTextFile(path, '{"A":{"x":"1"}}');
-  const setup =
-    `chmod 755 ${conf}; chown 2000:2000 ${conf} || chmod 555 ${conf}`;
-  const wrong = await once(setup, [...WEAK, ...writerOf(path, { "A.x": "2" })]);
-  assert.deepEqual(wrong, {
-    code: 73,
-    message:
-      `Cannot write ${path}: user 0 may not write in ${conf}; nothing is lost`,
-    remedy: `chown -R 0:0 ${conf}`,
-  });
-  assert.equal(await Deno.readTextFile(path), '{"A":{"x":"1"}}');
-  const right = await once(setup, [...WEAK, ...writerOf(path, { "A.x": "1" })]);
-  assert.equal(right.written, false);
-  assert.deepEqual(right.notices, [`No copy of ${path} can be kept (EACCES)`]);
-  assert.deepEqual(right.lockNotices, [
-    `${path}.lock cannot be locked (EACCES); do not start two servers on this volume at the same time`,
-  ]);
-  assert.deepEqual(await names(conf), ["config.json"]);
-});
+testWith(
+  [ROOT_USER, MOUNTS],
+  "a directory that is not ours is 73 with the chown to run, and a notice if all is well",
+  async () => {
+    await using scratch = await makeScratch();
+    const { path: conf } = scratch;
+    const path = join(conf, "config.json");
+    await Deno.writeTextFile(path, '{"A":{"x":"1"}}');
+    const setup =
+      `chmod 755 ${conf}; chown 2000:2000 ${conf} || chmod 555 ${conf}`;
+    const wrong = await once(setup, [
+      ...WEAK,
+      ...writerOf(path, { "A.x": "2" }),
+    ]);
+    assert.deepEqual(wrong, {
+      code: 73,
+      message:
+        `Cannot write ${path}: user 0 may not write in ${conf}; nothing is lost`,
+      remedy: `chown -R 0:0 ${conf}`,
+    });
+    assert.equal(await Deno.readTextFile(path), '{"A":{"x":"1"}}');
+    const right = await once(setup, [
+      ...WEAK,
+      ...writerOf(path, { "A.x": "1" }),
+    ]);
+    assert.equal(right.written, false);
+    assert.deepEqual(right.notices, [
+      `No copy of ${path} can be kept (EACCES)`,
+    ]);
+    assert.deepEqual(right.lockNotices, [
+      `${path}.lock cannot be locked (EACCES); do not start two servers on this volume at the same time`,
+    ]);
+    assert.deepEqual(await names(conf), ["config.json"]);
+  },
+);
 
-Deno.test("a closed directory around a writable config.json: copies elsewhere, and written in place", async () => {
-  await using scratch = await makeScratch();
-  const conf = join(scratch.path, "conf");
-  const data = join(scratch.path, "data");
-  await Deno.mkdir(conf);
-  await Deno.mkdir(data);
-  const path = join(conf, "config.json");
-  await Deno.writeTextFile(path, '{"A":{"x":"1"}}');
-  const setup = `chmod 555 ${conf}`;
-  const { inode } = await statOf(path);
-  const command = [...WEAK, ...writerOf(path, { "A.x": "2" }), data];
-  const { written, notices } = await once(setup, command);
-  assert.equal(written, true);
-  assert.match(
-    notices?.join() ?? "",
-    /it was written in place, after a copy of the old one was kept, now .*\/data\/config\.json\.2$/,
-  );
-  assert.equal(await Deno.readTextFile(path), '{"A":{"x":"2"}}');
-  assert.deepEqual(await statOf(path), { inode, mode: 0o600 });
-  assert.equal(
-    await Deno.readTextFile(join(data, "config.json.2")),
-    '{"A":{"x":"1"}}',
-  );
-  assert.equal((await once(setup, command)).written, false);
-});
+testWith(
+  [ROOT_USER, MOUNTS],
+  "a closed directory around a writable config.json: copies elsewhere, and written in place",
+  async () => {
+    await using scratch = await makeScratch();
+    const conf = join(scratch.path, "conf");
+    const data = join(scratch.path, "data");
+    await Deno.mkdir(conf);
+    await Deno.mkdir(data);
+    const path = join(conf, "config.json");
+    await Deno.writeTextFile(path, '{"A":{"x":"1"}}');
+    const setup = `chmod 555 ${conf}`;
+    const { inode } = await statOf(path);
+    const command = [...WEAK, ...writerOf(path, { "A.x": "2" }), data];
+    const { written, notices } = await once(setup, command);
+    assert.equal(written, true);
+    assert.match(
+      notices?.join() ?? "",
+      /it was written in place, after a copy of the old one was kept, now .*\/data\/config\.json\.2$/,
+    );
+    assert.equal(await Deno.readTextFile(path), '{"A":{"x":"2"}}');
+    assert.deepEqual(await statOf(path), { inode, mode: 0o600 });
+    assert.equal(
+      await Deno.readTextFile(join(data, "config.json.2")),
+      '{"A":{"x":"1"}}',
+    );
+    assert.equal((await once(setup, command)).written, false);
+  },
+);
 
-Deno.test("a config.json of somebody else that we cannot read is 65 with the chown to run", async () => {
-  await using scratch = await makeScratch();
-  const path = join(scratch.path, "config.json");
-  await Deno.writeTextFile(path, "{}", { mode: 0o600 });
-  const setup = `chown 2000:2000 ${path} || chmod 000 ${path}`;
-  const outcome = await once(setup, [...WEAK, ...writerOf(path, {})]);
-  assert.deepEqual(outcome, {
-    code: 65,
-    message: `${path} cannot be read by user 0`,
-    remedy: `chown -R 0:0 ${path}`,
-  });
-});
+testWith(
+  [MOUNTS],
+  "a config.json of somebody else that we cannot read is 65 with the chown to run",
+  async () => {
+    await using scratch = await makeScratch();
+    const path = join(scratch.path, "config.json");
+    await Deno.writeTextFile(path, "{}", { mode: 0o600 });
+    const setup = `chown 2000:2000 ${path} || chmod 000 ${path}`;
+    const outcome = await once(setup, [...WEAK, ...writerOf(path, {})]);
+    assert.deepEqual(outcome, {
+      code: 65,
+      message: `${path} cannot be read by user 0`,
+      remedy: `chown -R 0:0 ${path}`,
+    });
+  },
+);
 
-Deno.test("a read-only file system is 73 and says where to go", async () => {
-  await using scratch = await makeScratch();
-  const { path: conf } = scratch;
-  const path = join(conf, "config.json");
-  const setup =
-    `mount -t tmpfs none ${conf}; echo '{}' > ${path}; mount -o remount,ro ${conf}`;
-  const outcome = await once(setup, writerOf(path, { "A.x": "2" }));
-  assert.deepEqual(outcome, {
-    code: 73,
-    message:
-      `Cannot write ${path}: the file system is read-only; nothing is lost`,
-    remedy:
-      `Set MATTERMOST_CONF_DIR to a writable volume; keep the settings with: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`,
-  });
-});
+testWith(
+  [ROOT_USER, MOUNTS],
+  "a read-only file system is 73 and says where to go",
+  async () => {
+    await using scratch = await makeScratch();
+    const { path: conf } = scratch;
+    const path = join(conf, "config.json");
+    const setup =
+      `mount -t tmpfs none ${conf}; echo '{}' > ${path}; mount -o remount,ro ${conf}`;
+    const outcome = await once(setup, writerOf(path, { "A.x": "2" }));
+    assert.deepEqual(outcome, {
+      code: 73,
+      message:
+        `Cannot write ${path}: the file system is read-only; nothing is lost`,
+      remedy:
+        `Set MATTERMOST_CONF_DIR to a writable volume; keep the settings with: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`,
+    });
+  },
+);
 
-Deno.test("a Kubernetes Secret is 73 if it has to change, and fine if it has not", async () => {
-  await using scratch = await makeScratch();
-  const { path: conf } = scratch;
-  const path = join(conf, "config.json");
-  const setup = [
-    `mount -t tmpfs none ${conf}; cd ${conf}; mkdir ..2026_11_22`,
-    `echo '{"A":{"x":"1"}}' > ..2026_11_22/config.json`,
-    `ln -s ..2026_11_22 ..data; ln -s ..data/config.json config.json`,
-    `mount -o remount,ro ${conf}`,
-  ].join("; ");
-  const outcome = await once(setup, writerOf(path, { "A.x": "2" }));
-  assert.equal(outcome.code, 73);
-  assert.match(
-    outcome.message ?? "",
-    /^Cannot write .*\/\.\.2026_11_22\/config\.json: it is a file of a Kubernetes Secret or ConfigMap, which is read-only, and the server has to write it; nothing is lost$/,
-  );
-  assert.match(
-    outcome.remedy ?? "",
-    /^Set MATTERMOST_CONF_DIR to a writable volume; /,
-  );
-  const same = await once(setup, writerOf(path, { "A.x": "1" }));
-  assert.deepEqual([same.code, same.written], [0, false]);
-});
+testWith(
+  [ROOT_USER, MOUNTS],
+  "a Kubernetes Secret is 73 if it has to change, and fine if it has not",
+  async () => {
+    await using scratch = await makeScratch();
+    const { path: conf } = scratch;
+    const path = join(conf, "config.json");
+    const setup = [
+      `mount -t tmpfs none ${conf}; cd ${conf}; mkdir ..2026_11_22`,
+      `echo '{"A":{"x":"1"}}' > ..2026_11_22/config.json`,
+      `ln -s ..2026_11_22 ..data; ln -s ..data/config.json config.json`,
+      `mount -o remount,ro ${conf}`,
+    ].join("; ");
+    const outcome = await once(setup, writerOf(path, { "A.x": "2" }));
+    assert.equal(outcome.code, 73);
+    assert.match(
+      outcome.message ?? "",
+      /^Cannot write .*\/\.\.2026_11_22\/config\.json: it is a file of a Kubernetes Secret or ConfigMap, which is read-only, and the server has to write it; nothing is lost$/,
+    );
+    assert.match(
+      outcome.remedy ?? "",
+      /^Set MATTERMOST_CONF_DIR to a writable volume; /,
+    );
+    const same = await once(setup, writerOf(path, { "A.x": "1" }));
+    assert.deepEqual([same.code, same.written], [0, false]);
+  },
+);
 
-Deno.test("a bind-mounted single file is written in place, after a copy is safe, and it is said", async () => {
-  await using scratch = await makeScratch();
-  const { path: conf } = scratch;
-  const file = join(conf, "host.json");
-  const path = join(conf, "config.json");
-  await Deno.writeTextFile(file, '{"Mine": 1.0}');
-  await Deno.writeTextFile(path, "");
-  const setup = `mount --bind ${file} ${path}`;
-  const { notices, written } = await once(
-    setup,
-    writerOf(path, { "A.x": "1" }),
-  );
-  assert.equal(written, true);
-  assert.deepEqual(notices, [
-    `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${path}.2`,
-  ]);
-  assert.equal(await Deno.readTextFile(file), '{"Mine": 1.0,"A": {"x":"1"}}');
-  assert.equal(await Deno.readTextFile(`${path}.2`), '{"Mine": 1.0}');
-  assert.deepEqual(await names(conf), [
-    ...["config.json", "config.json.1", "config.json.2"],
-    ...["config.json.lock", "config.json.memory", "host.json"],
-  ]);
-});
+testWith(
+  [MOUNTS],
+  "a bind-mounted single file is written in place, after a copy is safe, and it is said",
+  async () => {
+    await using scratch = await makeScratch();
+    const { path: conf } = scratch;
+    const file = join(conf, "host.json");
+    const path = join(conf, "config.json");
+    await Deno.writeTextFile(file, '{"Mine": 1.0}');
+    await Deno.writeTextFile(path, "");
+    const setup = `mount --bind ${file} ${path}`;
+    const { notices, written } = await once(
+      setup,
+      writerOf(path, { "A.x": "1" }),
+    );
+    assert.equal(written, true);
+    assert.deepEqual(notices, [
+      `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${path}.2`,
+    ]);
+    assert.equal(await Deno.readTextFile(file), '{"Mine": 1.0,"A": {"x":"1"}}');
+    assert.equal(await Deno.readTextFile(`${path}.2`), '{"Mine": 1.0}');
+    assert.deepEqual(await names(conf), [
+      ...["config.json", "config.json.1", "config.json.2"],
+      ...["config.json.lock", "config.json.memory", "host.json"],
+    ]);
+  },
+);
 
-Deno.test("a config.json that the server emptied on a full disk is 65, and the copy is what we wrote", async () => {
-  await using scratch = await makeScratch();
-  const path = join(scratch.path, "config.json");
-  await once(":", writerOf(path, { "A.x": "1" }));
-  const text = await Deno.readTextFile(path);
-  await Deno.truncate(path);
-  const outcome = await once(":", writerOf(path, { "A.x": "1" }));
-  assert.equal(outcome.code, 65);
-  assert.match(
-    outcome.message ?? "",
-    /config\.json is empty; the newest good copy is .*config\.json\.1 of \d{4}-/,
-  );
-  assert.equal(outcome.remedy, RESTORE);
-  assert.equal(await Deno.readTextFile(`${path}.1`), text);
-  assert.equal(await Deno.readTextFile(path), "");
-});
+testWith(
+  [MOUNTS],
+  "a config.json that the server emptied on a full disk is 65, and the copy is what we wrote",
+  async () => {
+    await using scratch = await makeScratch();
+    const path = join(scratch.path, "config.json");
+    await once(":", writerOf(path, { "A.x": "1" }));
+    const text = await Deno.readTextFile(path);
+    await Deno.truncate(path);
+    const outcome = await once(":", writerOf(path, { "A.x": "1" }));
+    assert.equal(outcome.code, 65);
+    assert.match(
+      outcome.message ?? "",
+      /config\.json is empty; the newest good copy is .*config\.json\.1 of \d{4}-/,
+    );
+    assert.equal(outcome.remedy, RESTORE);
+    assert.equal(await Deno.readTextFile(`${path}.1`), text);
+    assert.equal(await Deno.readTextFile(path), "");
+  },
+);
 
-Deno.test("a dangling symbolic link and a directory in its place are 65", async () => {
-  await using scratch = await makeScratch();
-  const path = join(scratch.path, "config.json");
-  await Deno.symlink("nowhere.json", path);
-  assert.deepEqual(await once(":", writerOf(path, {})), {
-    code: 65,
-    message: `${path} is a symbolic link to nowhere.json, which does not exist`,
-    remedy: `Create its target, or remove the link: rm ${path}`,
-  });
-  assert.equal(await Deno.readLink(path), "nowhere.json");
-  await Deno.remove(path);
-  await Deno.mkdir(path);
-  assert.equal((await once(":", writerOf(path, {}))).code, 65);
-});
+testWith(
+  [MOUNTS],
+  "a dangling symbolic link and a directory in its place are 65",
+  async () => {
+    await using scratch = await makeScratch();
+    const path = join(scratch.path, "config.json");
+    await Deno.symlink("nowhere.json", path);
+    assert.deepEqual(await once(":", writerOf(path, {})), {
+      code: 65,
+      message:
+        `${path} is a symbolic link to nowhere.json, which does not exist`,
+      remedy: `Create its target, or remove the link: rm ${path}`,
+    });
+    assert.equal(await Deno.readLink(path), "nowhere.json");
+    await Deno.remove(path);
+    await Deno.mkdir(path);
+    assert.equal((await once(":", writerOf(path, {}))).code, 65);
+  },
+);
 
-Deno.test("temporary files of a killed start are gone after the next one", async () => {
-  await using scratch = await makeScratch();
-  const path = join(scratch.path, "config.json");
-  for (const name of [".config.json.0123.tmp", ".config.json.memory.4.tmp"]) {
-    await Deno.writeTextFile(join(scratch.path, name), "half");
-  }
-  await Deno.writeTextFile(join(scratch.path, "other.tmp"), "not ours");
-  await once(":", writerOf(path, { "A.x": "1" }));
-  assert.deepEqual(
-    (await names(scratch.path)).filter((name) => name.endsWith(".tmp")),
-    ["other.tmp"],
-  );
-});
+testWith(
+  [MOUNTS],
+  "temporary files of a killed start are gone after the next one",
+  async () => {
+    await using scratch = await makeScratch();
+    const path = join(scratch.path, "config.json");
+    for (const name of [".config.json.0123.tmp", ".config.json.memory.4.tmp"]) {
+      await Deno.writeTextFile(join(scratch.path, name), "half");
+    }
+    await Deno.writeTextFile(join(scratch.path, "other.tmp"), "not ours");
+    await once(":", writerOf(path, { "A.x": "1" }));
+    assert.deepEqual(
+      (await names(scratch.path)).filter((name) => name.endsWith(".tmp")),
+      ["other.tmp"],
+    );
+  },
+);
 
 /** The text has the same state at its beginning and its end; gives the secret in between. */
 function assertWhole(text: string): unknown {

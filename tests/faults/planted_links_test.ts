@@ -20,6 +20,7 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
+import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 
 /** The server's user. */
 const SERVER = { uid: 2000, gid: 2000 };
@@ -29,15 +30,25 @@ const SECRET = "what-root-alone-may-read";
 /** Homes at the same time; each of them has one start at a time. */
 const LANES = 4;
 
-const isRoot = Deno.uid() === 0;
-const who = isRoot ? "" : " (ignored: only root can start as root)";
-const hasPerl = await new Deno.Command("perl", { args: ["-e", "1"] }).output()
-  .then(({ success }) => success, () => false);
-const swapper = hasPerl ? "" : " (ignored: there is no perl to exchange names)";
+/** Exchanges names fast enough. */
+const PERL: Need = {
+  what: "perl",
+  isMet: await new Deno.Command("perl", { args: ["-e", "1"] }).output()
+    .then(({ success }) => success, () => false),
+};
 
 const database = await startPostgres();
 await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
 await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+// As migrated by the release of these tests, so that app:migrate has succeeded afterwards.
+await database.sql(
+  `SET ROLE mattermost;
+   CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024));
+   CREATE TABLE Users (Id varchar(26) PRIMARY KEY);
+   CREATE TABLE db_migrations (Version bigint PRIMARY KEY, Name varchar(64));
+   INSERT INTO db_migrations VALUES (170, 'last')`,
+  "mattermost",
+);
 
 function settingsOf(home: Home): Record<string, string> {
   return {
@@ -147,13 +158,9 @@ async function plant(
 }
 
 for (const args of COMMANDS) {
-  Deno.test(
-    `as root, ${
-      args.join(" ")
-    } follows nothing that the server's user planted${who}`,
-    {
-      ignore: !isRoot,
-    },
+  testWith(
+    [ROOT_USER],
+    `as root, ${args.join(" ")} follows nothing that the server's user planted`,
     async () => {
       const homes = await Promise.all(
         Array.from({ length: LANES }, () => startedHome()),
@@ -207,37 +214,37 @@ for (const args of COMMANDS) {
   );
 }
 
-Deno.test(`a link at the lock is named before anything is changed${who}`, {
-  ignore: !isRoot,
-}, async () => {
-  await using home = await startedHome();
-  const lock = `${home.config}.lock`;
-  const target = join(home.path, "outside/secret.json");
-  for (const args of COMMANDS) {
-    for (const identity of [{}, SERVER]) {
-      await plant(home, lock, ["ln", "-s", target, lock]);
-      // Something to give, which is not given.
-      await home.write("data/upload", "x");
-      const before = await home.snapshot();
-      const { code, stderr } = await runProgram(COMPILED, args, {
-        env: { ...settingsOf(home), MATTERMOST_NAME: "changed" },
-        ...identity,
-      });
-      assert.equal(code, 73);
-      assert.match(
-        stderr,
-        /error: .*config\.json\.lock is a symbolic link, and must be a regular file .*\n.*→ rm .*config\.json\.lock /,
-      );
-      await home.assertUnchanged(before);
+testWith(
+  [ROOT_USER],
+  `a link at the lock is named before anything is changed`,
+  async () => {
+    await using home = await startedHome();
+    const lock = `${home.config}.lock`;
+    const target = join(home.path, "outside/secret.json");
+    for (const args of COMMANDS) {
+      for (const identity of [{}, SERVER]) {
+        await plant(home, lock, ["ln", "-s", target, lock]);
+        // Something to give, which is not given.
+        await home.write("data/upload", "x");
+        const before = await home.snapshot();
+        const { code, stderr } = await runProgram(COMPILED, args, {
+          env: { ...settingsOf(home), MATTERMOST_NAME: "changed" },
+          ...identity,
+        });
+        assert.equal(code, 73);
+        assert.match(
+          stderr,
+          /error: .*config\.json\.lock is a symbolic link, and must be a regular file .*\n.*→ rm .*config\.json\.lock /,
+        );
+        await home.assertUnchanged(before);
+      }
     }
-  }
-});
-
-Deno.test(
-  `config.json may be a link to what the server's user can read, and to nothing else${who}`,
-  {
-    ignore: !isRoot,
   },
+);
+
+testWith(
+  [ROOT_USER],
+  `config.json may be a link to what the server's user can read, and to nothing else`,
   async () => {
     await using home = await startedHome();
     const { config } = home;
@@ -266,11 +273,9 @@ Deno.test(
   },
 );
 
-Deno.test(
-  `while names are exchanged, root gives away nothing that is elsewhere${who}${swapper}`,
-  {
-    ignore: !isRoot || !hasPerl,
-  },
+testWith(
+  [ROOT_USER, PERL],
+  `while names are exchanged, root gives away nothing that is elsewhere`,
   async () => {
     await using home = await startedHome();
     const data = dirname(home.conf);
@@ -306,11 +311,9 @@ Deno.test(
   },
 );
 
-Deno.test(
-  `before anything is written, no thread of the process is root any more${who}`,
-  {
-    ignore: !isRoot,
-  },
+testWith(
+  [ROOT_USER],
+  `before anything is written, no thread of the process is root any more`,
   async () => {
     await using home = await startedHome();
     using lock = await Deno.open(`${home.config}.lock`, { write: true });
@@ -343,27 +346,27 @@ Deno.test(
   },
 );
 
-Deno.test(`chown is the image's own, whatever PATH says${who}`, {
-  ignore: !isRoot,
-}, async () => {
-  await using home = await startedHome();
-  const mark = join(home.path, "marks/chown");
-  await home.write("bin/chown", `#!/bin/sh\necho ran >'${mark}'\n`, 0o755);
-  await home.write("data/upload", "x");
-  const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
-    env: { ...settingsOf(home), PATH: `${join(home.path, "bin")}:${PATH}` },
-  });
-  assert.equal(code, 0, stderr);
-  assert.match(stderr, /Gave .*\/data to user 2000:2000/);
-  assert.equal((await Deno.stat(join(home.path, "data/upload"))).uid, 2000);
-  await assert.rejects(Deno.stat(mark), Deno.errors.NotFound);
-});
-
-Deno.test(
-  `what was copied into the configuration as root is the server's after the next start as root${who}`,
-  {
-    ignore: !isRoot,
+testWith(
+  [ROOT_USER],
+  `chown is the image's own, whatever PATH says`,
+  async () => {
+    await using home = await startedHome();
+    const mark = join(home.path, "marks/chown");
+    await home.write("bin/chown", `#!/bin/sh\necho ran >'${mark}'\n`, 0o755);
+    await home.write("data/upload", "x");
+    const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
+      env: { ...settingsOf(home), PATH: `${join(home.path, "bin")}:${PATH}` },
+    });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /Gave .*\/data to user 2000:2000/);
+    assert.equal((await Deno.stat(join(home.path, "data/upload"))).uid, 2000);
+    await assert.rejects(Deno.stat(mark), Deno.errors.NotFound);
   },
+);
+
+testWith(
+  [ROOT_USER],
+  `what was copied into the configuration as root is the server's after the next start as root`,
   async () => {
     await using home = await startedHome();
     const text = await Deno.readTextFile(home.config);

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import type { Identity } from "../../lib/server/access.ts";
 import type { ExecPlan } from "../../lib/server/exec.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));
 const FIXTURE = join(ROOT, "tests/fixtures/exec_fixture.ts");
@@ -302,63 +303,69 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
   });
 }
 
-Deno.test("root becomes the user, with no other groups and no way back", {
-  ignore: Deno.uid() !== 0,
-}, async () => {
-  for (const runner of [interpreted, compiled]) {
-    const identity = { uid: 2000, gid: 2001 };
-    const grouped = ["setpriv", "--groups=4,27", ...runner];
-    const { stdout } = await become(grouped, { ...STATUS, identity });
-    const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
-    const none = "0".repeat(16);
-    assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
-      Uid: "2000 2000 2000 2000",
-      Gid: "2001 2001 2001 2001",
-      Groups: "",
-      CapEff: none,
-      CapPrm: none,
-    });
-  }
-});
+testWith(
+  [ROOT_USER],
+  "root becomes the user, with no other groups and no way back",
+  async () => {
+    for (const runner of [interpreted, compiled]) {
+      const identity = { uid: 2000, gid: 2001 };
+      const grouped = ["setpriv", "--groups=4,27", ...runner];
+      const { stdout } = await become(grouped, { ...STATUS, identity });
+      const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
+      const none = "0".repeat(16);
+      assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
+        Uid: "2000 2000 2000 2000",
+        Gid: "2001 2001 2001 2001",
+        Groups: "",
+        CapEff: none,
+        CapPrm: none,
+      });
+    }
+  },
+);
 
 Deno.test("who is not root cannot become another user, and is told how to", async () => {
   const { code, stdout, stderr } = await run(compiled, {
     env: environmentOf({ identity: { uid: 2000, gid: 2001 } }),
-    ...(Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY, cwd: "/" } : {}),
+    ...(ROOT_USER.isMet ? { uid: NOBODY, gid: NOBODY, cwd: "/" } : {}),
   });
   assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
   assert.match(stderr, /Cannot become the user 2000:2001: setgroups failed/);
   assert.match(stderr, /docker run --user 2000:2001/);
 });
 
-Deno.test("a user or group that the kernel does not know cannot be taken", {
-  ignore: Deno.uid() !== 0,
-}, async () => {
-  // All bits set means "leave as it is" to the kernel, and is nobody's number.
-  const nobody = 2 ** 32 - 1;
-  const cases = [
-    [{ uid: nobody, gid: 2001 }, "setuid"],
-    [{ uid: 2000, gid: nobody }, "setgid"],
-  ] as const;
-  for (const [identity, step] of cases) {
-    const { code, stderr } = await become(interpreted, { identity });
-    assert.equal(code, 126, stderr);
-    assert.match(stderr, new RegExp(`: ${step} failed, `));
-  }
-});
+testWith(
+  [ROOT_USER],
+  "a user or group that the kernel does not know cannot be taken",
+  async () => {
+    // All bits set means "leave as it is" to the kernel, and is nobody's number.
+    const nobody = 2 ** 32 - 1;
+    const cases = [
+      [{ uid: nobody, gid: 2001 }, "setuid"],
+      [{ uid: 2000, gid: nobody }, "setgid"],
+    ] as const;
+    for (const [identity, step] of cases) {
+      const { code, stderr } = await become(interpreted, { identity });
+      assert.equal(code, 126, stderr);
+      assert.match(stderr, new RegExp(`: ${step} failed, `));
+    }
+  },
+);
 
-Deno.test("root that stays root is told what cannot be executed", {
-  ignore: Deno.uid() !== 0,
-}, async () => {
-  for (const runner of [interpreted, compiled]) {
-    const { code, stderr } = await become(runner, {
-      path: "/no/such/tool",
-      identity: { uid: 0, gid: 0 },
-    });
-    assert.equal(code, 127, stderr);
-    assert.match(stderr, /Cannot find \/no\/such\/tool/);
-  }
-});
+testWith(
+  [ROOT_USER],
+  "root that stays root is told what cannot be executed",
+  async () => {
+    for (const runner of [interpreted, compiled]) {
+      const { code, stderr } = await become(runner, {
+        path: "/no/such/tool",
+        identity: { uid: 0, gid: 0 },
+      });
+      assert.equal(code, 127, stderr);
+      assert.match(stderr, /Cannot find \/no\/such\/tool/);
+    }
+  },
+);
 
 Deno.test("without the C library nothing is become, and the way out is told", async () => {
   const closed = interpreted.filter((flag) => !flag.startsWith("--allow-ffi"));

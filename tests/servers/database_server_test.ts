@@ -3,31 +3,30 @@ import postgres from "postgres";
 import { exists } from "../../tools/servers/cache.ts";
 import { createAuthority } from "../../tools/servers/certificates.ts";
 import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import {
-  mariadbAvailable,
-  prepareMariadb,
-} from "../../tools/servers/mariadb.ts";
-import { mysqlAvailable, prepareMysql } from "../../tools/servers/mysql.ts";
+import { prepareMariadb } from "../../tools/servers/mariadb.ts";
+import { prepareMysql } from "../../tools/servers/mysql.ts";
 import {
   type PostgresOptions,
   preparePostgres,
   startPostgres,
 } from "../../tools/servers/postgres.ts";
 import { isRunning } from "../../tools/servers/process.ts";
+import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
+import { testWith } from "../support/needs.ts";
 
 const PRODUCTS = [
   {
     name: "PostgreSQL",
     version: /^PostgreSQL 18\./,
     schema: "postgres",
-    available: () => Promise.resolve(undefined),
+    needs: [],
     prepare: preparePostgres,
   },
   {
     name: "Old PostgreSQL",
     version: /^PostgreSQL 12\./,
     schema: "postgres",
-    available: () => Promise.resolve(undefined),
+    needs: [],
     prepare: (options: PostgresOptions) =>
       preparePostgres({ ...options, release: "old" }),
   },
@@ -35,25 +34,23 @@ const PRODUCTS = [
     name: "MariaDB",
     version: /-MariaDB/,
     schema: "mysql",
-    available: mariadbAvailable,
+    needs: [MARIADB_SERVER],
     prepare: prepareMariadb,
   },
   {
     name: "MySQL",
     version: /^9\./,
     schema: "mysql",
-    available: mysqlAvailable,
+    needs: [MYSQL_SERVER],
     prepare: prepareMysql,
   },
 ];
 
-for (const { name, version, schema, available, prepare } of PRODUCTS) {
-  const missing = await available();
-  Deno.test({
-    name: missing ??
-      `${name} starts late, keeps its data through a crash, leaves nothing`,
-    ignore: missing !== undefined,
-    async fn() {
+for (const { name, version, schema, needs, prepare } of PRODUCTS) {
+  testWith(
+    needs,
+    `${name} starts late, keeps its data through a crash, leaves nothing`,
+    async () => {
       await using server = await prepare({ password: `it's "ä" \\ %` });
       await rejects(connect(server), Deno.errors.ConnectionRefused);
 
@@ -79,7 +76,7 @@ for (const { name, version, schema, available, prepare } of PRODUCTS) {
       ok(!isRunning(last));
       await rejects(Deno.stat(server.socketDir), Deno.errors.NotFound);
     },
-  });
+  );
 }
 
 Deno.test("a frozen server takes connections and answers once it is thawed", async () => {

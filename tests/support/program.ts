@@ -12,6 +12,7 @@ import {
   locked,
 } from "../../tools/servers/cache.ts";
 import { isRunning, killTree } from "../../tools/servers/process.ts";
+import { type Need, testWith } from "./needs.ts";
 
 /** The project's directory. */
 export const ROOT = dirname(dirname(import.meta.dirname ?? "."));
@@ -201,10 +202,10 @@ export async function runProgram(
 export function testPrograms(
   name: string,
   body: (program: Program) => void | Promise<void>,
-  options: { readonly ignore?: boolean } = {},
+  needs: readonly Need[] = [],
 ): void {
   for (const program of PROGRAMS) {
-    Deno.test(`${program.name}: ${name}`, options, () => body(program));
+    testWith(needs, `${program.name}: ${name}`, () => body(program));
   }
 }
 

@@ -61,7 +61,7 @@ export async function mariadbAvailable(): Promise<string | undefined> {
     await installation();
     return undefined;
   } catch (error) {
-    return `MariaDB cannot be had: ${
+    return `MariaDB, which cannot be had here: ${
       error instanceof Error ? error.message : error
     }`;
   }

@@ -56,7 +56,7 @@ export async function mysqlAvailable(): Promise<string | undefined> {
     await installation();
     return undefined;
   } catch (error) {
-    return `MySQL cannot be had: ${
+    return `MySQL, which cannot be had here: ${
       error instanceof Error ? error.message : error
     }`;
   }

@@ -1,0 +1,21 @@
+/**
+ * Database servers that a machine may not be able to get.
+ *
+ * @module
+ */
+
+import { mariadbAvailable } from "../../tools/servers/mariadb.ts";
+import { mysqlAvailable } from "../../tools/servers/mysql.ts";
+import type { Need } from "./needs.ts";
+
+/** MariaDB, from this machine or from Debian's packages. */
+export const MARIADB_SERVER: Need = need("MariaDB", await mariadbAvailable());
+
+/** MySQL, from Debian's packages. */
+export const MYSQL_SERVER: Need = need("MySQL", await mysqlAvailable());
+
+function need(what: string, reason: string | undefined): Need {
+  return reason === undefined
+    ? { what, isMet: true }
+    : { what: reason, isMet: false };
+}
