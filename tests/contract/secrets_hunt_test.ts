@@ -134,7 +134,7 @@ function assertQuiet(what: string, { stdout, stderr }: Outcome): void {
   assertSilent(`standard error of ${what}`, stderr);
 }
 
-for (const product of await products()) {
+for (const product of products()) {
   // MySQL's driver is MariaDB's.
   if (product.name === "MySQL") continue;
   const { adapter, name } = product;

@@ -88,7 +88,7 @@ function sourceOf(server: DatabaseServer): DataSource {
 /** A user who is no administrator. */
 const ORDINARY = { user: "mmuser", password: "hunter22" };
 
-const found = await products();
+const found = products();
 
 for (const product of found) {
   const { name, adapter } = product;

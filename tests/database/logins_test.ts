@@ -13,7 +13,7 @@ import {
   withSession,
 } from "./support.ts";
 
-for (const product of await products()) {
+for (const product of products()) {
   const { name, adapter } = product;
   const postgres = adapter === "postgres";
   let server: DatabaseServer;

@@ -108,7 +108,7 @@ const GENERATIONS: readonly Generation[] = [
   },
 ];
 
-const found = await products();
+const found = products();
 
 for (const product of found) {
   let server: DatabaseServer;

@@ -73,7 +73,7 @@ const MARIADB: Product = {
 };
 
 /** The products that can be had here; where one cannot, an ignored test says so. */
-export async function products(): Promise<Product[]> {
+export function products(): Product[] {
   const mysql = { ...MARIADB, name: "MySQL", prepare: prepareMysql } as const;
   const family = [[MARIADB, MARIADB_SERVER], [mysql, MYSQL_SERVER]] as const;
   const found: Product[] = [POSTGRES];

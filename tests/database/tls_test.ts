@@ -59,7 +59,7 @@ async function outcomeOf(
   }
 }
 
-for (const product of await products()) {
+for (const product of products()) {
   const { name, adapter } = product;
   const servers: { server: DatabaseServer; source: DataSource }[] = [];
 

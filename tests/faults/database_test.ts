@@ -112,7 +112,7 @@ async function assertFails(
   return stderr;
 }
 
-const found = (await products()).filter(({ name }) => name !== "MySQL");
+const found = (products()).filter(({ name }) => name !== "MySQL");
 
 for (const product of found) {
   const { name } = product;
