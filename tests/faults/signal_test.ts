@@ -151,10 +151,10 @@ const PHASES: readonly Phase[] = [
     needs: [ROOT_USER, MOUNTS],
     async reach(home, resources) {
       const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
-      await silentNameServer(resources);
+      const address = await silentNameServer(resources);
       const resolver = await home.write(
         "etc/resolv.conf",
-        `nameserver ${NAME_SERVER}\noptions timeout:30 attempts:5\n`,
+        `nameserver ${address}\noptions timeout:30 attempts:5\n`,
       );
       const running = launch([
         ...NAMESPACE,
@@ -353,18 +353,21 @@ const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
 
 /** On the loopback interface, where no other name server is. */
-const NAME_SERVER = "127.53.0.53";
+const nameServers = Array.from(SIGNALS, (_, index) => `127.53.0.${index + 1}`);
 
-/** A name server that takes every question, and says nothing. */
+/** A name server that takes every question, and says nothing; gives its address. */
 async function silentNameServer(
   resources: AsyncDisposableStack,
-): Promise<void> {
+): Promise<string> {
+  const address = nameServers.pop();
+  assert.ok(address);
   const socket = createSocket("udp4");
   resources.defer(() => new Promise((resolve) => socket.close(resolve)));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once("error", reject);
-  socket.bind(53, NAME_SERVER, resolve);
+  socket.bind(53, address, resolve);
   await promise;
+  return address;
 }
 
 /** What was started ends too, as soon as its own signal has reached it. */

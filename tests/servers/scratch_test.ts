@@ -7,6 +7,7 @@ import {
   signalTree,
 } from "../../tools/servers/process.ts";
 import { createScratch } from "../../tools/servers/scratch.ts";
+import { type Need, testWith } from "../support/needs.ts";
 
 Deno.test("a scratch directory goes, after its processes and their children", async () => {
   const scratch = await createScratch({ prefix: "scratch-test-" });
@@ -47,13 +48,23 @@ const UNSHARE = [
   ...Deno.uid() === 0 ? [] : ["--user", "--map-root-user"],
 ];
 
-Deno.test("a process that has got the id of one of ours is spared", async () => {
-  await using scratch = await createScratch({ prefix: "scratch-test-" });
-  const script = new URL("../../tools/servers/scratch.sh", import.meta.url);
-  const text = await run([
-    ...UNSHARE,
-    ...["sh", "-euc"],
-    `mkfifo in
+/** A process id can be chosen there. */
+const PROCESS_IDS: Need = {
+  what:
+    "a namespace for process ids (root with CAP_SYS_ADMIN, or user namespaces)",
+  isMet: await run([...UNSHARE, "true"]).then(() => true, () => false),
+};
+
+testWith(
+  [PROCESS_IDS],
+  "a process that has got the id of one of ours is spared",
+  async () => {
+    await using scratch = await createScratch({ prefix: "scratch-test-" });
+    const script = new URL("../../tools/servers/scratch.sh", import.meta.url);
+    const text = await run([
+      ...UNSHARE,
+      ...["sh", "-euc"],
+      `mkfifo in
     sh "$0" "$PWD/inner-" <in >out &
     watcher=$!
     exec 3>in
@@ -69,7 +80,8 @@ Deno.test("a process that has got the id of one of ours is spared", async () => 
     exec 3>&-
     wait "$watcher"
     [ ! -e "$(cat out)" ] && kill -0 "$ours" && echo spared`,
-    script.pathname,
-  ], { cwd: scratch.path });
-  equal(text, "the same id\nspared\n");
-});
+      script.pathname,
+    ], { cwd: scratch.path });
+    equal(text, "the same id\nspared\n");
+  },
+);

@@ -75,6 +75,8 @@ export async function unpackDebian(
       "Dir::Etc::sourcelist": sources,
       "Dir::Etc::sourceparts": join(state, "parts"),
       "Acquire::Languages": "none",
+      // A mirror may lag behind with the unstable suite; signatures are checked all the same.
+      "Acquire::Check-Valid-Until": "false",
       "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
       "APT::Update::Error-Mode": "any",
       "APT::Install-Recommends": "false",
