@@ -86,10 +86,21 @@ export async function run(
   );
 }
 
-/** Gives a directory and all in it to the servers' user; nothing to do unless we are root. */
+/**
+ * Gives a directory and all in it to the servers' user; nothing to do unless we are root.
+ *
+ * @throws {Error} when this root may not do that
+ */
 export async function giveToServer(directory: string): Promise<void> {
   if (Deno.uid() !== 0) return;
-  await run(["chown", "-R", `${UNPRIVILEGED}:${UNPRIVILEGED}`, directory]);
+  const owner = `${UNPRIVILEGED}:${UNPRIVILEGED}`;
+  await run(["chown", "-R", owner, directory]).catch((cause) => {
+    throw new Error(
+      "Database servers refuse to run as root, and this root may not give them a user of their own: " +
+        "run this as an ordinary user, or as root with the capabilities CHOWN, SETGID and SETUID",
+      { cause },
+    );
+  });
 }
 
 /** Signals a process and all its descendants, the parent first, so that it starts no more. */
