@@ -11,7 +11,8 @@ import { serverIdentity } from "./settle.ts";
 /**
  * Takes the identity of the server's user, if we are root: from here on this process can do
  * no more than the server itself, so that no link and no exchange of names by somebody who
- * has the server's rights leads it astray. Whoever is not root stays who it is.
+ * has the server's rights leads it astray. Whoever is not root stays who it is, and so does
+ * root where the server is to run as root (`MATTERMOST_UID=0`).
  *
  * @param settings The settings.
  * @param context The world.
@@ -23,8 +24,11 @@ export function becomeServersUser(
   context: Context,
 ): Context {
   const { system } = context;
-  if (system.uid !== 0) return context;
   const identity = serverIdentity(settings, system);
+  // In a user namespace, or without capabilities, not even root may take what it has.
+  if (identity.uid === system.uid && identity.gid === system.gid) {
+    return context;
+  }
   system.becomeUser(identity);
   return { ...context, system: { ...system, ...identity } };
 }
