@@ -67,6 +67,8 @@ export async function run(
 ): Promise<string> {
   const [program = "", ...args] = command;
   const child = new Deno.Command(program, {
+    // Another user may not be able to enter our directory, and then nothing is executed.
+    ...options.uid === undefined ? {} : { cwd: "/" },
     ...options,
     args,
     stdin: "piped",
