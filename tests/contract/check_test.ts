@@ -187,18 +187,22 @@ Deno.test("an installation without mail is well after its first start, and takes
     const diff = await runProgram(program, ["app:config", "--diff"], { env });
     assert.deepEqual([diff.code, diff.stdout], [0, ""], diff.stderr);
   }
-  // Who wants mail without naming a server is told what the server will do.
-  const wanted = await runProgram(COMPILED, ["app:check"], {
-    env: {
-      ...env,
-      MATTERMOST_EMAIL_VERIFICATION: "true",
-      SMTP_PORT: String(port),
-    },
-  });
-  assert.match(
-    wanted.stdout,
-    /^failed mail\.connection: localhost:\d+ cannot be reached: the connection is refused$/m,
-  );
+  // Whoever wants mail, or chose anything of its server, is told what the server will do.
+  for (
+    const chosen of [
+      { MATTERMOST_EMAIL_VERIFICATION: "true", SMTP_PORT: String(port) },
+      { MM_EMAILSETTINGS_SMTPSERVER: "localhost" },
+      { MM_EMAILSETTINGS_SMTPPORT: String(port) },
+    ]
+  ) {
+    const wanted = await runProgram(COMPILED, ["app:check"], {
+      env: { ...env, ...chosen },
+    });
+    assert.match(
+      wanted.stdout,
+      /^failed mail\.connection: localhost:\d+ cannot be reached: the connection is refused$/m,
+    );
+  }
 
   const said = await serve({ SMTP_HOST: "smtp.example.com" });
   assert.doesNotMatch(said, /was edited|another value|warning: Email/);

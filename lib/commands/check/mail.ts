@@ -50,9 +50,15 @@ export async function checkMail(world: CheckWorld): Promise<Finding[]> {
   ];
 }
 
-/** Whether nobody wants mail, and the mail server is one that Mattermost named itself. */
-function isOff(plan: Plan, { host }: MailServer): boolean {
-  const isWanted = isExplicit(plan.origins.SMTP_HOST) ||
+/**
+ * Whether nobody wants mail, and the mail server is one that Mattermost named itself:
+ * whoever chose a port or a user for it wants mail.
+ */
+function isOff(plan: Plan, { host, port, user }: MailServer): boolean {
+  const { origins, settings, serverVariables } = plan;
+  const named = serverVariables.values["MM_EMAILSETTINGS_SMTPSERVER"] ?? "";
+  const isWanted = named !== "" || user !== "" || port !== settings.SMTP_PORT ||
+    isExplicit(origins.SMTP_HOST) || isExplicit(origins.SMTP_PORT) ||
     effectiveFlag(plan, "EmailSettings.SendEmailNotifications") ||
     effectiveFlag(plan, "EmailSettings.RequireEmailVerification");
   const { version } = plan.release;
