@@ -16,7 +16,7 @@ import {
   existsSync,
   fstatSync,
   openSync,
-  readFileSync,
+  readSync,
   type Stats,
 } from "node:fs";
 import { isIP } from "node:net";
@@ -55,9 +55,12 @@ export interface FileFacts {
 export interface Content {
   /** Its facts, of the very file that was opened. */
   readonly facts: FileFacts;
-  /** Its bytes; `undefined` for what is no regular file. */
+  /** Its bytes; `undefined` for what is no regular file, or too large. */
   readonly bytes: Uint8Array | undefined;
 }
+
+/** Bytes that a file may have that is read as a whole; a config.json has some ten thousand. */
+export const LARGEST = 64 * 1024 ** 2;
 
 /** A held lock; it also ends with the process, however that ends. */
 export interface FileLock {
@@ -71,7 +74,8 @@ export interface Files {
   readText(path: string): string;
   /**
    * Reads a regular file, and waits for nothing, not even for the writer of a FIFO.
-   * `undefined` where there is nothing. With `follow` false, a symbolic link at the path
+   * `undefined` where there is nothing. What is larger than {@linkcode LARGEST} has no bytes.
+   * With `follow` false, a symbolic link at the path
    * itself is not followed, and has no bytes; directories on the way may still be links.
    */
   read(
@@ -406,13 +410,26 @@ function read(
   }
   try {
     const facts = factsOfOpen(fstatSync(descriptor));
+    const isReadable = facts.isFile && facts.size <= LARGEST;
     return {
       facts,
-      bytes: facts.isFile ? readFileSync(descriptor) : undefined,
+      bytes: isReadable ? readAll(descriptor, facts) : undefined,
     };
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** No more than there was when it was opened, however fast it grows. */
+function readAll(descriptor: number, { size }: FileFacts): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(descriptor, bytes, { offset: length });
+    if (count === 0) break;
+    length += count;
+  }
+  return bytes.subarray(0, length);
 }
 
 function factsOfOpen(stats: Stats): FileFacts {

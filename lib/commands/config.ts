@@ -23,8 +23,9 @@ import {
   explain,
   explanationText,
 } from "./explain.ts";
-import { becomeServersUser } from "./identity.ts";
+import { giveToServer } from "./handoff.ts";
 import { makePlan, placeOf, type Plan } from "./plan.ts";
+import { pathsOf } from "./settle.ts";
 import { sourcesOf } from "./sources.ts";
 
 const OPTIONS = {
@@ -106,9 +107,13 @@ async function restore(
     );
   }
   const { settings } = resolve(sourcesOf(context.system));
-  const { system, log } = becomeServersUser(settings, context);
+  const { files } = context.system;
+  requireCompanions(context.system, placeOf(settings, context.system));
+  const { data, conf } = pathsOf(settings);
+  const own = [data, conf].filter((path) => files.exists(path));
+  const directories = { own, installed: [] };
+  const { system, log } = await giveToServer(directories, settings, context);
   const place = placeOf(settings, system);
-  requireCompanions(system, place);
   await awaitConfigLock(system, place);
   for (const line of restoreGeneration(system, place, Number(number))) {
     log.info(line);

@@ -82,15 +82,16 @@ export function guardUpgrade(
  *
  * @param settled The release, and where everything is.
  * @param system Files, child processes, and who we are.
+ * @returns Whether the next start need not ask: no, where the server did not answer.
  * @throws {EntrypointError} With code 78 if the server says otherwise, 73 where VERSION cannot be read.
  */
 export async function confirmOnce(
   settled: Pick<Settled, "paths" | "settings" | "release" | "installation">,
   system: Pick<System, "files" | "uid" | "gid" | "runChild">,
-): Promise<void> {
+): Promise<boolean> {
   const { release, installation } = settled;
-  if (isConfirmed(settled, system)) return;
-  await confirmRelease(release, installation, system);
+  return isConfirmed(settled, system) ||
+    await confirmRelease(release, installation, system);
 }
 
 /**
@@ -107,7 +108,14 @@ export function isConfirmed(
   system: Pick<System, "files" | "uid" | "gid">,
 ): boolean {
   const { paths, release } = settled;
-  const dated = system.files.stat(paths.version)?.modified;
+  let dated: number | undefined;
+  try {
+    // Not the file that a link leads to.
+    dated = system.files.lstat(paths.version)?.modified;
+  } catch (error) {
+    // Whoever reads the file says what is wrong with it.
+    if (errorCode(error) === undefined) throw error;
+  }
   return dated !== undefined && dated === programDate(settled, system) &&
     readVersionFile(settled, system)?.trim() === release.version;
 }

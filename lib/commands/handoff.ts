@@ -22,7 +22,7 @@ import {
 } from "../config/replace.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import { Errno, execFailure } from "../server/execvp.ts";
-import { giveDirectories } from "../server/ownership.ts";
+import { type Directories, giveDirectories } from "../server/ownership.ts";
 import { serverCommand, serverEnvironment } from "../server/releases.ts";
 import type { FileFacts, System } from "../system.ts";
 import type { Context } from "./command.ts";
@@ -126,9 +126,13 @@ export async function provideDirectories(
   settled: Settled,
   context: Context,
 ): Promise<Context> {
+  const { paths, settings, release } = settled;
   const own = ownDirectories(settled);
-  if (context.system.uid === 0) await give(settled, own, context);
-  const served = becomeServersUser(settled.settings, context);
+  // What the package brings is there already; it is only given to the server.
+  const installed = release.writableDirectories
+    .map((name) => `${paths.install}/${name}`)
+    .filter((path) => context.system.files.exists(path));
+  const served = await giveToServer({ own, installed }, settings, context);
   const { system: { files }, log } = served;
   for (const path of own) {
     // Where that fails, the doctor knows why and what to do.
@@ -138,25 +142,48 @@ export async function provideDirectories(
   return served;
 }
 
+/**
+ * Gives directories to the server's user, if we are root, and is that user from then on.
+ *
+ * @param directories What is given; what is missing of our own is made.
+ * @param settings The settings.
+ * @param context The world.
+ * @returns The world for the user that the server will run as.
+ * @throws {EntrypointError} With code 126 where root cannot become that user.
+ */
+export async function giveToServer(
+  directories: Directories,
+  settings: Settled["settings"],
+  context: Context,
+): Promise<Context> {
+  if (context.system.uid === 0) await give(directories, settings, context);
+  return becomeServersUser(settings, context);
+}
+
 async function give(
-  { paths, settings, release }: Settled,
-  own: readonly string[],
+  directories: Directories,
+  settings: Settled["settings"],
   { system, log, signal }: Context,
 ): Promise<void> {
   const owner = serverIdentity(settings, system);
-  // What the package brings is there already; it is only given to the server.
-  const installed = release.writableDirectories
-    .map((name) => `${paths.install}/${name}`)
-    .filter((path) => system.files.exists(path));
-  const { given, refusal } = await giveDirectories(
-    { own, installed },
+  const { given, withheld, refusal } = await giveDirectories(
+    directories,
     system,
     { owner, signal },
   );
   signal.throwIfAborted();
   const user = `${owner.uid}:${owner.gid}`;
-  for (const path of given.filter((path) => own.includes(path))) {
+  for (const path of given.filter((path) => directories.own.includes(path))) {
     log.info(`Gave ${path} to user ${user}`);
+  }
+  for (const { path, exposed } of withheld) {
+    log.warn({
+      subject: path,
+      message:
+        `Root does not give it to user ${user}, since others can write to ${exposed} and could put something else in its place`,
+      remedy:
+        `chown root:root ${exposed} && chmod go-w ${exposed}   # or, yourself: chown -R ${user} ${path}`,
+    });
   }
   if (refusal !== undefined) {
     log.warn({
@@ -173,22 +200,25 @@ async function give(
  *
  * @param plan Where the data is.
  * @param system Files and randomness.
+ * @param isAnswered Whether the program has answered, so that it need not be asked again.
  * @throws {EntrypointError} With code 73 where it cannot be written.
  */
 export function rememberRelease(
   plan: Plan,
   system: System,
+  isAnswered: boolean,
 ): void {
   if (isConfirmed(plan, system)) return;
   const { paths: { version }, place, release } = plan;
   const text = `${release.version}\n`;
   const isKnown = readVersionFile(plan, system) === text;
+  if (isKnown && !isAnswered) return;
   // Another start may be writing it: its temporary file is not to be cleared away.
   const lock = lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
     replaceFile(system, version, text);
-    const date = programDate(plan, system);
+    const date = isAnswered ? programDate(plan, system) : undefined;
     // Some file systems cannot keep a date.
     if (date !== undefined) {
       attempt(() => system.files.setModified(version, date));

@@ -38,7 +38,7 @@ export async function migrate(
   const plan = await makePlan(context, { guarded: true });
   introduce(plan, context);
   requireServer(plan, system);
-  await confirmOnce(plan, system);
+  const isAnswered = await confirmOnce(plan, system);
   const database = await openDatabase(plan, context);
   const { release } = plan;
   if (release.migration === "none") {
@@ -63,7 +63,9 @@ export async function migrate(
   const { session } = database;
   const work = { database: { session, facts }, permit };
   const code = await runMigration(plan, work, served);
-  if (code === ExitCode.ok) rememberRelease(plan, served.system);
+  if (code === ExitCode.ok) {
+    rememberRelease(plan, served.system, isAnswered);
+  }
   await session.close();
   return code;
 }

@@ -49,7 +49,7 @@ export async function start(
   const settled = await settleHere(context);
   introduce(settled, context);
   requireServer(settled, context.system);
-  const { database, plan, releaseSignals } = await openMeanwhile(
+  const { database, plan, releaseSignals, isAnswered } = await openMeanwhile(
     settled,
     context,
   );
@@ -67,7 +67,7 @@ export async function start(
     const code = await runMigration(plan, { database, permit }, served);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, isAnswered);
   context.signal.throwIfAborted();
   await Promise.all([database.session.leave(), releaseSignals()]);
   log.step("Handing over to the server");
@@ -78,6 +78,8 @@ interface Ready {
   readonly database: ReadyDatabase;
   readonly plan: Plan;
   readonly releaseSignals: () => Promise<void>;
+  /** Whether the installed program has said that it is the stated release. */
+  readonly isAnswered: boolean;
 }
 
 /**
@@ -97,14 +99,14 @@ async function openMeanwhile(
     if (!isOpen) await system.giveWay();
   };
   try {
-    const [database, rest] = await Promise.all([
+    const [database, rest, isAnswered] = await Promise.all([
       openDatabase(settled, { ...context, signal }).finally(() =>
         isOpen = true
       ),
       prepare(settled, { ...context, system: { ...system, giveWay } }),
       confirmOnce(settled, system),
     ]);
-    return { database, ...rest };
+    return { database, isAnswered, ...rest };
   } catch (error) {
     failed.abort();
     throw error;
@@ -120,7 +122,7 @@ const FIRST_TURNS = 3;
 async function prepare(
   settled: Settled,
   context: Context,
-): Promise<Omit<Ready, "database">> {
+): Promise<Omit<Ready, "database" | "isAnswered">> {
   const { system, log } = context;
   for (let turn = 0; turn < FIRST_TURNS; turn++) await system.giveWay();
   const plan = await planConfig(settled, context, { guarded: true });

@@ -40,10 +40,17 @@ import type { MemoryState } from "./memory.ts";
 import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
-import { readIfThere, requireOwn } from "./own_file.ts";
+import { readIfThere, readOwn, requireOwn } from "./own_file.ts";
 import { makeDirectories, removeTemporaries, replaceFile } from "./replace.ts";
 import { isClosed, protect, removeMarker, replaceConfig } from "./swap.ts";
-import { decodeText, examine, gone, unusable, unwritable } from "./trouble.ts";
+import {
+  decodeText,
+  examine,
+  gone,
+  unreadable,
+  unusable,
+  unwritable,
+} from "./trouble.ts";
 
 /** Where config.json is, and who the server is. */
 export type ConfigPlace = Location;
@@ -334,6 +341,25 @@ export function listCopies(
   );
 }
 
+/** A copy that is closed to us may be good. */
+function unusableCopy(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  { path }: Generation,
+): EntrypointError {
+  try {
+    readOwn(world.files, path);
+  } catch (error) {
+    return error instanceof EntrypointError
+      ? error
+      : unreadable(path, error, writerOf(world, place));
+  }
+  return new EntrypointError(`${path} is no complete config.json`, {
+    code: ExitCode.badConfig,
+    remedy: `Take another copy: ls -l ${path.replace(/\d+$/, "*")}`,
+  });
+}
+
 /**
  * Brings a copy back. What is on disk is kept: as a copy if it is good, else as `config.json.broken`.
  *
@@ -367,9 +393,7 @@ export function restoreGeneration(
       );
     }
     const { text } = copy;
-    if (text === undefined) {
-      throw unusable(copy.path, "is no complete config.json", copies);
-    }
+    if (text === undefined) throw unusableCopy(world, place, copy);
     const found = readContent(world, place, path);
     const content = found === undefined ? undefined : examine(found);
     const notices: string[] = [...lock.notices];

@@ -96,13 +96,15 @@ export function readContent(
     if (bytes !== undefined) return bytes;
     if (path !== place.path) {
       throw new EntrypointError(
-        `${place.path} is a symbolic link to ${path}, which is no regular file`,
+        `${place.path} is a symbolic link to ${path}, which is no configuration`,
         { code: ExitCode.badConfig, remedy: `rm ${place.path}` },
       );
     }
     throw new EntrypointError(
       facts.isDirectory
         ? `${path} is a directory, as Docker makes one where the file of a bind mount does not exist`
+        : facts.isFile
+        ? `${path} has ${facts.size} bytes, which no configuration has`
         : `${path} is no regular file`,
       {
         code: ExitCode.badConfig,

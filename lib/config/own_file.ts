@@ -71,13 +71,17 @@ export function requireOwn(
 }
 
 function foreign(path: string, facts: FileFacts): EntrypointError {
-  const what = facts.isSymlink
+  const what = facts.isFile
+    ? `a file of ${facts.size} bytes`
+    : facts.isSymlink
     ? "a symbolic link"
     : facts.isDirectory
     ? "a directory"
     : "a FIFO, a socket or a device";
   return new EntrypointError(
-    `${path} is ${what}, and must be a regular file that the entrypoint makes by itself`,
+    `${path} is ${what}, and must be a ${
+      facts.isFile ? "small" : "regular"
+    } file that the entrypoint makes by itself`,
     {
       code: ExitCode.cannotWrite,
       remedy: `${

@@ -76,21 +76,22 @@ export async function findRelease(
  * @param release The stated release.
  * @param installation Where it is.
  * @param world Files and child processes.
+ * @returns Whether there is nothing left to ask: no, where the server did not answer.
  * @throws {EntrypointError} With code 78 if the server says otherwise.
  */
 export async function confirmRelease(
   release: Release,
   installation: Installation,
   world: World,
-): Promise<void> {
+): Promise<boolean> {
   // What nobody stated was the server's own answer.
-  if (installation.stated === undefined) return;
+  if (installation.stated === undefined) return true;
   const command = versionCommand(release, { home: installation.home });
   if (command === undefined || !world.files.exists(command[0])) {
-    return;
+    return true;
   }
   const said = await ask(command, installation, world);
-  if (said === undefined || said === release.version) return;
+  if (said === undefined || said === release.version) return said !== undefined;
   throw new EntrypointError(
     `MATTERMOST_VERSION is ${release.version}, but the server in ${installation.home} says that it is ${said}`,
     {

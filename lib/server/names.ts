@@ -30,6 +30,8 @@ export interface Way {
   readonly path: string | undefined;
   /** The first link on the way that somebody other than root can change, if there is one. */
   readonly link: string | undefined;
+  /** The first directory on the way in which somebody other than root can exchange the next name. */
+  readonly exposed: string | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export function follow(path: string, files: Looks): Way {
   const rest = partsOf(path);
   let at = "/";
   let links = 0;
-  let isSure = true;
+  let exposed: string | undefined;
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     if (part === "..") {
       at = dirname(at);
@@ -53,7 +55,7 @@ export function follow(path: string, files: Looks): Way {
     }
     const next = join(at, part);
     const facts = files.lstat(next);
-    isSure &&= belongsToRoot(files.lstat(at), facts);
+    if (!belongsToRoot(files.lstat(at), facts)) exposed ??= at;
     if (facts === undefined) {
       at = join(next, ...rest);
       break;
@@ -62,12 +64,18 @@ export function follow(path: string, files: Looks): Way {
       at = next;
       continue;
     }
-    if (!isSure || ++links > MOST_LINKS) return { path: undefined, link: next };
+    if (exposed !== undefined || ++links > MOST_LINKS) {
+      return { path: undefined, link: next, exposed };
+    }
     const target = files.readLink(next);
     if (target.startsWith("/")) at = "/";
     rest.unshift(...partsOf(target));
   }
-  return { path: isSure ? at : undefined, link: undefined };
+  return {
+    path: exposed === undefined ? at : undefined,
+    link: undefined,
+    exposed,
+  };
 }
 
 /** A link by which somebody gets root to read what it may not read itself. */

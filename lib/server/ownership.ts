@@ -34,8 +34,18 @@ export interface Directories {
 export interface Gifts {
   /** The directories that were there and changed hands with what is in them, by their names in the settings. */
   readonly given: readonly string[];
+  /** The directories that somebody else could exchange, and so were not given. */
+  readonly withheld: readonly Withheld[];
   /** The first line of what `chown` had to say where it was refused something. */
   readonly refusal: string | undefined;
+}
+
+/** A directory that should be the server's, and that root does not dare to give. */
+export interface Withheld {
+  /** The directory, as the settings name it. */
+  readonly path: string;
+  /** The directory above it in which somebody else can exchange names. */
+  readonly exposed: string;
 }
 
 /** Where `chown` is looked for, whatever the environment says. */
@@ -83,7 +93,10 @@ export async function giveDirectories(
     );
     if (gift !== undefined && !isCovered) gifts.push(gift);
   }
-  if (gifts.length === 0) return { given: [], refusal: undefined };
+  const withheld = own.flatMap((name) =>
+    tolerate(() => withheldOf(name, own, { files, owner })) ?? []
+  );
+  if (gifts.length === 0) return { given: [], withheld, refusal: undefined };
   const refusal = await runChild({
     command: [
       ...["chown", "-R", "-h", "-P"] as const,
@@ -107,7 +120,7 @@ export async function giveDirectories(
   const names = gifts.map(({ name }) => name)
     .filter((name) => !made.includes(name));
   const given = refusal === undefined ? names : [];
-  return { given, refusal };
+  return { given, withheld, refusal };
 }
 
 /**
@@ -149,6 +162,17 @@ function giftOf(
   return dirname(outer.inside) === outer.path
     ? { name, path: outer.inside }
     : outer;
+}
+
+function withheldOf(
+  name: string,
+  own: readonly string[],
+  world: Pick<World, "files"> & { readonly owner: Identity },
+): Withheld | undefined {
+  const { exposed } = follow(name, world.files);
+  const isWithheld = exposed !== undefined &&
+    outerOf(name, own, world.files) === undefined && isForeign(name, world);
+  return isWithheld ? { path: name, exposed } : undefined;
 }
 
 /** The directory of ours that holds another one of ours, as data does data/config, if its own name is sure. */

@@ -179,7 +179,7 @@ Deno.test("the release is remembered once", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.equal(
     system.files.readText("/opt/mattermost/data/VERSION"),
     "11.7.9\n",
@@ -252,12 +252,12 @@ Deno.test("a VERSION file that is right is left alone, one that is not is replac
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   const { steps } = system.files;
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.equal(system.files.steps, steps);
   system.files.place("/opt/mattermost/data/VERSION", "11.6.0\n");
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.equal(
     system.files.readText("/opt/mattermost/data/VERSION"),
     "11.7.9\n",
@@ -270,20 +270,47 @@ Deno.test("a VERSION file has the date of a new program that says the same, if i
   const { files } = system;
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.ok(isConfirmed(plan, system));
   // As an image that was made again, of the same release.
   age(files, path, 2000);
   assert.ok(!isConfirmed(plan, system));
   files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.ok(!isConfirmed(plan, system));
   assert.equal(files.readText(path), "11.7.9\n");
   files.fault = () => undefined;
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.ok(isConfirmed(plan, system));
   assert.equal(files.readText(path), "11.7.9\n");
+});
+
+Deno.test("a program that did not answer is asked again at the next start", async () => {
+  const path = "/opt/mattermost/data/VERSION";
+  const { system, context } = stage();
+  const { files } = system;
+  const plan = await makePlan(context);
+  await provideDirectories(plan, context);
+  rememberRelease(plan, system, false);
+  assert.equal(files.readText(path), "11.7.9\n");
+  assert.ok(!isConfirmed(plan, system));
+  const { steps } = files;
+  rememberRelease(plan, system, false);
+  assert.equal(files.steps, steps, "it says the same already");
+  for (
+    const [code, stdout, isAnswered] of [
+      [0, "Version: 11.7.9\n", true],
+      [0, "Something else\n", false],
+      [1, "Version: 11.7.9\n", false],
+    ] as const
+  ) {
+    const asked = await confirmOnce(plan, {
+      ...system,
+      runChild: () => Promise.resolve({ code, stdout, stderr: "" }),
+    });
+    assert.equal(asked, isAnswered, stdout);
+  }
 });
 
 Deno.test("a VERSION file that is younger than another program does not confirm that one", async () => {
@@ -292,7 +319,7 @@ Deno.test("a VERSION file that is younger than another program does not confirm 
   const { files } = system;
   const plan = await makePlan(context);
   provideDirectories(plan, context);
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   // An image of another release, which was pulled before the last start.
   age(files, program, 5000);
   assert.ok(!isConfirmed(plan, system));
@@ -317,7 +344,7 @@ Deno.test("a VERSION file that cannot be given the program's date is written all
   provideDirectories(plan, context);
   files.fault = (_, what) =>
     what.startsWith("utime") ? { code: "EPERM" } : undefined;
-  rememberRelease(plan, system);
+  rememberRelease(plan, system, true);
   assert.equal(files.readText(path), "11.7.9\n");
   assert.ok(!isConfirmed(plan, system));
 });
@@ -340,7 +367,7 @@ Deno.test("a release that cannot be remembered ends with 73, and gives the lock 
     };
   };
   assert.throws(
-    () => rememberRelease(plan, system),
+    () => rememberRelease(plan, system, true),
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===

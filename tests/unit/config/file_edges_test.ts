@@ -284,7 +284,7 @@ Deno.test("file: a link to what is no file, and a link that is not to be trusted
     (error) =>
       error instanceof EntrypointError && error.code === 65 &&
       error.message ===
-        `${PATH} is a symbolic link to /else, which is no regular file` &&
+        `${PATH} is a symbolic link to /else, which is no configuration` &&
       error.remedy === `rm ${PATH}`,
   );
   files.link(PATH, "/else/mine.json");

@@ -51,6 +51,7 @@ Deno.test("names: root's links are followed, and those that others can change ar
   assert.deepEqual(follow("/opt/bad/x", files), {
     path: undefined,
     link: "/theirs/way/link",
+    exposed: "/theirs",
   });
   files.link("/opt/loop", "loop");
   assert.equal(pathOf(files, "/opt/loop"), undefined);

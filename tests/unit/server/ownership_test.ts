@@ -72,6 +72,19 @@ Deno.test("ownership: what is somebody else's changes hands with all that is in 
   assert.equal(files.stat("/srv/data/old/file")?.uid, 2000);
 });
 
+Deno.test("ownership: what others could exchange is not given, and the directory to blame is named", async () => {
+  const files = new MemoryFiles("/home/ann/data", "/home/ann/log");
+  files.chown("/home/ann", { uid: 1000, gid: 1000 });
+  files.chown("/home/ann/log", OWNER);
+  const own = ["/home/ann/data", "/home/ann/data/config", "/home/ann/log"];
+  const { given, asked, withheld } = await give(files, { own });
+  assert.deepEqual([given, asked], [[], []]);
+  assert.deepEqual(withheld, [{
+    path: "/home/ann/data",
+    exposed: "/home/ann",
+  }]);
+});
+
 Deno.test("ownership: what is the server's already is not walked through, and takes no child", async () => {
   const files = await provided();
   files.makeDirectory("/srv/data/uploads/deep");
