@@ -186,11 +186,14 @@ async function give(
     });
   }
   if (refusal !== undefined) {
+    const isForbidden = refusal.includes("not permitted");
     log.warn({
       subject: "",
       message: `Not everything can be given to user ${user}: ${refusal}`,
       remedy:
-        `On the host: chown -R ${user} the directory that is mounted there, or add CAP_CHOWN`,
+        `On the host: chown -R ${user} the directory that is mounted there${
+          isForbidden ? ", or add CAP_CHOWN" : ""
+        }`,
     });
   }
 }
