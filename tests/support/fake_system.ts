@@ -58,7 +58,10 @@ export interface World {
   readonly now?: number;
   /** Whether standard output and error are terminals. */
   readonly isTerminal?: boolean;
-  /** How a child process ends; by default at once, well, and in silence, and chown(1) does its work. */
+  /**
+   * How a child process ends; by default at once and well, the server says that it is of the
+   * stated release, and chown(1) does its work.
+   */
   readonly runChild?: (plan: ChildPlan) => ChildResult | Promise<ChildResult>;
 }
 
@@ -131,9 +134,12 @@ export function fakeSystem(world: World = {}): FakeSystem {
     giveWay: () => Promise.resolve(),
     async runChild(plan) {
       children.push(plan);
-      if (world.runChild === undefined) chown(plan, files);
-      return await world.runChild?.(plan) ??
-        { code: 0, stdout: "", stderr: "" };
+      if (world.runChild !== undefined) return await world.runChild(plan);
+      chown(plan, files);
+      const stdout = plan.command[1] === "version"
+        ? `Version: ${world.env?.["MATTERMOST_VERSION"]}\n`
+        : "";
+      return { code: 0, stdout, stderr: "" };
     },
     becomeUser(identity) {
       identities.push(identity);
