@@ -72,7 +72,7 @@ export function placeOf(
   };
 }
 
-/** Whoever is no more than the server's user, or the server itself, reads no more by a link. */
+/** Only root can read more through a link than the server's user could read itself. */
 function trespassOf(
   path: string,
   facts: FileFacts,
@@ -306,16 +306,16 @@ function shippedConfig(
   system: Pick<System, "uid" | "gid" | "files">,
 ): string {
   const { files } = system;
-  const [bytes] = ["default.json", "config.json"]
-    .map((name) => `${paths.install}/config/${name}`)
-    .flatMap((path) => {
-      if (path === paths.config || !files.exists(path)) return [];
-      const found = files.read(path, { follow: true });
-      return found?.bytes === undefined ||
-          trespassOf(path, found.facts, { settings, system }) !== undefined
-        ? []
-        : [found.bytes];
-    });
+  let bytes: Uint8Array | undefined;
+  for (const name of ["default.json", "config.json"]) {
+    const path = `${paths.install}/config/${name}`;
+    if (path === paths.config || !files.exists(path)) continue;
+    const found = files.read(path, { follow: true });
+    if (found?.bytes === undefined) continue;
+    if (trespassOf(path, found.facts, { settings, system })) continue;
+    bytes = found.bytes;
+    break;
+  }
   const text = new TextDecoder().decode(bytes);
   try {
     return isJsonObject(JSON.parse(text)) ? text : "{}";
