@@ -1,6 +1,6 @@
 /**
- * Whether the installed server is what it is said to be, and whether the upgrade rules let
- * it open the database that was found.
+ * Checks that the installed server is the stated release, and that the upgrade rules allow
+ * it to open the database that was found.
  *
  * @module
  */
@@ -113,7 +113,7 @@ export function isConfirmed(
     // Not the file that a link leads to.
     dated = system.files.lstat(paths.version)?.modified;
   } catch (error) {
-    // Whoever reads the file says what is wrong with it.
+    // The code that reads the file reports what is wrong with it.
     if (errorCode(error) === undefined) throw error;
   }
   return dated !== undefined && dated === programDate(settled, system) &&

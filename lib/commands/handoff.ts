@@ -145,7 +145,7 @@ export async function provideDirectories(
 /**
  * Gives directories to the server's user, if we are root, and is that user from then on.
  *
- * @param directories What is given; what is missing of our own is made.
+ * @param directories The directories to give; missing ones among our own are made.
  * @param settings The settings.
  * @param context The world.
  * @returns The world for the user that the server will run as.
@@ -178,9 +178,9 @@ async function give(
   }
   for (const { path, exposed } of withheld) {
     log.warn({
-      subject: path,
+      subject: "",
       message:
-        `Root does not give it to user ${user}, since others can write to ${exposed} and could put something else in its place`,
+        `${path} is not given to user ${user}, because others can write to ${exposed} and could replace it`,
       remedy:
         `chown root:root ${exposed} && chmod go-w ${exposed}   # or, yourself: chown -R ${user} ${path}`,
     });

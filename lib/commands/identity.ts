@@ -11,8 +11,8 @@ import { serverIdentity } from "./settle.ts";
 /**
  * Takes the identity of the server's user, if we are root: from here on this process can do
  * no more than the server itself, so that no link and no exchange of names by somebody who
- * has the server's rights leads it astray. Whoever is not root stays who it is, and so does
- * root where the server is to run as root (`MATTERMOST_UID=0`).
+ * has the server's rights leads it astray. A process that is not root keeps its user, and so
+ * does root if the server is to run as root (`MATTERMOST_UID=0`).
  *
  * @param settings The settings.
  * @param context The world.

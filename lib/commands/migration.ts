@@ -152,7 +152,7 @@ async function requireMigrated(
   );
 }
 
-/** The server's driver hands these parameters on, a session of ours does not: it would look at other tables. */
+/** Our session does not apply these parameters yet, so it would look at other tables than the server. */
 function isInAnotherSchema({ adapter, parameters = {} }: DataSource): boolean {
   return adapter === "postgres" &&
     ("search_path" in parameters || "options" in parameters);

@@ -51,8 +51,8 @@ export async function checkMail(world: CheckWorld): Promise<Finding[]> {
 }
 
 /**
- * Whether nobody wants mail, and the mail server is one that Mattermost named itself:
- * whoever chose a port or a user for it wants mail.
+ * Whether mail is off: nobody asked for mail, and the mail server is the default that
+ * Mattermost fills in. A chosen port or user counts as asking for mail.
  */
 function isOff(plan: Plan, { host, port, user }: MailServer): boolean {
   const { origins, settings, serverVariables } = plan;
