@@ -10,6 +10,7 @@ import { redactText } from "../config/redact.ts";
 import {
   awaitConfigLock,
   requireCompanions,
+  requireCopy,
   restoreGeneration,
 } from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
@@ -108,7 +109,9 @@ async function restore(
   }
   const { settings } = resolve(sourcesOf(context.system));
   const { files } = context.system;
-  requireCompanions(context.system, placeOf(settings, context.system));
+  const found = placeOf(settings, context.system);
+  requireCompanions(context.system, found);
+  requireCopy(context.system, found, Number(number));
   const { data, conf } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
   const directories = { own, installed: [] };

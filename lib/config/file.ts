@@ -341,6 +341,47 @@ export function listCopies(
   );
 }
 
+/**
+ * Makes sure that there is a copy to bring back, before a directory is made or given away for it.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @param number Which copy, 1 for the newest.
+ * @throws {EntrypointError} With code 64 if there is no such copy, 65 if config.json is a dangling link.
+ */
+export function requireCopy(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  number: number,
+): void {
+  const bases = [locate(world, place).path, ...fallbackBase(place)];
+  try {
+    const copies = bases.flatMap((base) => listGenerations(world, base));
+    findCopy(copies, place, number);
+  } catch (error) {
+    // A directory that is closed to root, on NFS, may be open to the server's user.
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+function findCopy(
+  copies: readonly Generation[],
+  place: ConfigPlace,
+  number: number,
+): Generation {
+  const copy = copies.find((candidate) => candidate.number === number);
+  if (copy !== undefined) return copy;
+  const numbers = copies.map((candidate) => candidate.number);
+  throw new EntrypointError(
+    `There is no copy ${number} of ${place.path}; ${
+      numbers.length === 0
+        ? "there is none at all"
+        : `there is ${numbers.join(", ")}`
+    }`,
+    { code: ExitCode.usage },
+  );
+}
+
 /** A copy that is closed to us may be good. */
 function unusableCopy(
   world: ConfigWorld,
@@ -379,19 +420,7 @@ export function restoreGeneration(
     const target = locate(world, place);
     const { path } = target;
     const { base } = lock;
-    const copies = listGenerations(world, base);
-    const copy = copies.find((candidate) => candidate.number === number);
-    if (copy === undefined) {
-      const numbers = copies.map((candidate) => candidate.number);
-      throw new EntrypointError(
-        `There is no copy ${number} of ${place.path}; ${
-          numbers.length === 0
-            ? "there is none at all"
-            : `there is ${numbers.join(", ")}`
-        }`,
-        { code: ExitCode.usage },
-      );
-    }
+    const copy = findCopy(listGenerations(world, base), place, number);
     const { text } = copy;
     if (text === undefined) throw unusableCopy(world, place, copy);
     const found = readContent(world, place, path);
