@@ -4,69 +4,75 @@
  * @module
  */
 
-import { parseArgs, type ParseArgsConfig } from "node:util";
+import { parseArgs } from "@std/cli/parse_args.js";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { didYouMean } from "../settings/spelling.ts";
 
-/** Options as `parseArgs` takes them. */
-export type Options = NonNullable<ParseArgsConfig["options"]>;
-
-/** Options by name, and the arguments that are none. */
-export type Parsed<O extends Options> = ReturnType<
-  typeof parseArgs<
-    { options: O; strict: true; allowPositionals: true; args: string[] }
-  >
->;
-
 /** What a command accepts. */
-export interface Usage<O extends Options> {
+export interface Usage<Flag extends string, Value extends string> {
   /** The command's name, for messages. */
   readonly command: string;
-  /** Its options, as `parseArgs` of `node:util` takes them. */
-  readonly options: O;
+  /** Options that are given or not. */
+  readonly flags?: readonly Flag[];
+  /** Options that take a value. */
+  readonly values?: readonly Value[];
   /** How many arguments besides options it takes; none by default. */
   readonly positionals?: number;
 }
+
+/** Options by name, and under `_` the arguments that are none. */
+export type Parsed<Flag extends string, Value extends string> =
+  & Readonly<Record<Flag, boolean>>
+  & Readonly<Partial<Record<Value, string>>>
+  & { readonly _: readonly string[] };
 
 /**
  * Reads the arguments of a command.
  *
  * @param args The arguments behind its name.
  * @param usage What it accepts.
- * @returns The options' values, and the other arguments.
- * @throws {EntrypointError} With code 64 for an unknown option, a missing value, or too many arguments.
+ * @returns The options, and the other arguments.
+ * @throws {EntrypointError} With code 64 for an unknown option, a missing or superfluous value, or too many arguments.
  */
-export function readArguments<const O extends Options>(
+export function readArguments<
+  Flag extends string = never,
+  Value extends string = never,
+>(
   args: readonly string[],
-  { command, options, positionals = 0 }: Usage<O>,
-): Parsed<O> {
-  try {
-    const parsed = parseArgs({
-      args: [...args],
-      options,
-      strict: true,
-      allowPositionals: true,
-    });
-    if (parsed.positionals.length > positionals) {
-      throw new TypeError(
-        `unexpected argument ${
-          JSON.stringify(parsed.positionals[positionals])
-        }`,
-      );
-    }
-    return parsed as Parsed<O>;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    const names = Object.keys(options).map((name) => `--${name}`);
-    const unknown = /'(-[^']*)'/.exec(error.message)?.[1] ?? "";
-    throw new EntrypointError(`${command}: ${firstSentence(error.message)}`, {
+  { command, flags = [], values = [], positionals = 0 }: Usage<Flag, Value>,
+): Parsed<Flag, Value> {
+  const names = [...flags, ...values].map((name) => `--${name}`);
+  const refuse = (fault: string, option = ""): never => {
+    throw new EntrypointError(`${command}: ${fault}`, {
       code: ExitCode.usage,
-      remedy: didYouMean(unknown, names) ??
-        (names.length === 0
-          ? `${command} takes no options`
-          : `${command} takes ${names.join(", ")}`),
+      remedy: didYouMean(option, names) ??
+        `${command} takes ${names.join(", ") || "no options"}`,
     });
+  };
+  // The parser takes `--json=no` for true, and the word "false" behind `--json` for its value.
+  for (const [index, argument] of args.entries()) {
+    const [option = "", value = args[index + 1]] = argument.split("=");
+    const isValue = option !== argument || /^(true|false)$/.test(value ?? "");
+    if (isValue && flags.some((flag) => option === `--${flag}`)) {
+      refuse(`option '${option}' takes no value`);
+    }
   }
+  const parsed = parseArgs([...args], {
+    boolean: flags,
+    string: [...values, "_"],
+    unknown(argument: string, name?: string) {
+      const [option] = argument.split("=");
+      // Without a name it is no option.
+      return name === undefined || refuse(`unknown option '${option}'`, option);
+    },
+  }) as Parsed<Flag, Value>;
+  const empty = values.find((name) => parsed[name] === "");
+  if (empty !== undefined) refuse(`option '--${empty}' needs a value`);
+  const { [positionals]: excess } = parsed._;
+  if (excess !== undefined) {
+    refuse(`unexpected argument ${JSON.stringify(excess)}`);
+  }
+  return parsed;
 }
 
 /**
@@ -89,8 +95,3 @@ export function readSeconds(text: string, command: string): number {
 }
 
 const SECONDS_REGEXP = /^\d+(\.\d+)?$/;
-
-function firstSentence(message: string): string {
-  const [sentence = message] = message.split(". ");
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
-}

@@ -60,15 +60,13 @@ export async function check(
   args: readonly string[],
   context: Context,
 ): Promise<number> {
-  const { values } = readArguments(args, {
+  const { json, timeout = String(PATIENCE) } = readArguments(args, {
     command: "app:check",
-    options: {
-      json: { type: "boolean", default: false },
-      timeout: { type: "string", default: String(PATIENCE) },
-    },
+    flags: ["json"],
+    values: ["timeout"],
   });
   const { system } = context;
-  const seconds = readSeconds(values.timeout, "app:check");
+  const seconds = readSeconds(timeout, "app:check");
   const deadline = system.clock.elapsed() + 1000 * seconds - RESERVE;
   const { report, code } = await examine(context, deadline);
   const { isTerminal } = system.out;
@@ -77,7 +75,7 @@ export async function check(
     colours: isTerminal && (system.env["NO_COLOR"] ?? "") === "",
   };
   system.out.write(
-    values.json ? reportJson(report) : reportText(report, style),
+    json ? reportJson(report) : reportText(report, style),
   );
   return code;
 }

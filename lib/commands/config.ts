@@ -29,14 +29,6 @@ import { makePlan, placeOf, type Plan } from "./plan.ts";
 import { pathsOf } from "./settle.ts";
 import { sourcesOf } from "./sources.ts";
 
-const OPTIONS = {
-  "show-secrets": { type: "boolean", default: false },
-  explain: { type: "boolean", default: false },
-  diff: { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-  restore: { type: "boolean", default: false },
-} as const;
-
 /**
  * Shows or restores config.json.
  *
@@ -49,12 +41,12 @@ export async function config(
   args: readonly string[],
   context: Context,
 ): Promise<number> {
-  const { values, positionals } = readArguments(args, {
+  const { _: [number = "1"], ...values } = readArguments(args, {
     command: "app:config",
-    options: OPTIONS,
+    flags: ["show-secrets", "explain", "diff", "json", "restore"],
     positionals: args.includes("--restore") ? 1 : 0,
   });
-  if (values.restore) return await restore(positionals[0] ?? "1", context);
+  if (values.restore) return await restore(number, context);
   if (values.explain && values.diff) {
     throw new EntrypointError(
       "app:config takes --explain or --diff, not both",

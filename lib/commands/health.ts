@@ -46,20 +46,18 @@ export async function health(
   args: readonly string[],
   { system, signal }: Context,
 ): Promise<number> {
-  const { values } = readArguments(args, {
+  const { ready, timeout = String(PATIENCE) } = readArguments(args, {
     command: "app:health",
-    options: {
-      ready: { type: "boolean", default: false },
-      timeout: { type: "string", default: String(PATIENCE) },
-    },
+    flags: ["ready"],
+    values: ["timeout"],
   });
-  const seconds = readSeconds(values.timeout, "app:health");
+  const seconds = readSeconds(timeout, "app:health");
   const ending = AbortSignal.any([
     signal,
     AbortSignal.timeout(1000 * seconds),
   ]);
   const { isWell, text } = await examine(system, {
-    ready: values.ready,
+    ready: ready,
     signal: ending,
     seconds,
   });

@@ -228,20 +228,20 @@ function wrap(text: string, lead: string): string[] {
  * @throws {EntrypointError} With code 64 for a name that is unknown.
  */
 export function help(args: readonly string[], { system }: Context): number {
-  const { values, positionals } = readArguments(args, {
+  const { all, _: words } = readArguments(args, {
     command: "app:help",
-    options: { all: { type: "boolean", default: false } },
+    flags: ["all"],
     positionals: Infinity,
   });
-  if (values.all) {
+  if (all) {
     system.out.write(listSettings());
-  } else if (positionals.length === 0) {
+  } else if (words.length === 0) {
     system.out.write(overview());
   } else {
     const release = parseVersion(system.env["MATTERMOST_VERSION"] ?? "");
     system.out.write(
       explain(
-        positionals,
+        words,
         release === undefined ? PRESENT_RELEASE : formatVersion(release),
       ),
     );

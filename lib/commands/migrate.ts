@@ -33,7 +33,7 @@ export async function migrate(
   args: readonly string[],
   context: Context,
 ): Promise<number> {
-  readArguments(args, { command: "app:migrate", options: {} });
+  readArguments(args, { command: "app:migrate" });
   const { system, log } = context;
   const plan = await makePlan(context, { guarded: true });
   introduce(plan, context);

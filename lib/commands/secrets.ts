@@ -38,12 +38,9 @@ interface SecretFile {
  * @throws {EntrypointError} With code 64 for a wrong option, 73 where a file exists or cannot be written.
  */
 export function secrets(args: readonly string[], { system }: Context): number {
-  const { values: { format, write } } = readArguments(args, {
+  const { format = "env", write } = readArguments(args, {
     command: "app:secrets",
-    options: {
-      format: { type: "string", default: "env" },
-      write: { type: "string" },
-    },
+    values: ["format", "write"],
   });
   if (!FORMATS.includes(format)) throw unknownFormat(format);
   const made = SECRET_NAMES.map((name) => ({

@@ -44,7 +44,7 @@ export async function start(
   const { log } = context;
   const end = args.indexOf("--");
   const own = end < 0 ? args : args.slice(0, end);
-  readArguments(own, { command: "app:start", options: {} });
+  readArguments(own, { command: "app:start" });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
   const settled = await settleHere(context);
   introduce(settled, context);

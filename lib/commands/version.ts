@@ -18,7 +18,7 @@ import type { Context } from "./command.ts";
  * @throws {EntrypointError} With code 64 for any argument.
  */
 export function version(args: readonly string[], { system }: Context): number {
-  readArguments(args, { command: "app:version", options: {} });
+  readArguments(args, { command: "app:version" });
   system.out.write(`${meta.version}\n`);
   return ExitCode.ok;
 }

@@ -11,6 +11,7 @@ import {
 } from "../../../lib/commands/help.ts";
 import { version } from "../../../lib/commands/version.ts";
 import { EntrypointError, ExitCode } from "../../../lib/errors.ts";
+import { run } from "../../../lib/run.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import { fakeContext } from "../../support/fake_context.ts";
 import type { FakeSystem } from "../../support/fake_system.ts";
@@ -204,4 +205,17 @@ Deno.test("app:version prints the version and nothing else", () => {
   assert.equal(system.out.text, `${meta.version}\n`);
   assert.match(meta.version, /^\d+\.\d+\.\d+$/);
   assert.throws(() => version(["now"], context), { code: 64 });
+});
+
+Deno.test("help names the options that each command takes", async () => {
+  for (const [name, { options }] of Object.entries(COMMANDS)) {
+    const { system } = world();
+    assert.equal(await run([name, "--nonsense"], system), ExitCode.usage);
+    const [, taken = ""] = /→ .* takes (.*)/.exec(system.err.text) ?? [];
+    assert.deepEqual(
+      options.match(/--[a-z-]+/g)?.sort() ?? ["no options"],
+      taken.split(", ").sort(),
+      name,
+    );
+  }
 });
