@@ -191,7 +191,8 @@ async function makeHome(place: string): Promise<void> {
   for (const part of ["conf", "data", "log"]) {
     await Deno.mkdir(join(place, part), { recursive: true });
   }
-  await giveToServer(place);
+  // As on a volume that the image has used before.
+  await run(["chown", "-R", "2000:2000", place]);
 }
 
 /** Writes down what a script of this kind has in itself; every one of our settings. */
