@@ -13,16 +13,12 @@ import { lookup } from "node:dns/promises";
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   openSync,
   readSync,
   type Stats,
 } from "node:fs";
-import { isIP } from "node:net";
-import { dirname } from "node:path";
 import { argv0 } from "node:process";
-import { setImmediate } from "node:timers";
 import { errorCode } from "./errors.ts";
 
 /** What the program asks of a file's metadata. */
@@ -138,28 +134,6 @@ export interface Output {
   write(text: string): void;
 }
 
-/** Where a server listens: a unix socket, or host and port. */
-export type Address = { readonly path: string } | {
-  readonly host: string;
-  readonly port: number;
-};
-
-/** A plain connection. What it throws has the system's `code`. */
-export interface Connection {
-  /** Waits for some bytes; `undefined` at the end. */
-  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Sends all of the bytes. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Ends it, and what is under way with it. */
-  close(): void;
-}
-
-/**
- * Connects to a server. A host with several addresses is left to who can choose: then
- * there is no connection. Rejects with the system's `code`.
- */
-export type Dial = (address: Address) => Promise<Connection | undefined>;
-
 /** A child process to run to its end. */
 export interface ChildPlan {
   /** Path of the program, then its arguments. */
@@ -219,12 +193,8 @@ export interface System {
   readonly inputIsTerminal: boolean;
   /** Addresses of a host name, from DNS and /etc/hosts. Rejects with `ENOTFOUND` and the like. */
   resolveHost(name: string): Promise<readonly string[]>;
-  /** Connects to a server. */
-  readonly dial: Dial;
   /** Cryptographically strong random bytes. */
   random(length: number): Uint8Array;
-  /** Resolves once what came in meanwhile, on sockets and by signals, was heard; that takes no more than that. */
-  giveWay(): Promise<void>;
   /** Runs a child process to its end. Rejects with the system's `code` where it cannot be executed. */
   runChild(plan: ChildPlan): Promise<ChildResult>;
   /** Loads what {@linkcode System.exec} needs; the result lets signals end the process by themselves, once those before were heard. */
@@ -273,9 +243,7 @@ export function realSystem(handoff: Handoff): System {
     err: output(Deno.stderr),
     inputIsTerminal: Deno.stdin.isTerminal(),
     resolveHost,
-    dial,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
-    giveWay,
     runChild,
     exit(code) {
       children.forEach(endChild);
@@ -290,42 +258,6 @@ async function resolveHost(name: string): Promise<readonly string[]> {
   return addresses.map(({ address }) => address);
 }
 
-/** Bytes that are read at once. */
-const CHUNK = 16_384;
-
-async function dial(address: Address): Promise<Connection | undefined> {
-  const connection = await connect(address);
-  return connection && {
-    async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-      const chunk = new Uint8Array(CHUNK);
-      const count = await connection.read(chunk);
-      return count === null ? undefined : chunk.subarray(0, count);
-    },
-    async write(bytes): Promise<void> {
-      let rest = bytes;
-      while (rest.length > 0) {
-        rest = rest.subarray(await connection.write(rest));
-      }
-    },
-    close: () => connection.close(),
-  };
-}
-
-async function connect(address: Address): Promise<Deno.Conn | undefined> {
-  if ("path" in address) {
-    return await Deno.connect({ transport: "unix", path: address.path });
-  }
-  const { host, port } = address;
-  const [hostname, ...others] = isIP(host) === 0
-    ? await resolveHost(host)
-    : [host];
-  if (hostname === undefined || others.length > 0) return undefined;
-  const connection = await Deno.connect({ hostname, port });
-  connection.setNoDelay();
-  connection.setKeepAlive();
-  return connection;
-}
-
 const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
   read,
@@ -335,7 +267,6 @@ const realFiles: Files = {
   readLink: (path) => Deno.readLinkSync(path),
   realPath: (path) => Deno.realPathSync(path),
   list(path) {
-    if (isSeen(path) === false) return [];
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
@@ -377,7 +308,7 @@ const realFiles: Files = {
     return { release: () => file.close() };
   },
   async unlocked(path) {
-    if (isSeen(path) === false) return;
+    if (!exists(path)) return;
     using file = Deno.openSync(path, { write: true });
     // Mostly nobody holds it, and then there is nothing to wait for.
     if (!file.tryLockSync(true)) await file.lock(true);
@@ -449,21 +380,7 @@ function factsOfOpen(stats: Stats): FileFacts {
 }
 
 function exists(path: string): boolean {
-  return isSeen(path) ?? factsOf(() => Deno.statSync(path)) !== undefined;
-}
-
-/**
- * Whether something is there, as far as that can be seen. To ask for the thing itself
- * takes an exception where it is not there, and the first one a quarter of a millisecond.
- *
- * @returns `undefined` where the directory above may not be searched.
- */
-function isSeen(path: string): boolean | undefined {
-  if (existsSync(path)) return true;
-  const above = dirname(path);
-  const isAbsent = existsSync(`${above}/.`) ||
-    above !== path && isSeen(above) === false;
-  return isAbsent ? false : undefined;
+  return factsOf(() => Deno.statSync(path)) !== undefined;
 }
 
 function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
@@ -535,17 +452,6 @@ function output(stream: typeof Deno.stdout): Output {
       }
     },
   };
-}
-
-/**
- * The runtime looks at its sockets when there is nothing else to do, so this waits for
- * another thread. A timer would sleep for two milliseconds, and what is done in this
- * thread alone comes back before any socket was looked at.
- */
-async function giveWay(): Promise<void> {
-  await Deno.lstat("/");
-  // Drivers send what they have to say for immediate work.
-  await new Promise<void>((resolve) => void setImmediate(resolve));
 }
 
 /** Those that run, so that none is left behind. */

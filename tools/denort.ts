@@ -1,6 +1,6 @@
 /**
- * The runtime that `deno compile` puts in front of a program, for machines
- * that reach npm but not the site where Deno's vendor keeps it.
+ * `deno compile`, also on machines that reach npm but not the site where Deno's vendor
+ * keeps the runtime that it puts in front of a program.
  *
  * npm carries Deno 2.7.11, and a program that was compiled with exactly that
  * release: its runtime is the file up to the end of the ELF section headers.
@@ -9,12 +9,12 @@
  */
 
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { cached } from "./servers/cache.ts";
+import { basename, join } from "node:path";
+import { cached, cacheDirectory } from "./servers/cache.ts";
 import { type NpmPackage, unpackNpm } from "./servers/packages.ts";
 
 /** A Deno and the runtime that goes with it. */
-export interface Toolchain {
+interface Toolchain {
   /** The `deno` program. */
   readonly deno: string;
   /** The runtime, for `DENORT_BIN`. */
@@ -41,13 +41,113 @@ const DENORT_SIZE = 97_076_048;
 const DENORT_SHA256 =
   "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6";
 
+/** Demands the vendor's runtime if it is `vendor`; releases do. */
+const RUNTIME_VARIABLE = "ENTRYPOINT_RUNTIME";
+/** How long the running Deno may take before npm's has its turn, in milliseconds. */
+const VENDOR_TIMEOUT = 3 * 60 * 1000;
+/** How long it is remembered that the vendor's site did not answer, in milliseconds. */
+const REMEMBERED = 24 * 60 * 60 * 1000;
+
+/** How a step runs. */
+export interface StepOptions {
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Variables to add to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs `deno compile`: by the running Deno with its vendor's runtime, and where that cannot
+ * be had, by the Deno from npm with the runtime from npm.
+ *
+ * @param args The options and the first module.
+ * @param options What ends it.
+ * @returns The runtime in words.
+ * @throws {Error} Where neither works, with both reasons.
+ */
+export async function compileProgram(
+  args: readonly string[],
+  { signal }: StepOptions,
+): Promise<string> {
+  const compile = ["compile", "--quiet", ...args];
+  // Behind a proxy that re-signs, the system knows the certificate, Deno's own list does not.
+  const env = { DENO_TLS_CA_STORE: "system", NO_COLOR: "1" };
+  const note = join(
+    await cacheDirectory(),
+    `no-runtime-for-${Deno.version.deno}`,
+  );
+  const isVendorOnly = Deno.env.get(RUNTIME_VARIABLE) === "vendor";
+  let refusal = isVendorOnly ? "" : await recentText(note);
+  if (refusal === "") {
+    try {
+      const timeout = AbortSignal.timeout(VENDOR_TIMEOUT);
+      await runDeno(Deno.execPath(), compile, {
+        env,
+        signal: AbortSignal.any([signal, timeout]),
+      });
+      return `Deno ${Deno.version.deno}`;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isVendorOnly) throw error;
+      refusal = (error as Error).message;
+    }
+  }
+  const { deno, denort } = await fetchToolchain();
+  try {
+    await runDeno(deno, compile, {
+      env: { ...env, DENORT_BIN: denort },
+      signal,
+    });
+  } catch (error) {
+    throw new Error(`${refusal}\n${(error as Error).message}`.trim(), {
+      cause: error,
+    });
+  }
+  // Only now is it sure that the refusal was not about the program.
+  await Deno.writeTextFile(note, refusal);
+  const [causes = ""] = refusal.split("Stack backtrace");
+  const reason = causes.trim().split("\n").at(-1)?.replace(/^\s*\d+: /, "");
+  return `Deno ${DENO_PACKAGE.version} from npm, because the runtime of Deno ${Deno.version.deno} cannot be downloaded (${reason})`;
+}
+
+/**
+ * Runs a program of Deno to its end.
+ *
+ * @param program The program.
+ * @param args Its arguments.
+ * @param options What ends it.
+ * @throws {Error} With what it wrote to standard error, where it fails.
+ */
+export async function runDeno(
+  program: string,
+  args: readonly string[],
+  { env = {}, signal }: StepOptions,
+): Promise<void> {
+  const { code, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    env: { ...env },
+    stdin: "null",
+    signal,
+  }).output();
+  if (code === 0) return;
+  const message = new TextDecoder().decode(stderr).trim();
+  throw new Error(`Cannot run ${basename(program)} ${args[0]}: ${message}`);
+}
+
+/** What a file says, unless it is missing or old. */
+async function recentText(path: string): Promise<string> {
+  const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
+  const isRecent = mtime !== null && Date.now() - mtime.getTime() < REMEMBERED;
+  return isRecent ? await Deno.readTextFile(path) : "";
+}
+
 /**
  * Provides a Deno that can compile without its vendor's site.
  *
  * @returns Where the two programs are.
  * @throws {Error} on a machine other than Linux on x86_64, or when npm does not deliver them.
  */
-export async function fetchToolchain(): Promise<Toolchain> {
+async function fetchToolchain(): Promise<Toolchain> {
   if (Deno.build.target !== "x86_64-unknown-linux-gnu") {
     throw new Error(
       `Cannot compile on ${Deno.build.target} without the vendor's site: npm has a runtime for Linux on x86_64 only`,

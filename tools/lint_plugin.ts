@@ -33,6 +33,7 @@ const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
  * others load when it is needed.
  */
 const DRIVERS: Readonly<Record<string, string>> = {
+  mysql: "lib/database/mysql.ts",
   nodemailer: "lib/commands/check/smtp.ts",
   postgres: "lib/database/postgres.ts",
 };
@@ -42,8 +43,6 @@ const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
   "lib/commands/check/",
-  // What it encrypts is encrypted another way each time.
-  "lib/database/mysql_login.ts",
   "lib/database/socket.ts",
   "lib/server/ask.ts",
 ];
@@ -62,7 +61,6 @@ const PURE = [
   "lib/database/datasource.ts",
   "lib/database/dsn_mysql.ts",
   "lib/database/dsn_postgres.ts",
-  "lib/database/mysql_messages.ts",
   "lib/database/postgres_messages.ts",
   "lib/database/source.ts",
   "lib/server/execvp.ts",

@@ -13,14 +13,14 @@
 import { readFile } from "node:fs/promises";
 import { SourceMap } from "node:module";
 import { dirname, join } from "node:path";
-import { SCRIPT_HEAD, SCRIPT_NAME } from "./compile/embedded.ts";
+import { PROGRAM, SCRIPT_HEAD } from "./compile/scripts.ts";
 
 const MAP = join(
   dirname(import.meta.dirname ?? "."),
   "dist/mattermost-entrypoint.map",
 );
 
-const PLACE_REGEXP = new RegExp(`${SCRIPT_NAME}:(\\d+):(\\d+)`, "g");
+const PLACE_REGEXP = new RegExp(`${PROGRAM}.js:(\\d+):(\\d+)`, "g");
 
 if (import.meta.main) {
   const map = new SourceMap(JSON.parse(await readFile(MAP, "utf8")));

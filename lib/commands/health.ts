@@ -104,7 +104,6 @@ async function examine(
       const answer = await ask({
         url,
         host: place.host,
-        dial: system.dial,
         signal,
         // It is this machine's own server, and its certificate names the site, not this machine.
         verify: false,

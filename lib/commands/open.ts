@@ -36,7 +36,6 @@ export async function openDatabase(
   });
   const found = await waitForDatabase(source, {
     connect,
-    dial: system.dial,
     clock: system.clock,
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,

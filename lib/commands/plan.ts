@@ -124,7 +124,7 @@ export async function makePlan(
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
   const settled = await settleHere(context, options);
-  return await planConfig(settled, context, options);
+  return planConfig(settled, context, options);
 }
 
 /**
@@ -177,7 +177,7 @@ export function introduce(
 }
 
 /**
- * Plans config.json for settings that are settled, giving way between its steps.
+ * Plans config.json for settings that are settled.
  *
  * @param settled The settings, release and data source.
  * @param context The world.
@@ -185,20 +185,17 @@ export function introduce(
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export async function planConfig(
+export function planConfig(
   settled: Settled,
   { system, log }: Context,
   { guarded = false }: PlanOptions = {},
-): Promise<Plan> {
+): Plan {
   const { settings, release } = settled;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
-  await system.giveWay();
   const shipped = shippedConfig(settled, system);
   const wish = wishFor(state, settled, shipped);
-  await system.giveWay();
   const merged = fulfil(wish, state, system);
-  await system.giveWay();
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,

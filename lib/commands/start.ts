@@ -69,7 +69,7 @@ export async function start(
   }
   rememberRelease(plan, system, isAnswered);
   context.signal.throwIfAborted();
-  await Promise.all([database.session.leave(), releaseSignals()]);
+  await Promise.all([database.session.close(), releaseSignals()]);
   log.step("Handing over to the server");
   return becomeServer(plan, system, serverArgs);
 }
@@ -82,56 +82,32 @@ interface Ready {
   readonly isAnswered: boolean;
 }
 
-/**
- * A login is mostly waiting: what needs no database is done meanwhile, in pieces,
- * since each answer of the server waits for the next question of ours.
- */
+/** A login is mostly waiting: what needs no database is done meanwhile. */
 async function openMeanwhile(
   settled: Settled,
   context: Context,
 ): Promise<Ready> {
-  const { system } = context;
+  const { system, log } = context;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  let isOpen = false;
-  // Once it is open, nobody is waiting any more.
-  const giveWay = async (): Promise<void> => {
-    if (!isOpen) await system.giveWay();
-  };
+  const answers = Promise.all([
+    openDatabase(settled, { ...context, signal }),
+    confirmOnce(settled, system),
+  ]);
   try {
-    const [database, rest, isAnswered] = await Promise.all([
-      openDatabase(settled, { ...context, signal }).finally(() =>
-        isOpen = true
-      ),
-      prepare(settled, { ...context, system: { ...system, giveWay } }),
-      confirmOnce(settled, system),
-    ]);
-    return { database, isAnswered, ...rest };
+    const plan = planConfig(settled, context, { guarded: true });
+    // The other warnings are part of the summary.
+    const warnings = plan.warnings.slice(settled.warnings.length);
+    warnings.forEach((warning) => log.warn(warning));
+    const releaseSignals = system.prepareExec();
+    const [database, isAnswered] = await answers;
+    return { database, plan, releaseSignals, isAnswered };
   } catch (error) {
     failed.abort();
+    // The first error is the one that counts.
+    answers.catch(() => {});
     throw error;
   }
-}
-
-/**
- * How often a login gets its way before anything else is done: then the connection is
- * made, and its driver has the word.
- */
-const FIRST_TURNS = 3;
-
-async function prepare(
-  settled: Settled,
-  context: Context,
-): Promise<Omit<Ready, "database" | "isAnswered">> {
-  const { system, log } = context;
-  for (let turn = 0; turn < FIRST_TURNS; turn++) await system.giveWay();
-  const plan = await planConfig(settled, context, { guarded: true });
-  await system.giveWay();
-  const releaseSignals = system.prepareExec();
-  // The other warnings were said in the introduction.
-  const remarks = plan.warnings.slice(settled.warnings.length);
-  remarks.forEach((warning) => log.warn(warning));
-  return { plan, releaseSignals };
 }
 
 /** A job may be migrating what the server would migrate at its start, and change what is allowed. */

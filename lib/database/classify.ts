@@ -15,7 +15,7 @@ import { ProbeError } from "./probe.ts";
 /** Characters of a server's message that are shown. */
 const DETAIL_LENGTH = 240;
 
-/** Codes of the system, of the runtime, and of the PostgreSQL driver. */
+/** Codes of the system, of the runtime, and of the drivers. */
 const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   ENOTFOUND: "dns",
   EAI_AGAIN: "dns",
@@ -47,6 +47,10 @@ const LOCAL_REASONS: Readonly<Record<string, Reason>> = {
   CONNECTION_ENDED: "protocol",
   MESSAGE_NOT_SUPPORTED: "protocol",
   SASL_SIGNATURE_MISMATCH: "credentials",
+  // npm:mysql2
+  HANDSHAKE_NO_SSL_SUPPORT: "tls",
+  HANDSHAKE_SSL_ERROR: "tls",
+  AUTH_SWITCH_PLUGIN_ERROR: "credentials",
 };
 
 /** SQLSTATE of PostgreSQL; the names are in appendix A of its manual. */
@@ -156,7 +160,7 @@ function reasonOf(cause: unknown, text: string, adapter: Adapter): Reason {
     : POSTGRES_REASONS[code] ?? "protocol";
 }
 
-/** MySQL has numbers, everybody else names. */
+/** MySQL's own errors have a number and a name, which is the driver's; all others have a name. */
 function codeOf(cause: unknown): string | undefined {
   const { errno } = Object(cause) as { errno?: unknown };
   return typeof errno === "number" && errno >= 1000

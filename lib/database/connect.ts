@@ -26,13 +26,10 @@ export async function connect(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
-  const { signal, dial, ca } = options;
+  const { signal, ca } = options;
   const tls = tlsOptions(source, ca);
   // The connection is made while its driver is loaded.
-  const opening = openSocket(addressOf(source), {
-    signal,
-    dial: tls === undefined ? dial : undefined,
-  });
+  const opening = openSocket(addressOf(source), signal);
   try {
     return await login(source, { ...options, opening, tls });
   } catch (error) {

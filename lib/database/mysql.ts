@@ -1,24 +1,61 @@
 /**
- * A login to MySQL or MariaDB, and what is asked of it. Import it lazily, since it
- * costs time.
+ * A login to MySQL or MariaDB, and what is asked of it. Import it lazily: only this
+ * module imports the driver, which costs time.
  *
+ * @see https://sidorares.github.io/node-mysql2/docs
  * @module
  */
 
+import type { Socket } from "node:net";
 import type { DatabaseFacts, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
+import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
+import mysql, { type Connection, type RowDataPacket } from "mysql";
 import { classify } from "./classify.ts";
-import { Channel } from "./mysql_channel.ts";
-import { logIn } from "./mysql_login.ts";
-import { QUIT, type TextRow } from "./mysql_messages.ts";
-import { ProbeError, unless } from "./probe.ts";
 import {
-  endSocket,
+  LONGEST_ANSWER,
+  malformedPacket,
+  ProbeError,
+  unless,
+} from "./probe.ts";
+import {
+  destroySocket,
+  inspectData,
   type LoginOptions,
-  sayFarewell,
+  type Protocol,
+  rejectOnClose,
+  sendLast,
   tlsFacts,
 } from "./socket.ts";
+
+/** The packet that ends a session: one byte long, number 0, `COM_QUIT`. */
+const QUIT = Buffer.from([1, 0, 0, 0, 1]);
+
+/** Bytes before the content of a packet: its length and its number. */
+const HEADER = 4;
+/** Bytes of the longest initial handshake packet; it holds a version and the name of a plugin. */
+const LONGEST_GREETING = 4096;
+
+/** What the driver may read before it knows that this is MySQL, and how much at once. */
+const MYSQL_PROTOCOL: Protocol = {
+  // The first packet has number 0, and holds protocol version 10 or an error.
+  isGreeting(head) {
+    const length = head.readUIntLE(0, 3);
+    return length >= 4 && length <= LONGEST_GREETING && head[3] === 0 &&
+      (head[HEADER] === 10 || head[HEADER] === 0xff);
+  },
+  wholeMessages(bytes) {
+    let size = 0;
+    while (bytes.length - size >= HEADER) {
+      const length = bytes.readUIntLE(size, 3);
+      if (length === 0 || length > LONGEST_ANSWER) return malformedPacket();
+      if (size + HEADER + length > bytes.length) break;
+      size += HEADER + length;
+    }
+    return size;
+  },
+};
 
 /** Error numbers that answer a question instead of failing it. */
 const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
@@ -61,8 +98,10 @@ const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
 const CREATE_QUERY =
   "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
 
-/** Sends one message, and gives the rows of all its statements. */
-type Ask = (text: string) => Promise<readonly TextRow[]>;
+/** Runs statements in one message, and gives the rows of all of them. */
+type Query = (text: string) => Promise<readonly Row[]>;
+
+type Row = Readonly<Record<string, string | number | null>>;
 
 /**
  * Logs in to MySQL or MariaDB.
@@ -76,31 +115,34 @@ export async function connectMysql(
   source: DataSource,
   options: LoginOptions,
 ): Promise<Session> {
-  const channel = await login(source, options).catch((error) => {
-    throw classify(error, source);
+  const connection = await login(source, options).catch((error) => {
+    throw unsupportedPlugin(error) ?? classify(error, source);
   });
-  const { socket } = channel;
-  const ask: Ask = (text) =>
-    channel.ask(text).catch((error) => {
+  const socket = socketOf(connection);
+  const closed = rejectOnClose(socket);
+  const query: Query = async (text) => {
+    try {
+      return await Promise.race([rowsOf(connection, text), closed]);
+    } catch (error) {
       throw classify(error, source);
-    });
+    }
+  };
   return {
-    facts: () => readFacts(ask, tlsFacts(socket)),
+    facts: () => readFacts(query, tlsFacts(socket)),
     async lock(name, seconds) {
       const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
       const text = `SELECT GET_LOCK('${
         lockName(source, name)
       }', ${wait}) AS held`;
-      const [row] = await ask(text);
-      return row?.["held"] === "1";
+      const [row] = await query(text);
+      return String(row?.["held"]) === "1";
     },
     async unlock(name) {
-      await ask(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
+      await query(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
     },
-    leave: () => sayFarewell(socket, QUIT),
     async close() {
-      await sayFarewell(socket, QUIT);
-      await endSocket(socket);
+      await sendLast(socket, QUIT);
+      await destroySocket(socket);
     },
   };
 }
@@ -108,24 +150,78 @@ export async function connectMysql(
 async function login(
   source: DataSource,
   { opening, tls }: LoginOptions,
-): Promise<Channel> {
-  const channel = new Channel(await opening, tls !== undefined);
+): Promise<Connection> {
+  const { host, port, socket: path, user, password, database } = source;
+  const stream = await opening;
+  const closed = rejectOnClose(stream);
+  inspectData(stream, MYSQL_PROTOCOL);
+  const options = {
+    stream,
+    host,
+    port,
+    // The driver sends a password in clear only over TLS, or where it knows of a unix socket.
+    ...(path === undefined ? {} : { socketPath: path }),
+    user,
+    password,
+    database,
+    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    // The signal ends the attempt.
+    connectTimeout: 0,
+    multipleStatements: true,
+    // Compiled row parsers pay off after many rows only, and need `eval`.
+    disableEval: true,
+    // A server must not be able to ask for our files.
+    flags: ["-LOCAL_FILES"],
+    connectAttributes: { program_name: "mattermost-entrypoint" },
+  };
+  const connection = mysql.createConnection(options as mysql.ConnectionOptions);
+  const loggedIn = new Promise<Connection>((resolve, reject) => {
+    connection.on("error", reject);
+    connection.once("connect", () => resolve(connection));
+  });
   try {
-    await logIn(channel, source, tls);
-    return channel;
+    return await Promise.race([loggedIn, closed]);
   } catch (error) {
-    channel.socket.destroy();
+    stream.destroy();
     throw error;
   }
 }
 
+/** The driver names a plugin that it does not have only in the text of its error. */
+const PLUGIN_REGEXP =
+  /\bunknown plugin (\w+)|authentication using (mysql_clear_password)/;
+
+function unsupportedPlugin(error: unknown): ProbeError | undefined {
+  const [, unknown, disabled] = PLUGIN_REGEXP.exec(String(error)) ?? [];
+  const plugin = unknown ?? disabled;
+  return plugin === undefined ? undefined : new ProbeError(
+    "credentials",
+    `The account uses the authentication plugin ${plugin}, which Mattermost cannot use: it must be caching_sha2_password or mysql_native_password`,
+  );
+}
+
+/** With TLS it is another socket than the one that the driver was given. */
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { readonly stream: Socket }).stream;
+}
+
+function rowsOf(connection: Connection, text: string): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    connection.query<RowDataPacket[]>(text, (error, result) => {
+      // A statement without rows has an object instead of a list.
+      if (error) reject(error);
+      else resolve((Array.isArray(result) ? result : []).flat() as Row[]);
+    });
+  });
+}
+
 async function readFacts(
-  ask: Ask,
+  query: Query,
   tls: DatabaseFacts["tls"],
 ): Promise<DatabaseFacts> {
   // All in one message, which mostly is not refused; one that is does not tell the rest.
   const told = await unless(
-    ask(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
+    query(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
     (code) => READ_ONLY_ERRORS.includes(code) || DENIED_ERRORS.includes(code),
   );
   const isRefused = async (
@@ -133,13 +229,13 @@ async function readFacts(
     codes: readonly string[],
   ): Promise<boolean> =>
     told === undefined &&
-    await unless(ask(text), (code) => codes.includes(code)) === undefined;
-  const rows = told ?? await ask(FACTS_QUERY);
+    await unless(query(text), (code) => codes.includes(code)) === undefined;
+  const rows = told ?? await query(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
   }
-  const text = (column: string): string => row[column] ?? "";
+  const text = (column: string): string => String(row[column] ?? "");
   const version = text("version");
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map((
     part,

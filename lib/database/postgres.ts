@@ -17,15 +17,15 @@ import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "./classify.ts";
-import { POSTGRES_LANGUAGE } from "./postgres_messages.ts";
+import { POSTGRES_PROTOCOL } from "./postgres_messages.ts";
 import { ProbeError, unless } from "./probe.ts";
 import {
-  endSocket,
+  destroySocket,
+  inspectData,
   type LoginOptions,
-  lossOf,
-  sayFarewell,
-  screenData,
+  rejectOnClose,
   secureSocket,
+  sendLast,
   tlsFacts,
 } from "./socket.ts";
 
@@ -69,8 +69,8 @@ const UNFIT_REGEXP = /^(?:22|42)/;
 /** SQLSTATE `lock_not_available`. */
 const LOCK_TIMEOUT = "55P03";
 
-/** Sends one message, and gives the rows of all its statements. */
-type Ask = <Row>(text: string) => Promise<Row[]>;
+/** Runs statements in one message, and gives the rows of all of them. */
+type Query = <Row>(text: string) => Promise<Row[]>;
 
 interface FactsRow {
   readonly version: string;
@@ -106,12 +106,12 @@ export async function connectPostgres(
   const socket = await openSecureSocket(source, options).catch((error) => {
     throw classify(error, source);
   });
-  const lost = lossOf(socket);
+  const closed = rejectOnClose(socket);
   const client = login(source, socket);
-  const ask: Ask = async <Row>(text: string) => {
+  const query: Query = async <Row>(text: string) => {
     try {
       const rows = client.unsafe<(Row & postgres.Row)[]>(text);
-      return (await Promise.race([rows, lost])).flat() as Row[];
+      return (await Promise.race([rows, closed])).flat() as Row[];
     } catch (error) {
       throw classify(error, source);
     }
@@ -119,26 +119,24 @@ export async function connectPostgres(
   // The driver logs in for the first question, so the first one is asked at once.
   let first: DatabaseFacts | undefined;
   try {
-    first = await readFacts(ask, socket, options);
+    first = await readFacts(query, socket, options);
   } catch (error) {
     socket.destroy();
     throw error;
   }
   return {
     async facts() {
-      const facts = first ?? await readFacts(ask, socket, options);
+      const facts = first ?? await readFacts(query, socket, options);
       first = undefined;
       return facts;
     },
-    lock: (name, seconds) => lock(ask, name, seconds),
+    lock: (name, seconds) => lock(query, name, seconds),
     async unlock(name) {
-      await ask(`SELECT pg_advisory_unlock(${lockKey(name)})`);
+      await query(`SELECT pg_advisory_unlock(${lockKey(name)})`);
     },
-    // Without the driver, which would say no more and take longer.
-    leave: () => sayFarewell(socket, TERMINATE),
     async close() {
-      await sayFarewell(socket, TERMINATE);
-      await endSocket(socket);
+      await sendLast(socket, TERMINATE);
+      await destroySocket(socket);
     },
   };
 }
@@ -149,7 +147,7 @@ async function openSecureSocket(
 ): Promise<Socket> {
   const socket = await opening;
   if (tls === undefined) return socket;
-  const answer = await askForTls(socket);
+  const answer = await requestTls(socket);
   if (answer === "S") return await secureSocket(socket, source.host, tls);
   socket.destroy();
   throw answer === "N"
@@ -158,7 +156,7 @@ async function openSecureSocket(
 }
 
 /** The one letter with which PostgreSQL answers; nothing else may come with it. */
-function askForTls(socket: Socket): Promise<string> {
+function requestTls(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
     socket.once("close", onClose);
@@ -207,7 +205,7 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
         throw new ProbeError("protocol", "The server closed the connection");
       }
       given = true;
-      screenData(socket, POSTGRES_LANGUAGE);
+      inspectData(socket, POSTGRES_PROTOCOL);
       return socket;
     },
   };
@@ -215,12 +213,12 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
 }
 
 async function readFacts(
-  ask: Ask,
+  query: Query,
   socket: Socket,
   { isUsed = false }: Pick<ConnectOptions, "isUsed">,
 ): Promise<DatabaseFacts> {
-  const told = isUsed ? await readAll(ask) : undefined;
-  const [row] = told ?? await ask<FactsRow>(FACTS_QUERY);
+  const told = isUsed ? await readAll(query) : undefined;
+  const [row] = told ?? await query<FactsRow>(FACTS_QUERY);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server answers without a row");
   }
@@ -238,18 +236,18 @@ async function readFacts(
     schema: !row.installed
       ? NOTHING_INSTALLED
       : told === undefined
-      ? await readSchema(ask, row.migrations)
+      ? await readSchema(query, row.migrations)
       : schemaOf(told),
   };
 }
 
 /** All in one message, which fails as a whole where one of the tables is not what it should be. */
 async function readAll(
-  ask: Ask,
+  query: Query,
 ): Promise<readonly (FactsRow & SchemaRow)[] | undefined> {
   const text = [FACTS_QUERY, SYSTEMS_QUERY, MIGRATIONS_QUERY].join(";");
   return await unless(
-    ask<FactsRow & SchemaRow>(text),
+    query<FactsRow & SchemaRow>(text),
     (code) => UNFIT_REGEXP.test(code),
   );
 }
@@ -260,17 +258,17 @@ const NOTHING_INSTALLED: SchemaFacts = {
 };
 
 async function readSchema(
-  ask: Ask,
+  query: Query,
   migrations: boolean,
 ): Promise<SchemaFacts> {
   const more = migrations ? MIGRATIONS_QUERY : TEAM_QUERY;
   const rows = await unless(
-    ask<SchemaRow>(`${SYSTEMS_QUERY}; ${more}`),
+    query<SchemaRow>(`${SYSTEMS_QUERY}; ${more}`),
     (code) => code === NO_SUCH_COLUMN,
   );
   if (rows !== undefined) return schemaOf(rows);
   // Tables of somebody else that have the names of ours, one of them or all.
-  return migrations ? await readSchema(ask, false) : NOTHING_INSTALLED;
+  return migrations ? await readSchema(query, false) : NOTHING_INSTALLED;
 }
 
 function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
@@ -294,14 +292,18 @@ function versionParts(number: number): [number, number, number] {
     : [major, Math.floor(number / 100) % 100, number % 100];
 }
 
-async function lock(ask: Ask, name: string, seconds: number): Promise<boolean> {
+async function lock(
+  query: Query,
+  name: string,
+  seconds: number,
+): Promise<boolean> {
   const key = lockKey(name);
   const text = seconds === 0
     ? `SELECT pg_try_advisory_lock(${key}) AS held`
     : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
        SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
   try {
-    return (await ask<{ held: boolean }>(text)).some(({ held }) => held);
+    return (await query<{ held: boolean }>(text)).some(({ held }) => held);
   } catch (error) {
     if (error instanceof ProbeError && error.code === LOCK_TIMEOUT) {
       return false;

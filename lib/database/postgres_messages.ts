@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { Language } from "./socket.ts";
+import type { Protocol } from "./socket.ts";
 import { Buffer } from "node:buffer";
-import { garbled, LONGEST_ANSWER, ProbeError } from "./probe.ts";
+import { LONGEST_ANSWER, malformedPacket, ProbeError } from "./probe.ts";
 
 /** Bytes before the content of a message: its type and its length. */
 const HEAD = 5;
@@ -43,7 +43,10 @@ const SAFE_TYPES: ReadonlySet<number | undefined> = new Set(
 );
 
 /** Gives the driver whole messages only, and none that would harm it. */
-export const POSTGRES_LANGUAGE: Language = { isGreeting, measure: sizeOfWhole };
+export const POSTGRES_PROTOCOL: Protocol = {
+  isGreeting,
+  wholeMessages: wholeMessages,
+};
 
 /** The limits are those of libpq: an authentication request or an error. */
 function isGreeting(head: Buffer): boolean {
@@ -54,11 +57,11 @@ function isGreeting(head: Buffer): boolean {
 }
 
 /** How many bytes at the beginning are whole messages, or what is wrong with one of them. */
-function sizeOfWhole(bytes: Buffer): number | ProbeError {
+function wholeMessages(bytes: Buffer): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUInt32BE(size + 1);
-    if (length < HEAD - 1 || length > LONGEST_ANSWER) return garbled();
+    if (length < HEAD - 1 || length > LONGEST_ANSWER) return malformedPacket();
     const end = size + 1 + length;
     if (end > bytes.length) break;
     // Of most messages the type is enough.
@@ -75,11 +78,11 @@ function faultOf(message: Buffer): ProbeError | undefined {
   if (message[0] === REQUEST) return requestFault(message);
   return message[0] === ROWS && isRowDescription(message)
     ? undefined
-    : garbled();
+    : malformedPacket();
 }
 
 function requestFault(message: Buffer): ProbeError | undefined {
-  if (message.length < HEAD + 4) return garbled();
+  if (message.length < HEAD + 4) return malformedPacket();
   const number = message.readUInt32BE(HEAD);
   const other = OTHER_REQUESTS[number];
   if (other !== undefined) {
@@ -89,7 +92,9 @@ function requestFault(message: Buffer): ProbeError | undefined {
     );
   }
   const content = message.toString("latin1", HEAD + 4);
-  return PASSWORD_REQUESTS[number]?.(content) === true ? undefined : garbled();
+  return PASSWORD_REQUESTS[number]?.(content) === true
+    ? undefined
+    : malformedPacket();
 }
 
 /** Names that end, with all their facts behind them. */

@@ -6,7 +6,6 @@
  */
 
 import type { Reason } from "./reasons.ts";
-import type { Dial } from "../system.ts";
 import type { DataSource } from "./source.ts";
 import { REASONS } from "./reasons.ts";
 
@@ -45,12 +44,12 @@ export class ProbeError extends Error {
 export const LONGEST_ANSWER = 1_000_000;
 
 /**
- * What is thrown where a server is not understood.
+ * The error for an answer that does not follow the protocol.
  *
  * @returns The error.
  */
-export function garbled(): ProbeError {
-  return new ProbeError("protocol", "The answer is garbled");
+export function malformedPacket(): ProbeError {
+  return new ProbeError("protocol", "The answer is malformed");
 }
 
 /** What the tables tell about the Mattermost that made them. */
@@ -127,12 +126,6 @@ export interface Session {
 
   /** Ends the connection, and with it all locks. Never throws. */
   close(): Promise<void>;
-
-  /**
-   * As {@linkcode Session.close}, for who becomes another program at once: the connection
-   * ends with this one, so only the server has to be told. Never throws.
-   */
-  leave(): Promise<void>;
 }
 
 /** Options of {@linkcode Connect}. */
@@ -141,8 +134,6 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   /** PEM texts of the authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
-  /** Opens connections that stay plain faster. */
-  readonly dial?: Dial;
   /** Whether a server's tables are likely to be there: then they are asked at once, else only when they were found. */
   readonly isUsed?: boolean;
 }

@@ -7,12 +7,16 @@
 
 import type { ConnectOptions, TlsFacts } from "./probe.ts";
 import type { DataSource } from "./source.ts";
-import type { Address, Dial } from "../system.ts";
 import { Buffer } from "node:buffer";
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { LightSocket } from "./light_socket.ts";
 import { ProbeError } from "./probe.ts";
+
+/** Where a server listens: a unix socket, or host and port. */
+export type Address = { readonly path: string } | {
+  readonly host: string;
+  readonly port: number;
+};
 
 /** What the TLS of a driver needs; the names are those of `node:tls`. */
 export interface TlsOptions {
@@ -47,70 +51,34 @@ export function addressOf(
   };
 }
 
-/** How a connection is opened. */
-export interface OpenOptions {
-  /** Ends it; its reason is what every user of the socket gets. */
-  readonly signal: AbortSignal;
-  /** Opens it faster, where it stays plain: TLS is for sockets of node's only. */
-  readonly dial?: Dial | undefined;
-}
-
 /**
  * Opens a connection; an abort of the signal destroys it, also much later.
  *
  * @param address Where to connect to: a unix socket, or host and port.
- * @param options What ends it, and whether it stays plain.
+ * @param signal Ends it; its reason is what every user of the socket gets.
  * @returns The connected socket.
  * @throws {Error} With the system's code; or the signal's reason.
  */
 export function openSocket(
   address: Address,
-  { signal, dial }: OpenOptions,
+  signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    let opened: Socket | undefined;
+    const socket = connectSocket(address);
     const abort = (): void => {
       const { reason } = signal;
-      const error = reason instanceof Error ? reason : new Error("Aborted");
-      if (opened === undefined) reject(error);
-      else opened.destroy(error);
+      socket.destroy(reason instanceof Error ? reason : new Error("Aborted"));
     };
-    const forget = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    const take = (socket: Socket): void => {
-      // An error without a listener is a crash.
-      socket.on("error", () => {});
-      if (signal.aborted) return void socket.destroy();
-      opened = socket.once("close", forget);
+    // Later on it is an error without a listener that would end the program.
+    socket.on("error", reject);
+    socket.once("close", () => signal.removeEventListener("abort", abort));
+    socket.once("connect", () => {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true);
       resolve(socket);
-    };
-    const fail = (error: unknown): void => {
-      forget();
-      reject(error);
-    };
-    if (dial === undefined) return openNode(address, take, fail);
-    dial(address).then((connection) => {
-      if (connection === undefined) openNode(address, take, fail);
-      // What its users need of a socket it has.
-      else take(new LightSocket(connection) as unknown as Socket);
-    }).catch(fail);
-  });
-}
-
-/** Without a promise: TLS must take a socket over before the runtime reads from it. */
-function openNode(
-  address: Address,
-  take: (socket: Socket) => void,
-  fail: (error: unknown) => void,
-): void {
-  const socket = connectSocket(address);
-  socket.once("error", fail);
-  socket.once("connect", () => {
-    socket.off("error", fail);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true);
-    take(socket);
+    });
   });
 }
 
@@ -121,7 +89,7 @@ function openNode(
  * @param socket The connection, before a driver listens to it.
  * @returns Never resolves; rejects with the error that ended the connection.
  */
-export function lossOf(socket: Socket): Promise<never> {
+export function rejectOnClose(socket: Socket): Promise<never> {
   const lost = new Promise<never>((_, reject) => {
     const lose = (): void =>
       reject(
@@ -143,11 +111,11 @@ export function lossOf(socket: Socket): Promise<never> {
  * @param word What sessions of its protocol end with.
  * @returns Resolves when the word is on its way, or the connection is gone.
  */
-export async function sayFarewell(
+export async function sendLast(
   socket: Socket,
   word: Uint8Array,
 ): Promise<void> {
-  const lost = lossOf(socket);
+  const lost = rejectOnClose(socket);
   const sent = new Promise<void>((resolve) =>
     socket.write(word, () => resolve())
   );
@@ -160,18 +128,18 @@ export async function sayFarewell(
  * @param socket The connection.
  * @returns Resolves when nothing of it is left.
  */
-export async function endSocket(socket: Socket): Promise<void> {
-  const lost = lossOf(socket);
+export async function destroySocket(socket: Socket): Promise<void> {
+  const lost = rejectOnClose(socket);
   socket.destroy();
   await lost.catch(() => {});
 }
 
 /** How a driver's server talks. */
-export interface Language {
+export interface Protocol {
   /** Whether these five bytes, or more, can begin the server's first message. */
   readonly isGreeting: (head: Buffer) => boolean;
   /** How many bytes the driver may have by now, or what is wrong with them; by default all. */
-  readonly measure?: (bytes: Buffer) => number | ProbeError;
+  readonly wholeMessages?: (bytes: Buffer) => number | ProbeError;
 }
 
 /** Bytes that tell one protocol from another. */
@@ -184,9 +152,9 @@ const GREETING = 5;
  * @param socket The connection, before anybody listens to its data.
  * @param language What is looked at.
  */
-export function screenData(
+export function inspectData(
   socket: Socket,
-  { isGreeting, measure = ({ length }) => length }: Language,
+  { isGreeting, wholeMessages = ({ length }) => length }: Protocol,
 ): void {
   const emit = socket.emit.bind(socket);
   let held: Buffer = Buffer.alloc(0);
@@ -200,7 +168,7 @@ export function screenData(
       isGreeted = isGreeting(held);
     }
     const size = isGreeted
-      ? measure(held)
+      ? wholeMessages(held)
       : new ProbeError("protocol", "Another kind of server answers there");
     if (size instanceof ProbeError) {
       socket.emit = emit;

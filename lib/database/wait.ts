@@ -182,7 +182,6 @@ function explained(session: Session, source: DataSource): Session {
     facts: () => told(session.facts()),
     lock: (name, seconds) => told(session.lock(name, seconds)),
     unlock: (name) => told(session.unlock(name)),
-    leave: () => session.leave(),
     close: () => session.close(),
   };
 }

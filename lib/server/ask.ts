@@ -12,7 +12,6 @@ import { isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { Buffer } from "node:buffer";
 import { openSocket } from "../database/socket.ts";
-import type { Dial } from "../system.ts";
 
 /** What to ask, and whom. */
 export interface Question {
@@ -24,8 +23,6 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends it, with the signal's reason. */
   readonly signal: AbortSignal;
-  /** Opens connections that stay plain faster. */
-  readonly dial?: Dial;
   /** The host to connect to, if not the one in the address. */
   readonly host?: string;
   /** Whether the certificate is checked; it is, by default. */
@@ -61,10 +58,7 @@ export async function ask(question: Question): Promise<Answer> {
   const isTls = url.protocol === "https:";
   const host = question.host ?? url.hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port === "" ? (isTls ? 443 : 80) : url.port);
-  const plain = await openSocket({ host, port }, {
-    signal,
-    dial: isTls ? undefined : question.dial,
-  });
+  const plain = await openSocket({ host, port }, signal);
   try {
     const socket = isTls ? await encrypt(plain, question) : plain;
     const certificateExpires = isTls ? expiry(socket as TLSSocket) : undefined;

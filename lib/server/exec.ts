@@ -42,44 +42,16 @@ const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The system calls that we need, by architecture.
- *
- * @see asm/unistd_64.h and asm-generic/unistd.h of the kernel's headers
- */
-const CALL_NUMBERS = {
-  x86_64: {
-    rt_sigaction: 13n,
-    rt_sigprocmask: 14n,
-    execve: 59n,
-  },
-  aarch64: {
-    rt_sigaction: 134n,
-    rt_sigprocmask: 135n,
-    execve: 221n,
-  },
-} as const;
-
-type CallName = keyof typeof CALL_NUMBERS[typeof Deno.build.arch];
-
-/**
- * One more argument, which nobody reads. Deno makes machine code for each function whose
- * types it can compile, which takes a start half a millisecond and more; with a structure
- * among them it calls the function as it is.
- */
-const UNREAD = { struct: ["u8"] } as const;
-
-/**
- * Each symbol costs time, so Deno does what it can, and one does the rest.
+ * The functions of the C library that every hand-off needs.
  *
  * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
  */
 const SYMBOLS = {
-  __errno_location: { parameters: [UNREAD], result: "u64" },
-  memcpy: { parameters: ["buffer", "u64", "usize", UNREAD], result: "u64" },
-  syscall: {
-    parameters: ["i64", "u64", "buffer", "buffer", "usize", UNREAD],
-    result: "i64",
-  },
+  __errno_location: { parameters: [], result: "u64" },
+  execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  signal: { parameters: ["i32", "u64"], result: "u64" },
+  sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
@@ -88,23 +60,18 @@ const SYMBOLS = {
  * They are loaded by themselves, since only root needs them.
  */
 const IDENTITY_SYMBOLS = {
-  setgroups: { parameters: ["usize", "buffer", UNREAD], result: "i32" },
-  setgid: { parameters: ["u32", UNREAD], result: "i32" },
-  setuid: { parameters: ["u32", UNREAD], result: "i32" },
-  getresgid: {
-    parameters: ["buffer", "buffer", "buffer", UNREAD],
-    result: "i32",
-  },
-  getresuid: {
-    parameters: ["buffer", "buffer", "buffer", UNREAD],
-    result: "i32",
-  },
+  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
+  setgid: { parameters: ["u32"], result: "i32" },
+  setuid: { parameters: ["u32"], result: "i32" },
+  getresgid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 type IdentityLibc = Deno.DynamicLibrary<typeof IDENTITY_SYMBOLS>["symbols"];
 
 const SIGPIPE = 13;
+const SIG_DFL = 0n;
 const SIG_IGN = 1n;
 /** Its number is above those of the ending signals, and by itself it does nothing. */
 const HARMLESS = "SIGWINCH";
@@ -115,17 +82,10 @@ const CALLS = 2;
 /** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
 const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
-/** Bytes of the kernel's set of signals. */
-const SIGSET_SIZE = 8;
-/** Bytes of its `struct sigaction`, which begins with the handler, or more. */
-const ACTION_SIZE = 32;
-/** As an action SIG_DFL, as a set of signals none. */
-const ZEROS = new Uint8Array(ACTION_SIZE);
+/** An empty set of signals; glibc's `sigset_t` has 128 bytes. */
+const NO_SIGNALS = new Uint8Array(128);
 
 const ENCODER = new TextEncoder();
-/** What is given for {@linkcode UNREAD}. */
-const NOTHING = new Uint8Array(1);
-
 /**
  * Becomes the program of the plan. It returns only by throwing, and what it
  * has changed by then (signals, working directory) stays changed. Descriptors
@@ -244,9 +204,9 @@ function become(
   { uid, gid }: Identity,
 ): void {
   const steps: readonly (readonly [string, () => number])[] = [
-    ["setgroups", () => setgroups(0n, null, NOTHING)],
-    ["setgid", () => setgid(gid, NOTHING)],
-    ["setuid", () => setuid(uid, NOTHING)],
+    ["setgroups", () => setgroups(0n, null)],
+    ["setgid", () => setgid(gid)],
+    ["setuid", () => setuid(uid)],
   ];
   for (const [name, step] of steps) {
     if (step() !== 0) {
@@ -257,7 +217,7 @@ function become(
     }
   }
   const isTaken = isAll(ask.getresuid, uid) && isAll(ask.getresgid, gid);
-  if (!isTaken || (uid !== 0 && setuid(0, NOTHING) === 0)) {
+  if (!isTaken || (uid !== 0 && setuid(0) === 0)) {
     throw identityError({ uid, gid }, "the change did not take effect");
   }
 }
@@ -269,7 +229,7 @@ function isAll(ask: IdentityLibc["getresuid"], id: number): boolean {
     Uint32Array<ArrayBuffer>,
     Uint32Array<ArrayBuffer>,
   ];
-  return ask(...ids, NOTHING) === 0 && ids.every(([found]) => found === id);
+  return ask(...ids) === 0 && ids.every(([found]) => found === id);
 }
 
 function identityError(
@@ -291,39 +251,16 @@ function identityError(
  * caught signals it resets itself. What our own parent ignored stays ignored.
  */
 function resetSignals(libc: Libc): void {
-  call(libc, "rt_sigaction", SIGPIPE, ZEROS, null, SIGSET_SIZE);
+  libc.signal(SIGPIPE, SIG_DFL);
   releaseSignals(libc);
-  call(libc, "rt_sigprocmask", SIG_SETMASK, ZEROS, null, SIGSET_SIZE);
+  libc.sigprocmask(SIG_SETMASK, NO_SIGNALS, null);
 }
 
 function releaseSignals(libc: Libc): void {
-  const old = new BigUint64Array(ACTION_SIZE / 8);
   for (const number of ENDING_SIGNALS) {
-    call(libc, "rt_sigaction", number, null, old, SIGSET_SIZE);
-    if (old[0] === SIG_IGN) continue;
-    call(libc, "rt_sigaction", number, ZEROS, null, SIGSET_SIZE);
+    const old = libc.signal(number, SIG_DFL);
+    if (old === SIG_IGN) libc.signal(number, SIG_IGN);
   }
-}
-
-/** Whether a system call succeeds; else {@linkcode errnoOf} tells why. */
-function call(
-  libc: Libc,
-  name: CallName,
-  first: number | bigint,
-  second: BufferSource | null = null,
-  third: BufferSource | null = null,
-  fourth = 0,
-): boolean {
-  const number = CALL_NUMBERS[Deno.build.arch][name];
-  const result = libc.syscall(
-    number,
-    BigInt(first),
-    second,
-    third,
-    BigInt(fourth),
-    NOTHING,
-  );
-  return result === 0n;
 }
 
 function enter(directory: string): void {
@@ -355,9 +292,7 @@ function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
   const variables = stringArray(libc, envp);
   const attempts: Attempt[] = [];
   for (const path of candidates(plan.path, plan.env["PATH"])) {
-    const file = cString(path);
-    const address = addressOf(libc, file);
-    call(libc, "execve", address, args.pointers, variables.pointers);
+    libc.execve(cString(path), args.pointers, variables.pointers);
     const errno = errnoOf(libc);
     const attempt: Attempt = { path, errno, ...lookAt(path) };
     attempts.push(attempt);
@@ -399,8 +334,8 @@ function stringArray(
 
 /** Where some bytes are: `memcpy` gives back where it copies to, be it nothing at all. */
 function addressOf(libc: Libc, bytes: Uint8Array<ArrayBuffer>): bigint {
-  const anywhere = BigInt(libc.__errno_location(NOTHING));
-  return BigInt(libc.memcpy(bytes, anywhere, 0n, NOTHING));
+  const anywhere = BigInt(libc.__errno_location());
+  return BigInt(libc.memcpy(bytes, anywhere, 0n));
 }
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -418,7 +353,7 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 
 function errnoOf(libc: Libc): number {
   const cell = new Int32Array(1);
-  const location = BigInt(libc.__errno_location(NOTHING));
-  libc.memcpy(cell, location, 4n, NOTHING);
+  const location = BigInt(libc.__errno_location());
+  libc.memcpy(cell, location, 4n);
   return cell[0] ?? Errno.EINVAL;
 }

@@ -53,6 +53,23 @@ const GARBAGE: readonly [string, Uint8Array][] = [
   ["a half of MySQL", Uint8Array.of(5, 0, 0, 0, 10, 65, 66, 67, 68, 1, 2, 3)],
 ];
 
+/** A packet of MySQL's protocol, each character a byte. */
+function mysqlPacket(number: number, content: string): Uint8Array {
+  const bytes = Uint8Array.from(content, (sign) => sign.charCodeAt(0));
+  return Uint8Array.of(bytes.length, 0, 0, number, ...bytes);
+}
+
+/** The first packet of a MariaDB without TLS (MySQL's documentation, "Protocol::HandshakeV10"). */
+function greeting(): Uint8Array {
+  const capabilities = ["\xff\xf7", "\x1f\x80"] as const;
+  return mysqlPacket(
+    0,
+    `\x0a10.11.6-MariaDB\0\x01\0\0\0saltsalt\0${capabilities[0]}\x2d\x02\0${
+      capabilities[1]
+    }\x15${"\0".repeat(10)}saltsaltsalt\0mysql_native_password\0`,
+  );
+}
+
 /** What becomes of each byte. */
 const NOISE: readonly [string, (byte: number, index: number) => number][] = [
   ["zeros", () => 0],
@@ -64,7 +81,7 @@ const NOISE: readonly [string, (byte: number, index: number) => number][] = [
   ],
 ];
 
-function garbled() {
+function malformedPacket() {
   const times = ["in the login", "after the login"] as const;
   return times.flatMap((when) =>
     NOISE.map(([title, noise]) => [when, title, noise] as const)
@@ -153,6 +170,30 @@ for (const product of found) {
     });
   }
 
+  if (name === "MariaDB") {
+    for (
+      const [plugin, title] of [
+        ["client_ed25519", "that the driver does not have"],
+        ["mysql_clear_password", "that would send the password in clear"],
+      ] as const
+    ) {
+      Deno.test(`${name}: an authentication plugin ${title} is named`, async () => {
+        await using server = misbehave(async (connection) => {
+          await connection.write(greeting());
+          await connection.read(new Uint8Array(512));
+          // A request to switch to another plugin, with its salt.
+          await connection.write(
+            mysqlPacket(2, `\xfe${plugin}\0${"s".repeat(20)}\0`),
+          );
+          while (await connection.read(new Uint8Array(512)) !== null);
+        });
+        const error = await refusalOf({ ...source, port: server.port });
+        assert.equal(error.reason, "credentials");
+        assert.match(error.message, new RegExp(`plugin ${plugin}, which`));
+      });
+    }
+  }
+
   Deno.test(`${name}: a server that answers byte by byte is understood`, async () => {
     const { server, source } = await startWithUser(product);
     await using _ = server;
@@ -177,7 +218,7 @@ for (const product of found) {
     assert.equal(facts.product, name);
   });
 
-  for (const [when, title, noise] of garbled()) {
+  for (const [when, title, noise] of malformedPacket()) {
     Deno.test(`${name}: answers that turn to ${title} ${when} are waited out, and told`, async () => {
       const { server, source } = await startWithUser(product);
       await using _ = server;

@@ -189,17 +189,6 @@ for (const product of products()) {
     );
   });
 
-  Deno.test(`${name}: node's own sockets log in too, where a host has several addresses`, async () => {
-    for (
-      const wishes of [{}, { dial: () => Promise.resolve(undefined) }]
-    ) {
-      const signal = new AbortController().signal;
-      const session = await connect(source, { signal, ...wishes });
-      assert.equal((await session.facts()).product, name);
-      await session.close();
-    }
-  });
-
   // MySQL keeps what it knows of a password until the account changes, and asks for it once before that.
   if (name === "MySQL") {
     for (const method of ["caching_sha2_password", "sha256_password"]) {

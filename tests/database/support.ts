@@ -23,7 +23,6 @@ import { prepareMysql } from "../../tools/servers/mysql.ts";
 import { preparePostgres } from "../../tools/servers/postgres.ts";
 import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
 import { testWith } from "../support/needs.ts";
-import { realSystem } from "../../lib/system.ts";
 
 /** A product with what differs in its SQL. */
 export interface Product {
@@ -110,17 +109,6 @@ export async function startWithUser(
 /** What is special about a login. */
 type LoginWishes = Omit<ConnectOptions, "signal">;
 
-/** As the program opens connections that stay plain. */
-export const { dial } = realSystem({
-  becomeUser: nobody,
-  exec: nobody,
-  prepareExec: nobody,
-});
-
-function nobody(): never {
-  assert.fail("Nobody hands over");
-}
-
 /** Logs in, uses the session, and ends it. */
 export async function withSession<Result>(
   source: DataSource,
@@ -129,7 +117,6 @@ export async function withSession<Result>(
 ): Promise<Result> {
   const session = await connect(source, {
     signal: new AbortController().signal,
-    dial,
     ...wishes,
   });
   try {

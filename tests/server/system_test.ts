@@ -170,63 +170,6 @@ Deno.test("a lock is waited for until it is given back", () =>
     assert.deepEqual(files.list(home), ["lock"]);
   }));
 
-/** Sends everything back. */
-async function echo(listener: Deno.Listener): Promise<void> {
-  for await (const connection of listener) {
-    await connection.readable.pipeTo(connection.writable);
-  }
-}
-
-Deno.test("a connection reads and writes, to a port or a socket, and ends", () =>
-  withDirectory(async (home) => {
-    const path = join(home, "socket");
-    const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const unix = Deno.listen({ transport: "unix", path });
-    const echoing = Promise.all([echo(tcp), echo(unix)]);
-    const { port } = tcp.addr as Deno.NetAddr;
-    const sent = new Uint8Array(200_000).map((_, index) => index % 251);
-    for (const address of [{ host: "127.0.0.1", port }, { path }]) {
-      const connection = await system.dial(address);
-      assert(connection);
-      const writing = connection.write(sent);
-      const back: number[] = [];
-      while (back.length < sent.length) {
-        back.push(...await connection.read() ?? assert.fail("too early"));
-      }
-      await writing;
-      assert.deepEqual(Uint8Array.from(back), sent);
-      const reading = connection.read();
-      connection.close();
-      await assert.rejects(reading);
-    }
-    tcp.close();
-    unix.close();
-    await echoing;
-  }));
-
-Deno.test("the end of a connection is nothing more to read", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  const hangingUp = listener.accept().then((other) => other.close());
-  const connection = await system.dial({ host: "127.0.0.1", port });
-  await hangingUp;
-  assert.equal(await connection?.read(), undefined);
-  connection?.close();
-  listener.close();
-});
-
-Deno.test("why there is no connection has the system's code", async () => {
-  for (
-    const [address, code] of [
-      [{ host: "127.0.0.1", port: 1 }, "ECONNREFUSED"],
-      [{ host: "db.invalid", port: 1 }, "ENOTFOUND"],
-      [{ path: "/nowhere/socket" }, "ENOENT"],
-    ] as const
-  ) {
-    await assert.rejects(system.dial(address), { code });
-  }
-});
-
 Deno.test("sleep ends with its time, or at once with the reason of its signal", async () => {
   const { clock } = system;
   const before = clock.elapsed();

@@ -124,14 +124,12 @@ export function fakeSystem(world: World = {}): FakeSystem {
         )
         : Promise.resolve(addresses);
     },
-    dial: () => Promise.resolve(undefined),
     random: (length) =>
       Uint8Array.from({ length }, () => {
         // A linear congruence is random enough to tell two secrets apart.
         seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
         return seed >>> 24;
       }),
-    giveWay: () => Promise.resolve(),
     async runChild(plan) {
       children.push(plan);
       if (world.runChild !== undefined) return await world.runChild(plan);

@@ -40,31 +40,9 @@ Deno.test("stagedConfig() keeps the permissions of the compile block and nothing
   assert.deepEqual(stagedConfig(config), { compile: { permissions } });
 });
 
-Deno.test("stagedConfig() looks up a permission set that is named", () => {
-  const set = { net: true };
-  assert.deepEqual(
-    stagedConfig({
-      permissions: { program: set },
-      compile: { permissions: "program" },
-    }),
-    { compile: { permissions: set } },
-  );
-});
-
-Deno.test("stagedConfig() refuses a config without a permission set", () => {
-  for (const config of [{}, { compile: { permissions: "absent" } }]) {
+Deno.test("stagedConfig() refuses a config without permissions", () => {
+  for (const config of [{}, { compile: {} }]) {
     assert.throws(() => stagedConfig(config), /no compile.permissions/);
-  }
-});
-
-Deno.test("stagedConfig() refuses relative paths, however they are written", () => {
-  for (const paths of [["./out"], { allow: ["/a", "out"] }]) {
-    for (const key of ["read", "write", "ffi"]) {
-      assert.throws(
-        () => stagedConfig({ compile: { permissions: { [key]: paths } } }),
-        /must be absolute: .*out/,
-      );
-    }
   }
 });
 
@@ -97,12 +75,12 @@ async function temporaryNames(directory: string): Promise<string[]> {
 
 Deno.test("a step that fails is told, and leaves nothing in the temporary directory", async () => {
   const directory = await Deno.makeTempDir();
-  const child = await compileIn(directory, "const number: string = 1;\n");
+  const child = await compileIn(directory, "const number = ;\n");
   const { code, stderr } = await child.output();
   assert.equal(code, 1);
   assert.match(
     new TextDecoder().decode(stderr),
-    /Cannot run deno check:.*TS2322/s,
+    /Cannot run deno bundle:.*Expression expected/s,
   );
   assert.deepEqual(await temporaryNames(directory), []);
   await Deno.remove(directory, { recursive: true });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SCRIPT_HEAD } from "../../tools/compile/embedded.ts";
+import { SCRIPT_HEAD } from "../../tools/compile/scripts.ts";
 import { translate } from "../../tools/trace.ts";
 
 /** A map that knows one place: line 2, column 5 of the script. */

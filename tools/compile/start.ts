@@ -4,12 +4,8 @@
  * @module
  */
 
-import { loadProgram } from "./embedded.ts";
+import { loadProgram } from "./scripts.ts";
 
 if (import.meta.main) {
-  const { main } = loadProgram(
-    import.meta.dirname ?? "",
-    { rehearsal: Deno.args[0] === "app:health" ? "health" : "start" },
-  );
-  Deno.exit(await main(Deno.args));
+  Deno.exit(await loadProgram(import.meta.dirname ?? "").main(Deno.args));
 }

@@ -39,7 +39,6 @@ export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
     const asked = system.clock.now();
     session = await connect(source, {
       signal,
-      dial: system.dial,
       ...(ca === undefined ? {} : { ca }),
     });
     const facts = await session.facts();

@@ -132,7 +132,7 @@ function session(
     facts: () => Promise.resolve(facts),
     lock: (_, seconds) => Promise.resolve(waits.push(seconds) >= attempt),
     unlock: () => Promise.resolve(),
-    leave: () => Promise.resolve(),
+
     close: () => Promise.resolve(),
   };
 }

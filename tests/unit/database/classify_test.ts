@@ -29,6 +29,8 @@ Deno.test("classify() finds the reason of each code", () => {
     ["postgres", { code: "ECONNRESET" }, "protocol"],
     ["postgres", { code: "CONNECTION_CLOSED" }, "protocol"],
     ["postgres", { code: "SASL_SIGNATURE_MISMATCH" }, "credentials"],
+    ["mysql", { code: "HANDSHAKE_SSL_ERROR" }, "tls"],
+    ["mysql", { code: "HANDSHAKE_NO_SSL_SUPPORT" }, "tls"],
     ["postgres", { code: "28P01" }, "credentials"],
     ["postgres", { code: "28000" }, "credentials"],
     ["postgres", { code: "3D000" }, "no such database"],

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import { POSTGRES_LANGUAGE } from "../../../lib/database/postgres_messages.ts";
+import { POSTGRES_PROTOCOL } from "../../../lib/database/postgres_messages.ts";
 import { ProbeError } from "../../../lib/database/probe.ts";
-import { screenData } from "../../../lib/database/socket.ts";
+import { inspectData } from "../../../lib/database/socket.ts";
 
 /** A connection whose data a driver listens to. */
 function connection() {
@@ -13,7 +13,7 @@ function connection() {
   const socket = Object.assign(new EventEmitter(), {
     destroy: (reason: unknown) => void (error = reason),
   });
-  screenData(socket as unknown as Socket, POSTGRES_LANGUAGE);
+  inspectData(socket as unknown as Socket, POSTGRES_PROTOCOL);
   socket.on("data", (data: Buffer) => passed.push(data));
   return {
     receive: (...parts: readonly Buffer[]) =>
@@ -47,7 +47,7 @@ function column(name: string): Buffer {
 const WELCOME = request(0);
 const ROWS = message("T", Buffer.from([0, 2]), column("a"), column("b"));
 
-Deno.test("screenData() passes whole messages on, whatever they come in", () => {
+Deno.test("inspectData() passes whole messages on, whatever they come in", () => {
   const all = Buffer.concat([
     request(10, "SCRAM-SHA-256\0\0"),
     request(11, "r=nonce,s=c2FsdA==,i=4096"),
@@ -70,7 +70,7 @@ Deno.test("screenData() passes whole messages on, whatever they come in", () => 
   }
 });
 
-Deno.test("screenData() ends a connection before the driver reads what would harm it", () => {
+Deno.test("inspectData() ends a connection before the driver reads what would harm it", () => {
   const nameless = message("T", Buffer.from([0, 1]), Buffer.alloc(20, "x"));
   const short = message("T", Buffer.from([0, 2]), column("a"));
   const long = message("T", Buffer.from([0, 1]), column("a"), column("b"));
@@ -99,12 +99,12 @@ Deno.test("screenData() ends a connection before the driver reads what would har
     const reason = error();
     assert.ok(reason instanceof ProbeError, each.toString("latin1"));
     assert.equal(reason.reason, "protocol");
-    assert.equal(reason.message, "The answer is garbled");
+    assert.equal(reason.message, "The answer is malformed");
     assert.deepEqual(Buffer.concat(passed), WELCOME);
   }
 });
 
-Deno.test("screenData() takes only a greeting for the first message", () => {
+Deno.test("inspectData() takes only a greeting for the first message", () => {
   for (const first of [Buffer.from("HTTP/1.1 400 Bad"), ROWS]) {
     const { receive, passed, error } = connection();
     receive(first);
@@ -115,7 +115,7 @@ Deno.test("screenData() takes only a greeting for the first message", () => {
   }
 });
 
-Deno.test("screenData() tells of a login that needs no password but something else", () => {
+Deno.test("inspectData() tells of a login that needs no password but something else", () => {
   for (
     const [kind, name] of [[2, "Kerberos V5"], [7, "GSSAPI"], [
       9,

@@ -84,7 +84,7 @@ function world(...answers: (Reason | DatabaseFacts | "silence")[]) {
         facts: () => Promise.resolve(answer ?? FACTS),
         lock: () => Promise.resolve(true),
         unlock: () => Promise.resolve(),
-        leave: () => Promise.resolve(),
+
         close() {
           seen.closed++;
           return Promise.resolve();
