@@ -78,7 +78,7 @@ export interface Files {
     path: string,
     options: { readonly follow: boolean },
   ): Content | undefined;
-  /** Whether a path leads to anything: a quick way to ask for what mostly is not there. Links that lead nowhere are nothing. */
+  /** Whether a path leads to anything; a link that leads nowhere does not. */
   exists(path: string): boolean;
   /** Facts of what a path leads to, `undefined` where there is nothing. */
   stat(path: string): FileFacts | undefined;
@@ -380,7 +380,13 @@ function factsOfOpen(stats: Stats): FileFacts {
 }
 
 function exists(path: string): boolean {
-  return factsOf(() => Deno.statSync(path)) !== undefined;
+  try {
+    return factsOf(() => Deno.statSync(path)) !== undefined;
+  } catch (error) {
+    // A link that leads to itself leads nowhere.
+    if (errorCode(error) === "ELOOP") return false;
+    throw error;
+  }
 }
 
 function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
