@@ -1,0 +1,312 @@
+/**
+ * The messages of the program, read from its sources: what the documents have to explain.
+ *
+ * A message is what `new EntrypointError(…)`, `log.info(…)` and the like get
+ * ({@linkcode SINKS}), what stands under a key such as `message` ({@linkcode KEYS}), and
+ * what is put into a list of texts ({@linkcode LISTS}). Where that is a variable, a
+ * parameter or a call, the texts that it can become are looked up, so that each is found
+ * where it is written. `${…}` becomes `…`.
+ *
+ * Names are looked up by file, not by scope: now and then that finds a text too many,
+ * which is seen, and never one too few.
+ *
+ * It works only in `deno test`, where `Deno.lint` has a parser.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** A text of the program. */
+export interface Message {
+  /** The text on one line, with `…` for what differs from run to run. */
+  readonly text: string;
+  /** The files that it is written in. */
+  readonly files: readonly string[];
+}
+
+type Node = Deno.lint.Node;
+type Call = Deno.lint.CallExpression | Deno.lint.NewExpression;
+
+/** What takes a message, and which of its arguments that is. */
+const SINKS: Readonly<Record<string, number>> = {
+  EntrypointError: 0,
+  ProbeError: 1,
+  info: 0,
+};
+
+/** Keys of objects whose values are messages. */
+const KEYS = ["fault", "message", "phrase", "warning"];
+
+/** Lists of texts that are shown one by one. */
+const LISTS = ["found", "notices"];
+
+/** Functions that take good news, which nobody looks up. */
+const GOOD_NEWS = ["ok"];
+
+/**
+ * Words that a text needs to be worth a search: a whole message, or a part that is put
+ * into the place of a `…` of another one.
+ */
+const FEWEST_WORDS = { whole: 2, part: 3 };
+
+/** An expression, or one element of the arrays that it can be. */
+interface Value {
+  readonly node: Node;
+  readonly element?: number | undefined;
+}
+
+/** What is known of one file. */
+interface Source {
+  readonly file: string;
+  /** What a variable holds, and what a function returns; an arrow function goes by its range. */
+  readonly values: Map<string, Value[]>;
+  /** The functions of which a name is a parameter, and which one it is. */
+  readonly parameters: Map<
+    string,
+    { readonly of: string; readonly at: number }[]
+  >;
+  /** Names from other files, and those files. */
+  readonly imports: Map<string, string>;
+  /** Calls, by the name of the function. */
+  readonly calls: Map<string, Call[]>;
+  /** What stands in the place of a message. */
+  readonly roots: Node[];
+}
+
+/**
+ * Collects the messages of all sources below a directory.
+ *
+ * @param directory The directory.
+ * @returns The messages, each text once, in the order of files and texts.
+ */
+export function collectMessages(directory: string): readonly Message[] {
+  const sources = new Map(
+    sourcesBelow(directory).map((file) => [file, read(file)]),
+  );
+  const found = new Map<string, Set<string>>();
+  const seen = new Set<string>();
+  const visit = (
+    { node, element }: Value,
+    source: Source,
+    size: keyof typeof FEWEST_WORDS,
+  ): void => {
+    const key = [source.file, node.type, node.range, element, size].join(":");
+    if (seen.has(key)) return;
+    seen.add(key);
+    const text = textOf(node);
+    if (text !== undefined && isFindable(text, size)) {
+      found.set(text, (found.get(text) ?? new Set()).add(source.file));
+    }
+    const inner = node.type === "TemplateLiteral" ? "part" : size;
+    for (const part of partsOf(node, element)) {
+      visit({ node: part, element }, source, inner);
+    }
+    for (const name of namesOf(node)) {
+      const places = [source, sources.get(source.imports.get(name) ?? "")];
+      for (const place of places) {
+        for (const value of place?.values.get(name) ?? []) {
+          if (place === undefined) continue;
+          visit({ ...value, element: value.element ?? element }, place, size);
+        }
+      }
+      for (const { of, at } of source.parameters.get(name) ?? []) {
+        for (const caller of sources.values()) {
+          const knows = caller === source ||
+            caller.imports.get(of) === source.file;
+          for (const call of knows ? caller.calls.get(of) ?? [] : []) {
+            const given = call.arguments[at];
+            if (given !== undefined) visit({ node: given }, caller, size);
+          }
+        }
+      }
+    }
+  };
+  for (const source of sources.values()) {
+    for (const node of source.roots) visit({ node }, source, "whole");
+  }
+  return [...found].map(([text, files]) => ({ text, files: [...files].sort() }))
+    .sort((a, b) =>
+      `${a.files[0]} ${a.text}`.localeCompare(`${b.files[0]} ${b.text}`)
+    );
+}
+
+function sourcesBelow(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+    const path = join(directory, name);
+    if (isDirectory) return sourcesBelow(path);
+    return name.endsWith(".ts") ? [path] : [];
+  }).sort();
+}
+
+function read(file: string): Source {
+  const source: Source = {
+    file,
+    values: new Map(),
+    parameters: new Map(),
+    imports: new Map(),
+    calls: new Map(),
+    roots: [],
+  };
+  const { values, parameters, imports, calls, roots } = source;
+  const call = (node: Call): void => {
+    const { callee, arguments: given } = node;
+    const object = callee.type === "MemberExpression"
+      ? callee.object
+      : undefined;
+    const [name] = namesOf(
+      callee.type === "MemberExpression" ? callee.property : callee,
+    );
+    if (name === undefined) return;
+    const at = SINKS[name];
+    const argument = at === undefined ? undefined : given[at];
+    if (argument !== undefined) roots.push(argument);
+    if (object === undefined) {
+      if (!GOOD_NEWS.includes(name)) add(calls, name, node);
+    } else if (name === "push" && LISTS.includes(namesOf(object)[0] ?? "")) {
+      roots.push(...given);
+    }
+  };
+  Deno.lint.runPlugin(
+    {
+      name: "messages",
+      rules: {
+        collect: {
+          create: () => ({
+            ImportDeclaration(node) {
+              for (const { local } of node.specifiers) {
+                imports.set(local.name, join(file, "..", node.source.value));
+              }
+            },
+            VariableDeclarator({ id, init }) {
+              if (init === null) return;
+              if (id.type === "Identifier") {
+                add(values, id.name, { node: init });
+              }
+              if (id.type !== "ArrayPattern") return;
+              for (const [element, part] of id.elements.entries()) {
+                if (part?.type !== "Identifier") continue;
+                add(values, part.name, { node: init, element });
+              }
+            },
+            FunctionDeclaration({ id, params }) {
+              for (const [at, parameter] of params.entries()) {
+                if (parameter.type !== "Identifier" || id === null) continue;
+                add(parameters, parameter.name, { of: id.name, at });
+              }
+            },
+            ReturnStatement(node) {
+              const name = nameOfFunction(node);
+              if (node.argument === null || name === undefined) return;
+              add(values, name, { node: node.argument });
+            },
+            NewExpression: call,
+            CallExpression: call,
+            Property({ key, value }) {
+              const name = namesOf(key)[0] ?? "";
+              if ([...KEYS, ...LISTS].includes(name)) roots.push(value);
+            },
+          }),
+        },
+      },
+    },
+    file,
+    Deno.readTextFileSync(file),
+  );
+  return source;
+}
+
+function add<T>(map: Map<string, T[]>, name: string, value: T): void {
+  map.set(name, [...map.get(name) ?? [], value]);
+}
+
+/** What a node may become, or is put together from. */
+function partsOf(node: Node, element: number | undefined): readonly Node[] {
+  switch (node.type) {
+    case "ConditionalExpression":
+      return [node.consequent, node.alternate];
+    case "LogicalExpression":
+      return [node.left, node.right];
+    case "TemplateLiteral":
+      return node.expressions;
+    case "ArrayExpression":
+      // A list of tuples is looked through, and of each tuple one element counts.
+      return element === undefined ||
+          node.elements.every(({ type }) => type === "ArrayExpression")
+        ? node.elements
+        : node.elements.slice(element, element + 1);
+    case "CallExpression":
+      return node.callee.type === "MemberExpression" &&
+          namesOf(node.callee.property)[0] === "find"
+        ? [node.callee.object]
+        : [];
+    case "SpreadElement":
+    case "AwaitExpression":
+      return [node.argument];
+    case "ArrowFunctionExpression":
+      return [node.body];
+    case "ChainExpression":
+      return [node.expression];
+    case "MemberExpression":
+      return node.computed ? [node.object] : [];
+    case "ObjectExpression":
+      // Of what has a message, that is found by its key.
+      return node.properties.some((property) =>
+          property.type === "Property" &&
+          KEYS.includes(namesOf(property.key)[0] ?? "")
+        )
+        ? []
+        : node.properties.map((property) =>
+          property.type === "Property" ? property.value : property
+        );
+    default:
+      return [];
+  }
+}
+
+/** The names of what a node stands for: a variable, a called function. */
+function namesOf(node: Node): string[] {
+  switch (node.type) {
+    case "Identifier":
+      return [node.name];
+    case "ArrowFunctionExpression":
+      return [node.range.join()];
+    case "CallExpression":
+      return namesOf(node.callee);
+    default:
+      return [];
+  }
+}
+
+/** The function that a statement belongs to. */
+function nameOfFunction(
+  statement: Deno.lint.ReturnStatement,
+): string | undefined {
+  let node: unknown = statement.parent;
+  while (isNode(node)) {
+    if (node.type === "FunctionDeclaration") return node.id?.name;
+    if (node.type === "ArrowFunctionExpression") return node.range.join();
+    node = "parent" in node ? node.parent : undefined;
+  }
+  return undefined;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "type" in value;
+}
+
+/** The text of a literal, on one line. */
+function textOf(node: Node): string | undefined {
+  const text = node.type === "Literal" && typeof node.value === "string"
+    ? node.value
+    : node.type === "TemplateLiteral"
+    ? node.quasis.map(({ cooked }) => cooked).join("…")
+    : undefined;
+  return text?.replace(/\s+/g, " ").replace(/…+/g, "…").trim();
+}
+
+function isFindable(text: string, size: keyof typeof FEWEST_WORDS): boolean {
+  // Names of variables, commands and files have several words, but no blank.
+  const words = text.match(/[A-Za-z]{2,}/g) ?? [];
+  return words.length >= FEWEST_WORDS[size] && text.includes(" ");
+}
