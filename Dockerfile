@@ -20,6 +20,8 @@ ARG COMPILE_IMAGE=${ENTRYPOINT_BINARY:+debian:bookworm-slim}
 # ---- the entrypoint: one binary, compiled or brought along ------------------------------
 FROM ${COMPILE_IMAGE:-denoland/deno:2.9.6} AS entrypoint
 ARG ENTRYPOINT_BINARY
+# For app:version: the context has no repository.
+ARG ENTRYPOINT_COMMIT=
 WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib

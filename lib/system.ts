@@ -179,6 +179,8 @@ export interface System {
   readonly startedAs: number;
   /** Our process id. */
   readonly pid: number;
+  /** The versions of the runtime. */
+  readonly runtime: { readonly deno: string; readonly v8: string };
   /** The name that the program was called by: `argv[0]`. */
   readonly programName: string;
   /** The file system. */
@@ -235,6 +237,7 @@ export function realSystem(handoff: Handoff): System {
     gid: Deno.gid() ?? 0,
     startedAs: uid,
     pid: Deno.pid,
+    runtime: Deno.version,
     // Not Deno.execPath(): that is the file behind a link, not the name that was called.
     programName: argv0,
     files: realFiles,

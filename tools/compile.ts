@@ -15,6 +15,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildFacts, withBuildFacts } from "./compile/build_facts.ts";
 import {
   asScript,
   PACKAGE_EXPORT,
@@ -146,6 +147,11 @@ async function prepareProgram(job: Job): Promise<Parts> {
       output: script,
       options: ["--format=cjs"],
     })),
+  );
+  const text = await Deno.readTextFile(program);
+  await Deno.writeTextFile(
+    program,
+    withBuildFacts(text, await buildFacts(ROOT)),
   );
   // For stack traces.
   await Deno.copyFile(`${program}.map`, `${output}.map`);

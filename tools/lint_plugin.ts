@@ -16,6 +16,7 @@ const ROOMS = ["settings", "config", "database", "server", "commands"];
 
 /** Files of lib/ outside the rooms that all may import. */
 const SHARED = [
+  "lib/build.ts",
   "lib/errors.ts",
   "lib/json.ts",
   "lib/log.ts",

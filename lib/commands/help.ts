@@ -63,7 +63,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
   },
   "app:version": {
     options: "",
-    does: "print the version of this program",
+    does: "print version, commit and runtime of this program",
   },
 };
 

@@ -1,13 +1,40 @@
 /**
- * `app:version`: the version of this program, for people and scripts.
+ * `app:version`: which program this is, for people, scripts and bug reports.
  *
  * @module
  */
 
 import meta from "../../deno.json" with { type: "json" };
+import { COMMIT, FALLBACK_RUNTIME } from "../build.ts";
 import { ExitCode } from "../errors.ts";
+import type { System } from "../system.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
+
+/** A commit as git names it, and a mark if files differed from it. */
+const COMMIT_REGEXP = /^[0-9a-f]{7,40}(-dirty)?$/;
+
+/**
+ * The lines that describe a program.
+ *
+ * @param commit What the build wrote.
+ * @param runtime The versions of Deno and V8.
+ * @returns Version, commit and runtime, each on a line that begins with its name.
+ */
+export function describeProgram(
+  commit: string,
+  { deno, v8 }: System["runtime"],
+): string {
+  const built = commit.trim();
+  const origin = deno === FALLBACK_RUNTIME
+    ? "recovered from an npm package, as the vendor's site was not reached"
+    : "from its vendor";
+  return [
+    `mattermost-entrypoint ${meta.version}`,
+    `commit ${COMMIT_REGEXP.test(built) ? built : "unknown"}`,
+    `runtime Deno ${deno} with V8 ${v8}, ${origin}`,
+  ].map((line) => `${line}\n`).join("");
+}
 
 /**
  * The command.
@@ -19,6 +46,6 @@ import type { Context } from "./command.ts";
  */
 export function version(args: readonly string[], { system }: Context): number {
   readArguments(args, { command: "app:version" });
-  system.out.write(`${meta.version}\n`);
+  system.out.write(describeProgram(COMMIT, system.runtime));
   return ExitCode.ok;
 }

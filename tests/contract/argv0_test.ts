@@ -85,7 +85,7 @@ Deno.test("our own commands keep their names", async () => {
     env: home.env,
   }).outcome;
   assert.equal(code, 0);
-  assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.match(stdout, /^mattermost-entrypoint \d+\.\d+\.\d+\n/);
 });
 
 Deno.test("the program does not start itself for ever in the server's place", async () => {

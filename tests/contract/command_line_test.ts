@@ -19,7 +19,7 @@ testPrograms("the version is an answer", async (program) => {
   for (const word of ["app:version", "--version"]) {
     const { code, stdout, stderr } = await runProgram(program, [word]);
     assert.equal(code, 0);
-    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+    assert.match(stdout, /^mattermost-entrypoint \d+\.\d+\.\d+\ncommit /);
     assert.equal(stderr, "");
   }
 });

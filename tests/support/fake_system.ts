@@ -102,6 +102,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
     gid: world.gid ?? 0,
     startedAs: world.uid ?? 0,
     pid: 1,
+    runtime: { deno: "2.9.6", v8: "14.2" },
     programName: world.programName ?? "mattermost-entrypoint",
     files,
     clock: {

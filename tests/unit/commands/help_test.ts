@@ -9,7 +9,7 @@ import {
   listSettings,
   overview,
 } from "../../../lib/commands/help.ts";
-import { version } from "../../../lib/commands/version.ts";
+import { describeProgram, version } from "../../../lib/commands/version.ts";
 import { EntrypointError, ExitCode } from "../../../lib/errors.ts";
 import { run } from "../../../lib/run.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
@@ -199,11 +199,21 @@ Deno.test("an unknown option is a usage error", () => {
   assert.equal(failure(["--al"]).remedy, "Did you mean --all?");
 });
 
-Deno.test("app:version prints the version and nothing else", () => {
+Deno.test("app:version names version, commit and runtime", () => {
   const { system, context } = world();
   assert.equal(version([], context), 0);
-  assert.equal(system.out.text, `${meta.version}\n`);
   assert.match(meta.version, /^\d+\.\d+\.\d+$/);
+  const head = `mattermost-entrypoint ${meta.version}\n`;
+  const vendors = "runtime Deno 2.9.6 with V8 14.2, from its vendor\n";
+  assert.equal(system.out.text, `${head}commit unknown\n${vendors}`);
+  assert.equal(
+    describeProgram("0123abcd-dirty   ", { deno: "2.9.6", v8: "14.2" }),
+    `${head}commit 0123abcd-dirty\n${vendors}`,
+  );
+  assert.match(
+    describeProgram("", { deno: "2.7.11", v8: "14.0" }),
+    /\nruntime Deno 2\.7\.11 with V8 14\.0, recovered from an npm package/,
+  );
   assert.throws(() => version(["now"], context), { code: 64 });
 });
 
