@@ -1,8 +1,9 @@
 /**
- * Writes what is derived from the catalogue: the tables of README.md, and env.example.
+ * Writes what is derived from the program: the settings of docs/settings.md, the commands
+ * and exit codes of README.md, and env.example.
  *
- * In README.md only what stands between `<!-- name -->` and `<!-- /name -->` is
- * written; the rest is for people. The output is already as `deno fmt` wants it.
+ * In a document only what stands between `<!-- name -->` and `<!-- /name -->` is written;
+ * the rest is for people. `deno fmt` lays documents out.
  *
  *     deno task generate [--check]
  *
@@ -14,33 +15,30 @@
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { COMMANDS, EXIT_CODES } from "../lib/commands/help.ts";
+import { DERIVED_PATHS } from "../lib/config/document.ts";
 import { ExitCode } from "../lib/errors.ts";
 import type { SettingName } from "../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../lib/settings/catalogue.ts";
-import { describeDefault, plain } from "../lib/settings/describe.ts";
-import type { Group, Setting } from "../lib/settings/setting.ts";
+import {
+  describeDefault,
+  exampleLine,
+  fileTwin,
+  plain,
+} from "../lib/settings/describe.ts";
+import type { Group, NoEffect } from "../lib/settings/setting.ts";
 import { GROUPS, isRule } from "../lib/settings/setting.ts";
 
-/** What stands between the marks of README.md, by the name of the marks. */
-const SECTIONS: Readonly<Record<string, () => string>> = {
-  settings: settingsTables,
-  commands: commandTable,
-  "exit-codes": exitCodeTable,
-};
+/** What stands between the marks of a document, by the name of the marks. */
+export type Sections = Readonly<Record<string, () => string>>;
 
-/** A README.md that has only the marks, for a tree without one. */
-const STUB = Object.keys(SECTIONS)
-  .map((name) => `<!-- ${name} -->\n\n<!-- /${name} -->\n`).join("\n");
+/** The documents with marks. */
+const DOCUMENTS: Readonly<Record<string, Sections>> = {
+  "README.md": { commands: commandTable, "exit-codes": exitCodeTable },
+  "docs/settings.md": { index: settingsIndex, settings: settingsReference },
+};
 
 /** How wide a comment of env.example may be. */
 const COMMENT_WIDTH = 78;
-
-/** The files, and what each should be, given what it is. */
-const FILES: Readonly<Record<string, (present: string | undefined) => string>> =
-  {
-    "README.md": (present = STUB) => fillSections(present),
-    "env.example": envExample,
-  };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
@@ -50,23 +48,24 @@ async function main(args: string[]): Promise<number> {
     options: { check: { type: "boolean", default: false } },
   });
   const root = dirname(import.meta.dirname ?? ".");
-  const outdated: string[] = [];
-  for (const [name, generate] of Object.entries(FILES)) {
-    const path = join(root, name);
-    const present = await readIfAny(path);
-    const wanted = generate(present);
-    if (wanted === present) continue;
-    outdated.push(name);
-    if (!check) await Deno.writeTextFile(path, wanted);
+  const wanted: Record<string, string> = { "env.example": envExample() };
+  for (const [name, sections] of Object.entries(DOCUMENTS)) {
+    const present = await Deno.readTextFile(join(root, name));
+    wanted[name] = await format(fillSections(present, sections), root);
   }
-  for (const name of outdated) {
+  let outdated = 0;
+  for (const [name, text] of Object.entries(wanted)) {
+    const path = join(root, name);
+    if (text === await readIfAny(path)) continue;
+    outdated++;
+    if (!check) await Deno.writeTextFile(path, text);
     console.error(
       check
-        ? `${name} differs from the catalogue: run deno task generate`
+        ? `${name} differs from the program: run deno task generate`
         : `${name} written`,
     );
   }
-  return check && outdated.length > 0 ? 1 : 0;
+  return check && outdated > 0 ? 1 : 0;
 }
 
 async function readIfAny(path: string): Promise<string | undefined> {
@@ -78,45 +77,129 @@ async function readIfAny(path: string): Promise<string | undefined> {
   }
 }
 
+/** Markdown as `deno fmt` lays it out. */
+async function format(markdown: string, root: string): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", "--ext=md", "-"],
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(markdown));
+  await writer.close();
+  const { code, stdout } = await child.output();
+  if (code !== 0) throw new Error("deno fmt cannot lay out the document");
+  return new TextDecoder().decode(stdout);
+}
+
 /**
  * Writes the derived sections of a document.
  *
- * @param document The text of README.md.
- * @returns The text with every section as the catalogue has it.
+ * @param document Its text.
+ * @param sections What to write, by the name of the marks.
+ * @returns The text with every section written.
  * @throws {Error} Where a pair of marks is missing.
  */
-export function fillSections(document: string): string {
+export function fillSections(document: string, sections: Sections): string {
   let text = document;
-  for (const [name, generate] of Object.entries(SECTIONS)) {
+  for (const [name, generate] of Object.entries(sections)) {
     const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
     const [start, end] = [text.indexOf(open), text.indexOf(close)];
     if (start < 0 || end < start) {
-      throw new Error(`README.md needs the marks ${open} and ${close}`);
+      throw new Error(`The document needs the marks ${open} and ${close}`);
     }
-    const [before, after] = [
-      text.slice(0, start + open.length),
-      text.slice(end),
-    ];
-    text = `${before}\n\n${generate()}\n${after}`;
+    const before = text.slice(0, start + open.length);
+    text = `${before}\n\n${generate()}\n${text.slice(end)}`;
   }
   return text;
 }
 
 /**
- * The settings, a table for each group.
+ * The names of all settings, by group, each a link to what there is to say about it.
  *
  * @returns Markdown, with a final newline.
  */
-export function settingsTables(): string {
+export function settingsIndex(): string {
   return GROUPS.map((group) => {
-    const rows = namesOf(group).map((name) => {
-      const row = rowOf(name);
-      return [`\`${name}\``, meaning(row), describeDefault(row) ?? ""];
-    });
-    return `#### ${group}\n\n${
-      table(["Variable", "What it is for", "Default"], rows)
-    }`;
-  }).join("\n");
+    const names = namesOf(group).map((name) => `[${name}](#${anchor(name)})`);
+    return `- **[${group}](#${anchor(group)}):** ${names.join(", ")}\n`;
+  }).join("");
+}
+
+/**
+ * All there is to say about each setting.
+ *
+ * @returns Markdown, with a final newline.
+ */
+export function settingsReference(): string {
+  return GROUPS.map((group) =>
+    [`## ${group}\n`, ...namesOf(group).map(settingReference)].join("\n")
+  ).join("\n");
+}
+
+function settingReference(name: SettingName): string {
+  const row = rowOf(name);
+  const facts: readonly (readonly [label: string, text: string])[] = [
+    ["Value", row.kind.allowed],
+    ["Default", describeDefault(row) ?? "none"],
+    ...(row.example === undefined && row.secret !== true
+      ? []
+      : [["Example", `\`${exampleLine(name)}\``] as const]),
+    ["From a file", `\`${fileTwin(name)}\``],
+    ...(row.secret === true
+      ? [
+        [
+          "Secret",
+          "never shown, and removed from the server's environment",
+        ] as const,
+      ]
+      : []),
+    ["config.json", places(name)],
+    ...(row.noEffect ?? []).map((each) =>
+      ["No effect", withoutEffect(each)] as const
+    ),
+  ];
+  return [
+    `### ${name}\n`,
+    `${[row.summary, row.details ?? ""].join(" ").trim()}\n`,
+    ...facts.map(([label, text]) => `- **${label}:** ${text}`),
+    "",
+  ].join("\n");
+}
+
+/** Where config.json has a setting, and which releases read it there. */
+function places(name: SettingName): string {
+  const all = [
+    ...rowOf(name).writes ?? [],
+    ...DERIVED_PATHS.filter(({ from }) => from.includes(name)),
+  ].map(({ path, releases }) =>
+    `\`${path}\`${releases === undefined ? "" : ` (${inWords(releases)})`}`
+  );
+  return all.length === 0
+    ? "not written; the entrypoint itself uses it"
+    : all.join(", ");
+}
+
+function withoutEffect({ releases, edition, why }: NoEffect): string {
+  const where = edition === undefined ? "" : `, ${edition} edition`;
+  return `in Mattermost ${inWords(releases)}${where}: ${why}`;
+}
+
+/**
+ * A range of releases in words.
+ *
+ * @param range A semver range, such as `>=3.5.0 <4.7.0`.
+ * @returns Such as `3.5.0 and later, before 4.7.0`.
+ */
+export function inWords(range: string): string {
+  return range.split(" || ").map((part) =>
+    part.split(" ").map((bound) => {
+      const [, sign, release] = /^(>=|<)(\d\S*)$/.exec(bound) ?? [];
+      if (release === undefined) throw new Error(`No words for ${range}`);
+      return sign === "<" ? `before ${release}` : `${release} and later`;
+    }).join(", ")
+  ).join("; ");
 }
 
 /**
@@ -156,7 +239,7 @@ export function exitCodeTable(): string {
  */
 export function envExample(): string {
   const head = comment(
-    "Every variable of the image, for `docker run --env-file` and for the entrypoint's own `--env-file`. Remove the # in front of what you set. Each one has a twin that names a file instead: DB_PASS_FILE=/run/secrets/db_pass.",
+    "Every variable of the image, for `docker run --env-file` and for the entrypoint's own `--env-file`. Remove the # in front of what you set. Each one has a twin that names a file instead: DB_PASS_FILE=/run/secrets/db_pass. docs/settings.md has more on each.",
   );
   const groups = GROUPS.map((group) => {
     const rule = `# ${"-".repeat(COMMENT_WIDTH - 2)}`;
@@ -180,7 +263,7 @@ function envSetting(name: SettingName): string {
     ? [comment(`Example: ${example}`)]
     : [];
   return [
-    comment(meaning(row)),
+    comment(meaning(name)),
     ...note,
     ...sample,
     `#${name}=${hasValue ? fallback : ""}\n`,
@@ -188,16 +271,16 @@ function envSetting(name: SettingName): string {
 }
 
 /** The summary, the words that may be given where it does not name them, and where it is of no use. */
-function meaning({ summary, kind, noEffect = [] }: Setting): string {
+function meaning(name: SettingName): string {
+  const { summary, kind, noEffect = [] } = rowOf(name);
   const { choices = [] } = kind;
   const isFlag = choices.join() === "true,false";
   const isSaid = choices.every((word) => summary.includes(`\`${word}\``));
-  const words = choices.map((word) => `\`${word}\``).join(", ");
   return [
     summary,
-    ...(isFlag || isSaid ? [] : [`One of ${words}.`]),
+    ...(isFlag || isSaid ? [] : [`One of ${choices.join(", ")}.`]),
     ...noEffect.map(({ releases, edition }) =>
-      `No effect in Mattermost \`${releases}\`${
+      `No effect in Mattermost ${inWords(releases)}${
         edition === undefined ? "" : ` (${edition} edition)`
       }.`
     ),
@@ -212,6 +295,11 @@ function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** The name of a heading in an address, as GitHub makes it. */
+function anchor(heading: string): string {
+  return heading.toLowerCase().replaceAll(" ", "-");
+}
+
 function comment(text: string): string {
   const lines = ["#"];
   for (const word of plain(text).split(" ")) {
@@ -222,20 +310,11 @@ function comment(text: string): string {
   return lines.join("\n");
 }
 
-/** A table whose columns are as wide as their widest cell, as `deno fmt` lays it out. */
 function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const cells = [head, ...rows].map((row) =>
-    row.map((cell) => cell.replaceAll("|", "\\|"))
-  );
-  const widths = head.map((_, column) =>
-    Math.max(3, ...cells.map((row) => [...row[column] ?? ""].length))
-  );
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |\n`;
-  const [first = [], ...others] = cells;
-  return [first, widths.map((width) => "-".repeat(width)), ...others]
-    .map(line).join("");
+  return [head, head.map(() => "---"), ...rows].map((row) =>
+    `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`
+  ).join("");
 }

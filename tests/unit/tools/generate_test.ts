@@ -8,7 +8,9 @@ import {
   envExample,
   exitCodeTable,
   fillSections,
-  settingsTables,
+  inWords,
+  settingsIndex,
+  settingsReference,
 } from "../../../tools/generate.ts";
 import { resolved } from "../settings/support.ts";
 
@@ -20,17 +22,51 @@ function rows(table: string): string[][] {
     .map((line) => line.slice(2, -2).split(" | ").map((cell) => cell.trim()));
 }
 
-Deno.test("the tables of the settings hold each of them once", () => {
-  const names = [...settingsTables().matchAll(/^\| `(\w+)`/gm)]
+Deno.test("the reference of the settings holds each of them once, and the index links to it", () => {
+  const names = [...settingsReference().matchAll(/^### (\w+)$/gm)]
     .map(([, name]) => name);
-  assert.deepEqual([...names].sort(), [...SETTING_NAMES].sort());
+  assert.deepEqual(names.sort(), [...SETTING_NAMES].sort());
+  const links = [...settingsIndex().matchAll(/\[(\w+)\]\(#(\w+)\)/g)]
+    .filter(([, name = ""]) => names.includes(name));
+  assert.equal(links.length, SETTING_NAMES.length);
+  for (const [, name = "", anchor] of links) {
+    assert.equal(anchor, name.toLowerCase());
+  }
 });
 
-Deno.test("every line of a table is as long as its head, as the formatter wants it", () => {
-  for (const table of settingsTables().split(/^####.*\n\n/m).slice(1)) {
-    const lines = table.trim().split("\n");
-    assert.equal(new Set(lines.map((line) => [...line].length)).size, 1);
-  }
+Deno.test("the reference says what a setting takes, where it is written, and when it has no effect", () => {
+  const reference = (name: string): string =>
+    settingsReference().split(/^#+ /m).find((part) =>
+      part.startsWith(`${name}\n`)
+    ) ?? "";
+  const proxies = reference("MATTERMOST_TRUSTED_PROXY_HEADERS");
+  assert.match(
+    proxies,
+    /^- \*\*Example:\*\* `MATTERMOST_TRUSTED_PROXY_HEADERS=X-/m,
+  );
+  assert.match(
+    proxies,
+    /^- \*\*config\.json:\*\* `ServiceSettings\.\w+` \(5\.12\.0 and later\)$/m,
+  );
+  assert.match(
+    proxies,
+    /^- \*\*No effect:\*\* in Mattermost before 5\.12\.0: /m,
+  );
+  const password = reference("DB_PASS");
+  assert.match(password, /^- \*\*Secret:\*\*/m);
+  assert.match(password, /^- \*\*From a file:\*\* `DB_PASS_FILE`$/m);
+  assert.match(password, /^- \*\*config\.json:\*\* `SqlSettings\.DataSource`/m);
+  assert.match(
+    reference("DB_TIMEOUT"),
+    /^- \*\*Value:\*\* a whole number from 0 to 86400\n- \*\*Default:\*\* `60`$/m,
+  );
+});
+
+Deno.test("ranges of releases are put into words", () => {
+  assert.equal(inWords("<3.9.0"), "before 3.9.0");
+  assert.equal(inWords(">=3.5.0 <4.7.0"), "3.5.0 and later, before 4.7.0");
+  assert.equal(inWords("<4.0.3 || >=4.3.0"), "before 4.0.3; 4.3.0 and later");
+  assert.throws(() => inWords("^4.0.0"), /No words/);
 });
 
 Deno.test("the tables of commands and exit codes are complete", () => {
@@ -62,28 +98,21 @@ Deno.test("env.example, put into force, is the defaults and no secret", () => {
 });
 
 Deno.test("only what stands between the marks is written, and writing again changes nothing", () => {
-  const document = [
-    "# Title",
-    "<!-- settings -->",
-    "old",
-    "<!-- /settings -->",
-    "between",
-    "<!-- commands -->",
-    "<!-- /commands -->",
-    "<!-- exit-codes --><!-- /exit-codes -->",
-    "end",
-  ].join("\n");
-  const once = fillSections(document);
-  assert.ok(once.startsWith("# Title\n<!-- settings -->\n\n#### Server\n"));
-  assert.ok(once.includes("<!-- /settings -->\nbetween\n<!-- commands -->\n"));
-  assert.ok(once.endsWith("<!-- /exit-codes -->\nend"));
-  assert.ok(!once.includes("old\n"));
-  assert.equal(fillSections(once), once);
+  const sections = { one: () => "1\n", two: () => "2\n" };
+  const once = fillSections(
+    "# Title\n<!-- one -->\nold\n<!-- /one -->\nbetween\n<!-- two --><!-- /two -->\nend",
+    sections,
+  );
+  assert.equal(
+    once,
+    "# Title\n<!-- one -->\n\n1\n\n<!-- /one -->\nbetween\n<!-- two -->\n\n2\n\n<!-- /two -->\nend",
+  );
+  assert.equal(fillSections(once, sections), once);
 });
 
 Deno.test("a missing mark is named", () => {
   assert.throws(
-    () => fillSections("<!-- settings --> <!-- /settings -->"),
-    /<!-- commands -->/,
+    () => fillSections("<!-- one -->", { one: () => "" }),
+    /<!-- \/one -->/,
   );
 });
