@@ -3,8 +3,8 @@
  * only place where a setting is declared.
  *
  * From a row are derived its `_FILE` twin, its checks, the `Settings` type,
- * config.json, redaction, spelling suggestions, `app:help`, the tables of the
- * README and `env.example`. To add a setting, add a row, then run
+ * config.json, redaction, spelling suggestions, `app:help`,
+ * `docs/settings.md` and `env.example`. To add a setting, add a row, then run
  * `deno task generate`. Names, defaults and meaning of the first 72 variables
  * are those of the image that this one replaces; paths and ranges of releases
  * were read in the server's source.

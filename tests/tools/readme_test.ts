@@ -1,38 +1,72 @@
+/**
+ * What the documents for people name, exists.
+ *
+ * @module
+ */
+
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { COMMANDS } from "../../lib/commands/help.ts";
-import { REASONS } from "../../lib/database/reasons.ts";
-import { isSettingName, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
+import { isSettingName } from "../../lib/settings/catalogue.ts";
 
-const README = await Deno.readTextFile("README.md");
-/** Line breaks are of no meaning in prose. */
-const PROSE = README.replace(/\s+/g, " ");
-const TROUBLESHOOTING = PROSE.slice(
-  PROSE.indexOf("## Troubleshooting"),
-  PROSE.indexOf("## Coming from the old image"),
-);
+const DOCUMENTS = [
+  ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "samples/README.md"],
+  ...[...Deno.readDirSync("docs")].map(({ name }) => `docs/${name}`)
+    .filter((name) => name.endsWith(".md")).sort(),
+];
 
-for (const [reason, { phrase }] of Object.entries(REASONS)) {
-  Deno.test(`the README's troubleshooting is found by what is said for "${reason}"`, () => {
-    assert.ok(TROUBLESHOOTING.includes(phrase), phrase);
+/** Variables that are no settings: of the tools, and of the build. */
+const OTHER_VARIABLES = ["MATTERMOST_IMAGE", "MATTERMOST_TARBALL"];
+
+/** The targets of the links of a document, without those to other sites. */
+function linksIn(text: string): readonly string[] {
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = ""]) => to)
+    .filter((to) => !/^\w+:/.test(to));
+}
+
+/** The names of headings in an address, as GitHub makes them. */
+function anchorsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+  );
+}
+
+for (const path of DOCUMENTS) {
+  const text = Deno.readTextFileSync(path);
+
+  Deno.test(`the links of ${path} lead to files and headings that exist`, () => {
+    for (const link of linksIn(text)) {
+      const [file = "", anchor] = link.split("#");
+      const target = file === "" ? path : join(path, "..", file);
+      const isThere = Deno.statSync(target).isFile || file.endsWith("/");
+      assert.ok(isThere, link);
+      if (anchor === undefined) continue;
+      const anchors = anchorsOf(Deno.readTextFileSync(target));
+      assert.ok(anchors.includes(anchor), link);
+    }
+  });
+
+  Deno.test(`${path} names no variable and no command that does not exist`, () => {
+    const variables = text.matchAll(
+      /\b(?:MATTERMOST|DB|SMTP|GITLAB|S3)_[A-Z0-9_]*[A-Z0-9]\b/g,
+    );
+    const unknown = [...variables].map(([name]) => name.replace(/_FILE$/, ""))
+      .filter((name) =>
+        !isSettingName(name) && !OTHER_VARIABLES.includes(name)
+      );
+    assert.deepEqual([...new Set(unknown)], []);
+    const commands = [...text.matchAll(/app:[a-z]+/g)].map(([name]) => name);
+    assert.deepEqual(
+      commands.filter((name) => !Object.hasOwn(COMMANDS, name)),
+      [],
+    );
   });
 }
 
-Deno.test("the README names no variable that the catalogue does not have", () => {
-  const named = README.matchAll(
-    /\b(?:MATTERMOST|DB|SMTP|GITLAB|S3)_[A-Z0-9_]+\b/g,
-  );
-  const unknown = [...named].map(([name]) => name).filter((name) =>
-    !isSettingName(name.replace(/_FILE$/, "")) && !name.endsWith("_")
-  );
-  assert.deepEqual([...new Set(unknown)], []);
-});
-
-Deno.test("the README names every setting, and every command that it names exists", () => {
-  const missing = SETTING_NAMES.filter((name) =>
-    !README.includes(`\`${name}\``)
-  );
-  assert.deepEqual(missing, []);
-  const commands = [...README.matchAll(/app:[a-z]+/g)].map(([name]) => name);
-  const unknown = commands.filter((name) => !Object.hasOwn(COMMANDS, name));
-  assert.deepEqual(unknown, []);
+Deno.test("README.md leads to every document", () => {
+  const links = linksIn(Deno.readTextFileSync("README.md"));
+  for (const path of [...DOCUMENTS, "CHANGELOG.md", "docs/check.svg"]) {
+    if (path === "README.md" || path.startsWith("samples/")) continue;
+    assert.ok(links.includes(path), path);
+  }
 });
