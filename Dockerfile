@@ -22,6 +22,8 @@ FROM ${COMPILE_IMAGE:-denoland/deno:2.9.6} AS entrypoint
 ARG ENTRYPOINT_BINARY
 # For app:version: the context has no repository.
 ARG ENTRYPOINT_COMMIT=
+# "vendor" refuses the fallback runtime.
+ARG ENTRYPOINT_RUNTIME=
 WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib
