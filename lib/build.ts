@@ -6,7 +6,7 @@
  * @module
  */
 
-/** The commit that the program was built from; as it is here, where nothing was built. */
+/** The commit that the program was built from; in brackets, as here, where none is known. */
 export const COMMIT = "(the commit, which deno task compile writes here)";
 
 /**

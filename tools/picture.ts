@@ -10,6 +10,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { ASSUMED_RELEASE } from "../lib/commands/check/release.ts";
 import { createAuthority } from "./servers/certificates.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { createScratch } from "./servers/scratch.ts";
@@ -82,7 +83,7 @@ export async function runCheck(): Promise<string> {
       MATTERMOST_HOME: home,
       MATTERMOST_LOG_DIR: join(home, "logs"),
       MATTERMOST_CA_DIR: join(home, "ca.d"),
-      MATTERMOST_VERSION: "11.7.9",
+      MATTERMOST_VERSION: ASSUMED_RELEASE,
       MATTERMOST_LINK_SALT: "2Fq7xKc9wL4mZt8vRb3nYh6pDj5sGa1e",
       DB_ADAPTER: "postgres",
       DB_HOST: database.host,

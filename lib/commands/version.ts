@@ -11,9 +11,6 @@ import type { System } from "../system.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 
-/** A commit as git names it, and a mark if files differed from it. */
-const COMMIT_REGEXP = /^[0-9a-f]{7,40}(-dirty)?$/;
-
 /**
  * The lines that describe a program.
  *
@@ -25,13 +22,14 @@ export function describeProgram(
   commit: string,
   { deno, v8 }: System["runtime"],
 ): string {
-  const built = commit.trim();
+  // The text in brackets is there where nothing was built, or no repository was.
+  const built = commit.startsWith("(") ? "unknown" : commit.trim();
   const origin = deno === FALLBACK_RUNTIME
     ? "recovered from an npm package, as the vendor's site was not reached"
     : "from its vendor";
   return [
     `mattermost-entrypoint ${meta.version}`,
-    `commit ${COMMIT_REGEXP.test(built) ? built : "unknown"}`,
+    `commit ${built}`,
     `runtime Deno ${deno} with V8 ${v8}, ${origin}`,
   ].map((line) => `${line}\n`).join("");
 }

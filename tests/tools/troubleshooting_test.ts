@@ -10,6 +10,7 @@
 
 import assert from "node:assert/strict";
 import { REASONS } from "../../lib/database/reasons.ts";
+import { createScratch } from "../../tools/servers/scratch.ts";
 import { collectMessages } from "../support/messages.ts";
 
 /** The command `app:check` and its parts, whose findings are in a document of their own. */
@@ -25,6 +26,24 @@ const DOCUMENTS: Readonly<Record<string, (file: string) => boolean>> = {
 const FEWEST = 200;
 
 const MESSAGES = collectMessages("lib");
+
+const SAMPLE = `
+import { elsewhere } from "./other.ts";
+const FAULTS = { E: ["a table of faults", "no message, but a remedy"] };
+const [fault, remedy] = FAULTS[code] ?? [];
+const part = isSo ? "a part of three words" : "NOT_ONE";
+throw new EntrypointError(\`The file \${path} is \${size} bytes \${part}
+  too large\`, { remedy: "no message at all" });
+const problem = { subject: "", message: isSo ? "either of two" : "or the other one" };
+const other = { message: fault };
+const third = { message: elsewhere(code) };
+function fail(message: string) { return new EntrypointError(message, {}); }
+fail("told by the caller");
+ok("check", "good news for all");
+`;
+const SAMPLE_OTHER = `
+export function elsewhere(code: string): string { return "told by another file"; }
+`;
 
 /** The lines of the fenced blocks of a document. */
 function explained(document: string): readonly string[] {
@@ -52,6 +71,22 @@ for (const [path, concerns] of Object.entries(DOCUMENTS)) {
     );
   });
 }
+
+Deno.test("texts are found wherever a message can come from", async () => {
+  await using scratch = await createScratch({ prefix: "messages-" });
+  await Deno.writeTextFile(`${scratch.path}/other.ts`, SAMPLE_OTHER);
+  await Deno.writeTextFile(`${scratch.path}/sample.ts`, SAMPLE);
+  const texts = collectMessages(scratch.path).map(({ text }) => text);
+  assert.deepEqual([...texts].sort(), [
+    "The file … is … bytes … too large",
+    "a part of three words",
+    "a table of faults",
+    "either of two",
+    "or the other one",
+    "told by another file",
+    "told by the caller",
+  ]);
+});
 
 Deno.test("the collector still finds the messages", () => {
   assert.ok(MESSAGES.length >= FEWEST, `${MESSAGES.length} messages`);

@@ -211,7 +211,7 @@ Deno.test("app:version names version, commit and runtime", () => {
     `${head}commit 0123abcd-dirty\n${vendors}`,
   );
   assert.match(
-    describeProgram("", { deno: "2.7.11", v8: "14.0" }),
+    describeProgram("x", { deno: "2.7.11", v8: "14.0" }),
     /\nruntime Deno 2\.7\.11 with V8 14\.0, recovered from an npm package/,
   );
   assert.throws(() => version(["now"], context), { code: 64 });
