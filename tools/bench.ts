@@ -21,9 +21,9 @@ import { readAnew } from "./bench/page_cache.ts";
 import { type Breakdown, breakDown } from "./bench/phases.ts";
 import { report, type Results } from "./bench/report.ts";
 import { elfSize } from "./denort.ts";
-import { requireOpenPath } from "./servers/cache.ts";
-import { run } from "./servers/process.ts";
-import { createScratch } from "./servers/scratch.ts";
+import { requireOpenPath } from "./shared/cache.ts";
+import { run } from "./shared/process.ts";
+import { createScratch } from "./shared/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 /** Runs before those that count. */

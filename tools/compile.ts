@@ -24,9 +24,9 @@ import {
   scriptPath,
 } from "./compile/scripts.ts";
 import { compileProgram, elfSize, runDeno } from "./denort.ts";
-import { locked } from "./servers/cache.ts";
-import { guard } from "./servers/process.ts";
-import { createScratch } from "./servers/scratch.ts";
+import { locked } from "./shared/cache.ts";
+import { guard } from "./shared/process.ts";
+import { createScratch } from "./shared/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");

@@ -19,11 +19,11 @@ import { parseArgs } from "node:util";
 import { releaseOfImage } from "./demo/download.ts";
 import { install } from "./demo/installation.ts";
 import { whenTaskRunnerIsGone } from "./demo/task_runners.ts";
-import { requireOpenPath } from "./servers/cache.ts";
-import { type DatabaseServer, freePort } from "./servers/database_server.ts";
-import { startPostgres } from "./servers/postgres.ts";
-import { killTree, signalGroup } from "./servers/process.ts";
-import { createScratch, type ScratchDirectory } from "./servers/scratch.ts";
+import { requireOpenPath } from "./shared/cache.ts";
+import { type DatabaseServer, freePort } from "./shared/database_server.ts";
+import { startPostgres } from "./shared/postgres.ts";
+import { killTree, signalGroup } from "./shared/process.ts";
+import { createScratch, type ScratchDirectory } from "./shared/scratch.ts";
 
 /** The project's directory. */
 const ROOT = dirname(import.meta.dirname ?? ".");

@@ -10,8 +10,8 @@
 
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { cached, cacheDirectory } from "./servers/cache.ts";
-import { type NpmPackage, unpackNpm } from "./servers/packages.ts";
+import { cached, cacheDirectory } from "./shared/cache.ts";
+import { type NpmPackage, unpackNpm } from "./shared/packages.ts";
 
 /** A Deno and the runtime that goes with it. */
 interface Toolchain {

@@ -17,7 +17,7 @@ import { DATABASES } from "../tests/support/needs.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
 /** What every file that starts a database server depends on. */
-const SERVERS = join(ROOT, "tools/servers/database_server.ts");
+const SERVERS = join(ROOT, "tools/shared/database_server.ts");
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 

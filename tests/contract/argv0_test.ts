@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
 import { assertClean, COMPILED, launch, PATH } from "../support/program.ts";
 

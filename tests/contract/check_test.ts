@@ -7,18 +7,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import {
-  type Authority,
-  createAuthority,
-} from "../../tools/servers/certificates.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { startMariadb } from "../../tools/servers/mariadb.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
-import { installStandIn } from "../../tools/stand_in/install.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
+import { installStandIn } from "../fake_mattermost/install.ts";
+import { type Authority, createAuthority } from "../servers/certificates.ts";
+import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
-import { testWith } from "../support/needs.ts";
 import { assertGolden, type Volatile } from "../support/golden.ts";
 import { createHome, type Home } from "../support/home.ts";
+import { testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,

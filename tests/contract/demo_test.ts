@@ -6,13 +6,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { cacheDirectory } from "../../tools/servers/cache.ts";
-import { freePort } from "../../tools/servers/database_server.ts";
-import {
-  isRunning,
-  killTree,
-  signalTree,
-} from "../../tools/servers/process.ts";
+import { cacheDirectory } from "../../tools/shared/cache.ts";
+import { freePort } from "../../tools/shared/database_server.ts";
+import { isRunning, killTree, signalTree } from "../../tools/shared/process.ts";
 import { createHome } from "../support/home.ts";
 import { launch, ROOT, type Running } from "../support/program.ts";
 

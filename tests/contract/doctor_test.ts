@@ -7,10 +7,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { assertGolden } from "../support/golden.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
+import { MOUNTS, type Need, ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -18,7 +19,6 @@ import {
   type Outcome,
   runProgram,
 } from "../support/program.ts";
-import { MOUNTS, type Need, ROOT_USER, testWith } from "../support/needs.ts";
 
 const PASSWORD = "p@ss:w/ord of doctor";
 

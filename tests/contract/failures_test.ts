@@ -7,8 +7,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home } from "../support/home.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -18,7 +19,6 @@ import {
   runProgram,
   testPrograms,
 } from "../support/program.ts";
-import { ROOT_USER, testWith } from "../support/needs.ts";
 
 /** Characters that get lost where a password is not quoted well. */
 const PASSWORD = "p@ss:w/o?r#d%41'\"$ \\ü";

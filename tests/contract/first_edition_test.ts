@@ -8,9 +8,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { startMariadb } from "../../tools/servers/mariadb.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { startMariadb } from "../servers/mariadb.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
 import { DATABASES, MOUNTS, type Need, ROOT_USER } from "../support/needs.ts";

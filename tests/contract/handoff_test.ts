@@ -7,9 +7,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort } from "../../tools/servers/database_server.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { freePort } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -19,7 +20,6 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
-import { ROOT_USER, testWith } from "../support/needs.ts";
 
 const IS_ROOT = ROOT_USER.isMet;
 /** A user that owns nothing. */

@@ -5,10 +5,10 @@
  */
 
 import assert from "node:assert/strict";
-import { createAuthority } from "../../tools/servers/certificates.ts";
+import { createAuthority } from "../servers/certificates.ts";
 import { assertGolden } from "../support/golden.ts";
-import { ROOT_USER } from "../support/needs.ts";
 import { createHome, type Home } from "../support/home.ts";
+import { ROOT_USER } from "../support/needs.ts";
 import {
   COMPILED,
   type Outcome,

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort } from "../../tools/servers/database_server.ts";
+import { freePort } from "../../tools/shared/database_server.ts";
 import { createHome } from "../support/home.ts";
 import { runProgram, testPrograms } from "../support/program.ts";
 

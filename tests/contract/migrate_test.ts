@@ -7,13 +7,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { startMariadb } from "../../tools/servers/mariadb.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
-import { installStandIn } from "../../tools/stand_in/install.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
+import { installStandIn } from "../fake_mattermost/install.ts";
+import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
-import { testWith } from "../support/needs.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
+import { testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,

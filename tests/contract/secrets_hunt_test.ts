@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { misbehave, products } from "../database/support.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { COMPILED, type Outcome, start } from "../support/program.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { connect } from "../../lib/database/connect.ts";
-import type { DataSource } from "../../lib/database/source.ts";
 import { ProbeError } from "../../lib/database/probe.ts";
 import type { Reason } from "../../lib/database/reasons.ts";
+import type { DataSource } from "../../lib/database/source.ts";
 import { waitForDatabase } from "../../lib/database/wait.ts";
 import { EntrypointError } from "../../lib/errors.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import {
   factsOf,
   misbehave,

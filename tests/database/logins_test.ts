@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { connect } from "../../lib/database/connect.ts";
 import { formatDsn, parseDsn } from "../../lib/database/datasource.ts";
-import type { DataSource } from "../../lib/database/source.ts";
 import { ProbeError } from "../../lib/database/probe.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import type { DataSource } from "../../lib/database/source.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import {
   factsOf,
   products,

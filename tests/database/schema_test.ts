@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { DataSource } from "../../lib/database/source.ts";
 import type { SchemaFacts } from "../../lib/database/probe.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import type { DataSource } from "../../lib/database/source.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { factsOf, products, startWithUser } from "./support.ts";
 
 /** Tables as the generations of Mattermost made them, shortened to what tells them apart. */

@@ -15,7 +15,7 @@ import { makePlan } from "../../lib/commands/plan.ts";
 import { start } from "../../lib/commands/start.ts";
 import { connect } from "../../lib/database/connect.ts";
 import { EntrypointError } from "../../lib/errors.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import type { FakeSystem, World } from "../support/fake_system.ts";
 import { Handoff } from "../support/fake_system.ts";
 import {

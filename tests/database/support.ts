@@ -6,7 +6,6 @@
  */
 
 import assert from "node:assert/strict";
-import type { DataSource } from "../../lib/database/source.ts";
 import { connect } from "../../lib/database/connect.ts";
 import {
   type ConnectOptions,
@@ -14,13 +13,14 @@ import {
   ProbeError,
   type Session,
 } from "../../lib/database/probe.ts";
+import type { DataSource } from "../../lib/database/source.ts";
 import type {
   DatabaseServer,
   ServerOptions,
-} from "../../tools/servers/database_server.ts";
-import { prepareMariadb } from "../../tools/servers/mariadb.ts";
-import { prepareMysql } from "../../tools/servers/mysql.ts";
-import { preparePostgres } from "../../tools/servers/postgres.ts";
+} from "../../tools/shared/database_server.ts";
+import { preparePostgres } from "../../tools/shared/postgres.ts";
+import { prepareMariadb } from "../servers/mariadb.ts";
+import { prepareMysql } from "../servers/mysql.ts";
 import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
 import { testWith } from "../support/needs.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { DataSource, SslMode } from "../../lib/database/source.ts";
 import type { Reason } from "../../lib/database/reasons.ts";
-import { createAuthority } from "../../tools/servers/certificates.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import type { DataSource, SslMode } from "../../lib/database/source.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
+import { createAuthority } from "../servers/certificates.ts";
 import { factsOf, products, refusalOf, startWithUser } from "./support.ts";
 
 const authority = createAuthority();

@@ -8,10 +8,11 @@
 import assert from "node:assert/strict";
 import { basename, dirname, join, relative } from "node:path";
 import { companionPaths } from "../../lib/config/file.ts";
-import { createAuthority } from "../../tools/servers/certificates.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
-import { run } from "../../tools/servers/process.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
+import { run } from "../../tools/shared/process.ts";
+import { createAuthority } from "../servers/certificates.ts";
 import { createHome, Home, shown } from "../support/home.ts";
+import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -20,7 +21,6 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
-import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 
 /** The server's user. */
 const SERVER = { uid: 2000, gid: 2000 };

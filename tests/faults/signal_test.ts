@@ -8,8 +8,8 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
-import { freePort } from "../../tools/servers/database_server.ts";
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { freePort } from "../../tools/shared/database_server.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 import { misbehave } from "../database/support.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {

@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import type { Builder } from "../../tools/image/build.ts";
-import { type Container, Docker } from "../../tools/image/docker.ts";
+import type { Builder } from "./build.ts";
+import { type Container, Docker } from "./docker.ts";
 
 /** The release that the image has unless told otherwise. */
 export const CURRENT = "11.7.9";

@@ -11,16 +11,9 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { provideBases } from "../../tools/image/bases.ts";
-import { Builder } from "../../tools/image/build.ts";
-import { attemptSync, endRunning } from "../../tools/image/command.ts";
-import { Docker } from "../../tools/image/docker.ts";
-import {
-  type AtEnd,
-  type Engine,
-  openEngine,
-} from "../../tools/image/engine.ts";
-import { guard } from "../../tools/servers/process.ts";
+import { guard } from "../../tools/shared/process.ts";
+import { provideBases } from "./bases.ts";
+import { Builder } from "./build.ts";
 import { CASES as BUILD } from "./cases/build.ts";
 import { CASES as FAILURES } from "./cases/failures.ts";
 import { CASES as HARDENED } from "./cases/hardened.ts";
@@ -31,6 +24,9 @@ import { CASES as QUICK_START } from "./cases/quick_start.ts";
 import { CASES as SAMPLES } from "./cases/samples.ts";
 import { CASES as SWARM } from "./cases/swarm.ts";
 import { CASES as UPGRADES } from "./cases/upgrades.ts";
+import { attemptSync, endRunning } from "./command.ts";
+import { Docker } from "./docker.ts";
+import { type AtEnd, type Engine, openEngine } from "./engine.ts";
 import { type Case, Lab } from "./lab.ts";
 
 const CASES: readonly Case[] = [

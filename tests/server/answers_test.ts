@@ -18,7 +18,7 @@ import { checkS3 } from "../../lib/commands/check/s3.ts";
 import { checkSite } from "../../lib/commands/check/site.ts";
 import { health } from "../../lib/commands/health.ts";
 import { makePlan } from "../../lib/commands/plan.ts";
-import { createAuthority } from "../../tools/servers/certificates.ts";
+import { createAuthority } from "../servers/certificates.ts";
 import { CONFIG, ENOUGH, installed, stage } from "../support/installation.ts";
 import {
   type Service,

@@ -1,18 +1,18 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import postgres from "postgres";
-import { exists } from "../../tools/servers/cache.ts";
-import { createAuthority } from "../../tools/servers/certificates.ts";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
-import { prepareMariadb } from "../../tools/servers/mariadb.ts";
-import { prepareMysql } from "../../tools/servers/mysql.ts";
+import { exists } from "../../tools/shared/cache.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import {
   type PostgresOptions,
   preparePostgres,
   startPostgres,
-} from "../../tools/servers/postgres.ts";
-import { isRunning } from "../../tools/servers/process.ts";
+} from "../../tools/shared/postgres.ts";
+import { isRunning } from "../../tools/shared/process.ts";
 import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
 import { testWith } from "../support/needs.ts";
+import { createAuthority } from "./certificates.ts";
+import { prepareMariadb } from "./mariadb.ts";
+import { prepareMysql } from "./mysql.ts";
 
 const PRODUCTS = [
   {

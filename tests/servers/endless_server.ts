@@ -4,7 +4,7 @@
  * @module
  */
 
-import { startPostgres } from "../../tools/servers/postgres.ts";
+import { startPostgres } from "../../tools/shared/postgres.ts";
 
 const server = await startPostgres();
 console.log(JSON.stringify({ pid: server.pid, home: server.socketDir }));

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { mariadbAvailable } from "../../tools/servers/mariadb.ts";
-import { mysqlAvailable } from "../../tools/servers/mysql.ts";
+import { mariadbAvailable } from "../servers/mariadb.ts";
+import { mysqlAvailable } from "../servers/mysql.ts";
 import type { Need } from "./needs.ts";
 
 /** MariaDB, from this machine or from Debian's packages. */

@@ -10,8 +10,8 @@ import {
   cacheDirectory,
   closedParent,
   locked,
-} from "../../tools/servers/cache.ts";
-import { isRunning, killTree } from "../../tools/servers/process.ts";
+} from "../../tools/shared/cache.ts";
+import { isRunning, killTree } from "../../tools/shared/process.ts";
 import { type Need, testWith } from "./needs.ts";
 
 /** The project's directory. */

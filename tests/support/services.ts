@@ -9,7 +9,7 @@ import { createServer as createHttps } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import S3rver from "s3rver";
 import { SMTPServer } from "smtp-server";
-import type { KeyPair } from "../../tools/servers/certificates.ts";
+import type { KeyPair } from "../servers/certificates.ts";
 
 /** A service that ends with its test. */
 export interface Service extends AsyncDisposable {

@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import type { DatabaseServer } from "../../tools/servers/database_server.ts";
+import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import type { Home } from "./home.ts";
 import { AS_ROOT, NAMESPACE } from "./needs.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stagedConfig } from "../../tools/compile.ts";
 import { elfSize } from "../../tools/denort.ts";
-import { isRunning } from "../../tools/servers/process.ts";
+import { isRunning } from "../../tools/shared/process.ts";
 
 /** An ELF header that says where the section header table is. */
 function elfHeader(offset: number, entries: number): Uint8Array {

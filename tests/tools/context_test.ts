@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../../tools/servers/process.ts";
+import { run } from "../../tools/shared/process.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
 

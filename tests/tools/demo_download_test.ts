@@ -13,7 +13,7 @@ import {
   releaseOfImage,
 } from "../../tools/demo/download.ts";
 import { install } from "../../tools/demo/installation.ts";
-import { run } from "../../tools/servers/process.ts";
+import { run } from "../../tools/shared/process.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));
 const signal = new AbortController().signal;

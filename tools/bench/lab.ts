@@ -6,13 +6,13 @@
  */
 
 import { join } from "node:path";
-import { cached } from "../servers/cache.ts";
-import type { DatabaseServer } from "../servers/database_server.ts";
-import { startMariadb } from "../servers/mariadb.ts";
-import { debianCommand, unpackDebian } from "../servers/packages.ts";
-import { startPostgres } from "../servers/postgres.ts";
-import { giveToServer, run } from "../servers/process.ts";
-import { installStandIn } from "../stand_in/install.ts";
+import { installStandIn } from "../../tests/fake_mattermost/install.ts";
+import { startMariadb } from "../../tests/servers/mariadb.ts";
+import { cached } from "../shared/cache.ts";
+import type { DatabaseServer } from "../shared/database_server.ts";
+import { debianCommand, unpackDebian } from "../shared/packages.ts";
+import { startPostgres } from "../shared/postgres.ts";
+import { giveToServer, run } from "../shared/process.ts";
 import { filter, settingLines } from "./classic.ts";
 import type { Job } from "./meter.ts";
 import { loadableFiles } from "./page_cache.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { run } from "../servers/process.ts";
+import { run } from "../shared/process.ts";
 
 /** What one run took. */
 export interface Reading {

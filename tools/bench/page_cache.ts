@@ -8,7 +8,7 @@
  * @module
  */
 
-import { run } from "../servers/process.ts";
+import { run } from "../shared/process.ts";
 
 /**
  * Drops files from the page cache and reads them again.

@@ -8,8 +8,8 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { cached } from "../servers/cache.ts";
-import { run } from "../servers/process.ts";
+import { cached } from "../shared/cache.ts";
+import { run } from "../shared/process.ts";
 
 /** How long the site may take to answer, and to go on after a pause, in milliseconds. */
 const PATIENCE = { answer: 5_000, stall: 30_000 };

@@ -7,8 +7,8 @@
  */
 
 import { dirname, join } from "node:path";
-import { requireOpenPath } from "../servers/cache.ts";
-import { run } from "../servers/process.ts";
+import { requireOpenPath } from "../shared/cache.ts";
+import { run } from "../shared/process.ts";
 import { download, type Release } from "./download.ts";
 
 /** A server that is ready to be started. */

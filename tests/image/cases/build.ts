@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { PREFIX } from "../../../tools/image/bases.ts";
-import { copyTree } from "../../../tools/image/build.ts";
+import { PREFIX } from "../bases.ts";
+import { copyTree } from "../build.ts";
 import { assertHas, type Case, CURRENT, type Lab } from "../lab.ts";
 
 /** The context may have this much, in bytes, without what was brought along. */

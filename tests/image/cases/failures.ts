@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { pause } from "../../../tools/image/command.ts";
+import { pause } from "../command.ts";
 import { assertHas, type Case, identity, PASSWORD } from "../lab.ts";
 
 /** The cases of this file. */

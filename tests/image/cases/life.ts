@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { must } from "../../../tools/image/command.ts";
+import { must } from "../command.ts";
 import {
   assertHas,
   type Case,

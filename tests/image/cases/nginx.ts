@@ -6,9 +6,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { attempt, must } from "../../../tools/image/command.ts";
-import { requirePrograms } from "../../../tools/image/machine.ts";
+import { attempt, must } from "../command.ts";
 import type { Case, Lab } from "../lab.ts";
+import { requirePrograms } from "../machine.ts";
 import { sampleCopy } from "./samples.ts";
 
 const HTTPS = "https://localhost:8443";

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { must } from "../../../tools/image/command.ts";
+import { must } from "../command.ts";
 import {
   assertHas,
   type Case,

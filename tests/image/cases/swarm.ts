@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { attemptSync, must, pause } from "../../../tools/image/command.ts";
+import { attemptSync, must, pause } from "../command.ts";
 import { type Case, getJson, type Lab } from "../lab.ts";
 import { sampleCopy } from "./samples.ts";
 

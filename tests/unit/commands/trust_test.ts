@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
+import { provideDirectories } from "../../../lib/commands/handoff.ts";
+import { databaseAuthorities } from "../../../lib/commands/open.ts";
 import type { Plan } from "../../../lib/commands/plan.ts";
 import { makePlan } from "../../../lib/commands/plan.ts";
-import { databaseAuthorities } from "../../../lib/commands/open.ts";
 import {
   bundleVariable,
   provideBundle,
   readBundle,
   requireAuthorities,
 } from "../../../lib/commands/trust.ts";
-import { provideDirectories } from "../../../lib/commands/handoff.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
-import { createAuthority } from "../../../tools/servers/certificates.ts";
+import { createAuthority } from "../../servers/certificates.ts";
 import type { Stage } from "../../support/installation.ts";
 import { ENOUGH, installed, stage } from "../../support/installation.ts";
 

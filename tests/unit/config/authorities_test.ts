@@ -9,7 +9,7 @@ import {
   findAuthorities,
   joinBundle,
 } from "../../../lib/config/authorities.ts";
-import { createAuthority } from "../../../tools/servers/certificates.ts";
+import { createAuthority } from "../../servers/certificates.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 

@@ -1,12 +1,12 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { exists } from "../../tools/servers/cache.ts";
+import { exists } from "../../tools/shared/cache.ts";
 import {
   isRunning,
   killTree,
   run,
   signalTree,
-} from "../../tools/servers/process.ts";
-import { createScratch } from "../../tools/servers/scratch.ts";
+} from "../../tools/shared/process.ts";
+import { createScratch } from "../../tools/shared/scratch.ts";
 import { type Need, testWith } from "../support/needs.ts";
 
 Deno.test("a scratch directory goes, after its processes and their children", async () => {
@@ -60,7 +60,7 @@ testWith(
   "a process that has got the id of one of ours is spared",
   async () => {
     await using scratch = await createScratch({ prefix: "scratch-test-" });
-    const script = new URL("../../tools/servers/scratch.sh", import.meta.url);
+    const script = new URL("../../tools/shared/scratch.sh", import.meta.url);
     const text = await run([
       ...UNSHARE,
       ...["sh", "-euc"],

@@ -6,8 +6,8 @@
  */
 
 import { join } from "node:path";
-import { cached } from "../servers/cache.ts";
-import { unpackDebian } from "../servers/packages.ts";
+import { cached } from "../../tools/shared/cache.ts";
+import { unpackDebian } from "../../tools/shared/packages.ts";
 import { attempt, attemptSync, must, pause } from "./command.ts";
 import { requirePrograms } from "./machine.ts";
 

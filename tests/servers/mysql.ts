@@ -6,16 +6,19 @@
  */
 
 import { join } from "node:path";
-import { cached } from "./cache.ts";
-import type { DatabaseServer, ServerOptions } from "./database_server.ts";
+import { cached } from "../../tools/shared/cache.ts";
+import type {
+  DatabaseServer,
+  ServerOptions,
+} from "../../tools/shared/database_server.ts";
+import { debianCommand, unpackDebian } from "../../tools/shared/packages.ts";
+import { giveToServer, runAsServer } from "../../tools/shared/process.ts";
 import {
   asOptions,
   FAST_SETTINGS,
   type Installation,
   prepareServer,
 } from "./mysql_family.ts";
-import { debianCommand, unpackDebian } from "./packages.ts";
-import { giveToServer, runAsServer } from "./process.ts";
 
 /** The only Debian suite with MySQL itself; its version moves. */
 const SUITE = "sid";

@@ -6,16 +6,19 @@
  */
 
 import { dirname, join } from "node:path";
-import { cached, exists } from "./cache.ts";
-import type { DatabaseServer, ServerOptions } from "./database_server.ts";
+import { cached, exists } from "../../tools/shared/cache.ts";
+import type {
+  DatabaseServer,
+  ServerOptions,
+} from "../../tools/shared/database_server.ts";
+import { debianCommand, unpackDebian } from "../../tools/shared/packages.ts";
+import { giveToServer, run, runAsServer } from "../../tools/shared/process.ts";
 import {
   asOptions,
   FAST_SETTINGS,
   type Installation,
   prepareServer,
 } from "./mysql_family.ts";
-import { debianCommand, unpackDebian } from "./packages.ts";
-import { giveToServer, run, runAsServer } from "./process.ts";
 
 /** The Debian release whose MariaDB is 10.11. */
 const SUITE = "bookworm";

@@ -14,8 +14,8 @@ import {
   type Row,
   type ServerOptions,
   writeTls,
-} from "./database_server.ts";
-import { giveToServer, run } from "./process.ts";
+} from "../../tools/shared/database_server.ts";
+import { giveToServer, run } from "../../tools/shared/process.ts";
 
 /** A product that is there to be run. */
 export interface Installation {

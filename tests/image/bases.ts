@@ -8,7 +8,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached } from "../servers/cache.ts";
+import { cached } from "../../tools/shared/cache.ts";
 import { attempt, attemptSync, type CommandOptions, must } from "./command.ts";
 import { type AtEnd, unmountBelow } from "./engine.ts";
 import { requirePrograms } from "./machine.ts";

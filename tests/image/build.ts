@@ -6,8 +6,8 @@
  */
 
 import { join } from "node:path";
-import { installStandIn } from "../stand_in/install.ts";
-import { exists } from "../servers/cache.ts";
+import { exists } from "../../tools/shared/cache.ts";
+import { installStandIn } from "../fake_mattermost/install.ts";
 import { PREFIX } from "./bases.ts";
 import { must, type Outcome } from "./command.ts";
 import type { Docker } from "./docker.ts";
