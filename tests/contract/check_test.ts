@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
-import { installStandIn } from "../fake_mattermost/install.ts";
+import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { type Authority, createAuthority } from "../servers/certificates.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
@@ -149,7 +149,7 @@ Deno.test("what is right is said to be right, and nothing is changed", async () 
 Deno.test("an installation without mail is well after its first start, and takes a mail server later", async () => {
   await using home = await createHome();
   await using database = await startPostgres({ password: PASSWORD });
-  await installStandIn(home.install, "11.7.9");
+  await installFakeMattermost(home.install, "11.7.9");
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
-import { installStandIn } from "../fake_mattermost/install.ts";
+import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
@@ -344,10 +344,10 @@ for (const product of products) {
       schema: `CREATE TABLE teams (Id varchar(26)); ${MIGRATIONS}`,
     });
     await using _ = home;
-    await installStandIn(home.install, "6.7.2");
+    await installFakeMattermost(home.install, "6.7.2");
     const migrate = (): Promise<Outcome> =>
       runProgram(COMPILED, ["app:migrate"], {
-        env: { ...env, STAND_IN_MIGRATION: "fails" },
+        env: { ...env, FAKE_MIGRATION: "fails" },
       });
     const outcome = await migrate();
     const { code, stdout, stderr } = outcome;

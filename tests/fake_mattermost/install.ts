@@ -1,5 +1,5 @@
 /**
- * Puts the stand-in server where a Mattermost release would be, in the layout of
+ * Puts the fake Mattermost where a Mattermost release would be, in the layout of
  * the vendor's tarball.
  *
  * @module
@@ -9,15 +9,15 @@ import { join } from "node:path";
 
 /** What a release ships besides its programs, as far as anything here looks at it. */
 const FILES = {
-  "MIT-COMPILED-LICENSE.md": "A stand-in, not Mattermost.\n",
-  "NOTICE.txt": "A stand-in, not Mattermost.\n",
-  "README.md": "A stand-in, not Mattermost.\n",
+  "MIT-COMPILED-LICENSE.md": "A fake, not Mattermost.\n",
+  "NOTICE.txt": "A fake, not Mattermost.\n",
+  "README.md": "A fake, not Mattermost.\n",
   "client/manifest.json": "{}\n",
   "client/root.html": "<!doctype html><title>Mattermost</title>\n",
-  "fonts/README": "No fonts in a stand-in.\n",
+  "fonts/README": "No fonts in a fake Mattermost.\n",
   "i18n/en.json": "[]\n",
-  "prepackaged_plugins/README": "No plugins in a stand-in.\n",
-  "templates/README": "No templates in a stand-in.\n",
+  "prepackaged_plugins/README": "No plugins in a fake Mattermost.\n",
+  "templates/README": "No templates in a fake Mattermost.\n",
 } as const;
 
 /** The configuration that it ships, with keys that only the server knows. */
@@ -34,12 +34,12 @@ const CONFIG = {
 };
 
 /**
- * Installs the stand-in.
+ * Installs the fake Mattermost.
  *
  * @param directory the install directory, `mattermost` in the tarball
  * @param version the release that it says it is
  */
-export async function installStandIn(
+export async function installFakeMattermost(
   directory: string,
   version: string,
 ): Promise<void> {
@@ -47,7 +47,7 @@ export async function installStandIn(
   const files: Record<string, string> = {
     ...FILES,
     "config/config.json": JSON.stringify(CONFIG, null, 4) + "\n",
-    "bin/stand-in-version": `${version}\n`,
+    "bin/fake-version": `${version}\n`,
   };
   for (const empty of ["bin", "logs"]) {
     await Deno.mkdir(join(directory, empty), { recursive: true });

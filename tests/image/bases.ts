@@ -1,6 +1,6 @@
 /**
  * The images that the Dockerfile and the samples are built on: the real ones, or,
- * where no registry can be reached, stand-ins made from Debian's packages under
+ * where no registry can be reached, replacements made from Debian's packages under
  * the same names.
  *
  * @module
@@ -13,7 +13,7 @@ import { attempt, attemptSync, type CommandOptions, must } from "./command.ts";
 import { type AtEnd, unmountBelow } from "./engine.ts";
 import { requirePrograms } from "./machine.ts";
 
-/** The names, and how a stand-in is made: a directory of `bases/`, or Debian as it is. */
+/** The names, and how a replacement is made: a directory of `bases/`, or Debian as it is. */
 const RECIPES: Readonly<Record<string, string>> = {
   "debian:bookworm-slim": "",
   [`denoland/deno:${Deno.version.deno}`]: "deno",
@@ -63,7 +63,7 @@ export async function provideBases(options: BaseOptions): Promise<string[]> {
     return missing;
   }
   say("No image registry: the base images are made from Debian's packages");
-  const made = await standIns(options);
+  const made = await replacements(options);
   for (const name of missing) {
     await must(["docker", "tag", ownName(name), name], { environment });
   }
@@ -78,8 +78,8 @@ async function pull(name: string, options: CommandOptions): Promise<boolean> {
   return code === 0;
 }
 
-/** Loads the stand-ins from the cache, under our own names; makes them on first use. */
-async function standIns(options: BaseOptions): Promise<string[]> {
+/** Loads the replacements from the cache, under our own names; makes them on first use. */
+async function replacements(options: BaseOptions): Promise<string[]> {
   const { environment, say, atEnd } = options;
   const recipes = join(import.meta.dirname ?? ".", "bases");
   const names = Object.keys(RECIPES).map(ownName);
@@ -89,7 +89,7 @@ async function standIns(options: BaseOptions): Promise<string[]> {
     async (draft) => {
       fresh = true;
       atEnd(() => discard(draft));
-      await makeStandIns(recipes, { directory: draft, ...options });
+      await makeReplacements(recipes, { directory: draft, ...options });
       say("Saving them in the cache");
       const file = join(draft, "images.tar");
       await must(["docker", "save", "--output", file, ...names], {
@@ -107,7 +107,7 @@ async function standIns(options: BaseOptions): Promise<string[]> {
   return names;
 }
 
-async function makeStandIns(
+async function makeReplacements(
   recipes: string,
   { environment, directory, say }: Omit<BaseOptions, "atEnd"> & {
     directory: string;

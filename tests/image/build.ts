@@ -1,13 +1,13 @@
 /**
  * Builds the project's image for tests from the sources, as a user does in a fresh clone,
- * with the stand-in server brought along.
+ * with the fake Mattermost brought along.
  *
  * @module
  */
 
 import { join } from "node:path";
 import { exists } from "../../tools/shared/cache.ts";
-import { installStandIn } from "../fake_mattermost/install.ts";
+import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { PREFIX } from "./bases.ts";
 import { must, type Outcome } from "./command.ts";
 import type { Docker } from "./docker.ts";
@@ -88,11 +88,11 @@ export class Builder {
   }
 
   async #tarball(version: string): Promise<{ file: string; sum: string }> {
-    const file = `${PREBUILT}/stand-in-${version}.tar.gz`;
+    const file = `${PREBUILT}/fake-mattermost-${version}.tar.gz`;
     const path = join(this.directory, file);
-    const staging = await Deno.makeTempDir({ prefix: "stand-in-" });
+    const staging = await Deno.makeTempDir({ prefix: "fake-mattermost-" });
     try {
-      await installStandIn(join(staging, "mattermost"), version);
+      await installFakeMattermost(join(staging, "mattermost"), version);
       // The same content makes the same file, for the builder's cache.
       await must([
         ...["tar", "--create", "--gzip", "--file", path],

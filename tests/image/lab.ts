@@ -37,7 +37,7 @@ export interface Server {
   readonly url: () => Promise<string>;
 }
 
-/** What `/stand-in/whoami` says. */
+/** What `/fake/whoami` says. */
 export type Identity = Readonly<Record<string, string>>;
 
 /** What every database here is started with. */
@@ -180,7 +180,7 @@ export class Lab {
 export async function identity(server: Server): Promise<Identity> {
   let answer: Identity = {};
   await server.container.until("answering", async () => {
-    answer = await getJson(`${await server.url()}/stand-in/whoami`)
+    answer = await getJson(`${await server.url()}/fake/whoami`)
       .catch(() => answer);
     return answer["pid"] !== undefined;
   });

@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { installStandIn } from "../../tests/fake_mattermost/install.ts";
+import { installFakeMattermost } from "../../tests/fake_mattermost/install.ts";
 import { startMariadb } from "../../tests/servers/mariadb.ts";
 import { cached } from "../shared/cache.ts";
 import type { DatabaseServer } from "../shared/database_server.ts";
@@ -82,7 +82,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const { home, binary, floor, against } = options;
   await using stack = new AsyncDisposableStack();
   const install = join(home, "mattermost");
-  await installStandIn(install, RELEASE);
+  await installFakeMattermost(install, RELEASE);
   // As the image has them.
   for (const plugins of ["plugins", "client/plugins"]) {
     await Deno.mkdir(join(install, plugins), { recursive: true });

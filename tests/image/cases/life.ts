@@ -166,7 +166,7 @@ export const CASES: readonly Case[] = [{
     const image = await lab.image();
     const migrate = () =>
       lab.docker.run(image, { options, environment, command: ["app:migrate"] });
-    // A stand-in leaves nothing in a database.
+    // The fake Mattermost leaves nothing in a database.
     const nothing = await migrate();
     assert.equal(nothing.code, 78, nothing.text);
     assertHas(
@@ -178,7 +178,7 @@ export const CASES: readonly Case[] = [{
     assert.equal(done.code, 0, done.text);
     assertHas(
       done.text,
-      "nothing to migrate in a stand-in",
+      "A fake Mattermost has nothing to migrate",
       "The migration is complete",
     );
   },

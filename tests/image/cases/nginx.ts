@@ -107,7 +107,7 @@ async function checkClientAddress(
 ): Promise<void> {
   const nginx = await lab.docker.service("nginx");
   const gateways = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
-  const response = await fetch(`${HTTPS}/stand-in/whoami`, {
+  const response = await fetch(`${HTTPS}/fake/whoami`, {
     client,
     headers: { "x-forwarded-for": "203.0.113.9", "x-real-ip": "203.0.113.9" },
   });

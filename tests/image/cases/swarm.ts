@@ -82,7 +82,7 @@ async function versions(lab: Lab): Promise<string[]> {
   const addresses = stdout.split(",").map((line) => line.trim().split(/[ /]/))
     .filter(([id = ""]) => id !== "" && tasks.includes(id));
   const found = await Promise.all(addresses.map(async ([, address]) => {
-    const who = await getJson(`http://${address}/stand-in/whoami`)
+    const who = await getJson(`http://${address}/fake/whoami`)
       .catch(() => undefined);
     return who?.["version"] ?? "";
   }));
