@@ -23,12 +23,11 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
+import { S3, startS3 } from "../support/s3.ts";
 import type { Service } from "../support/services.ts";
 import {
-  S3_KEY,
   startMail,
   startPages,
-  startS3,
   startSilence,
   startWeb,
 } from "../support/services.ts";
@@ -99,7 +98,7 @@ Deno.test("what is right is said to be right, and nothing is changed", async () 
     user: "chat@example.com",
     password: MAIL_PASSWORD,
   });
-  await using s3 = await startS3("mattermost");
+  await using s3 = await startS3();
   const web = `https://localhost:${site.port}`;
   const env = {
     ...await settings(home),
@@ -119,11 +118,11 @@ Deno.test("what is right is said to be right, and nothing is changed", async () 
     GITLAB_TOKEN_ENDPOINT: `${web}/oauth/token`,
     GITLAB_API_ENDPOINT: `${web}/api/v4/user`,
     MATTERMOST_PUSH_SERVER: web,
-    S3_BUCKET: "mattermost",
+    S3_BUCKET: S3.bucket,
     S3_ENDPOINT: `127.0.0.1:${s3.port}`,
     S3_SSL: "false",
-    S3_ACCESS_KEY: S3_KEY,
-    S3_SECRET_KEY: S3_KEY,
+    S3_ACCESS_KEY: S3.accessKey,
+    S3_SECRET_KEY: S3.secretKey,
   };
   const before = await home.snapshot();
   for (const program of [COMPILED, INTERPRETED]) {
@@ -236,8 +235,8 @@ async function badSettings(
     S3_BUCKET: "elsewhere",
     S3_ENDPOINT: `127.0.0.1:${s3.port}`,
     S3_SSL: "false",
-    S3_ACCESS_KEY: S3_KEY,
-    S3_SECRET_KEY: S3_KEY,
+    S3_ACCESS_KEY: S3.accessKey,
+    S3_SECRET_KEY: S3.secretKey,
   };
 }
 
@@ -254,7 +253,7 @@ Deno.test("what is wrong is named with its remedy, for people and for machines",
     user: "chat@example.com",
     password: MAIL_PASSWORD,
   });
-  await using s3 = await startS3("mattermost");
+  await using s3 = await startS3();
   const env = await badSettings(home, {
     database,
     expired,
@@ -407,24 +406,50 @@ Deno.test("sites that redirect, fail or are not Mattermost are called out", asyn
   }
 });
 
-Deno.test("keys that are wrong do not open the bucket", async () => {
-  await using home = await createHome();
-  await using s3 = await startS3("mattermost");
-  const outcome = await runProgram(COMPILED, ["app:check"], {
-    env: {
-      ...await settings(home),
-      DB_HOST: "127.0.0.1",
-      DB_PORT: "1",
-      S3_BUCKET: "mattermost",
-      S3_ENDPOINT: `localhost:${s3.port}`,
-      S3_SSL: "false",
-      S3_ACCESS_KEY: "ANOTHER",
-      S3_SECRET_KEY: "another-s3cret",
-    },
+for (
+  const [name, change, expected] of [
+    [
+      "an unknown key does not open the bucket",
+      { S3_ACCESS_KEY: "ANOTHER" },
+      /failed s3\.bucket: The keys do not open/,
+    ],
+    [
+      "a wrong secret does not open the bucket",
+      { S3_SECRET_KEY: "another-s3cret" },
+      /failed s3\.bucket: The keys do not open/,
+    ],
+    [
+      "a bucket of another region is told apart from one that is closed",
+      { S3_REGION: "eu-west-1" },
+      /failed s3\.bucket: The bucket mattermost is in the region us-east-1/,
+    ],
+    [
+      "a bucket is closed to those without keys",
+      { S3_ACCESS_KEY: "", S3_SECRET_KEY: "" },
+      /warning s3\.bucket: The bucket mattermost is closed to strangers/,
+    ],
+  ] as const
+) {
+  Deno.test(name, async () => {
+    await using home = await createHome();
+    await using s3 = await startS3();
+    const outcome = await runProgram(COMPILED, ["app:check"], {
+      env: {
+        ...await settings(home),
+        DB_HOST: "127.0.0.1",
+        DB_PORT: "1",
+        S3_BUCKET: S3.bucket,
+        S3_ENDPOINT: `localhost:${s3.port}`,
+        S3_SSL: "false",
+        S3_ACCESS_KEY: S3.accessKey,
+        S3_SECRET_KEY: S3.secretKey,
+        ...change,
+      },
+    });
+    assertClean(outcome, ["another-s3cret", S3.secretKey]);
+    assert.match(outcome.stdout, expected);
   });
-  assertClean(outcome, ["another-s3cret"]);
-  assert.match(outcome.stdout, /failed s3\.bucket: The keys do not open/);
-});
+}
 
 Deno.test("a file system is reported once, also while somebody writes to it", async () => {
   await using home = await createHome();

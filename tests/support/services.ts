@@ -7,7 +7,6 @@
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo, Server } from "node:net";
-import S3rver from "s3rver";
 import { SMTPServer } from "smtp-server";
 import type { KeyPair } from "../servers/certificates.ts";
 
@@ -69,29 +68,6 @@ export async function startMail(
   // Clients that hang up in the handshake are part of the tests.
   mail.on("error", () => {});
   return await listen(mail.server);
-}
-
-/** The only keys that the S3 server knows. */
-export const S3_KEY = "S3RVER";
-
-/** An S3 server with one bucket. */
-export async function startS3(bucket: string): Promise<Service> {
-  const directory = await Deno.makeTempDir({ prefix: "s3-" });
-  const server = new S3rver({
-    address: "127.0.0.1",
-    port: 0,
-    silent: true,
-    directory,
-    configureBuckets: [{ name: bucket, configs: [] }],
-  });
-  const { port } = await server.run();
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      await Deno.remove(directory, { recursive: true });
-    },
-  };
 }
 
 async function listen(server: Server): Promise<Service> {
