@@ -28,7 +28,9 @@ WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib
 COPY tools tools
-RUN if [ -z "${ENTRYPOINT_BINARY}" ]; then deno task compile; fi
+# Not as a task: that would first download all packages of deno.lock, those of the tests
+# included (https://github.com/denoland/deno/issues/28999).
+RUN if [ -z "${ENTRYPOINT_BINARY}" ]; then deno run -A tools/compile.ts; fi
 # Behind the compile, which a new file here must not repeat.
 COPY docker/prebuilt docker/prebuilt
 RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \

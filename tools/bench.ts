@@ -141,7 +141,7 @@ async function measureAll(
 async function compile(output: string, entry?: string): Promise<string> {
   await run([
     Deno.execPath(),
-    ...["run", "-P=tools", join(ROOT, "tools/compile.ts")],
+    ...["run", "-A", join(ROOT, "tools/compile.ts")],
     ...["--output", output],
     ...(entry === undefined ? [] : ["--entry", join(ROOT, entry)]),
   ], { cwd: ROOT });

@@ -3,7 +3,7 @@
  * that needs something that this machine does not have says so behind its name
  * (tests/support/needs.ts).
  *
- *     deno run -P=tools tools/test.ts [OPTIONS OF deno test]
+ *     deno run -A tools/test.ts [OPTIONS OF deno test]
  *
  * A test that is ignored without a reason fails the run, and with `TEST_EVERYTHING=1`
  * any that is ignored. Files that start database servers are ignored as a whole where

@@ -6,16 +6,16 @@
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { writePlan } from "../../../lib/commands/handoff.ts";
-import { makePlan } from "../../../lib/commands/plan.ts";
-import { EntrypointError, formatError } from "../../../lib/errors.ts";
-import { isJsonObject, type Json } from "../../../lib/json.ts";
-import type { SettingName } from "../../../lib/settings/catalogue.ts";
-import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
-import { isExplicit } from "../../../lib/settings/origin.ts";
-import { installed, stage } from "../../support/installation.ts";
-import type { MemoryFiles } from "../../support/memory_files.ts";
-import { CASES } from "../settings/catalogue_cases.ts";
+import { writePlan } from "../../lib/commands/handoff.ts";
+import { makePlan } from "../../lib/commands/plan.ts";
+import { EntrypointError, formatError } from "../../lib/errors.ts";
+import { isJsonObject, type Json } from "../../lib/json.ts";
+import type { SettingName } from "../../lib/settings/catalogue.ts";
+import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
+import { isExplicit } from "../../lib/settings/origin.ts";
+import { installed, stage } from "../support/installation.ts";
+import type { MemoryFiles } from "../support/memory_files.ts";
+import { CASES } from "../unit/settings/catalogue_cases.ts";
 
 const CONFIG = "/opt/mattermost/data/config/config.json";
 const MARKER = "qZ7xK2vW";

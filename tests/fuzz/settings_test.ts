@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { inRange } from "../../../lib/server/version.ts";
-import { assignments } from "../../../lib/config/document.ts";
-import type { SettingName } from "../../../lib/settings/catalogue.ts";
-import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
-import { findLinks, SERVICE_NAMES } from "../../../lib/settings/links.ts";
-import { isExplicit } from "../../../lib/settings/origin.ts";
-import type { Resolution } from "../../../lib/settings/resolve.ts";
-import { resolve } from "../../../lib/settings/resolve.ts";
-import { checkRules } from "../../../lib/settings/rules.ts";
-import { findUnknown } from "../../../lib/settings/spelling.ts";
-import { CASES, DATA_SOURCE, LOG_LOCATION } from "./catalogue_cases.ts";
-import { reader } from "./support.ts";
+import { inRange } from "../../lib/server/version.ts";
+import { assignments } from "../../lib/config/document.ts";
+import type { SettingName } from "../../lib/settings/catalogue.ts";
+import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
+import { findLinks, SERVICE_NAMES } from "../../lib/settings/links.ts";
+import { isExplicit } from "../../lib/settings/origin.ts";
+import type { Resolution } from "../../lib/settings/resolve.ts";
+import { resolve } from "../../lib/settings/resolve.ts";
+import { checkRules } from "../../lib/settings/rules.ts";
+import { findUnknown } from "../../lib/settings/spelling.ts";
+import {
+  CASES,
+  DATA_SOURCE,
+  LOG_LOCATION,
+} from "../unit/settings/catalogue_cases.ts";
+import { reader } from "../unit/settings/support.ts";
 
 const RELEASES = ["3.0.0", "3.6.0", "5.20.0", "11.7.9"] as const;
 
