@@ -1,20 +1,20 @@
 /**
  * The whole config.json that one realistic environment becomes, for releases of
- * every generation, and what changes from one to the next.
- *
- * `UPDATE_GOLDEN=1 deno task test:program` writes the files anew; then read the
- * differences before they are committed.
+ * every generation, what changes from one to the next, and what a database alone
+ * becomes. `tests/support/golden.ts` says how to write the files anew.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { assertGolden } from "../support/golden.ts";
 import { createHome } from "../support/home.ts";
-import { COMPILED, INTERPRETED, runProgram } from "../support/program.ts";
-
-/** Where the files are. */
-const GOLDEN = join(import.meta.dirname ?? ".", "golden/config");
+import {
+  COMPILED,
+  INTERPRETED,
+  type Program,
+  runProgram,
+} from "../support/program.ts";
 
 /** The releases by the names of their files, in order. */
 const RELEASES = {
@@ -73,15 +73,22 @@ const ENVIRONMENT = {
   SMTP_PASS: "smtp-pass",
 };
 
-const isUpdate = Deno.env.get("UPDATE_GOLDEN") === "1";
+/** What an operator sets who is content with the defaults. */
+const DATABASE_ALONE = { DB_HOST: "db.example.com" };
 
 /** The config.json that a release gets. */
-async function make(version: string, program = COMPILED): Promise<string> {
+async function make(
+  version: string,
+  { program = COMPILED, env = ENVIRONMENT }: {
+    readonly program?: Program;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<string> {
   await using home = await createHome();
   const { code, stdout, stderr } = await runProgram(
     program,
     ["app:config", "--show-secrets"],
-    { env: { ...ENVIRONMENT, ...home.env, MATTERMOST_VERSION: version } },
+    { env: { ...env, ...home.env, MATTERMOST_VERSION: version } },
   );
   assert.equal(code, 0, stderr);
   return stdout.replaceAll(home.path, "/opt/mattermost");
@@ -112,33 +119,35 @@ function difference(before: string, after: string): string {
   }).join("");
 }
 
-async function compare(name: string, text: string): Promise<void> {
-  const path = join(GOLDEN, name);
-  if (isUpdate) await Deno.writeTextFile(path, text);
-  assert.equal(
-    text,
-    await Deno.readTextFile(path),
-    `${name} differs: UPDATE_GOLDEN=1 writes it anew`,
-  );
-}
-
 for (const [index, [name, version]] of Object.entries(RELEASES).entries()) {
   Deno.test(`config.json of ${name} is as recorded`, async () => {
     const text = await make(version);
-    await compare(`${name}.json`, text);
+    await assertGolden(`config/${name}.json`, text);
     const [neighbour, older] = Object.entries(RELEASES)[index - 1] ?? [];
     if (neighbour === undefined || older === undefined) return;
     const changes = difference(await make(older), text);
-    await compare(
-      `${name}.diff`,
+    await assertGolden(
+      `config/${name}.diff`,
       `# What Mattermost ${name} gets otherwise than ${neighbour}\n${changes}`,
     );
   });
 }
 
+for (const name of ["3.6", "11.7"] as const) {
+  Deno.test(`config.json of ${name} with defaults alone is as recorded`, async () => {
+    const text = await make(RELEASES[name], { env: DATABASE_ALONE });
+    await assertGolden(`config/${name}-defaults.json`, text, {
+      volatile: [[/"[A-Za-z0-9]{64}"/g, '"(made at the first start)"']],
+    });
+  });
+}
+
 Deno.test("config.json is the same from the sources", async () => {
   for (const version of ["3.6.7", "11.7.9"]) {
-    assert.equal(await make(version, INTERPRETED), await make(version));
+    assert.equal(
+      await make(version, { program: INTERPRETED }),
+      await make(version),
+    );
   }
 });
 

@@ -2,22 +2,7 @@ import assert from "node:assert/strict";
 import { assignments } from "../../../lib/config/document.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { inRange } from "../../../lib/server/version.ts";
-import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import { resolved, written } from "../settings/support.ts";
-import defaults36 from "./defaults_3_6_0.json" with { type: "json" };
-import defaults117 from "./defaults_11_7_9.json" with { type: "json" };
-
-/** The assignments as sections and keys, what is yet to be made in words. */
-function sections(
-  entries: readonly Assignment[],
-): Record<string, Record<string, unknown>> {
-  const found: Record<string, Record<string, unknown>> = {};
-  for (const { path, value } of entries) {
-    const [section = "", key = ""] = path.split(".");
-    (found[section] ??= {})[key] = value ?? "(made at the first start)";
-  }
-  return found;
-}
 
 function valueAt(
   path: string,
@@ -36,52 +21,6 @@ function entryAt(
 ): Assignment | undefined {
   return written(resolved(env), "3.6.0").find((entry) => entry.path === path);
 }
-
-Deno.test("with nothing but a database, 3.6.0 gets the defaults that it reads", () => {
-  const { settings, origins } = resolved({ DB_HOST: "db.example.com" });
-  assert.deepEqual(
-    sections(written({ settings, origins }, "3.6.0")),
-    defaults36,
-  );
-});
-
-Deno.test("with nothing but a database, 11.7.9 gets the defaults that it reads", () => {
-  const { settings, origins } = resolved({ DB_HOST: "db.example.com" });
-  assert.deepEqual(
-    sections(written({ settings, origins }, "11.7.9")),
-    defaults117,
-  );
-});
-
-Deno.test("what the old scripts got wrong is as the instructions say", () => {
-  const at = (path: string, env: Record<string, string> = {}): unknown =>
-    valueAt(path, { release: "3.6.0", env });
-  assert.equal(at("EmailSettings.PushNotificationContents"), "generic");
-  assert.equal(
-    at("EmailSettings.PushNotificationContents", {
-      MATTERMOST_PUSH_FULL_MESSAGE: "false",
-    }),
-    "generic",
-  );
-  assert.equal(at("FileSettings.EnablePublicLink"), false);
-  assert.equal(
-    at("FileSettings.EnablePublicLink", {
-      MATTERMOST_LINK_SALT: "l".repeat(32),
-    }),
-    true,
-  );
-  assert.equal(at("RateLimitSettings.Enable"), true);
-  assert.equal(
-    at("ServiceSettings.ListenAddress", { MATTERMOST_PORT: "8065" }),
-    ":8065",
-  );
-  assert.equal(at("LogSettings.EnableConsole"), true);
-  const { settings } = resolved({ DB_HOST: "a" });
-  assert.deepEqual([settings.DB_NAME, settings.DB_USER], [
-    "mattermost",
-    "root",
-  ]);
-});
 
 Deno.test("a key is written to the releases that have it, and to no other", () => {
   const table: [release: string, path: string, isThere: boolean][] = [
@@ -183,13 +122,6 @@ Deno.test("without a data source of ours, product and data source stay as they a
   assert.ok(!paths.includes("SqlSettings.DriverName"));
 });
 
-Deno.test("what is made from a secret is a secret", () => {
-  const entries = written(resolved({}), "3.6.0");
-  for (const name of SETTING_NAMES.filter((name) => rowOf(name).secret)) {
-    for (const { path, variables, secret } of entries) {
-      if (variables.includes(name)) assert.equal(secret, true, path);
-    }
-  }
-  assert.equal(entryAt("SqlSettings.DataSource", {})?.secret, true);
+Deno.test("what is made from no secret is none", () => {
   assert.equal(entryAt("TeamSettings.SiteName", {})?.secret, false);
 });

@@ -1,7 +1,9 @@
 /**
  * One case for each row of the catalogue: what it accepts, what it refuses, and what it writes.
  *
- * Paths and types were read in the server's source of the two releases, not in the program.
+ * This is the one place that says what a setting writes; tests/contract/golden/config
+ * records whole files. Paths and types were read in the server's source of the two
+ * releases, not in the program.
  *
  * @module
  */
