@@ -228,4 +228,4 @@ testWith(
   },
 );
 
-Deno.test("the database of these tests stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());

@@ -392,4 +392,4 @@ Deno.test("a server for another machine is told as such, to root and to others, 
   }
 });
 
-Deno.test("the database stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());

@@ -352,4 +352,4 @@ testPrograms("a database that comes up late is waited for", async (program) => {
   assert.equal(shown(stdout).pid, running.pid);
 });
 
-Deno.test("the database stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());

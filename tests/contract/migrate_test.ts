@@ -739,6 +739,6 @@ testPrograms(
   },
 );
 
-Deno.test("the databases stop", async () => {
+Deno.test.afterAll(async () => {
   for (const { server } of products) await server.stop();
 });

@@ -140,7 +140,7 @@ for (const product of products()) {
   const { adapter, name } = product;
   let server: DatabaseServer;
 
-  Deno.test(`${name} starts`, async () => {
+  Deno.test.beforeAll(async () => {
     server = await product.prepare();
     await server.start();
     await server.sql(product.createUser("hunted", plant("DB_PASS")));
@@ -227,7 +227,7 @@ for (const product of products()) {
     }
   }
 
-  Deno.test(`${name} stops`, () => server.stop());
+  Deno.test.afterAll(() => server.stop());
 }
 
 /** Starts that fail where a driver, or a parser, has the secret in its hands. */

@@ -119,7 +119,7 @@ for (const product of found) {
   let server: DatabaseServer;
   let source: DataSource;
 
-  Deno.test(`${name} starts`, async () => {
+  Deno.test.beforeAll(async () => {
     ({ server, source } = await startWithUser(product));
   });
 
@@ -340,7 +340,7 @@ for (const product of found) {
     },
   );
 
-  Deno.test(`${name} stops`, () => server.stop());
+  Deno.test.afterAll(() => server.stop());
 }
 
 type Treatment = (client: Deno.TcpConn) => Promise<void>;

@@ -419,4 +419,4 @@ testWith(
   },
 );
 
-Deno.test("the database stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());

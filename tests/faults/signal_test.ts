@@ -347,7 +347,7 @@ Deno.test("signals at random instants of a start are never lost, and config.json
   assert.ok(worst < LONGEST, `${worst} ms`);
 });
 
-Deno.test("the database of the signals stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());
 
 const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';

@@ -296,7 +296,7 @@ for (const count of [2, 5]) {
   });
 }
 
-Deno.test("the database of the kills stops", () => database.stop());
+Deno.test.afterAll(() => database.stop());
 
 async function readConfig(home: Home): Promise<string | undefined> {
   return await readIfThere(home.config);
