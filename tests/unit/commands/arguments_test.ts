@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readArguments, readSeconds } from "../../lib/commands/arguments.ts";
-import { EntrypointError } from "../../lib/errors.ts";
+import { readArguments, readSeconds } from "../../../lib/commands/arguments.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
 
 const USAGE = {
   command: "app:check",
