@@ -24,12 +24,6 @@ const ACCEPTED: readonly string[] = [
   "Unlicense",
 ];
 
-/** Packages that name their licence in their Readme alone, where we read it. */
-const READ_BY_HAND: Readonly<Record<string, string>> = {
-  "humanize-number@0.0.2": "MIT",
-  "only@0.0.2": "MIT",
-};
-
 /** A package of the lock file. */
 interface LockedPackage {
   readonly name: string;
@@ -49,8 +43,7 @@ async function main(): Promise<number> {
   const roots = await cacheRoots();
   let isFine = true;
   for (const { name, version } of packages) {
-    const licence = READ_BY_HAND[`${name}@${version}`] ??
-      await licenceOf(join(name, version), roots);
+    const licence = await licenceOf(join(name, version), roots);
     const accepted = licence !== undefined && isAccepted(licence);
     isFine &&= accepted;
     const verdict = accepted ? "" : "   # not accepted";
