@@ -11,9 +11,9 @@
 
 import { dirname, join } from "node:path";
 import { ASSUMED_RELEASE } from "../lib/commands/check/release.ts";
-import { createAuthority } from "./servers/certificates.ts";
-import { startPostgres } from "./servers/postgres.ts";
-import { createScratch } from "./servers/scratch.ts";
+import { createAuthority } from "../tests/servers/certificates.ts";
+import { startPostgres } from "./shared/postgres.ts";
+import { createScratch } from "./shared/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 /** The picture, below the project's directory. */

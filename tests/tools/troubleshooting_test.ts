@@ -10,7 +10,7 @@
 
 import assert from "node:assert/strict";
 import { REASONS } from "../../lib/database/reasons.ts";
-import { createScratch } from "../../tools/servers/scratch.ts";
+import { createScratch } from "../../tools/shared/scratch.ts";
 import { collectMessages } from "../support/messages.ts";
 
 /** The command `app:check` and its parts, whose findings are in a document of their own. */
