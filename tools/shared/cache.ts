@@ -6,6 +6,7 @@
  */
 
 import { dirname, join, resolve } from "node:path";
+import { run } from "./process.ts";
 import { createScratch } from "./scratch.ts";
 
 /** Where the cache is when root's home is closed to the servers' own user. */
@@ -16,14 +17,15 @@ const SHARED_CACHE = "/var/cache/mattermost-entrypoint";
  * `XDG_CACHE_HOME` or `~/.cache`. Database servers refuse to run as root, so for
  * root a home that other users cannot enter is passed over for `/var/cache`.
  *
- * @throws {Error} when `ENTRYPOINT_CACHE_DIR` is closed to the servers' user
+ * @throws {Error} when the directory is closed to the servers' user
  */
 export async function cacheDirectory(): Promise<string> {
-  const chosen = Deno.env.get("ENTRYPOINT_CACHE_DIR");
-  if (chosen) {
-    await requireOpenPath(chosen);
-    return resolve(chosen);
-  }
+  const chosen = Deno.env.get("ENTRYPOINT_CACHE_DIR") || await usualCache();
+  await requireOpenPath(chosen);
+  return resolve(chosen);
+}
+
+async function usualCache(): Promise<string> {
   const home = Deno.env.get("XDG_CACHE_HOME") ||
     join(Deno.env.get("HOME") || "/", ".cache");
   const usual = join(home, "mattermost-entrypoint");
@@ -66,7 +68,14 @@ export async function locked(
   work: () => Promise<void>,
 ): Promise<void> {
   const cache = await cacheDirectory();
-  await Deno.mkdir(cache, { recursive: true, mode: 0o755 });
+  // Open to the servers' user, with all parents that are made, whatever the umask is.
+  await run(["sh", "-c", 'umask 022 && exec mkdir -p -- "$0"', cache])
+    .catch((cause) => {
+      throw new Error(
+        `The directory ${cache} cannot be made. Choose another one with ENTRYPOINT_CACHE_DIR.`,
+        { cause },
+      );
+    });
   const path = join(cache, `${name}.lock`);
   using lock = await Deno.open(path, { create: true, write: true });
   await lock.lock(true);
@@ -82,8 +91,9 @@ export async function requireOpenPath(path: string): Promise<void> {
   const closed = await closedParent(path);
   if (closed === undefined) return;
   throw new Error(
-    `${closed} is closed to other users, and database servers refuse to run as root: ` +
-      `choose another place with ENTRYPOINT_CACHE_DIR or TMPDIR, or run: chmod o+x ${closed}`,
+    `${closed} is closed to other users, but database servers refuse to run as root ` +
+      "and have to enter it as another user. Choose other directories with " +
+      `ENTRYPOINT_CACHE_DIR and TMPDIR, or run: chmod o+x ${closed}`,
   );
 }
 
