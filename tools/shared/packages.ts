@@ -7,7 +7,7 @@
  */
 
 import { join, relative } from "node:path";
-import { run } from "./process.ts";
+import { MORTAL, run } from "./process.ts";
 
 /** A package of the npm registry, pinned to its content. */
 export interface NpmPackage {
@@ -35,7 +35,16 @@ export async function unpackNpm(
   await writeJson(join(directory, "package.json"), {
     dependencies: { [name]: version },
   });
-  await run([Deno.execPath(), "install", "--quiet"], { cwd: directory });
+  await run([...MORTAL, Deno.execPath(), "install", "--quiet"], {
+    cwd: directory,
+    env: { NO_COLOR: "1" },
+  }).catch((cause) => {
+    const [, reason = cause.message] = /error: (.*)/.exec(cause.message) ?? [];
+    throw new Error(
+      `The npm package ${name}@${version} cannot be downloaded: ${reason}`,
+      { cause },
+    );
+  });
   const lock = JSON.parse(
     await Deno.readTextFile(join(directory, "deno.lock")),
   );

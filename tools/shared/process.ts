@@ -18,6 +18,9 @@ const ENVIRONMENT = {
   TZ: "UTC",
 };
 
+/** Before a command: the kernel kills it when this program ends, even by SIGKILL. */
+export const MORTAL = ["setpriv", "--pdeathsig=KILL", "--"];
+
 const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const guards = new Set<() => void>();
@@ -46,9 +49,7 @@ export async function runAsServer(
   command: readonly string[],
   { directory, input = "" }: { directory: string; input?: string },
 ): Promise<string> {
-  // A command ends with us: the kernel kills it.
-  const mortal = ["setpriv", "--pdeathsig=KILL", "--", ...command];
-  return await run(asServer(mortal), {
+  return await run(asServer([...MORTAL, ...command]), {
     cwd: directory,
     clearEnv: true,
     env: ENVIRONMENT,
