@@ -10,22 +10,29 @@ import { cacheDirectory } from "../../tools/shared/cache.ts";
 import { freePort } from "../../tools/shared/database_server.ts";
 import { isRunning, killTree, signalTree } from "../../tools/shared/process.ts";
 import { createHome } from "../support/home.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 import { launch, ROOT, type Running } from "../support/program.ts";
 
 /** Everything of the caller's that Deno needs for its packages. */
 const CALLER = Deno.env.toObject();
 
+/** With Deno's own lines about packages and tasks. */
+const LOUD_COMMAND = [Deno.execPath(), "task", "demo"];
+
 const COMMAND = [Deno.execPath(), "task", "--quiet", "demo"];
 
+/** Nothing is downloaded in a test. */
+const FAKE = [...COMMAND, "--fake"];
+
 /** The same in a terminal of its own, which closes when `script` is killed. */
-const IN_TERMINAL = ["script", "-qec", COMMAND.join(" "), "/dev/null"];
+const IN_TERMINAL = ["script", "-qec", FAKE.join(" "), "/dev/null"];
 
 /** How long what a killed demo started may stay, in milliseconds. */
 const PATIENCE = 10_000;
 
 /** A demo with a temporary directory of its own, which must be empty when it is over. */
 async function demo(
-  { command = COMMAND, args = [], env = {}, patience = 0 }: {
+  { command = FAKE, args = [], env = {}, patience = 0 }: {
     command?: readonly string[];
     args?: readonly string[];
     env?: Readonly<Record<string, string>>;
@@ -44,13 +51,10 @@ async function demo(
       cwd: ROOT,
       env: {
         ...CALLER,
-        MATTERMOST_INSTALL_DIR: "",
         ENTRYPOINT_CACHE_DIR: await cacheDirectory(),
         // A variable of the caller's must not reach the program.
         DB_HOST: "elsewhere.invalid",
         TMPDIR: scratch,
-        // Nothing is downloaded in a test.
-        DEMO_STAND_IN: "1",
         ...env,
       },
     },
@@ -130,32 +134,66 @@ async function processesOf(
 /** The demo's own process, of those that run for it. */
 async function processOfDemo(scratch: string): Promise<number> {
   const found = (await processesOf(scratch)).filter(({ command }) =>
-    / run .*tools\/demo\.ts$/.test(command)
+    / run .*tools\/demo\.ts\b/.test(command)
   );
   assert.equal(found.length, 1, JSON.stringify(found));
   return found[0]?.pid ?? 0;
 }
 
+/** All that a user sees of a demo with the fake Mattermost. */
+const SCREEN = [
+  /^This demo runs PostgreSQL, mattermost-entrypoint and Mattermost in a temporary directory\.$/,
+  /^Starting PostgreSQL$/,
+  /^Starting a fake Mattermost [\d.]+ with mattermost-entrypoint app:start \(log: \/\S+\/log\)$/,
+  /^Open http:\/\/localhost:\d+ in your browser\. Press Ctrl-C to stop\.$/,
+  /^Stopping \(press Ctrl-C again to stop at once\)$/,
+  /^The demo has stopped, and everything in it is removed\.$/,
+];
+
+function assertScreen(text: string): void {
+  const lines = text.trimEnd().split("\n");
+  assert.equal(lines.length, SCREEN.length, text);
+  SCREEN.forEach((pattern, index) => assert.match(lines[index] ?? "", pattern));
+}
+
 Deno.test("the demo answers at the address that it prints, until Ctrl-C", () =>
-  demo({}, async (running) => {
-    const [, address = ""] = await running.until(
-      /Open (http:\/\/localhost:\d+) for a stand-in for Mattermost/,
-    );
+  demo({ command: [...LOUD_COMMAND, "--fake"] }, async (running) => {
+    const [, address = ""] = await running.until(/Open (http:\S+)/);
     const ping = await fetch(`${address}/api/v4/system/ping`);
     assert.equal((await ping.json()).status, "OK");
     const page = await (await fetch(address)).text();
-    assert.match(page, /This is a <strong>stand-in<\/strong> for Mattermost/);
-    assert.match(page, /which takes connections/);
+    assert.match(page, /This is a <strong>fake Mattermost<\/strong>/);
+    assert.match(page, /user mattermost: accepts connections/);
     // Twice, as a terminal and a task runner do it.
     running.kill("SIGINT");
     running.kill("SIGINT");
     const { code, stdout, stderr } = await running.outcome;
     assert.equal(code, 0, stderr);
     assert.equal(stdout, "");
-    assert.match(stderr, /This is a STAND-IN for Mattermost/);
-    assert.match(stderr, /entrypoint: Mattermost \S+ on PostgreSQL at 127/);
-    assert.match(stderr, /Stopped, nothing is left\n$/);
+    // Deno says which task it runs, and what it downloads for that.
+    assertScreen(stderr.replace(/^(.*Download.*\n)*.*Task.*\n/, ""));
     await assert.rejects(fetch(address));
+  }));
+
+Deno.test("the demo looks the same in a terminal", () =>
+  demo(
+    { command: IN_TERMINAL, patience: PATIENCE },
+    async (running, scratch) => {
+      await running.until(/Open http/);
+      Deno.kill(await processOfDemo(scratch), "SIGINT");
+      const { stdout } = await running.outcome;
+      assertScreen(stdout.replaceAll("\r", ""));
+    },
+  ));
+
+Deno.test("the demo shows the log of the program and the server with --verbose", () =>
+  demo({ args: ["--verbose"] }, async (running) => {
+    await running.until(/Open http/);
+    running.kill("SIGTERM");
+    const { stderr } = await running.outcome;
+    assert.match(stderr, /^entrypoint: Mattermost \S+ on PostgreSQL at 127/m);
+    assert.match(stderr, /^This fake Mattermost \S+ listens on 127\.0\.0\.1:/m);
+    assert.doesNotMatch(stderr, /Warning|Failed|.{300}/);
   }));
 
 Deno.test("the demo listens where it is told to, and stops at SIGTERM", async () => {
@@ -176,15 +214,66 @@ Deno.test("the demo listens where it is told to, and stops at SIGTERM", async ()
 Deno.test("the demo starts the Mattermost that is there, and ends with it", async () => {
   await using home = await createHome();
   await home.installServer("10.5.2", "echo 'not today' >&2; exit 3");
-  await demo(
-    { env: { MATTERMOST_INSTALL_DIR: home.install } },
+  const command = [...COMMAND, "--install-dir", home.install];
+  await demo({ command }, async (running) => {
+    const { code, stderr } = await running.outcome;
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, /Mattermost 10\.5\.2 on PostgreSQL/);
+    assert.match(stderr, /not today\nThe server ended with code 3\.\n$/);
+  });
+});
+
+Deno.test("the demo answers where a proxy is configured that cannot reach it", () =>
+  demo({ env: { HTTP_PROXY: "http://127.0.0.1:1" } }, async (running) => {
+    const overdue = setTimeout(() => running.kill("SIGTERM"), 3 * PATIENCE);
+    await running.until(/Open http/).finally(() => clearTimeout(overdue));
+    running.kill("SIGTERM");
+    assert.equal((await running.outcome).code, 0);
+  }));
+
+testWith([ROOT_USER], "the demo works with umask 077", () =>
+  demo(
+    { command: ["sh", "-c", 'umask 077; exec "$@"', "sh", ...FAKE] },
     async (running) => {
-      const { code, stderr } = await running.outcome;
-      assert.equal(code, 3, stderr);
-      assert.match(stderr, /Mattermost 10\.5\.2 on PostgreSQL/);
-      assert.match(stderr, /not today\n.*ended with code 3\n/);
+      await running.until(/Open http/);
+      running.kill("SIGTERM");
+      assert.equal((await running.outcome).code, 0);
     },
-  );
+  ));
+
+testWith(
+  [ROOT_USER],
+  "a cache that the database cannot enter is named",
+  async () => {
+    await using home = await createHome();
+    const cache = join(home.path, "cache");
+    await Deno.mkdir(cache, { mode: 0o700 });
+    await demo({ env: { ENTRYPOINT_CACHE_DIR: cache } }, async (running) => {
+      const { code, stderr } = await running.outcome;
+      assert.equal(code, 1);
+      assert.ok(stderr.includes(`${cache} is closed to other users`), stderr);
+      assert.ok(stderr.includes(`or run: chmod o+x ${cache}\n`), stderr);
+    });
+  },
+);
+
+Deno.test("the cache is open to other users whatever the umask is", async () => {
+  await using home = await createHome();
+  const cache = join(home.path, "new", "cache");
+  const script = `
+    import { cached } from "./tools/shared/cache.ts";
+    Deno.umask(0o077);
+    await cached("entry", (draft) => Deno.writeTextFile(draft + "/file", ""));`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", script],
+    cwd: ROOT,
+    env: { ENTRYPOINT_CACHE_DIR: cache },
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  for (const path of ["..", ".", "entry", "entry/file"]) {
+    const { mode } = await Deno.stat(join(cache, path));
+    assert.equal((mode ?? 0) & 0o004, 0o004, path);
+  }
 });
 
 Deno.test("the demo can be stopped at any time", async () => {
@@ -242,7 +331,7 @@ Deno.test("nothing is left of the demo when what runs it is killed", async () =>
   // What npx calls itself.
   const npx = join(home.path, "npm exec deno");
   await Deno.symlink("/bin/sh", npx);
-  const shell = ["-c", `sh -c "${COMMAND.join(" ")}; exit"; exit`];
+  const shell = ["-c", `sh -c "${FAKE.join(" ")}; exit"; exit`];
   await endSuddenly(
     { command: [npx, ...shell] },
     (running) => running.kill("SIGKILL"),
@@ -255,11 +344,14 @@ Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
     "10.5.2",
     "trap '' TERM; echo stubborn; while :; do sleep 1; done",
   );
-  const env = { MATTERMOST_INSTALL_DIR: home.install };
-  await demo({ env, patience: PATIENCE }, async (running) => {
+  const command = [
+    ...COMMAND,
+    ...["--install-dir", home.install, "--verbose"],
+  ];
+  await demo({ command, patience: PATIENCE }, async (running) => {
     await running.until(/stubborn/);
     running.kill("SIGINT");
-    await running.until(/once more to stop at once/);
+    await running.until(/press Ctrl-C again to stop at once/);
     // Less than a second later it would count as the same one.
     await new Promise((resolve) => setTimeout(resolve, 1200));
     running.kill("SIGINT");
@@ -267,9 +359,84 @@ Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
   });
 });
 
-Deno.test("a port that is none is refused", () =>
-  demo({ env: { DEMO_PORT: "http" } }, async (running) => {
+Deno.test("a download of PostgreSQL that is killed leaves nothing in the cache", async () => {
+  await using home = await createHome();
+  const asked = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<Response>();
+  // A registry that keeps those who ask waiting.
+  await using registry = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => {
+      asked.resolve();
+      return end.promise;
+    },
+  );
+  const script = `
+    import { postgresPrograms } from "./tools/shared/postgres.ts";
+    const port = ${registry.addr.port};
+    Deno.env.set("NPM_CONFIG_REGISTRY", "http://127.0.0.1:" + port);
+    await postgresPrograms();`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", script],
+    cwd: ROOT,
+    env: { ENTRYPOINT_CACHE_DIR: home.path, TMPDIR: home.path },
+  }).spawn();
+  await asked.promise;
+  child.kill("SIGKILL");
+  await child.status;
+  let left: string[] = [];
+  await waitWhile(async () => {
+    left = (await leftOf(home.path)).filter((name) =>
+      !/^marks$|\.lock$/.test(name)
+    );
+    return left.length > 0;
+  }, PATIENCE);
+  end.resolve(new Response());
+  assert.deepEqual(left, []);
+});
+
+/** Runs a demo that ends by itself before it starts anything. */
+async function refusal(args: readonly string[]): Promise<string> {
+  let text = "";
+  await demo({ args }, async (running) => {
     const { code, stderr } = await running.outcome;
-    assert.equal(code, 1);
-    assert.match(stderr, /port must be a number from 1 to 65535: it is http/);
+    assert.equal(code, 1, stderr);
+    text = stderr;
+  });
+  return text;
+}
+
+Deno.test("the demo refuses what it does not understand, in a sentence", async () => {
+  const wrong: [args: string[], message: string][] = [
+    [["--port", "http"], '--port needs a number from 1 to 65535, not "http".'],
+    [
+      ["--prot"],
+      "Unknown option '--prot'. The option --help lists all options.",
+    ],
+    [
+      ["--install-dir", "/no/where"],
+      "--install-dir needs the directory of a Mattermost: /no/where has no bin in it.",
+    ],
+  ];
+  for (const [args, message] of wrong) {
+    assert.equal(await refusal(args), `${message}\n`);
+  }
+});
+
+Deno.test("the demo refuses a port that is in use", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  assert.equal(
+    await refusal(["--port", String(port)]),
+    `Port ${port} is in use by another program. Choose another one with --port, or leave --port out and a free one is taken.\n`,
+  );
+});
+
+Deno.test("the demo prints its options", () =>
+  demo({ args: ["--help"] }, async (running) => {
+    const { code, stdout, stderr } = await running.outcome;
+    assert.equal(code, 0, stderr);
+    for (const option of ["fake", "help", "install-dir", "port", "verbose"]) {
+      assert.match(stdout, new RegExp(`^--${option} .*\\w`, "m"));
+    }
   }));

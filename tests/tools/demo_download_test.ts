@@ -12,7 +12,11 @@ import {
   type Release,
   releaseOfImage,
 } from "../../tools/demo/download.ts";
-import { install } from "../../tools/demo/installation.ts";
+import {
+  install,
+  type Installation,
+  type InstallOptions,
+} from "../../tools/demo/installation.ts";
 import { run } from "../../tools/shared/process.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));
@@ -66,8 +70,9 @@ async function withSite(
 
 Deno.test("the demo's release is the image's, with its address and sum", async () => {
   const release = await releaseOfImage(ROOT);
-  if (Deno.build.arch !== "x86_64") return assert.equal(release, undefined);
-  const { version = "", url = "", sha256 = "" } = release ?? {};
+  const { version, url, sha256 } = release;
+  // The vendor has a server for this kind of processor alone.
+  if (Deno.build.arch !== "x86_64") return assert.equal(sha256, undefined);
   const name = `mattermost-team-${version}-linux-amd64.tar.gz`;
   const sums = await Deno.readTextFile(
     join(ROOT, "docker/mattermost-releases.sha256"),
@@ -101,40 +106,77 @@ Deno.test("a download with another sum is refused, and nothing of it stays", () 
     assert.deepEqual(left.filter(({ isDirectory }) => isDirectory), []);
   }));
 
+interface Shown {
+  readonly lines: string[];
+  readonly percents: number[];
+}
+
+/** Installs the way the demo does; what it would show is collected. */
+async function installInto(
+  scratch: string,
+  options: Pick<InstallOptions, "release"> & Partial<InstallOptions>,
+): Promise<Installation & Shown & { directory: string }> {
+  const directory = join(scratch, "home");
+  const lines: string[] = [];
+  const percents: number[] = [];
+  const installation = await install(directory, {
+    own: undefined,
+    isFake: false,
+    signal,
+    screen: {
+      say: (line) => lines.push(line),
+      progress: (percent) => percents.push(percent),
+    },
+    ...options,
+  });
+  return { ...installation, lines, percents, directory };
+}
+
 Deno.test("an installation links what is read and copies what is written", () =>
   withSite(async ({ release, scratch, requests }) => {
-    const directory = join(scratch, "home");
-    const { what, version } = await install(directory, {
-      own: join(scratch, "mattermost"),
+    const own = join(scratch, "mattermost");
+    const { what, version, directory } = await installInto(scratch, {
       release,
-      signal,
-      say() {},
+      own,
     });
-    assert.match(what, /^the Mattermost in /);
+    assert.equal(what, `the Mattermost in ${own}`);
     assert.equal(version, undefined);
     assert.equal(requests(), 0);
     assert.ok((await Deno.lstat(join(directory, "bin"))).isSymlink);
     assert.ok((await Deno.lstat(join(directory, "config"))).isDirectory);
   }));
 
-Deno.test("a site that cannot be reached is said, and a stand-in takes the place", () =>
+Deno.test("a download says what it is and how large, and shows progress", () =>
   withSite(async ({ release, scratch }) => {
-    const said: string[] = [];
-    const directory = join(scratch, "home");
-    const { what, version } = await install(directory, {
-      own: undefined,
+    const { what, lines, percents } = await installInto(scratch, { release });
+    assert.equal(what, "Mattermost 11.0.0");
+    assert.deepEqual(lines, [
+      "Downloading Mattermost 11.0.0 (0 MB, only the first time)",
+    ]);
+    assert.equal(percents.at(-1), 100);
+  }));
+
+Deno.test("where Mattermost cannot be downloaded the reason is shown, and a fake one answers", () =>
+  withSite(async ({ release, scratch }) => {
+    const { what, version, lines, directory } = await installInto(scratch, {
       release: { ...release, url: "http://127.0.0.1:1/server.tar.gz" },
-      signal,
-      say: (message) => said.push(message),
     });
-    assert.equal(what, "a stand-in for Mattermost 11.0.0");
+    assert.equal(what, "a fake Mattermost 11.0.0");
     assert.equal(version, "11.0.0");
-    assert.ok(
-      said.includes(
-        "Mattermost 11.0.0 cannot be downloaded: 127.0.0.1:1 cannot be reached",
-      ),
-      said.join("\n"),
-    );
+    assert.deepEqual(lines, [
+      "Mattermost 11.0.0 cannot be downloaded here (127.0.0.1:1 cannot be reached), " +
+      "so a small fake server answers and shows what it was given.",
+    ]);
     const text = await run([join(directory, "bin/mattermost"), "version"]);
-    assert.equal(text, "Version: 11.0.0\nBuild Number: stand-in\n");
+    assert.equal(text, "Version: 11.0.0\nBuild Number: fake\n");
+  }));
+
+Deno.test("a processor without a known checksum is a reason for the fake one", () =>
+  withSite(async ({ release, scratch, requests }) => {
+    const { what, lines } = await installInto(scratch, {
+      release: { ...release, sha256: undefined },
+    });
+    assert.equal(what, "a fake Mattermost 11.0.0");
+    assert.match(lines[0] ?? "", /\(no checksum is known for \w+\)/);
+    assert.equal(requests(), 0);
   }));

@@ -1,7 +1,7 @@
 /**
- * A release of Mattermost from its makers' site, checked and kept in the private
- * cache. Which release, where from and with which SHA-256 the files of the image
- * say, so that the demo runs what the image holds.
+ * Downloads the release of Mattermost that the image holds, checks it, and keeps
+ * it in the cache. Release, address and SHA-256 sum come from the files of the
+ * image.
  *
  * @module
  */
@@ -9,9 +9,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { cached } from "../shared/cache.ts";
-import { run } from "../shared/process.ts";
+import { MORTAL, run } from "../shared/process.ts";
 
-/** How long the site may take to answer, and to go on after a pause, in milliseconds. */
+/** How long the site may take to answer, and between two pieces, in milliseconds. */
 const PATIENCE = { answer: 5_000, stall: 30_000 };
 
 /** The vendor's names of processor architectures. */
@@ -21,7 +21,8 @@ const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
 export interface Release {
   readonly version: string;
   readonly url: string;
-  readonly sha256: string;
+  /** Undefined where the image has none for this kind of processor. */
+  readonly sha256: string | undefined;
 }
 
 /** What {@linkcode download} takes besides the release. */
@@ -29,40 +30,34 @@ export interface DownloadOptions {
   /** Ends the download. */
   readonly signal: AbortSignal;
   /**
-   * Told now and then how far it is.
+   * Called when the site answers, and then with each piece.
    *
    * @param received bytes so far
-   * @param total bytes in all, where the site says so
+   * @param total bytes in all; `NaN` where the site does not say it
    */
-  readonly progress: (received: number, total: number | undefined) => void;
+  readonly progress: (received: number, total: number) => void;
 }
 
 /**
- * The release of the image, from the Dockerfile and its neighbours.
+ * The release that the Dockerfile names.
  *
  * @param root the project's directory
- * @returns the release; nothing where no SHA-256 is known for this machine
  */
-export async function releaseOfImage(
-  root: string,
-): Promise<Release | undefined> {
-  const dockerfile = await Deno.readTextFile(join(root, "Dockerfile"));
-  const script = await Deno.readTextFile(
-    join(root, "docker/fetch_mattermost.sh"),
-  );
-  const sums = await Deno.readTextFile(
-    join(root, "docker/mattermost-releases.sha256"),
-  );
+export async function releaseOfImage(root: string): Promise<Release> {
+  const [dockerfile, script, sums] = await Promise.all([
+    Deno.readTextFile(join(root, "Dockerfile")),
+    Deno.readTextFile(join(root, "docker/fetch_mattermost.sh")),
+    Deno.readTextFile(join(root, "docker/mattermost-releases.sha256")),
+  ]);
   const version = only(dockerfile, /^ARG MATTERMOST_VERSION=(\S+)$/m);
   const address = only(script, /"(https:\/\/\S+\/\$\{name\})"/);
   const name = `mattermost-team-${version}-linux-${
     ARCHITECTURES[Deno.build.arch]
   }.tar.gz`;
   const line = sums.split("\n").find((line) => line.endsWith(`  ${name}`));
-  const sha256 = line?.split(" ")[0];
-  return sha256 === undefined ? undefined : {
+  return {
     version,
-    sha256,
+    sha256: line?.split(" ")[0],
     url: address.replace("${MATTERMOST_VERSION}", version)
       .replace("${name}", name),
   };
@@ -72,22 +67,26 @@ export async function releaseOfImage(
  * Downloads and unpacks a release, unless the cache has it.
  *
  * @returns the directory of the server
- * @throws {Error} when the site cannot be reached, breaks off, or delivers something else
+ * @throws {Error} when the site cannot be reached, stops sending, or sends
+ * something else
  */
 export async function download(
-  release: Release,
+  { version, url, sha256 }: Release,
   options: DownloadOptions,
 ): Promise<string> {
-  return await cached(`mattermost-${release.version}`, async (draft) => {
+  if (sha256 === undefined) {
+    throw new Error(`no checksum is known for ${Deno.build.arch}`);
+  }
+  return await cached(`mattermost-${version}`, async (draft) => {
     const tarball = join(draft, "tarball");
-    const sha256 = await fetchFile(release.url, tarball, options);
-    if (sha256 !== release.sha256) {
+    const found = await fetchFile(url, tarball, options);
+    if (found !== sha256) {
       throw new Error(
-        `${release.url} has the SHA-256 sum ${sha256}, expected ${release.sha256}`,
+        `${url} has the SHA-256 sum ${found}, expected ${sha256}`,
       );
     }
     await run([
-      ...["tar", "-xzf", tarball, "-C", draft],
+      ...[...MORTAL, "tar", "-xzf", tarball, "-C", draft],
       ...["--strip-components=1", "--no-same-owner"],
     ]);
     await Deno.remove(tarball);
@@ -120,8 +119,8 @@ async function fetchFile(
       await response.body?.cancel();
       throw new Error(`${url} answers ${response.status}`);
     }
-    const length = Number(response.headers.get("content-length"));
-    const total = length > 0 ? length : undefined;
+    const total = Number(response.headers.get("content-length") ?? NaN);
+    progress(0, total);
     const hash = createHash("sha256");
     using file = await Deno.open(path, { write: true, createNew: true });
     let received = 0;
@@ -144,5 +143,5 @@ async function fetchFile(
 function only(text: string, pattern: RegExp): string {
   const found = pattern.exec(text)?.[1];
   if (found !== undefined) return found;
-  throw new Error(`The files of the image no longer hold ${pattern}`);
+  throw new Error(`The files of the image do not contain ${pattern}`);
 }

@@ -1,7 +1,7 @@
 /**
- * The Mattermost that the demo hands over to: the operator's own, the image's
- * release, or a stand-in. Whatever it is, the demo runs a copy of its directories
- * that the server writes to, so that nothing of it changes.
+ * The server that the demo starts: the Mattermost that the user has, the release
+ * of the image, or a fake Mattermost. The demo runs a copy of the directories that
+ * a server writes to, so the original stays as it is.
  *
  * @module
  */
@@ -10,92 +10,84 @@ import { dirname, join } from "node:path";
 import { requireOpenPath } from "../shared/cache.ts";
 import { run } from "../shared/process.ts";
 import { download, type Release } from "./download.ts";
+import type { Screen } from "./screen.ts";
 
 /** A server that is ready to be started. */
 export interface Installation {
-  /** Which one it is, for people. */
+  /** What the user is told that it is. */
   readonly what: string;
-  /** The release, where it is known. */
+  /** Its release; undefined for the user's own, which says so itself. */
   readonly version: string | undefined;
 }
 
 /** What {@linkcode install} takes besides the directory. */
 export interface InstallOptions {
-  /** The server that the operator has. */
+  /** Directory of the Mattermost that the user has. */
   readonly own: string | undefined;
-  /** The release to download otherwise. */
-  readonly release: Release | undefined;
-  /** Whether to do with a stand-in instead. */
-  readonly isStandIn?: boolean;
+  /** The release to download, or to pretend. */
+  readonly release: Release;
+  /** Whether the fake Mattermost is wanted, without a download. */
+  readonly isFake: boolean;
   /** Ends the download. */
   readonly signal: AbortSignal;
-  /** Tells people what goes on. */
-  readonly say: (message: string) => void;
+  readonly screen: Pick<Screen, "say" | "progress">;
 }
-
-/** The release that a stand-in says it is, where there is none to take its place. */
-const STAND_IN_VERSION = "11.7.9";
 
 /** Directories that the server writes to. */
 const WRITABLE: ReadonlySet<string> = new Set([
   ...["client", "config", "data", "logs", "plugins"],
 ]);
 
-/** A sixteenth of the whole is said at a time. */
-const STEPS = 16;
+/** Directories that the server needs, and makes only where it owns their parent. */
+const PLUGINS = ["plugins", "client/plugins"];
 
 /**
- * Puts a server into a directory.
+ * Puts a server into a directory. Where Mattermost cannot be downloaded, the
+ * reason is shown and the fake Mattermost is installed.
  *
  * @param directory does not exist yet
- * @throws {Error} when the operator's own is not there; a download that fails is
- * said, and gives way to the stand-in
+ * @throws {Error} when the user's own cannot be read
  */
 export async function install(
   directory: string,
   options: InstallOptions,
 ): Promise<Installation> {
-  const { own, release, say } = options;
+  const { own, release: { version } } = options;
+  const source = own ?? await tryDownload(options);
+  await (source === undefined
+    ? installFake(directory, version)
+    : overlay(source, directory));
+  for (const name of PLUGINS) {
+    await Deno.mkdir(join(directory, name), { recursive: true });
+  }
   if (own !== undefined) {
-    await overlay(own, directory);
     return { what: `the Mattermost in ${own}`, version: undefined };
   }
-  const source = await tryDownload(release, options);
-  if (source !== undefined && release !== undefined) {
-    await overlay(source, directory);
-    return { what: `Mattermost ${release.version}`, version: release.version };
-  }
-  say("A stand-in takes its place: it shows what it is given, and no messages");
-  const version = release?.version ?? STAND_IN_VERSION;
-  await installStandIn(directory, version);
-  return { what: `a stand-in for Mattermost ${version}`, version };
+  const kind = source === undefined ? "a fake Mattermost" : "Mattermost";
+  return { what: `${kind} ${version}`, version };
 }
 
+/** Returns the directory of the server; nothing where the fake one has to do. */
 async function tryDownload(
-  release: Release | undefined,
-  { isStandIn = false, signal, say }: InstallOptions,
+  { release, isFake, signal, screen }: InstallOptions,
 ): Promise<string | undefined> {
-  if (isStandIn) return undefined;
-  if (release === undefined) {
-    say(`No sum is known of a Mattermost for ${Deno.build.arch}`);
-    return undefined;
-  }
-  say(`Looking for Mattermost ${release.version}`);
-  let said = 0;
-  const progress = (received: number, total: number | undefined): void => {
-    const step = Math.floor(STEPS * received / (total ?? Infinity));
-    if (step === said) return;
-    said = step;
-    say(`Downloaded ${millions(received)} of ${millions(total ?? 0)} MB`);
+  if (isFake) return undefined;
+  const name = `Mattermost ${release.version}`;
+  const progress = (received: number, total: number): void => {
+    if (received > 0) {
+      return screen.progress(Math.floor(100 * received / total));
+    }
+    const size = total > 0 ? `${Math.round(total / 1_000_000)} MB, ` : "";
+    screen.say(`Downloading ${name} (${size}only the first time)`);
   };
   try {
     return await download(release, { signal, progress });
   } catch (error) {
     signal.throwIfAborted();
-    say(
-      `Mattermost ${release.version} cannot be downloaded: ${
-        error instanceof Error ? error.message : error
-      }`,
+    const reason = error instanceof Error ? error.message : error;
+    screen.say(
+      `${name} cannot be downloaded here (${reason}), so a small fake server ` +
+        "answers and shows what it was given.",
     );
     return undefined;
   }
@@ -103,49 +95,34 @@ async function tryDownload(
 
 /** Links to what the server reads, copies of what it writes to. */
 async function overlay(source: string, directory: string): Promise<void> {
+  const original = await Deno.realPath(source);
   await Deno.mkdir(directory);
-  for await (const { name } of Deno.readDir(source)) {
-    const from = join(await Deno.realPath(source), name);
-    if (WRITABLE.has(name)) {
-      await run(["cp", "-R", from, directory]);
-    } else {
-      await Deno.symlink(from, join(directory, name));
-    }
-  }
-  await makePluginDirectories(directory);
-}
-
-/** As the image has them: the server makes them itself, but not in a directory that is not its own. */
-async function makePluginDirectories(directory: string): Promise<void> {
-  for (const name of ["plugins", "client/plugins"]) {
-    await Deno.mkdir(join(directory, name), { recursive: true });
+  for await (const { name } of Deno.readDir(original)) {
+    const from = join(original, name);
+    await (WRITABLE.has(name)
+      ? run(["cp", "-R", from, directory])
+      : Deno.symlink(from, join(directory, name)));
   }
 }
 
-/** The stand-in is a script, run by this very Deno. */
-async function installStandIn(
-  directory: string,
-  version: string,
-): Promise<void> {
+/** The fake Mattermost is a script that this Deno runs, as the server's user. */
+async function installFake(directory: string, version: string): Promise<void> {
   const bin = join(directory, "bin");
+  const cache = join(directory, "cache");
   await Deno.mkdir(bin, { recursive: true });
-  await makePluginDirectories(directory);
+  await Deno.mkdir(cache);
+  await Deno.chmod(cache, 0o777);
   const deno = await reachable(Deno.execPath(), join(bin, "deno"));
-  await Deno.copyFile(
-    join(import.meta.dirname ?? ".", "stand_in.ts"),
-    join(bin, "stand_in.ts"),
-  );
+  const script = join(bin, "fake_mattermost.ts");
+  const original = join(import.meta.dirname ?? ".", "fake_mattermost.ts");
+  await Deno.copyFile(original, script);
   const program = join(bin, "mattermost");
   await Deno.writeTextFile(
     program,
-    [
-      "#!/bin/sh",
-      `export STAND_IN_VERSION=${version} DENO_NO_UPDATE_CHECK=1 DENO_DIR=/dev/null`,
-      `exec '${deno}' run --quiet --no-prompt --no-config --no-lock --allow-all '${
-        join(bin, "stand_in.ts")
-      }' "$@"`,
-      "",
-    ].join("\n"),
+    `#!/bin/sh
+export FAKE_VERSION='${version}' DENO_DIR='${cache}'
+exec '${deno}' run --quiet --no-prompt --no-config --no-lock --allow-all '${script}' "$@"
+`,
   );
   await Deno.chmod(program, 0o755);
 }
@@ -160,8 +137,4 @@ async function reachable(program: string, copy: string): Promise<string> {
     await Deno.chmod(copy, 0o755);
     return copy;
   }
-}
-
-function millions(bytes: number): number {
-  return Math.round(bytes / 1_000_000);
 }

