@@ -29,7 +29,7 @@ without Docker. Only this machine can reach them. Ctrl-C stops and removes all;
 downloads are kept for the next time in ~/.cache/mattermost-entrypoint, or in
 /var/cache/mattermost-entrypoint for root (or in ENTRYPOINT_CACHE_DIR).
 
-    npx --yes deno@2.9.6 task demo [OPTION ...]
+    npx --yes deno@2.9.6 task -q demo [OPTION ...]
 
 --port PORT         Port to open in the browser (default: a free one)
 --install-dir DIR   Use the Mattermost in DIR instead of downloading one
