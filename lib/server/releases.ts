@@ -23,8 +23,6 @@ export interface HealthEndpoint {
   readonly path: string;
   /** Text that the reply holds when all is well, besides the status 200. */
   readonly contains: string | undefined;
-  /** Whether the reply's `version` names the running release. */
-  readonly namesRelease: boolean;
 }
 
 /** A database product as a release accepts it. */
@@ -35,8 +33,6 @@ export interface DatabaseFacts {
   readonly minimumNumber: number;
   /** Whether the release is meant for new installations on this product. */
   readonly newInstallations: boolean;
-  /** Whether the driver knows the product's present way to check a password: `caching_sha2_password`, SCRAM-SHA-256. */
-  readonly modernAuth: boolean;
 }
 
 /**
@@ -74,22 +70,12 @@ export interface Release {
   };
   /** The adapter where the operator names none. */
   readonly defaultAdapter: Adapter;
-  /** Whether the server waits for its database; otherwise it ends at the first failure. */
-  readonly waitsForDatabase: boolean;
   /** What `LogSettings.FileLocation` is. */
   readonly logLocation: LogLocation;
-  /** Whether log files outside of `MM_LOG_PATH` are refused. */
-  readonly logsUnderLogPath: boolean;
   /** Whether a JSON text is refused where a flag or a number belongs. */
   readonly strictTypes: boolean;
   /** When the server rewrites its config.json at start. */
   readonly configWrites: ConfigWrites;
-  /** Whether the server drops keys that it does not know when it rewrites config.json. */
-  readonly dropsUnknownKeys: boolean;
-  /** Whether the server reads config.json again when the file changes. */
-  readonly reloadsConfig: boolean;
-  /** Whether a config.json that the server refuses ends it with an exit code other than 0. */
-  readonly failsOnBadConfig: boolean;
   /** Whether the server ends when it cannot listen; otherwise it stays alive and deaf. */
   readonly failsOnListenError: boolean;
   /** Which keys `MM_SECTION_KEY` variables override. */
@@ -98,12 +84,10 @@ export interface Release {
   readonly plugins: boolean;
   /** Directories below the home that the server's user must be able to write, created where missing. */
   readonly writableDirectories: readonly string[];
-  /** Names of locales that this release spells differently: the usual name, and its own. */
-  readonly localeNames: Readonly<Record<string, string>>;
 }
 
 /** The releases that the entrypoint knows, as a range. */
-export const KNOWN_RELEASES = ">=3.0.0 <12.0.0";
+const KNOWN_RELEASES = ">=3.0.0 <12.0.0";
 
 type Rows<T> = readonly (readonly [range: string, fact: T])[];
 
@@ -124,17 +108,9 @@ const MIGRATION: Rows<Migration> = [
 ];
 
 const LIVENESS: Rows<HealthEndpoint> = [
-  ["<3.1.0", { path: "/", contains: undefined, namesRelease: false }],
-  ["<3.7.0", {
-    path: "/api/v3/general/ping",
-    contains: '"version"',
-    namesRelease: true,
-  }],
-  [ANY, {
-    path: "/api/v4/system/ping",
-    contains: '"status":"OK"',
-    namesRelease: false,
-  }],
+  ["<3.1.0", { path: "/", contains: undefined }],
+  ["<3.7.0", { path: "/api/v3/general/ping", contains: '"version"' }],
+  [ANY, { path: "/api/v4/system/ping", contains: '"status":"OK"' }],
 ];
 
 // From 9.3 on the value must be exactly "true"; before, anything but nothing.
@@ -142,7 +118,6 @@ const READINESS: Rows<HealthEndpoint> = [
   [">=5.14.0", {
     path: "/api/v4/system/ping?get_server_status=true",
     contains: '"status":"OK"',
-    namesRelease: false,
   }],
   ...LIVENESS,
 ];
@@ -184,14 +159,6 @@ const WRITABLE_DIRECTORIES: Rows<readonly string[]> = [
   ["<4.2.0", ["config", "data", "logs"]],
   ["<4.4.4", ["config", "data", "logs", "plugins"]],
   [ANY, ["config", "data", "logs", "plugins", "client/plugins"]],
-];
-
-// Of 3.1-3.5 it is not known whether they have Chinese; a name that they do
-// not know is logged and replaced by English.
-const LOCALE_NAMES: Rows<Readonly<Record<string, string>>> = [
-  ["<3.1.0", { "pt-BR": "pt", "zh-CN": "zh_CN", "zh-TW": "zh_TW" }],
-  ["<3.7.0", { "zh-CN": "zh_CN", "zh-TW": "zh_TW" }],
-  [ANY, {}],
 ];
 
 /**
@@ -239,34 +206,20 @@ function findFacts(version: string): Release {
     readiness: pick(READINESS),
     databases: {
       mysql: fits("<11.0.0")
-        ? databaseFacts("mysql", pick(MYSQL_MINIMUM), {
-          newInstallations: fits("<10.0.0"),
-          modernAuth: fits(">=5.1.0"),
-        })
+        ? databaseFacts("mysql", pick(MYSQL_MINIMUM), fits("<10.0.0"))
         : undefined,
-      postgres: databaseFacts("postgres", pick(POSTGRES_MINIMUM), {
-        newInstallations: true,
-        modernAuth: fits(">=5.16.0"),
-      }),
+      postgres: databaseFacts("postgres", pick(POSTGRES_MINIMUM), true),
     },
     defaultAdapter: fits("<11.0.0") ? "mysql" : "postgres",
-    waitsForDatabase: fits(">=4.0.0"),
     logLocation: pick(LOG_LOCATION),
-    // Which patches of 11.2 and 11.3 have it is not known; MM_LOG_PATH does no
-    // harm where it is not read.
-    logsUnderLogPath: fits(">=10.11.11 <10.12.0 || >=11.2.0"),
     strictTypes: fits("<3.8.0 || >=5.30.0"),
     configWrites: pick(CONFIG_WRITES),
-    dropsUnknownKeys: fits(">=5.10.0"),
-    reloadsConfig: fits(">=3.8.0 <5.38.0"),
-    failsOnBadConfig: fits(">=3.10.0"),
     // 4.1-5.36 were not run: taken for deaf, which only means that the port is
     // looked at before.
     failsOnListenError: fits(">=5.37.0"),
     environmentOverrides: pick(ENVIRONMENT_OVERRIDES),
     plugins: fits(">=4.2.0"),
     writableDirectories: pick(WRITABLE_DIRECTORIES),
-    localeNames: pick(LOCALE_NAMES),
   };
 }
 
@@ -345,6 +298,8 @@ export function serverEnvironment(
   logDirectory: string,
 ): Readonly<Record<string, string>> {
   return {
+    // 10.11.11 and later of 10.11, and 11.2 and later, refuse log files outside of it. Which
+    // patches of 11.2 and 11.3 do is not known; it does no harm where it is not read.
     ...(inRange(release.version, ">=10.11.0")
       ? { MM_LOG_PATH: logDirectory }
       : {}),
@@ -406,12 +361,12 @@ export function databaseNumber(
 function databaseFacts(
   adapter: Adapter,
   minimum: string | undefined,
-  rest: Pick<DatabaseFacts, "newInstallations" | "modernAuth">,
+  newInstallations: boolean,
 ): DatabaseFacts {
   const minimumNumber = minimum === undefined
     ? 0
     : databaseNumber(adapter, minimum) ?? 0;
-  return { minimum, minimumNumber, ...rest };
+  return { minimum, minimumNumber, newInstallations };
 }
 
 function pickRow<T>(rows: Rows<T>, fits: (range: string) => boolean): T {

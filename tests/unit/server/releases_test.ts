@@ -26,24 +26,15 @@ const QUESTIONS: Readonly<
   mysql: ({ databases: { mysql } }) => mysql && (mysql.minimum ?? "any"),
   mysqlNew: ({ databases: { mysql } }) =>
     mysql && String(mysql.newInstallations),
-  cachingSha2: ({ databases: { mysql } }) => mysql && String(mysql.modernAuth),
   postgres: ({ databases: { postgres } }) => postgres.minimum ?? "any",
-  scram: ({ databases: { postgres } }) => String(postgres.modernAuth),
   adapter: (release) => release.defaultAdapter,
-  waits: (release) => String(release.waitsForDatabase),
   log: (release) => logFileLocation(release, "/var/log/mm/"),
-  logPath: (release) => String(release.logsUnderLogPath),
   strict: (release) => String(release.strictTypes),
   writes: (release) => release.configWrites,
-  drops: (release) => String(release.dropsUnknownKeys),
-  reloads: (release) => String(release.reloadsConfig),
-  fails: (release) => String(release.failsOnBadConfig),
   listen: (release) => String(release.failsOnListenError),
   overrides: (release) => release.environmentOverrides,
   plugins: (release) => String(release.plugins),
   writable: (release) => release.writableDirectories.join(" "),
-  portuguese: (release) => release.localeNames["pt-BR"] ?? "pt-BR",
-  chinese: (release) => release.localeNames["zh-CN"] ?? "zh-CN",
   environment: (release) =>
     Object.keys(serverEnvironment(release, "/var/log/mm")).join(" "),
 };
@@ -80,7 +71,6 @@ const ANSWERS: Readonly<
     ["11.0.0", "12.0.0", undefined],
   ],
   mysqlNew: [["3.0.0", "9.11.18", "true"], ["10.0.0", "10.12.4", "false"]],
-  cachingSha2: [["3.0.0", "5.0.3", "false"], ["5.1.0", "10.12.4", "true"]],
   postgres: [
     ["3.0.0", "5.31.9", "any"],
     ["5.32.0", "7.10.5", "10.0"],
@@ -88,22 +78,14 @@ const ANSWERS: Readonly<
     ["10.6.0", "10.12.4", "13.0"],
     ["11.0.0", "12.0.0", "14.0"],
   ],
-  scram: [["3.0.0", "5.15.5", "false"], ["5.16.0", "11.10.0", "true"]],
   adapter: [
     ["3.0.0", "10.12.4", "mysql"],
     ["11.0.0", "12.0.0", "postgres"],
   ],
-  waits: [["3.0.0", "3.10.3", "false"], ["4.0.0", "11.10.0", "true"]],
   log: [
     ["3.0.0", "3.7.6", "/var/log/mm/mattermost.log"],
     ["3.8.0", "4.1.2", "/var/log/mm/"],
     ["4.2.0", "11.10.0", "/var/log/mm"],
-  ],
-  logPath: [
-    ["3.0.0", "10.11.10", "false"],
-    ["10.11.11", "10.11.23", "true"],
-    ["10.12.0", "11.1.3", "false"],
-    ["11.2.0", "11.10.0", "true"],
   ],
   strict: [
     ["3.0.0", "3.7.6", "true"],
@@ -115,13 +97,6 @@ const ANSWERS: Readonly<
     ["5.10.0", "5.29.2", "incomplete"],
     ["5.30.0", "11.10.0", "always"],
   ],
-  drops: [["3.0.0", "5.9.8", "false"], ["5.10.0", "11.10.0", "true"]],
-  reloads: [
-    ["3.0.0", "3.7.6", "false"],
-    ["3.8.0", "5.37.10", "true"],
-    ["5.38.0", "11.10.0", "false"],
-  ],
-  fails: [["3.0.0", "3.9.2", "false"], ["3.10.0", "11.10.0", "true"]],
   listen: [["3.0.0", "5.36.2", "false"], ["5.37.0", "11.10.0", "true"]],
   overrides: [
     ["3.0.0", "3.7.6", "none"],
@@ -134,8 +109,6 @@ const ANSWERS: Readonly<
     ["4.2.0", "4.4.3", "config data logs plugins"],
     ["4.4.4", "11.10.0", "config data logs plugins client/plugins"],
   ],
-  portuguese: [["3.0.0", "3.0.3", "pt"], ["3.1.0", "11.10.0", "pt-BR"]],
-  chinese: [["3.0.0", "3.6.7", "zh_CN"], ["3.7.0", "11.10.0", "zh-CN"]],
   environment: [
     ["3.0.0", "10.10.3", ""],
     ["10.11.0", "11.1.3", "MM_LOG_PATH"],
