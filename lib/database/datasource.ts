@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { DsnOptions } from "./dsn_postgres.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { DataSource } from "./source.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
@@ -18,20 +17,14 @@ import {
   postgresProblems,
 } from "./dsn_postgres.ts";
 
-const SCHEME_REGEXP = /^(?:postgres(?:ql)?|mysql):\/\//;
-
 /**
  * Writes the DSN that the server's driver reads as exactly this source.
  *
  * @param source The database and the login.
- * @param options What depends on the server's release.
  * @returns The value of `SqlSettings.DataSource`.
  * @throws {EntrypointError} Where that driver's grammar has no way to say it.
  */
-export function formatDsn(
-  source: DataSource,
-  options: DsnOptions = {},
-): string {
+export function formatDsn(source: DataSource): string {
   const problems = source.adapter === "mysql"
     ? mysqlProblems(source)
     : postgresProblems(source);
@@ -46,7 +39,7 @@ export function formatDsn(
   }
   return source.adapter === "mysql"
     ? formatMysql(source)
-    : formatPostgres(source, options);
+    : formatPostgres(source);
 }
 
 /**
@@ -59,26 +52,4 @@ export function formatDsn(
  */
 export function parseDsn(adapter: Adapter, dsn: string): DataSource {
   return adapter === "mysql" ? parseMysql(dsn) : parsePostgres(dsn);
-}
-
-/**
- * Hides the password in a DSN of any form, also in one that no driver could read.
- * It rather hides too much than too little.
- *
- * @param dsn The text.
- * @returns The text with `(hidden)` in the place of passwords.
- */
-export function redactDsn(dsn: string): string {
-  const end = dsn.lastIndexOf("@");
-  const scheme = SCHEME_REGEXP.exec(dsn)?.[0].length ?? 0;
-  const start = dsn.indexOf(":", scheme);
-  const masked = start >= 0 && start < end
-    ? `${dsn.slice(0, start)}:(hidden)${dsn.slice(end)}`
-    : dsn;
-  const plain = masked.replace(
-    /(password\s*=\s*)(?:'(?:\\.|[^\\'])*(?:'|$)|\\.|[^\s'])*/gis,
-    "$1(hidden)",
-  );
-  const readable = scheme > 0 || /[=@]|^\/|^(?:tcp|unix)\(/i.test(plain);
-  return readable || plain === "" ? plain : "(hidden)";
 }

@@ -16,7 +16,7 @@ import {
 } from "./source.ts";
 
 /** The character sets that the server's own default MySQL DSN asks for. */
-export const DEFAULT_ENCODING = "utf8mb4,utf8";
+const DEFAULT_ENCODING = "utf8mb4,utf8";
 
 /** What go-sql-driver calls the modes. It cannot check the chain without the name. */
 const MYSQL_TLS: Readonly<Record<SslMode, string | undefined>> = {

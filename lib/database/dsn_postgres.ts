@@ -14,12 +14,6 @@ import {
   portNumber,
 } from "./source.ts";
 
-/** Options of {@linkcode formatDsn}. */
-export interface DsnOptions {
-  /** PostgreSQL only: ask for one round trip a query; read by the server from 6.7 on. */
-  readonly binaryParameters?: boolean;
-}
-
 /** Seconds that lib/pq may take to connect; the value of the server's own default DSN. */
 const CONNECT_TIMEOUT = "10";
 
@@ -54,13 +48,9 @@ export function postgresProblems(source: DataSource): Problem[] {
  * Writes a URL that every lib/pq reads as this source.
  *
  * @param source The database and the login.
- * @param options What depends on the server's release.
  * @returns The DSN.
  */
-export function formatPostgres(
-  source: DataSource,
-  options: DsnOptions,
-): string {
+export function formatPostgres(source: DataSource): string {
   const { user, password, database, socket } = source;
   const login = password === ""
     ? encode(user)
@@ -75,7 +65,6 @@ export function formatPostgres(
     sslmode: source.sslMode,
     ...(source.sslCa === undefined ? {} : { sslrootcert: source.sslCa }),
     connect_timeout: CONNECT_TIMEOUT,
-    ...(options.binaryParameters ? { binary_parameters: "yes" } : {}),
     ...source.parameters,
   });
   return `postgres://${login}@${address}/${encode(database)}?${parameters}`;

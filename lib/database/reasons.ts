@@ -22,9 +22,7 @@ export type Reason =
   | "tls"
   | "credentials"
   | "forbidden"
-  | "no such database"
-  | "too old"
-  | "unsupported";
+  | "no such database";
 
 /** What is known of a reason. */
 export interface ReasonFacts {
@@ -50,8 +48,6 @@ export const REASONS: Readonly<Record<Reason, ReasonFacts>> = {
   credentials: final(ExitCode.refused, "refuses the credentials"),
   forbidden: final(ExitCode.refused, "does not permit what Mattermost needs"),
   "no such database": final(ExitCode.settings, "does not exist"),
-  "too old": final(ExitCode.settings, "is too old for this Mattermost"),
-  unsupported: final(ExitCode.settings, "is not supported by this Mattermost"),
 };
 
 function waiting(phrase: string): ReasonFacts {
@@ -82,10 +78,6 @@ const REACH: Readonly<Partial<Record<Reason, Remedy>>> = {
     }, and read the log of the database`,
   "starting up": () =>
     "Read the log of the database; DB_TIMEOUT sets how long to wait for it",
-  "too old": () =>
-    "Upgrade the database server, or run the Mattermost release that fits it",
-  unsupported: () =>
-    "Move the data to PostgreSQL first, or stay on the Mattermost release that fits this database",
 };
 
 /** Names of the products, for people. */

@@ -68,8 +68,6 @@ export interface WaitOptions extends ConnectOptions {
   readonly tick?: (state: Omit<WaitChange, "message">) => void;
   /** Seconds for all attempts together; 0 makes one attempt. */
   readonly timeout: number;
-  /** What this server's release has against the database. */
-  readonly accept?: (facts: DatabaseFacts) => ProbeError | undefined;
   /** A number from 0 to 1, for the jitter. */
   readonly random: () => number;
 }
@@ -223,11 +221,10 @@ async function login(
   signal: AbortSignal,
   options: WaitOptions,
 ): Promise<ReadyDatabase> {
-  const { connect, accept } = options;
-  const session = await connect(source, { ...options, signal });
+  const session = await options.connect(source, { ...options, signal });
   try {
     const facts = await session.facts();
-    const refusal = judge(facts) ?? accept?.(facts);
+    const refusal = judge(facts);
     if (refusal !== undefined) throw refusal;
     return { session, facts };
   } catch (error) {

@@ -311,33 +311,6 @@ for (const product of found) {
   });
 }
 
-Deno.test("PostgreSQL: an old server is refused by what the release accepts", async () => {
-  await using server = await startPostgres({ release: "old" });
-  const source = sourceOf(server);
-  const facts = await factsOf(source);
-  assert.equal(Math.floor(facts.versionNumber / 10_000), facts.versionParts[0]);
-  const time = realTime(1);
-  await assert.rejects(
-    waitForDatabase(source, {
-      ...time,
-      accept: ({ versionNumber }) =>
-        versionNumber < 140_000
-          ? new ProbeError("too old", "it needs 14")
-          : undefined,
-    }),
-    (error) => {
-      assert(error instanceof EntrypointError);
-      assert.equal(error.code, 78);
-      assert.match(
-        error.message,
-        /is too old for this Mattermost: it needs 14/,
-      );
-      return true;
-    },
-  );
-  assert.deepEqual(time.changes, ["too old"]);
-});
-
 for (const method of ["password", "md5", "scram-sha-256", "trust"]) {
   Deno.test(`PostgreSQL: pg_hba.conf may ask for the method ${method}`, async () => {
     await using server = await startPostgres({

@@ -91,7 +91,7 @@ Deno.test("classify() knows an error of TLS that has no code by its text", () =>
 });
 
 Deno.test("classify() leaves a classified error as it is", () => {
-  const error = new ProbeError("too old", "9.6");
+  const error = new ProbeError("forbidden", "9.6");
   assert.equal(classify(error, SOURCE), error);
 });
 

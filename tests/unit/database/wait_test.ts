@@ -179,8 +179,6 @@ Deno.test("waitForDatabase() gives up what cannot heal after a short grace, each
     ["forbidden", 77],
     ["no such database", 78],
     ["tls", 78],
-    ["too old", 78],
-    ["unsupported", 78],
   ];
   for (const [reason, code] of codes) {
     const { clock, options } = world(reason);
@@ -256,18 +254,6 @@ Deno.test("waitForDatabase() needs the right to create tables only for a first s
     schema: { installed: true, usersHaveTeamId: false },
   });
   assert(await waitForDatabase(SOURCE, options));
-});
-
-Deno.test("waitForDatabase() asks the release whether the database is good enough", async () => {
-  const { seen, options } = world(FACTS);
-  const error = await failureOf({
-    ...options,
-    accept: ({ versionNumber }) =>
-      new ProbeError("too old", `${versionNumber} is less than 170000`),
-  });
-  assert.equal(error.code, 78);
-  assert.match(error.message, /160001 is less than 170000/);
-  assert.equal(seen.closed, seen.attempts);
 });
 
 Deno.test("waitForDatabase() ends at once when its signal aborts, with the signal's reason", async () => {
