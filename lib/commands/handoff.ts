@@ -66,11 +66,9 @@ export async function writePlan(
         ...lock.notices,
         ...state.notices,
         ...report.notices,
+        ...merged.conflicts,
       ]
     ) {
-      log.warn({ subject: "", message });
-    }
-    for (const { message } of merged.conflicts) {
       log.warn({ subject: "", message });
     }
     if (merged.generated.length > 0) {

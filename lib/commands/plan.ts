@@ -341,7 +341,7 @@ function readable(adapter: Adapter, dsn: string): FoundSource | undefined {
   try {
     const source = parseDsn(adapter, dsn);
     formatDsn(source);
-    return { source, dsn: undefined, from: "config.json" };
+    return { source, dsn: undefined };
   } catch {
     return undefined;
   }

@@ -44,14 +44,12 @@ export interface Paths {
   readonly version: string;
 }
 
-/** The data source, and where it was taken from. */
+/** The data source: of `DB_*`, of the server's own variables, or of the config.json that is there. */
 export interface FoundSource {
   /** The database and the login. */
   readonly source: DataSource;
   /** The text for config.json; `undefined` leaves the one there as it is. */
   readonly dsn: string | undefined;
-  /** `DB_*`, the server's own variables, or the config.json that is there. */
-  readonly from: "settings" | "server variables" | "config.json";
 }
 
 /** What is settled before anything is looked at. */
@@ -258,8 +256,7 @@ function ownSource(
     ? "postgres"
     : settings.DB_ADAPTER ?? "mysql";
   try {
-    const source = parseDsn(adapter, dsn);
-    return { source, dsn, from: "server variables" };
+    return { source: parseDsn(adapter, dsn), dsn };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     problems.push({
@@ -290,7 +287,7 @@ function settingsSource(settings: Settings): FoundSource | undefined {
     ...(settings.DB_SSL_CA === "" ? {} : { sslCa: settings.DB_SSL_CA }),
     ...(adapter === "mysql" ? { encoding: settings.DB_ENCODING } : {}),
   };
-  return { source, dsn: formatDsn(source), from: "settings" };
+  return { source, dsn: formatDsn(source) };
 }
 
 function asSettingProblem(problem: Problem): SettingProblem {

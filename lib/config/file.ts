@@ -325,23 +325,6 @@ export function writeConfig(
 }
 
 /**
- * Lists the good and the bad copies of config.json.
- *
- * @param world Files.
- * @param place Where config.json is.
- * @returns The copies, newest first.
- */
-export function listCopies(
-  world: ConfigWorld,
-  place: ConfigPlace,
-): readonly Generation[] {
-  return listGenerations(
-    world,
-    baseOf(world, place, locate(world, place).path),
-  );
-}
-
-/**
  * Makes sure that there is a copy to bring back, before a directory is made or given away for it.
  *
  * @param world Files.

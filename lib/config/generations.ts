@@ -15,7 +15,7 @@ import type { ReplaceWorld } from "./replace.ts";
 import { replaceFile, syncDirectory } from "./replace.ts";
 
 /** How many copies are kept. */
-export const GENERATIONS = 3;
+const GENERATIONS = 3;
 
 /** One copy. */
 export interface Generation {

@@ -87,16 +87,6 @@ export interface Change {
   readonly secret: boolean;
 }
 
-/** An edit on disk that gives way to a setting of the operator. */
-export interface Conflict {
-  /** Section and key. */
-  readonly path: string;
-  /** The settings that win. */
-  readonly variables: readonly string[];
-  /** One line for the operator, without values. */
-  readonly message: string;
-}
-
 /** What comes out of the merge. */
 export interface MergeResult {
   /** The text to write; the text on disk if nothing changes. */
@@ -107,10 +97,8 @@ export interface MergeResult {
   readonly memory: Memory;
   /** Every value that differs from the disk. */
   readonly changes: readonly Change[];
-  /** Every edit that gives way. */
-  readonly conflicts: readonly Conflict[];
-  /** Paths whose value was edited on disk and stays. */
-  readonly kept: readonly string[];
+  /** One line for the operator about each edit on disk that gives way to a setting, without values. */
+  readonly conflicts: readonly string[];
   /** Paths of the secrets that were made now. */
   readonly generated: readonly string[];
   /** Where each value of ours comes from in the end, by path. */
@@ -137,8 +125,7 @@ export function merge(input: MergeInput): MergeResult {
   const values = new Map<string, MemoryEntry>();
   const origins = new Map<string, Origin>();
   const changes: Change[] = [];
-  const conflicts: Conflict[] = [];
-  const kept: string[] = [];
+  const conflicts: string[] = [];
   const generated: string[] = [];
 
   for (const assignment of input.wanted) {
@@ -164,7 +151,6 @@ export function merge(input: MergeInput): MergeResult {
     if (choice.conflict) {
       conflicts.push(describeConflict(assignment, entry));
     }
-    if (choice.origin.kind === "console") kept.push(path);
     if (choice.made) generated.push(path);
     origins.set(path, choice.origin);
     values.set(path, {
@@ -190,10 +176,7 @@ export function merge(input: MergeInput): MergeResult {
     if (goal !== undefined && input.digest(goal) === input.digest(before)) {
       continue;
     }
-    if (!isOurs(input, { path, entry, value: before })) {
-      kept.push(path);
-      continue;
-    }
+    if (!isOurs(input, { path, entry, value: before })) continue;
     const secret = entry.secret ?? false;
     const change = { path, before, reason: "withdrawn", secret } as const;
     if (standard === undefined) {
@@ -212,7 +195,6 @@ export function merge(input: MergeInput): MergeResult {
     memory: { version: 1, values: Object.fromEntries(values) },
     changes,
     conflicts,
-    kept,
     generated,
     origins: Object.fromEntries(origins),
   };
@@ -362,12 +344,11 @@ function rewritten(
 }
 
 function describeConflict(
-  { path, variables, origin }: Assignment,
+  { path, origin }: Assignment,
   entry: MemoryEntry | undefined,
-): Conflict {
+): string {
   const state = entry === undefined
     ? "has another value in config.json"
     : "was edited in the System Console";
-  const message = `${path} ${state}; ${describeOrigin(origin)} wins`;
-  return { path, variables, message };
+  return `${path} ${state}; ${describeOrigin(origin)} wins`;
 }

@@ -18,7 +18,7 @@ export interface User {
 }
 
 /** The command that goes back to a copy. */
-export function restoreCommand(number: number): string {
+function restoreCommand(number: number): string {
   return `mattermost-entrypoint app:config --restore ${number}`;
 }
 

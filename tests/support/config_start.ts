@@ -83,3 +83,14 @@ export function assign(
     secret: value === undefined,
   };
 }
+
+/**
+ * The values that were edited on disk and stay.
+ *
+ * @param result What a merge came to.
+ * @returns Their paths.
+ */
+export function editsIn({ origins }: Pick<MergeResult, "origins">): string[] {
+  return Object.entries(origins).filter(([, { kind }]) => kind === "console")
+    .map(([path]) => path);
+}

@@ -35,10 +35,7 @@ export function checkSettings({ plan }: CheckWorld): Finding[] {
 }
 
 function configFindings({ place, state, merged }: Plan): Finding[] {
-  const notices = [...state.notices].map((message) =>
-    warning("settings.config", { message })
-  );
-  const conflicts = merged.conflicts.map(({ message }) =>
+  const notices = [...state.notices, ...merged.conflicts].map((message) =>
     warning("settings.config", { message })
   );
   const changes = merged.changes.length;
@@ -49,7 +46,7 @@ function configFindings({ place, state, merged }: Plan): Finding[] {
     : `The next start changes ${
       count(changes, "value")
     } in ${place.path} (app:config --diff shows them)`;
-  return [ok("settings.config", message), ...notices, ...conflicts];
+  return [ok("settings.config", message), ...notices];
 }
 
 function count(number: number, noun: string): string {

@@ -7,6 +7,7 @@ import type { Json } from "../../../lib/json.ts";
 import rewrites from "../../fixtures/server_rewrites.json" with {
   type: "json",
 };
+import { editsIn } from "../../support/config_start.ts";
 import type { World } from "../../support/fake_system.ts";
 import type { MemoryFiles } from "../../support/memory_files.ts";
 import {
@@ -86,7 +87,7 @@ Deno.test("plan: what recorded servers change by themselves is nobody's edit", a
     const env = { ...ENOUGH, MATTERMOST_VERSION: version };
     const { merged } = await plan({ files, env });
     assert.deepEqual(
-      [merged.changes, merged.conflicts, merged.kept],
+      [merged.changes, merged.conflicts, editsIn(merged)],
       [[], [], []],
       version,
     );
@@ -143,7 +144,7 @@ Deno.test("plan: the database of a config.json that was made without us is used"
     "postgres://ann:secret@db.example.com:5433/chat?sslmode=disable",
   );
   const { database, merged } = await plan({ files, env: NO_DATABASE });
-  assert.equal(database.from, "config.json");
+  assert.equal(database.dsn, undefined);
   const { adapter, host, port, user, database: name } = database.source;
   assert.deepEqual([adapter, host, port, user, name], [
     "postgres",
@@ -202,10 +203,10 @@ Deno.test("plan: the server's own data source wins, its kind told by driver, sch
   for (const [env, adapter] of cases) {
     const { database } = await plan({ env: { ...NO_DATABASE, ...env } });
     assert.deepEqual([
-      database.from,
+      database.dsn,
       database.source.adapter,
       database.source.host,
-    ], ["server variables", adapter, "db"]);
+    ], [env["MM_SQLSETTINGS_DATASOURCE"], adapter, "db"]);
   }
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
+import { listGenerations } from "../../../lib/config/generations.ts";
 import {
-  listCopies,
   lockConfig,
   readConfig,
   restoreGeneration,
@@ -256,7 +256,7 @@ Deno.test("file: a restore brings back just the copy that is named, and keeps it
   const second = files.readText(`${PATH}.2`);
   restoreGeneration(worldOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), second);
-  assert.equal(listCopies(worldOf(files), PLACE)[0]?.text, second);
+  assert.equal(listGenerations(worldOf(files), PATH)[0]?.text, second);
 });
 
 Deno.test("file: a copy that is missing between others is not replaced by the next one", () => {
@@ -273,7 +273,7 @@ Deno.test("file: copies are looked for where the link leads", () => {
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}");
   start(files, "1");
-  assert.equal(listCopies(worldOf(files), PLACE).length, 2);
+  assert.equal(listGenerations(worldOf(files), "/else/mine.json").length, 2);
 });
 
 Deno.test("file: a link to what is no file, and a link that is not to be trusted, are refused by name", () => {

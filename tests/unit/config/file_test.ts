@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
+import { listGenerations } from "../../../lib/config/generations.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
 import {
-  listCopies,
   lockConfig,
   readConfig,
   restoreGeneration,
@@ -11,7 +11,7 @@ import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { attempt } from "../../../lib/config/replace.ts";
 import type { StartReport } from "../../support/config_start.ts";
-import { assign, startConfig } from "../../support/config_start.ts";
+import { assign, editsIn, startConfig } from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
 const PATH = "/conf/config.json";
@@ -113,9 +113,9 @@ Deno.test("file: a broken memory costs no more than that edits are believed", ()
     const files = new MemoryFiles("/conf");
     start(files, [assign("A.x", "1", false)]);
     files.place(`${PATH}.memory`, broken);
-    const { kept, text } = start(files, [assign("A.x", "2", false)]);
-    assert.deepEqual(kept, ["A.x"]);
-    assert.deepEqual(JSON.parse(text), { A: { x: "1" } });
+    const report = start(files, [assign("A.x", "2", false)]);
+    assert.deepEqual(editsIn(report), ["A.x"]);
+    assert.deepEqual(JSON.parse(report.text), { A: { x: "1" } });
   }
 });
 
@@ -125,7 +125,7 @@ Deno.test("file: the last three good ones are kept, newest first, edits included
   files.place(PATH, '{"A":{"x":"1"},"edit":1}');
   start(files, [assign("A.x", "2")]);
   assert.deepEqual(
-    listCopies(worldOf(files), PLACE).map((
+    listGenerations(worldOf(files), PATH).map((
       { number, text },
     ) => [number, text && JSON.parse(text)]),
     [
@@ -272,7 +272,9 @@ Deno.test("file: a copy comes back, and what was there is kept", () => {
   files.place(PATH, '{"edit":1}');
   restoreGeneration(worldOf(files), PLACE, 3);
   assert.ok(
-    listCopies(worldOf(files), PLACE).some(({ text }) => text === '{"edit":1}'),
+    listGenerations(worldOf(files), PATH).some(({ text }) =>
+      text === '{"edit":1}'
+    ),
   );
 });
 
@@ -425,7 +427,7 @@ Deno.test("file: death at any step leaves the old or the new state, and the next
 Deno.test("file: death at any step of a restore leaves a state that the next start takes", () => {
   for (let step = 1;; step++) {
     const { files } = prepared(false);
-    const old = listCopies(worldOf(files), PLACE)[0]?.text;
+    const old = listGenerations(worldOf(files), PATH)[0]?.text;
     files.place(PATH, "{torn");
     files.fault = (now) => now === step ? "death" : undefined;
     attempt(() => restoreGeneration(worldOf(files), PLACE, 1));
@@ -469,7 +471,9 @@ function everyStep(
     goWrong(files, step);
     const where = `step ${step} of ${total} (${whole.journal[step - 1]})`;
     files.reboot();
-    const copies = listCopies(worldOf(files), PLACE).map(({ text }) => text);
+    const copies = listGenerations(worldOf(files), PATH).map(({ text }) =>
+      text
+    );
     const text = files.readText(PATH);
     assert.ok(
       text === old || text === fresh ||
@@ -484,9 +488,9 @@ function everyStep(
     const next = start(files, [assign("A.x", wish)]);
     assert.equal(files.readText(PATH), wanted, where);
     assert.deepEqual(next.conflicts, [], where);
-    assert.deepEqual(next.kept, [], where);
+    assert.deepEqual(editsIn(next), [], where);
     assert.ok(
-      listCopies(worldOf(files), PLACE)[0]?.text === wanted,
+      listGenerations(worldOf(files), PATH)[0]?.text === wanted,
       `${where}: the copy of it is kept`,
     );
     assert.deepEqual(
