@@ -60,12 +60,8 @@ export interface Permit {
   readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
   /** The server may start. */
   readonly allowed: true;
-  /** The release that the database was last migrated by; `undefined` when it is new or unknown. */
-  readonly from: Installed | undefined;
   /** Things to tell the operator. */
   readonly notices: readonly string[];
-  /** The refusal that was overridden. */
-  readonly forced?: Refusal;
 }
 
 /** A start that is refused. */
@@ -86,8 +82,6 @@ export interface Refusal {
     | "unknown";
   /** The server must not start. */
   readonly allowed: false;
-  /** The release that the database was last migrated by; `undefined` when it is new or unknown. */
-  readonly from: Installed | undefined;
   /** Tags of the image to run in order, the last one being the one to stay with; empty where there is no path. */
   readonly path: readonly string[];
   /** Whether the operator can override it; otherwise the server itself refuses, or destroys something. */
@@ -147,19 +141,17 @@ export function decideUpgrade(question: UpgradeQuestion): Decision {
     ]
     : notices;
   if (!("path" in verdict)) {
-    return { ...verdict, allowed: true, from, notices: warnings };
+    return { ...verdict, allowed: true, notices: warnings };
   }
-  const refusal: Refusal = { ...verdict, allowed: false, from, notices };
+  const refusal: Refusal = { ...verdict, allowed: false, notices };
   if (!refusal.policy || question.force !== true) return refusal;
   return {
     kind: "forced",
     allowed: true,
-    from,
     notices: [
       ...notices,
       `MATTERMOST_FORCE_UPGRADE overrides this refusal: ${refusal.problem.message}`,
     ],
-    forced: refusal,
   };
 }
 

@@ -23,13 +23,11 @@ const TO_3: Permit = {
   allowed: true,
   kind: "migrate-3.0",
   notices: [],
-  from: undefined,
 };
 const UPGRADE: Permit = {
   allowed: true,
   kind: "upgrade",
   notices: [],
-  from: undefined,
 };
 
 /** What may be done to a database that a session without locks shows. */
