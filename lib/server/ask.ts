@@ -10,8 +10,8 @@
 
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { Buffer } from "node:buffer";
 import { openSocket } from "../database/socket.ts";
+import { parseReply, type Reply } from "./http_reply.ts";
 
 /** What to ask, and whom. */
 export interface Question {
@@ -31,20 +31,14 @@ export interface Question {
   readonly ca?: readonly string[];
 }
 
-/** What came back. */
-export interface Answer {
-  /** The status of HTTP. */
-  readonly status: number;
-  /** By name in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Cut after {@linkcode LONGEST}. */
-  readonly body: string;
+/** What came back; the body is cut after 64 KiB. */
+export interface Answer extends Reply {
   /** When the certificate expires, in milliseconds since the epoch; `undefined` without TLS. */
   readonly certificateExpires: number | undefined;
 }
 
 /** Bytes of an answer that are read; who sends more is no health endpoint. */
-export const LONGEST = 65_536;
+const LONGEST = 65_536;
 
 /**
  * Asks.
@@ -78,50 +72,9 @@ export async function ask(question: Question): Promise<Answer> {
     );
     const text = await readAll(socket, method);
     signal.throwIfAborted();
-    return { ...parseAnswer(text), certificateExpires };
+    return { ...parseReply(text), certificateExpires };
   } finally {
     plain.destroy();
-  }
-}
-
-/**
- * Takes the text of a reply apart.
- *
- * @param text Head and body, as they came, one character a byte.
- * @returns Status, headers and body.
- * @throws {SyntaxError} Where it is not HTTP.
- */
-export function parseAnswer(
-  text: string,
-): Omit<Answer, "certificateExpires"> {
-  const end = text.indexOf("\r\n\r\n");
-  const [first = "", ...lines] = text.slice(0, end < 0 ? undefined : end)
-    .split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1];
-  if (status === undefined || end < 0) {
-    throw new SyntaxError("the answer is not HTTP");
-  }
-  const headers = Object.fromEntries(lines.map((line) => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-  }));
-  const raw = text.slice(end + 4);
-  const isChunked = headers["transfer-encoding"]?.toLowerCase() === "chunked";
-  const body = Buffer.from(isChunked ? joinChunks(raw) : raw, "latin1")
-    .toString("utf8");
-  return { status: Number(status), headers, body };
-}
-
-function joinChunks(raw: string): string {
-  let body = "";
-  let rest = raw;
-  while (true) {
-    const [, digits] = /^([0-9a-f]+)[^\r\n]*\r\n/i.exec(rest) ?? [];
-    const size = Number.parseInt(digits ?? "0", 16);
-    if (size === 0) return body;
-    const start = rest.indexOf("\r\n") + 2;
-    body += rest.slice(start, start + size);
-    rest = rest.slice(start + size + 2);
   }
 }
 
