@@ -39,8 +39,6 @@ export interface FileFacts {
   readonly gid: number;
   /** The device that it is on. */
   readonly device: number;
-  /** Its number on that device. */
-  readonly inode: number;
   /** When the content was last written; milliseconds since the epoch. */
   readonly modified: number;
   /** When content, owner or name last changed here, so when an image's layer was unpacked; milliseconds since the epoch. */
@@ -55,8 +53,8 @@ export interface Content {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Bytes that a file may have that is read as a whole; a config.json has some ten thousand. */
-export const LARGEST = 64 * 1024 ** 2;
+/** Bytes that a file may have that is read as a whole, 64 MiB; a config.json has some ten thousand. */
+const LARGEST = 64 * 1024 ** 2;
 
 /** A held lock; it also ends with the process, however that ends. */
 export interface FileLock {
@@ -70,7 +68,7 @@ export interface Files {
   readText(path: string): string;
   /**
    * Reads a regular file, and waits for nothing, not even for the writer of a FIFO.
-   * `undefined` where there is nothing. What is larger than {@linkcode LARGEST} has no bytes.
+   * `undefined` where there is nothing. What is larger than 64 MiB has no bytes.
    * With `follow` false, a symbolic link at the path
    * itself is not followed, and has no bytes; directories on the way may still be links.
    */
@@ -177,8 +175,6 @@ export interface System {
   readonly gid: number;
   /** The user that the program was started as, who may have given up being root since. */
   readonly startedAs: number;
-  /** Our process id. */
-  readonly pid: number;
   /** The versions of the runtime. */
   readonly runtime: { readonly deno: string; readonly v8: string };
   /** The name that the program was called by: `argv[0]`. */
@@ -236,7 +232,6 @@ export function realSystem(handoff: Handoff): System {
     uid,
     gid: Deno.gid() ?? 0,
     startedAs: uid,
-    pid: Deno.pid,
     runtime: Deno.version,
     // Not Deno.execPath(): that is the file behind a link, not the name that was called.
     programName: argv0,
@@ -376,7 +371,6 @@ function factsOfOpen(stats: Stats): FileFacts {
     uid: stats.uid,
     gid: stats.gid,
     device: stats.dev,
-    inode: stats.ino,
     modified: stats.mtimeMs,
     changed: stats.ctimeMs,
   };
@@ -404,7 +398,6 @@ function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
       uid: info.uid ?? 0,
       gid: info.gid ?? 0,
       device: info.dev,
-      inode: info.ino ?? 0,
       modified: info.mtime?.getTime() ?? 0,
       changed: info.ctime?.getTime() ?? 0,
     };

@@ -93,12 +93,7 @@ const NAME_WIDTH = Math.max(...SETTING_NAMES.map((name) => name.length));
 /** Columns of an old terminal. */
 const LINE_WIDTH = 80;
 
-/**
- * The overview.
- *
- * @returns Lines of text, with a final newline.
- */
-export function overview(): string {
+function overview(): string {
   const commands = Object.entries(COMMANDS).map(([name, { does }]) =>
     `  ${name.padEnd(13)}  ${does}`
   );
@@ -123,12 +118,8 @@ export function overview(): string {
   }\n`;
 }
 
-/**
- * The whole catalogue, one line a variable: name, group, summary, default.
- *
- * @returns Lines of text, with a final newline.
- */
-export function listSettings(): string {
+/** The whole catalogue, one line a variable: name, group, summary, default. */
+function listSettings(): string {
   return SETTING_NAMES.map((name) => {
     const row = rowOf(name);
     const fallback = describeDefault(row);
@@ -138,14 +129,8 @@ export function listSettings(): string {
   }).join("");
 }
 
-/**
- * All there is to say about one setting.
- *
- * @param name The setting.
- * @param release The server's release that it is about.
- * @returns Lines of text, with a final newline.
- */
-export function describeSetting(name: SettingName, release: string): string {
+/** All there is to say about one setting in a release of the server. */
+function describeSetting(name: SettingName, release: string): string {
   const row = rowOf(name);
   const facts: readonly (readonly [label: string, text: string])[] = [
     ["Value", row.kind.allowed],

@@ -71,8 +71,6 @@ export function closedAbove(
 export interface Mount {
   /** Where it is mounted. */
   readonly path: string;
-  /** Such as `ext4`, `overlay`, `nfs4`. */
-  readonly type: string;
   /** Whether nobody can write there. */
   readonly readOnly: boolean;
 }
@@ -86,10 +84,10 @@ export interface Mount {
  */
 export function mountOf(table: string, path: string): Mount | undefined {
   const mounts = table.split("\n").flatMap((line): Mount[] => {
-    const [, place = "", type = "", options = ""] = line.split(" ");
+    const [, place = "", , options = ""] = line.split(" ");
     if (!place.startsWith("/")) return [];
     const readOnly = options.split(",").includes("ro");
-    return [{ path: unescapeOctal(place), type, readOnly }];
+    return [{ path: unescapeOctal(place), readOnly }];
   });
   const around = mounts.filter((mount) =>
     mount.path === "/" || path === mount.path ||

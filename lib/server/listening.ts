@@ -78,14 +78,8 @@ export function listening(sources: ListeningSources): Listening {
   };
 }
 
-/**
- * Reads a listen address as Go does: `:80`, `0.0.0.0:80`, `[::]:80`, `name:http`.
- *
- * @param text The value of `ServiceSettings.ListenAddress`.
- * @param fallback The port where there is none.
- * @returns An address to connect to, and the port.
- */
-export function parseListenAddress(
+/** Reads a listen address as Go does: `:80`, `0.0.0.0:80`, `[::]:80`, `name:http`. */
+function parseListenAddress(
   text: string,
   fallback: number,
 ): { readonly host: string; readonly port: number } {

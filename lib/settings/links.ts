@@ -80,13 +80,8 @@ const ADMINISTRATORS: Readonly<
 
 const ADDRESS_REGEXP = /^[tT][cC][pP]:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)$/;
 
-/**
- * Reads the address that Docker and Kubernetes put into `<ALIAS>_PORT`.
- *
- * @param text The value of the variable.
- * @returns Host and port, or `undefined` where it is no such address.
- */
-export function parseLinkAddress(
+/** Reads the address that Docker and Kubernetes put into `<ALIAS>_PORT`; `undefined` where it is no such address. */
+function parseLinkAddress(
   text: string,
 ): { readonly host: string; readonly port: string } | undefined {
   const [, host, port] = ADDRESS_REGEXP.exec(text) ?? [];

@@ -101,7 +101,6 @@ export function fakeSystem(world: World = {}): FakeSystem {
     uid: world.uid ?? 0,
     gid: world.gid ?? 0,
     startedAs: world.uid ?? 0,
-    pid: 1,
     runtime: { deno: "2.9.6", v8: "14.2" },
     programName: world.programName ?? "mattermost-entrypoint",
     files,

@@ -94,7 +94,6 @@ export class MemoryFiles implements Files {
       uid: node.uid,
       gid: node.gid,
       device: 1,
-      inode: node.inode,
       modified: node.modified,
       changed: node.modified,
     };

@@ -40,7 +40,7 @@ const COLOURS: Readonly<Record<FindingLevel, number>> = {
  * @param findings The findings.
  * @returns Numbers by level.
  */
-export function summary(
+function summary(
   findings: readonly Finding[],
 ): Readonly<Record<FindingLevel, number>> {
   const count = (level: FindingLevel): number =>

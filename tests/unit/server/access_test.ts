@@ -32,7 +32,6 @@ Deno.test("the innermost and latest mount is that of a path", () => {
 `;
   assert.deepEqual(mountOf(table, "/opt/mattermost/data/config"), {
     path: "/opt/mattermost/data",
-    type: "ext4",
     readOnly: true,
   });
   assert.equal(mountOf(table, "/opt/mattermost/database")?.path, "/");

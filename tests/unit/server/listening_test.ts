@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import type { ListeningSources } from "../../../lib/server/listening.ts";
-import {
-  listening,
-  parseListenAddress,
-} from "../../../lib/server/listening.ts";
+import { listening } from "../../../lib/server/listening.ts";
 
 function place(
   service: object | undefined,
@@ -29,11 +26,12 @@ Deno.test("listen addresses are read as Go reads them", () => {
     ["10.0.0.5:80", "10.0.0.5", 80],
     ["localhost:http", "localhost", 80],
     [":https", "127.0.0.1", 443],
-    ["localhost", "localhost", 1],
-    ["", "127.0.0.1", 1],
+    ["localhost", "localhost", 8065],
+    ["", "127.0.0.1", 8065],
   ];
   for (const [text, host, port] of cases) {
-    assert.deepEqual(parseListenAddress(text, 1), { host, port }, text);
+    const found = place({ ListenAddress: text });
+    assert.deepEqual([found.host, found.port], [host, port], text);
   }
 });
 

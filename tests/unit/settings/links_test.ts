@@ -4,7 +4,6 @@ import {
   findLinks,
   isLinkValue,
   isLinkVariable,
-  parseLinkAddress,
 } from "../../../lib/settings/links.ts";
 
 /** What the variables of `docker run --link …:alias` say about an address, up to Docker 28. */
@@ -182,14 +181,16 @@ Deno.test("nothing is linked without an address", () => {
 });
 
 Deno.test("addresses are read as Docker and Kubernetes write them", () => {
-  assert.deepEqual(parseLinkAddress("tcp://10.0.0.5:5432"), {
-    host: "10.0.0.5",
-    port: "5432",
-  });
-  assert.deepEqual(parseLinkAddress("tcp://[fd00::5]:5432"), {
-    host: "fd00::5",
-    port: "5432",
-  });
+  for (
+    const [text, host] of [
+      ["tcp://10.0.0.5:5432", "10.0.0.5"],
+      ["tcp://[fd00::5]:5432", "fd00::5"],
+    ] as const
+  ) {
+    const [link] = findLinks({ POSTGRES_PORT: text });
+    const { DB_HOST, DB_PORT } = link?.values ?? {};
+    assert.deepEqual([DB_HOST?.text, DB_PORT?.text], [host, "5432"]);
+  }
   for (
     const text of [
       "5432",
@@ -199,7 +200,7 @@ Deno.test("addresses are read as Docker and Kubernetes write them", () => {
       "tcp://10.0.0.5:5432/",
       "",
     ]
-  ) assert.equal(parseLinkAddress(text), undefined, text);
+  ) assert.deepEqual(findLinks({ POSTGRES_PORT: text }), [], text);
 });
 
 Deno.test("values of links in variables of ours are recognised", () => {
