@@ -137,9 +137,6 @@ export async function connectMysql(
       const [row] = await query(text);
       return String(row?.["held"]) === "1";
     },
-    async unlock(name) {
-      await query(`SELECT RELEASE_LOCK('${lockName(source, name)}')`);
-    },
     async close() {
       await sendLast(socket, QUIT);
       await destroySocket(socket);
@@ -237,17 +234,12 @@ async function readFacts(
   }
   const text = (column: string): string => String(row[column] ?? "");
   const version = text("version");
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map((
-    part,
-  ) => Number.parseInt(part));
   const installed = text("installed") === "1";
   const systemsVersion = text("systems_version");
   const lastMigration = Number(text("last_migration"));
   return {
     product: /mariadb/i.test(version) ? "MariaDB" : "MySQL",
     version,
-    versionParts: [major, minor, patch],
-    versionNumber: 1000 * major + 100 * minor + patch,
     readOnly: await isRefused(WRITE_QUERY, READ_ONLY_ERRORS),
     mayCreateTables: !await isRefused(CREATE_QUERY, DENIED_ERRORS),
     encoding: text("encoding"),

@@ -41,7 +41,6 @@ const TERMINATE = Buffer.from([88, 0, 0, 0, 4]);
  */
 const FACTS_QUERY = `
 SELECT current_setting('server_version') AS version,
-  current_setting('server_version_num')::int AS version_number,
   current_setting('transaction_read_only') = 'on' AS read_only,
   coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
   pg_encoding_to_char(d.encoding) AS encoding,
@@ -74,7 +73,6 @@ type Query = <Row>(text: string) => Promise<Row[]>;
 
 interface FactsRow {
   readonly version: string;
-  readonly version_number: number;
   readonly read_only: boolean;
   readonly may_create: boolean;
   readonly encoding: string;
@@ -131,9 +129,6 @@ export async function connectPostgres(
       return facts;
     },
     lock: (name, seconds) => lock(query, name, seconds),
-    async unlock(name) {
-      await query(`SELECT pg_advisory_unlock(${lockKey(name)})`);
-    },
     async close() {
       await sendLast(socket, TERMINATE);
       await destroySocket(socket);
@@ -225,8 +220,6 @@ async function readFacts(
   return {
     product: "PostgreSQL",
     version: row.version,
-    versionParts: versionParts(row.version_number),
-    versionNumber: row.version_number,
     readOnly: row.read_only,
     mayCreateTables: row.may_create,
     encoding: row.encoding,
@@ -282,14 +275,6 @@ function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
     ...(systemsVersion ? { systemsVersion } : {}),
     ...(lastMigration ? { lastMigration } : {}),
   };
-}
-
-/** The second part was the minor release only before 10. */
-function versionParts(number: number): [number, number, number] {
-  const major = Math.floor(number / 10_000);
-  return number >= 100_000
-    ? [major, number % 10_000, 0]
-    : [major, Math.floor(number / 100) % 100, number % 100];
 }
 
 async function lock(

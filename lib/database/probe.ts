@@ -78,13 +78,6 @@ export interface DatabaseFacts {
   readonly product: "PostgreSQL" | "MySQL" | "MariaDB";
   /** As the server spells it. */
   readonly version: string;
-  /** Major, minor and patch; PostgreSQL from 10 on has no patch. */
-  readonly versionParts: readonly [number, number, number];
-  /**
-   * One number as Mattermost compares it: `server_version_num` of PostgreSQL
-   * (150018), 1000 × major + 100 × minor + patch of MySQL (5712).
-   */
-  readonly versionNumber: number;
   /** Whether this login cannot write: a standby, or a server set so. */
   readonly readOnly: boolean;
   /** Whether this login may create tables where Mattermost would; not known while read-only, and then true. */
@@ -120,9 +113,6 @@ export interface Session {
    * @throws {ProbeError}
    */
   lock(name: string, seconds: number): Promise<boolean>;
-
-  /** Gives the lock back. */
-  unlock(name: string): Promise<void>;
 
   /** Ends the connection, and with it all locks. Never throws. */
   close(): Promise<void>;

@@ -179,7 +179,6 @@ function explained(session: Session, source: DataSource): Session {
   return {
     facts: () => told(session.facts()),
     lock: (name, seconds) => told(session.lock(name, seconds)),
-    unlock: (name) => told(session.unlock(name)),
     close: () => session.close(),
   };
 }

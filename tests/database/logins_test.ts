@@ -25,8 +25,7 @@ for (const product of products()) {
   Deno.test.afterAll(() => server.stop());
 
   Deno.test(`${name}: an empty database and its server tell the facts`, async () => {
-    const { version, versionNumber, versionParts, serverTime, ...facts } =
-      await factsOf(source);
+    const { version, serverTime, ...facts } = await factsOf(source);
     assert.deepEqual(facts, {
       product: name,
       readOnly: false,
@@ -39,12 +38,7 @@ for (const product of products()) {
         ? { encoding: "latin1", collation: "latin1_swedish_ci" }
         : { encoding: "utf8mb4", collation: "utf8mb4_0900_ai_ci" }),
     });
-    const [major, minor, patch] = versionParts;
-    assert(version.startsWith(`${major}.${minor}`));
-    assert.equal(
-      versionNumber,
-      postgres ? 10_000 * major + minor : 1000 * major + 100 * minor + patch,
-    );
+    assert.match(version, /^\d+\.\d+/);
     assert(Math.abs(serverTime - Date.now()) < 60_000);
   });
 
@@ -240,7 +234,7 @@ for (const product of products()) {
     assert.equal((await factsOf(local)).product, name);
   });
 
-  Deno.test(`${name}: a lock is held by one session, waited for, and given back`, async () => {
+  Deno.test(`${name}: a lock is held by one session, waited for, and ends with its session`, async () => {
     await withSession(source, async (first) => {
       await withSession(source, async (second) => {
         assert.equal(await first.lock("start", 0), true);
@@ -248,9 +242,8 @@ for (const product of products()) {
         assert.equal(await second.lock("start", 1), false);
         assert.equal(await second.lock("other", 0), true);
         const waiting = second.lock("start", 20);
-        await first.unlock("start");
+        await first.close();
         assert.equal(await waiting, true);
-        assert.equal(await first.lock("start", 0), false);
       });
     });
   });

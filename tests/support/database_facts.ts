@@ -10,8 +10,6 @@ import type { DatabaseFacts } from "../../lib/database/probe.ts";
 export const FACTS: DatabaseFacts = {
   product: "PostgreSQL",
   version: "17.2",
-  versionParts: [17, 2, 0],
-  versionNumber: 170002,
   readOnly: false,
   mayCreateTables: true,
   encoding: "UTF8",

@@ -129,8 +129,6 @@ function session(
     waits,
     facts: () => Promise.resolve(facts),
     lock: (_, seconds) => Promise.resolve(waits.push(seconds) >= attempt),
-    unlock: () => Promise.resolve(),
-
     close: () => Promise.resolve(),
   };
 }

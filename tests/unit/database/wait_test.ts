@@ -27,8 +27,6 @@ const SOURCE: DataSource = {
 const FACTS: DatabaseFacts = {
   ...GOOD,
   version: "16.1",
-  versionParts: [16, 1, 0],
-  versionNumber: 160001,
   schema: { installed: false, usersHaveTeamId: false },
 };
 
@@ -83,8 +81,6 @@ function world(...answers: (Reason | DatabaseFacts | "silence")[]) {
       const session: Session = {
         facts: () => Promise.resolve(answer ?? FACTS),
         lock: () => Promise.resolve(true),
-        unlock: () => Promise.resolve(),
-
         close() {
           seen.closed++;
           return Promise.resolve();
