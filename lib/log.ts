@@ -10,7 +10,6 @@
 
 import type { Problem } from "./errors.ts";
 import { EntrypointError, formatError, formatProblem } from "./errors.ts";
-import type { System } from "./system.ts";
 
 /** Importance of a message. */
 export type Level = "debug" | "info" | "warning" | "error";
@@ -24,7 +23,22 @@ export interface LogOptions {
 }
 
 /** What a log needs of the world. */
-export type LogWorld = Pick<System, "err" | "clock">;
+export interface LogWorld {
+  /** Standard error. */
+  readonly err: {
+    /** Whether a person is likely to look at it. */
+    readonly isTerminal: boolean;
+    /** Writes all of a text. */
+    write(text: string): void;
+  };
+  /** Time. */
+  readonly clock: {
+    /** Milliseconds since the epoch. */
+    now(): number;
+    /** Milliseconds of a clock that never jumps. */
+    elapsed(): number;
+  };
+}
 
 /** Messages for the operator. */
 export class Log {

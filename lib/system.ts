@@ -7,8 +7,6 @@
  * @module
  */
 
-import type { Identity } from "./server/access.ts";
-import type { ExecPlan } from "./server/exec.ts";
 import { lookup } from "node:dns/promises";
 import {
   closeSync,
@@ -20,6 +18,14 @@ import {
 } from "node:fs";
 import { argv0 } from "node:process";
 import { errorCode } from "./errors.ts";
+
+/** A user and its only group. */
+export interface Identity {
+  /** The user id. */
+  readonly uid: number;
+  /** The group id. */
+  readonly gid: number;
+}
 
 /** What the program asks of a file's metadata. */
 export interface FileFacts {
@@ -160,6 +166,18 @@ export interface ChildResult {
   readonly stdout: string;
   /** What it wrote to standard error, empty unless captured. */
   readonly stderr: string;
+}
+
+/** The program to become. */
+export interface ExecPlan {
+  /** An absolute path, or a name to search in the `PATH` of `env`. */
+  readonly path: string;
+  /** The arguments, `argv[0]` first. */
+  readonly args: readonly string[];
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working directory; the present one if absent. */
+  readonly cwd?: string;
 }
 
 /** Signals that end the program while it still is itself. */

@@ -10,7 +10,6 @@
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Problem } from "../errors.ts";
-import type { Identity } from "../server/access.ts";
 import {
   closedAbove,
   MAY_ENTER,
@@ -20,10 +19,11 @@ import {
 } from "../server/access.ts";
 import { toHex } from "../config/replace.ts";
 import { canGive } from "../server/ownership.ts";
-import type { System } from "../system.ts";
+import type { Identity, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { onceEach } from "./once.ts";
 import type { Plan } from "./plan.ts";
+import type { Fault } from "./prescription.ts";
 import { prescribe, readSurroundings } from "./prescription.ts";
 import { ownDirectories, serverIdentity } from "./settle.ts";
 import type { WrittenPath } from "./written_paths.ts";
@@ -31,16 +31,6 @@ import { writtenPaths } from "./written_paths.ts";
 
 /** The permission bits of a file that comes and goes. */
 const PROBE_MODE = 0o600;
-
-/** Why a path cannot be written. */
-export interface Fault {
-  /** The system's code; `EACCES` also where the bits alone forbid it. */
-  readonly code: string;
-  /** The file or directory whose owner, mode or mount is to blame. */
-  readonly blame: string;
-  /** What owner and mode do not permit there; `nothing` where something else forbids it. */
-  readonly lacks: "entering" | "writing" | "nothing";
-}
 
 /** A path that cannot be written, and what repairs it. */
 export interface Diagnosis extends Problem {

@@ -29,7 +29,7 @@ import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
-import type { FileFacts, System } from "../system.ts";
+import type { FileFacts, Identity, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import type { FoundSource, Settled } from "./settle.ts";
 import { pathsOf, serverIdentity, settle } from "./settle.ts";
@@ -92,7 +92,7 @@ function trespassError(
   { link, target, closed }: Trespass,
   { system: { files }, user }: {
     readonly system: Pick<System, "files">;
-    readonly user: { readonly uid: number; readonly gid: number };
+    readonly user: Identity;
   },
 ): EntrypointError {
   const facts = files.stat(closed);

@@ -6,12 +6,21 @@
 
 import { errorCode } from "../errors.ts";
 import type { Problem } from "../errors.ts";
-import type { Identity, Mount } from "../server/access.ts";
+import type { Mount } from "../server/access.ts";
 import { hostId, mountOf } from "../server/access.ts";
 import { follow } from "../server/names.ts";
-import type { System } from "../system.ts";
-import type { Fault } from "./doctor.ts";
+import type { Identity, System } from "../system.ts";
 import type { WrittenPath } from "./written_paths.ts";
+
+/** Why a path cannot be written. */
+export interface Fault {
+  /** The system's code; `EACCES` also where the bits alone forbid it. */
+  readonly code: string;
+  /** The file or directory whose owner, mode or mount is to blame. */
+  readonly blame: string;
+  /** What owner and mode do not permit there; `nothing` where something else forbids it. */
+  readonly lacks: "entering" | "writing" | "nothing";
+}
 
 /** What the kernel tells about this container; texts are empty where it tells nothing. */
 export interface Surroundings {

@@ -23,7 +23,7 @@ import { checkRules } from "../settings/rules.ts";
 import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknown } from "../settings/spelling.ts";
-import type { System } from "../system.ts";
+import type { Identity, System } from "../system.ts";
 import type { Context } from "./command.ts";
 import { once } from "./once.ts";
 import { sourcesOf } from "./sources.ts";
@@ -158,7 +158,7 @@ export async function settle(
 export function serverIdentity(
   settings: Settings,
   { uid, gid }: Pick<System, "uid" | "gid">,
-): { readonly uid: number; readonly gid: number } {
+): Identity {
   return uid === 0
     ? { uid: settings.MATTERMOST_UID, gid: settings.MATTERMOST_GID }
     : { uid, gid };

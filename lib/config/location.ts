@@ -6,9 +6,8 @@
 
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { FileFacts, System } from "../system.ts";
+import type { FileFacts, Identity, System } from "../system.ts";
 import { memoryPath } from "./memory.ts";
-import type { User } from "./trouble.ts";
 import { unreadable } from "./trouble.ts";
 
 /** What this needs of the world. */
@@ -19,7 +18,7 @@ export interface Location {
   /** The config.json, as the operator names it. */
   readonly path: string;
   /** The server's user, who has to be able to read and write; we ourselves if absent. */
-  readonly user?: User;
+  readonly user?: Identity;
   /**
    * A directory for copies, memory and lock where they cannot be beside config.json,
    * because only the file itself is writable.
@@ -155,7 +154,7 @@ export function fallbackBase(
  * @param place Who the server is.
  * @returns The server's user, or we.
  */
-export function writerOf(world: ConfigWorld, { user }: Location): User {
+export function writerOf(world: ConfigWorld, { user }: Location): Identity {
   return user ?? { uid: world.uid, gid: world.gid };
 }
 /**

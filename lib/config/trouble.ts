@@ -6,16 +6,9 @@
 
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import type { Identity } from "../system.ts";
 import type { Generation } from "./generations.ts";
 import { checkDocument, JsonTextError } from "./text.ts";
-
-/** A user and its group. */
-export interface User {
-  /** The user id. */
-  readonly uid: number;
-  /** The group id. */
-  readonly gid: number;
-}
 
 /** The command that goes back to a copy. */
 function restoreCommand(number: number): string {
@@ -130,7 +123,7 @@ export function gone(path: string, copy: Generation): EntrypointError {
 export function unreadable(
   path: string,
   error: unknown,
-  reader: User,
+  reader: Identity,
 ): EntrypointError {
   const code = errorCode(error);
   const denied = code === "EACCES" || code === "EPERM";
@@ -153,7 +146,7 @@ export interface WriteAttempt {
   /** The target of the symbolic link that led to it, as it is written there. */
   readonly link: string | undefined;
   /** The user who has to be able to write. */
-  readonly writer: User;
+  readonly writer: Identity;
 }
 
 /**
@@ -203,6 +196,6 @@ export function unwritable(
   );
 }
 
-function chownCommand(path: string, { uid, gid }: User): string {
+function chownCommand(path: string, { uid, gid }: Identity): string {
   return `chown -R ${uid}:${gid} ${path}`;
 }

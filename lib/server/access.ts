@@ -8,15 +8,7 @@
  */
 
 import { dirname } from "node:path";
-import type { FileFacts } from "../system.ts";
-
-/** A user and its only group. */
-export interface Identity {
-  /** The user id. */
-  readonly uid: number;
-  /** The group id. */
-  readonly gid: number;
-}
+import type { FileFacts, Identity } from "../system.ts";
 
 /** Bits of one of the three classes of a mode. */
 export const MAY_READ = 0o4;

@@ -9,7 +9,7 @@
  */
 
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
+import type { Identity, System } from "../system.ts";
 import type { Release } from "./releases.ts";
 import { releaseFacts, versionCommand } from "./releases.ts";
 import { formatVersion, parseVersion } from "./version.ts";
@@ -21,7 +21,7 @@ export interface Installation {
   /** The directory of the installed server. */
   readonly home: string;
   /** Whom a child process runs as; as ourselves, if absent. */
-  readonly identity?: { readonly uid: number; readonly gid: number };
+  readonly identity?: Identity;
 }
 
 /** What this needs of the world. */

@@ -9,7 +9,7 @@
  */
 
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { Identity } from "./access.ts";
+import type { ExecPlan, Identity } from "../system.ts";
 import {
   type Attempt,
   candidates,
@@ -19,18 +19,6 @@ import {
   reasonOf,
   triesNext,
 } from "./execvp.ts";
-
-/** The program to become. */
-export interface ExecPlan {
-  /** An absolute path, or a name to search in the `PATH` of `env`. */
-  readonly path: string;
-  /** The arguments, `argv[0]` first. */
-  readonly args: readonly string[];
-  /** The whole environment of the program. */
-  readonly env: Readonly<Record<string, string>>;
-  /** The working directory; the present one if absent. */
-  readonly cwd?: string;
-}
 
 /**
  * Where the C library is, by architecture. A permission for these very paths

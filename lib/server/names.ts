@@ -8,8 +8,7 @@
  */
 
 import { dirname, join } from "node:path";
-import type { FileFacts, System } from "../system.ts";
-import type { Identity } from "./access.ts";
+import type { FileFacts, Identity, System } from "../system.ts";
 import { closedAbove, MAY_READ, permits } from "./access.ts";
 
 /** What this needs of the files. */

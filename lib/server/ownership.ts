@@ -15,8 +15,7 @@
 
 import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
-import type { FileFacts, System } from "../system.ts";
-import type { Identity } from "./access.ts";
+import type { FileFacts, Identity, System } from "../system.ts";
 import { follow } from "./names.ts";
 
 /** What this needs of the world. */

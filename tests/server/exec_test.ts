@@ -7,8 +7,7 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import type { Identity } from "../../lib/server/access.ts";
-import type { ExecPlan } from "../../lib/server/exec.ts";
+import type { ExecPlan, Identity } from "../../lib/system.ts";
 import { ROOT_USER, testWith } from "../support/needs.ts";
 
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));

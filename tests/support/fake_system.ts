@@ -7,12 +7,12 @@
  * @module
  */
 
-import type { Identity } from "../../lib/server/access.ts";
-import type { ExecPlan } from "../../lib/server/exec.ts";
 import type {
   ChildPlan,
   ChildResult,
   EndingSignal,
+  ExecPlan,
+  Identity,
   Output,
   System,
 } from "../../lib/system.ts";

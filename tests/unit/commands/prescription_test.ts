@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Fault } from "../../../lib/commands/doctor.ts";
+import type { Fault } from "../../../lib/commands/prescription.ts";
 import { prescribe } from "../../../lib/commands/prescription.ts";
 import type { WrittenPath } from "../../../lib/commands/written_paths.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
