@@ -127,14 +127,8 @@ export function classify(error: unknown, source: DataSource): ProbeError {
   );
 }
 
-/**
- * Makes one printable line of foreign text.
- *
- * @param text What a server or a driver said.
- * @param source The database whose password must not appear.
- * @returns The line, at most 240 characters, without a final period.
- */
-export function cleanDetail(
+/** Makes one printable line of foreign text: at most 240 characters, without the password and a final period. */
+function cleanDetail(
   text: string,
   source: Pick<DataSource, "password">,
 ): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { classify, cleanDetail } from "../../../lib/database/classify.ts";
+import { classify } from "../../../lib/database/classify.ts";
 import type { DataSource } from "../../../lib/database/source.ts";
 import { ProbeError } from "../../../lib/database/probe.ts";
 import type { Reason } from "../../../lib/database/reasons.ts";
@@ -99,15 +99,15 @@ Deno.test("classify() takes what is no error for a garbled answer", () => {
   assert.equal(classify("boom", SOURCE).reason, "protocol");
 });
 
-Deno.test("cleanDetail() makes one line without control characters and the password", () => {
+Deno.test("classify() makes one line without control characters and the password", () => {
   assert.equal(
-    cleanDetail(" wrong \u001b[31m\n hunter22\t!\u200b. ", SOURCE),
+    classify(" wrong \u001b[31m\n hunter22\t!\u200b. ", SOURCE).message,
     "wrong [31m (hidden) !",
   );
 });
 
-Deno.test("cleanDetail() shortens what is long", () => {
-  const line = cleanDetail("x".repeat(1000), SOURCE);
+Deno.test("classify() shortens what is long", () => {
+  const line = classify("x".repeat(1000), SOURCE).message;
   assert.equal(line.length, 240);
   assert(line.endsWith("…"));
 });

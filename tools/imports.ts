@@ -1,0 +1,213 @@
+/**
+ * Fails on what nothing in lib/ needs, and on circles of imports.
+ *
+ *     deno run -A tools/imports.ts
+ *
+ * - An export must be used by another file of lib/, by main.ts or by a tool; tests do not
+ *   count. A type may also stand in its own file: `deno doc --lint` wants the types of an
+ *   exported signature to be exported.
+ * - A member of an interface must be read somewhere in lib/ or by a tool.
+ * - No file may import itself by way of others, not even for types.
+ *
+ * It scans the text, which `deno fmt` has laid out, instead of compiling it: a name that
+ * is used anywhere counts for all declarations of that name. So it finds less than there
+ * is, and what it finds is true.
+ *
+ * @module
+ */
+
+import { dirname, join, normalize } from "node:path";
+
+/** What may stay although it seems unused: file, name, and why. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  "lib/commands/version.ts describeProgram":
+    "a test cannot choose the commit of the build",
+  "lib/config/file.ts companionPaths":
+    "a test puts a link at each of these paths, and must not miss one",
+  "lib/server/releases.ts failsOnListenError":
+    "a start is to look at the port where the server would not end; not done yet",
+  "lib/database/socket.ts rejectUnauthorized":
+    "the options are passed on to node:tls as they are",
+};
+
+/** The text of each file by its path in the project. */
+export type Sources = Readonly<Record<string, string>>;
+
+function main(): number {
+  const root = dirname(import.meta.dirname ?? ".");
+  const paths = [
+    "main.ts",
+    ...listFiles(root, "lib"),
+    // But not this file, which names what it allows.
+    ...listFiles(root, "tools").filter((path) => path !== "tools/imports.ts"),
+  ];
+  const sources = Object.fromEntries(
+    paths.map((path) => [path, Deno.readTextFileSync(join(root, path))]),
+  );
+  const found = [
+    ...unusedExports(sources),
+    ...unreadMembers(sources),
+  ];
+  const unused = found.filter((name) => !Object.hasOwn(ALLOWED, name));
+  const needless = Object.keys(ALLOWED).filter((name) => !found.includes(name));
+  const problems = [
+    ...unused.map((name) => `${name}: only tests use it, or nothing at all`),
+    ...needless.map((name) => `${name}: ALLOWED names it, but it is used`),
+    ...importCircles(sources).map((circle) =>
+      `${circle.join(" → ")}: a circle`
+    ),
+  ];
+  problems.forEach((problem) => console.error(problem));
+  return problems.length === 0 ? 0 : 1;
+}
+
+function listFiles(root: string, directory: string): string[] {
+  return [...Deno.readDirSync(join(root, directory))].flatMap((entry) => {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) return listFiles(root, path);
+    return entry.name.endsWith(".ts") ? [path] : [];
+  }).sort();
+}
+
+/** One import, however it is written. */
+interface Import {
+  /** The path of the imported file in the project. */
+  readonly target: string;
+  /** The names that are taken; `undefined` for all. */
+  readonly names: readonly string[] | undefined;
+}
+
+const STATIC_REGEXP = /^import (?:type )?([^;"]*?)\s*from\s*"(\.[^"]+)"/gm;
+const LAZY_REGEXP =
+  /(?:\{([^{}]*)\}\s*=\s*await\s+)?import\("(\.[^"]+)"\)(?:\)?\.(\w+))?/g;
+const EXPORT_REGEXP =
+  /^export (?:async )?(function|const|class|interface|type) (\w+)/gm;
+
+/**
+ * Finds exports of lib/ that are used by no other file, and by tests only.
+ *
+ * @param sources Every file that may use them.
+ * @returns File and name of each.
+ */
+export function unusedExports(sources: Sources): string[] {
+  const used = new Set<string>();
+  for (const [path, text] of Object.entries(sources)) {
+    for (const { target, names = ["*"] } of importsOf(path, text)) {
+      for (const name of names) used.add(`${target} ${name}`);
+    }
+  }
+  return Object.entries(sources).filter(([path]) => path.startsWith("lib/"))
+    .flatMap(([path, text]) => {
+      const code = withoutComments(text);
+      return [...code.matchAll(EXPORT_REGEXP)]
+        .filter(([, kind, name = ""]) => {
+          if (used.has(`${path} ${name}`) || used.has(`${path} *`)) {
+            return false;
+          }
+          const isType = kind !== "function" && kind !== "const";
+          return !isType || countWord(code, name) < 2;
+        })
+        .map(([, , name]) => `${path} ${name}`);
+    });
+}
+
+const MEMBER_REGEXP = /^ {2}(?:readonly )?(\w+)(?:\?|<[^>]*>)?[:(]/gm;
+const INTERFACE_REGEXP = /^(?:export )?interface \w+[^{]*\{\n([\s\S]*?)^\}/gm;
+
+/** A name that is not declared and no key: those stand before a colon, or begin a line of an interface. */
+const READ_REGEXP =
+  /(?<!^ {2}(?:readonly )?|\w)([A-Za-z_]\w*)(?!\w|\??:|\?\()/gm;
+/** What `const { name: other } = …` and `({ name: other }: Type)` read. */
+const TAKEN_APART_REGEXP = /\{([^{}]*)\}\s*(?:=(?![=>])|:\s)/g;
+
+/**
+ * Finds members of interfaces of lib/ that are declared and filled, but never read.
+ *
+ * @param sources Every file that may read them.
+ * @returns File and name of each.
+ */
+export function unreadMembers(sources: Sources): string[] {
+  const read = new Set<string>();
+  for (const text of Object.values(sources)) {
+    const code = withoutComments(text);
+    for (const [, name = ""] of code.matchAll(READ_REGEXP)) read.add(name);
+    for (const [, names = ""] of code.matchAll(TAKEN_APART_REGEXP)) {
+      for (const [name] of names.matchAll(/\w+(?=:)/g)) read.add(name);
+    }
+  }
+  return Object.entries(sources).filter(([path]) => path.startsWith("lib/"))
+    .flatMap(([path, text]) => {
+      const blocks = [...withoutComments(text).matchAll(INTERFACE_REGEXP)];
+      const names = blocks.flatMap(([, body = ""]) =>
+        [...body.matchAll(MEMBER_REGEXP)].map(([, name = ""]) => name)
+      );
+      return [...new Set(names)].filter((name) => !read.has(name))
+        .map((name) => `${path} ${name}`);
+    });
+}
+
+/**
+ * Finds circles of imports, types included.
+ *
+ * @param sources The files.
+ * @returns The files of each circle, the first one at the end again.
+ */
+export function importCircles(sources: Sources): string[][] {
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  function visit(path: string): void {
+    const start = way.indexOf(path);
+    if (start >= 0) circles.push([...way.slice(start), path]);
+    if (start >= 0 || done.has(path)) return;
+    way.push(path);
+    for (const { target } of importsOf(path, sources[path] ?? "")) {
+      visit(target);
+    }
+    way.pop();
+    done.add(path);
+  }
+  Object.keys(sources).forEach(visit);
+  return circles;
+}
+
+function importsOf(path: string, text: string): Import[] {
+  const code = withoutComments(text);
+  const at = (specifier: string): string =>
+    normalize(join(dirname(path), specifier));
+  const listed = (names: string): string[] =>
+    names.split(",").map((part) =>
+      part.trim().replace(/^type /, "").split(/ as |:/)[0]?.trim() ?? ""
+    ).filter((name) => name !== "");
+  const fixed = [...code.matchAll(STATIC_REGEXP)].map((
+    [, clause = "", specifier = ""],
+  ) => ({
+    target: at(specifier),
+    names: clause.startsWith("{") ? listed(clause.slice(1, -1)) : undefined,
+  }));
+  const lazy = [...code.matchAll(LAZY_REGEXP)].map((
+    [, names, specifier = "", member],
+  ) => ({
+    target: at(specifier),
+    names: names !== undefined
+      ? listed(names)
+      : member === undefined
+      ? undefined
+      : [member],
+  }));
+  return [...fixed, ...lazy];
+}
+
+function countWord(text: string, word: string): number {
+  return text.match(new RegExp(`\\b${word}\\b`, "g"))?.length ?? 0;
+}
+
+/** Lines of doc comments, and comments on lines of their own. */
+function withoutComments(text: string): string {
+  return text.replace(/^\s*\/\*\*[\s\S]*?\*\//gm, "").replace(
+    /^\s*\/\/.*$/gm,
+    "",
+  );
+}
+
+if (import.meta.main) Deno.exit(main());
