@@ -20,6 +20,7 @@ const SHARED = [
   "lib/errors.ts",
   "lib/json.ts",
   "lib/log.ts",
+  "lib/release_range.ts",
   "lib/system.ts",
 ];
 
@@ -67,7 +68,7 @@ const PURE = [
   "lib/server/execvp.ts",
   "lib/server/releases.ts",
   "lib/server/upgrade.ts",
-  "lib/server/version.ts",
+  "lib/release_range.ts",
   "lib/commands/help.ts",
 ];
 

@@ -12,7 +12,6 @@ import {
 } from "../config/redact.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
-import { inRange } from "../server/version.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Value } from "../settings/kinds.ts";
@@ -80,7 +79,7 @@ export function explain(
     const isHidden = secret && !showSecrets && value !== null && value !== "";
     const [noEffect] = reasonsForNoEffect(name, {
       settings,
-      inRange: (range) => inRange(release.version, range),
+      release: release.version,
     });
     const paths = plan.wanted
       .filter(({ variables }) => variables.includes(name))

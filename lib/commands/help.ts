@@ -10,7 +10,7 @@ import meta from "../../deno.json" with { type: "json" };
 import { DERIVED_PATHS } from "../config/document.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { formatVersion, inRange, parseVersion } from "../server/version.ts";
+import { formatVersion, inRange, parseVersion } from "../release_range.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { isSettingName, rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import {

@@ -25,7 +25,6 @@ import {
   mustHave,
 } from "../server/requirements.ts";
 import { rewrittenFrom } from "../server/rewrites.ts";
-import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
@@ -271,7 +270,7 @@ function fulfil(
 function wantedValues(settled: Settled, base: string): Assignment[] {
   const { release, database, paths } = settled;
   const own = assignments(settled, {
-    inRange: (range) => inRange(release.version, range),
+    release: release.version,
     dataSource: database.dsn,
     adapter: database.source.adapter,
     logLocation: logFileLocation(release, paths.log),

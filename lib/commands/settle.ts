@@ -14,7 +14,6 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import { releaseFacts } from "../server/releases.ts";
 import type { Release } from "../server/releases.ts";
 import { findRelease, type Installation } from "../server/detect.ts";
-import { inRange } from "../server/version.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import type { Resolution, SettingProblem } from "../settings/resolve.ts";
@@ -124,7 +123,6 @@ export async function settle(
   const findings = checkRules(resolution, {
     hasDataSource,
     release: release.version,
-    inRange: (range) => inRange(release.version, range),
   });
   problems.push(...findings.problems.map(asSettingProblem));
   const database = own ?? disk ??

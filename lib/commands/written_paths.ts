@@ -6,7 +6,7 @@
 
 import { isAbsolute, join } from "node:path";
 import type { System } from "../system.ts";
-import { inRange } from "../server/version.ts";
+import { inRange } from "../release_range.ts";
 import { effectiveFlag, effectiveText } from "./effective.ts";
 import type { Plan } from "./plan.ts";
 

@@ -9,13 +9,15 @@ import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Origin } from "../settings/origin.ts";
 import { isExplicit } from "../settings/origin.ts";
 import type { Resolution } from "../settings/resolve.ts";
+import type { Write } from "../settings/setting.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Json } from "../json.ts";
+import { inRange } from "../release_range.ts";
 
 /** What the values depend on besides the settings. */
 export interface DocumentContext {
-  /** Whether the installed release lies in a semver range. */
-  readonly inRange: (range: string) => boolean;
+  /** The installed release. */
+  readonly release: string;
   /** The data source, in the form that the server's driver reads; `undefined` leaves the one on disk. */
   readonly dataSource: string | undefined;
   /** The product that the data source leads to. */
@@ -28,7 +30,6 @@ export interface DocumentContext {
 interface Derived {
   readonly path: string;
   readonly from: readonly [SettingName, ...SettingName[]];
-  readonly releases?: string;
   readonly secret?: true;
   readonly value: (
     settings: Settings,
@@ -67,10 +68,10 @@ const DERIVED: readonly Derived[] = [
     path: "EmailSettings.ConnectionSecurity",
     from: ["SMTP_SECURITY", "SMTP_USER"],
     // Up to 4.0 the credentials go unused without security, unless it is called PLAIN.
-    value: ({ SMTP_SECURITY, SMTP_USER }, { inRange }) =>
+    value: ({ SMTP_SECURITY, SMTP_USER }, { release }) =>
       SMTP_SECURITY !== "NONE"
         ? SMTP_SECURITY
-        : SMTP_USER !== "" && inRange(">=3.4.0 <4.1.0")
+        : SMTP_USER !== "" && inRange(release, ">=3.4.0 <4.1.0")
         ? "PLAIN"
         : "",
   },
@@ -91,8 +92,7 @@ export function assignments(
     rowAssignments(name, { settings, origins }, context)
   );
   const fromSeveral = DERIVED.flatMap((derived): Assignment[] => {
-    const { path, from, releases, secret = false } = derived;
-    if (releases !== undefined && !context.inRange(releases)) return [];
+    const { path, from, secret = false } = derived;
     const value = derived.value(settings, context);
     if (value === undefined) return [];
     return [{
@@ -107,23 +107,22 @@ export function assignments(
 }
 
 /** The paths whose values are made from several settings, or from settings and facts. */
-export const DERIVED_PATHS: readonly {
-  readonly path: string;
+export const DERIVED_PATHS: readonly (Write & {
   readonly from: readonly SettingName[];
-  /** The releases that read the path, as a semver range; all, if absent. */
-  readonly releases?: string;
-}[] = DERIVED;
+})[] = DERIVED;
 
 function rowAssignments(
   name: SettingName,
   { settings, origins }: Pick<Resolution, "settings" | "origins">,
-  { inRange }: DocumentContext,
+  { release }: DocumentContext,
 ): Assignment[] {
   const { writes = [], secret = false, generated = false } = rowOf(name);
   const setting = settings[name];
   if (setting === undefined && !generated) return [];
   return writes
-    .filter(({ releases }) => releases === undefined || inRange(releases))
+    .filter(({ releases }) =>
+      releases === undefined || inRange(release, releases)
+    )
     .flatMap(({ path, as }): Assignment[] => {
       const value = setting === undefined || as === undefined
         ? setting

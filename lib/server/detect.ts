@@ -12,7 +12,7 @@ import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Identity, System } from "../system.ts";
 import type { Release } from "./releases.ts";
 import { releaseFacts, versionCommand } from "./releases.ts";
-import { formatVersion, parseVersion } from "./version.ts";
+import { formatVersion, parseVersion } from "../release_range.ts";
 
 /** What there is to find the release by. */
 export interface Installation {

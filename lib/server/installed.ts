@@ -21,7 +21,7 @@ import {
   inRange,
   parseVersion,
   type Version,
-} from "./version.ts";
+} from "../release_range.ts";
 
 /** What was read of the database; nothing of it is secret. */
 export interface SchemaFacts {

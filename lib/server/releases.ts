@@ -12,7 +12,7 @@
 
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Adapter } from "../settings/adapter.ts";
-import { formatVersion, inRange, parseVersion } from "./version.ts";
+import { formatVersion, inRange, parseVersion } from "../release_range.ts";
 
 /** How a release migrates its database, besides doing it when it starts. */
 export type Migration = "db migrate" | "-upgrade_db_30" | "none";

@@ -28,7 +28,7 @@ import {
   RULES,
   WARNINGS,
 } from "./requirement_rules.ts";
-import { inRange } from "./version.ts";
+import { inRange } from "../release_range.ts";
 
 /** What a check is made for. */
 export interface CheckContext {

@@ -8,7 +8,7 @@
  */
 
 import type { Json } from "../json.ts";
-import { inRange } from "./version.ts";
+import { inRange } from "../release_range.ts";
 
 interface Rewrite {
   readonly path: string;

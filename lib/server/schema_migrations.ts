@@ -9,7 +9,7 @@
  * @module
  */
 
-import { compareVersions, inRange, parseVersion } from "./version.ts";
+import { compareVersions, inRange, parseVersion } from "../release_range.ts";
 
 const ABOUT = "about";
 

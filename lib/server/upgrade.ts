@@ -31,7 +31,7 @@ import {
   inRange,
   parseVersion,
   versionStep,
-} from "./version.ts";
+} from "../release_range.ts";
 
 /** What the guard is asked. */
 export interface UpgradeQuestion {

@@ -5,7 +5,7 @@
  */
 
 import type { Adapter } from "../settings/adapter.ts";
-import { inRange } from "./version.ts";
+import { inRange } from "../release_range.ts";
 
 /** A release to run, until it has migrated the database, before going on. */
 export interface Stop {

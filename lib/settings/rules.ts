@@ -8,6 +8,7 @@
  */
 
 import type { Problem } from "../errors.ts";
+import { inRange } from "../release_range.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
 import { rowOf, SETTING_NAMES } from "./catalogue.ts";
 import { isExplicit } from "./origin.ts";
@@ -20,10 +21,8 @@ export const PLACEHOLDER = "long-and-random-alphanumeric-string";
 export interface RuleContext {
   /** Whether the database is given in the server's own way, so that `DB_*` is not needed. */
   readonly hasDataSource: boolean;
-  /** The installed release, for messages; `undefined` if it is not known. */
-  readonly release: string | undefined;
-  /** Whether the installed release lies in a semver range; `false` if it is not known. */
-  readonly inRange: (range: string) => boolean;
+  /** The installed release. */
+  readonly release: string;
 }
 
 /** What the rules found. */
@@ -167,8 +166,8 @@ const RULES: readonly Rule[] = [
   {
     level: "warning",
     subject: "MATTERMOST_RATE_LIMIT_HEADERS",
-    broken: ({ settings, inRange }) =>
-      inRange(">=4.7.0") &&
+    broken: ({ settings, release }) =>
+      inRange(release, ">=4.7.0") &&
       /[\s,]/.test(settings.MATTERMOST_RATE_LIMIT_HEADERS.trim()),
     message:
       "names several headers, but from 4.7 on the server takes it for the name of one",
@@ -273,13 +272,13 @@ function settingsWithoutEffect(facts: Facts): Problem[] {
  */
 export function reasonsForNoEffect(
   name: SettingName,
-  { settings, inRange }: Pick<RuleContext, "inRange"> & {
+  { settings, release }: Pick<RuleContext, "release"> & {
     readonly settings: Settings;
   },
 ): string[] {
   return (rowOf(name).noEffect ?? [])
     .filter(({ releases, edition }) =>
-      inRange(releases) &&
+      inRange(release, releases) &&
       (edition === undefined || edition === settings.MATTERMOST_EDITION)
     )
     .map(({ why }) => why);

@@ -36,7 +36,6 @@ type Column = readonly [name: string, type: keyof typeof Type, value: string];
 export function servePostgres(release: string): number {
   const facts: readonly Column[] = [
     ["version", "text", "17.2"],
-    ["version_number", "int4", "170002"],
     ["read_only", "bool", "f"],
     ["may_create", "bool", "t"],
     ["encoding", "text", "UTF8"],

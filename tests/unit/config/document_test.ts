@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { assignments } from "../../../lib/config/document.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
-import { inRange } from "../../../lib/server/version.ts";
 import { resolved, written } from "../settings/support.ts";
 
 function valueAt(
@@ -113,7 +112,7 @@ Deno.test("a value of several settings is as explicit as the strongest of them",
 Deno.test("without a data source of ours, product and data source stay as they are", () => {
   const { settings, origins } = resolved({});
   const paths = assignments({ settings, origins }, {
-    inRange: (range) => inRange("11.7.9", range),
+    release: "11.7.9",
     dataSource: undefined,
     adapter: "postgres",
     logLocation: "/var/log/mattermost",

@@ -10,7 +10,6 @@ import {
   serverEnvironment,
   versionCommand,
 } from "../../../lib/server/releases.ts";
-import { inRange } from "../../../lib/server/version.ts";
 
 const PATHS = { home: "/opt/mattermost", config: "/data/config.json" };
 
@@ -218,8 +217,4 @@ Deno.test("the minimum of a database is given in both units", () => {
   equal(releaseFacts("9.5.14").databases.mysql?.minimumNumber, 8000);
   equal(releaseFacts("10.11.23").databases.postgres.minimumNumber, 130000);
   equal(releaseFacts("3.6.0").databases.postgres.minimumNumber, 0);
-});
-
-Deno.test("inRange() is at hand beside the facts", () => {
-  ok(inRange("7.0.0", ">=7.0.0"));
 });

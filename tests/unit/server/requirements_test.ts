@@ -7,7 +7,7 @@ import {
   configWarnings,
   mustHave,
 } from "../../../lib/server/requirements.ts";
-import { inRange } from "../../../lib/server/version.ts";
+import { inRange } from "../../../lib/release_range.ts";
 
 type Values = Readonly<Record<string, Json>>;
 

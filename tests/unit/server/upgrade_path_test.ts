@@ -4,7 +4,7 @@ import {
   pathOffMysql,
   upgradeStops,
 } from "../../../lib/server/upgrade_path.ts";
-import { compareVersions } from "../../../lib/server/version.ts";
+import { compareVersions } from "../../../lib/release_range.ts";
 
 const RELEASES = [
   "2.2.0",

@@ -7,7 +7,7 @@ import {
   type Decision,
   type UpgradeQuestion,
 } from "../../../lib/server/upgrade.ts";
-import { compareVersions, inRange } from "../../../lib/server/version.ts";
+import { compareVersions, inRange } from "../../../lib/release_range.ts";
 
 /**
  * A database in short: `-` is empty, `tables` has Mattermost's tables and no

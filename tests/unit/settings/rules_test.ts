@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { inRange } from "../../../lib/server/version.ts";
 import type { Findings } from "../../../lib/settings/rules.ts";
 import { checkRules, PLACEHOLDER } from "../../../lib/settings/rules.ts";
 import { resolved } from "./support.ts";
@@ -9,7 +8,7 @@ const DATABASE = { DB_HOST: "db.example.com" };
 function check(
   env: Record<string, string>,
   { release = "11.7.9", hasDataSource = false }: {
-    readonly release?: string | undefined;
+    readonly release?: string;
     readonly hasDataSource?: boolean;
   } = {},
 ): Findings {
@@ -18,7 +17,6 @@ function check(
   return checkRules(resolution, {
     hasDataSource,
     release,
-    inRange: (range) => inRange(release, range),
   });
 }
 
@@ -204,14 +202,6 @@ Deno.test("what has no effect in a release is said for that release only", () =>
     message:
       "has no effect in Mattermost 3.7.0: removed in 3.7.0 without a replacement",
   }]);
-});
-
-Deno.test("an unknown release has no range, so nothing is said to be without effect", () => {
-  const { warnings } = checkRules(
-    resolved({ ...DATABASE, MATTERMOST_SEGMENT_KEY: "key" }),
-    { hasDataSource: false, release: undefined, inRange: () => false },
-  );
-  assert.deepEqual(warnings, []);
 });
 
 Deno.test("no finding shows a secret", () => {

@@ -6,7 +6,6 @@
 
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { assignments } from "../../../lib/config/document.ts";
-import { inRange } from "../../../lib/server/version.ts";
 import type { Resolution, Sources } from "../../../lib/settings/resolve.ts";
 import { resolve } from "../../../lib/settings/resolve.ts";
 import { DATA_SOURCE, LOG_LOCATION } from "./catalogue_cases.ts";
@@ -37,7 +36,7 @@ export function written(
   release: string,
 ): Assignment[] {
   return assignments(resolution, {
-    inRange: (range) => inRange(release, range),
+    release,
     dataSource: DATA_SOURCE,
     adapter: resolution.settings.DB_ADAPTER ?? "mysql",
     logLocation: LOG_LOCATION,

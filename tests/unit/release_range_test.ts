@@ -5,7 +5,7 @@ import {
   inRange,
   parseVersion,
   versionStep,
-} from "../../../lib/server/version.ts";
+} from "../../lib/release_range.ts";
 
 const READ: readonly [text: string, release: string | undefined][] = [
   ["3.6.0", "3.6.0"],
