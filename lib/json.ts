@@ -1,5 +1,8 @@
 /**
- * JSON values and the dotted paths of config.json (`ServiceSettings.SiteURL`).
+ * JSON values, and the dotted paths of config.json (`ServiceSettings.SiteURL`).
+ *
+ * The server reads the keys of config.json in any letter case, and of several spellings of
+ * one key the last one counts: https://pkg.go.dev/encoding/json#Unmarshal.
  *
  * @module
  */
@@ -27,4 +30,46 @@ export interface JsonObject {
  */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A key, or a path, as the server compares it.
+ *
+ * @param key The key in any letter case.
+ * @returns Its lower case.
+ */
+export function foldKey(key: string): string {
+  return key.toLowerCase();
+}
+
+/**
+ * The keys of an object that the server takes for the same one.
+ *
+ * @param object A section, or the configuration.
+ * @param key The key in any letter case.
+ * @returns The keys as they are written, in their order; the server reads the last one.
+ */
+export function spellings(object: JsonObject, key: string): readonly string[] {
+  const folded = foldKey(key);
+  // Most keys differ in their length already.
+  return Object.keys(object).filter((each) =>
+    each.length === key.length && foldKey(each) === folded
+  );
+}
+
+/**
+ * Looks a path up as the server does.
+ *
+ * @param root The configuration.
+ * @param path Section and key, in any letter case.
+ * @returns The value; `undefined` where there is none, or `null`.
+ */
+export function valueAt(root: Json, path: string): Json | undefined {
+  let value: Json | undefined = root;
+  for (const key of path.split(".")) {
+    if (!isJsonObject(value)) return undefined;
+    const name = spellings(value, key).at(-1);
+    value = name === undefined ? undefined : value[name];
+  }
+  return value ?? undefined;
 }

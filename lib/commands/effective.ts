@@ -5,7 +5,7 @@
  */
 
 import type { Json } from "../json.ts";
-import { isJsonObject } from "../json.ts";
+import { effectiveValue } from "../server/effective_value.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -19,13 +19,11 @@ export function effective(
   { merged, serverVariables, release }: Plan,
   path: string,
 ): Json | undefined {
-  const variable =
-    serverVariables.values[`MM_${path.replace(".", "_").toUpperCase()}`];
-  const found = valueAt(merged.document, path);
-  const isOverridden = variable !== undefined && variable !== "" &&
-    (release.environmentOverrides === "all keys" ||
-      release.environmentOverrides === "present keys" && found !== undefined);
-  return isOverridden ? variable : found;
+  return effectiveValue(path, {
+    config: merged.document,
+    variables: serverVariables.values,
+    overrides: release.environmentOverrides,
+  });
 }
 
 /**
@@ -49,14 +47,4 @@ export function effectiveText(plan: Plan, path: string): string {
  */
 export function effectiveFlag(plan: Plan, path: string): boolean {
   return effectiveText(plan, path).toLowerCase() === "true";
-}
-
-function valueAt(document: Json, path: string): Json | undefined {
-  return path.split(".").reduce<Json | undefined>((part, key) => {
-    if (!isJsonObject(part)) return undefined;
-    const name = Object.keys(part).findLast((name) =>
-      name.toLowerCase() === key.toLowerCase()
-    );
-    return name === undefined ? undefined : part[name];
-  }, document);
 }

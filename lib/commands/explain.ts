@@ -10,8 +10,8 @@ import {
   redactChange,
   redactValue,
 } from "../config/redact.ts";
-import type { Json, JsonObject } from "../json.ts";
-import { isJsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
+import { valueAt } from "../json.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Value } from "../settings/kinds.ts";
@@ -84,7 +84,7 @@ export function explain(
     const paths = plan.wanted
       .filter(({ variables }) => variables.includes(name))
       .map(({ path, secret }): ExplainedPath => {
-        const found = valueAt(merged.document, path);
+        const found = valueAt(merged.document, path) ?? null;
         const origin = merged.origins[path];
         return {
           path,
@@ -175,11 +175,4 @@ export function differencesText(changes: readonly Difference[]): string {
 
 function describe(value: Json): string {
   return value === null ? "(nothing)" : JSON.stringify(value);
-}
-
-function valueAt(document: JsonObject, path: string): Json {
-  return path.split(".").reduce<Json>(
-    (part, key) => isJsonObject(part) ? part[key] ?? null : null,
-    document,
-  );
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isJsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
+import { isJsonObject, valueAt } from "../json.ts";
 import type { Assignment } from "../config/assignment.ts";
 import { assignments } from "../config/document.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
@@ -276,9 +277,11 @@ function wantedValues(settled: Settled, base: string): Assignment[] {
     logLocation: logFileLocation(release, paths.log),
   });
   const written = new Set(own.map(({ path }) => path));
-  const document: unknown = JSON.parse(base);
+  const document: Json = JSON.parse(base);
   const needed = mustHave(release.version)
-    .filter(({ path }) => !written.has(path) && !has(document, path))
+    .filter(({ path }) =>
+      !written.has(path) && valueAt(document, path) === undefined
+    )
     .map(({ path, value }): Assignment => ({
       path,
       value,
@@ -287,13 +290,6 @@ function wantedValues(settled: Settled, base: string): Assignment[] {
       secret: false,
     }));
   return [...own, ...needed];
-}
-
-function has(document: unknown, path: string): boolean {
-  const [section = "", key = ""] = path.split(".");
-  if (!isJsonObject(document)) return false;
-  const part = document[section];
-  return isJsonObject(part) && key in part;
 }
 
 /** The configuration that the server's own package holds, the base of a first start. */
@@ -325,10 +321,10 @@ const EXAMPLE_REGEXP = /^(postgres:\/\/)?mmuser:mostest@/;
 
 /** The data source of a config.json that was made without us. */
 function diskSource({ text }: ConfigState): FoundSource | undefined {
-  const document: unknown = text === undefined ? undefined : JSON.parse(text);
-  const sql = isJsonObject(document) ? document["SqlSettings"] : undefined;
-  if (!isJsonObject(sql)) return undefined;
-  const { DriverName: adapter, DataSource: dsn } = sql;
+  if (text === undefined) return undefined;
+  const document: Json = JSON.parse(text);
+  const adapter = valueAt(document, "SqlSettings.DriverName");
+  const dsn = valueAt(document, "SqlSettings.DataSource");
   if (adapter !== "mysql" && adapter !== "postgres") return undefined;
   if (typeof dsn !== "string" || dsn === "" || EXAMPLE_REGEXP.test(dsn)) {
     return undefined;

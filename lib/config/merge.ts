@@ -12,7 +12,8 @@ import type { Origin } from "../settings/origin.ts";
 import { describeOrigin, isExplicit } from "../settings/origin.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { findPlace, foldKey, writePlace } from "./place.ts";
+import { foldKey } from "../json.ts";
+import { findPlace, writePlace } from "./place.ts";
 import {
   makeNode,
   nodeValue,

@@ -8,6 +8,7 @@
  */
 
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { foldKey } from "../json.ts";
 import type { Member, ObjectNode, TextNode } from "./text.ts";
 import { appendMember, removeMember } from "./text.ts";
 
@@ -134,14 +135,4 @@ function objectOf(member: Member, way: readonly string[]): ObjectNode {
         "mattermost-entrypoint app:config --restore 1",
     },
   );
-}
-
-/**
- * A key, or a path, as the server compares it.
- *
- * @param key The key in any letter case.
- * @returns Its lower case.
- */
-export function foldKey(key: string): string {
-  return key.toLowerCase();
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Json } from "../json.ts";
-import { isJsonObject } from "../json.ts";
+import { foldKey, isJsonObject } from "../json.ts";
 import type { ObjectNode } from "./text.ts";
 import { makeNode, nodeValue, parseDocument, printDocument } from "./text.ts";
 
@@ -50,10 +50,10 @@ export function isSecretPath(
   path: string,
   secrets: Iterable<string> = [],
 ): boolean {
-  const folded = path.toLowerCase();
+  const folded = foldKey(path);
   const key = path.slice(path.lastIndexOf(".") + 1);
   return [...SECRET_PATHS, ...secrets].some((secret) =>
-    secret.toLowerCase() === folded
+    foldKey(secret) === folded
   ) ||
     SECRET_KEY_REGEXP.test(key) ||
     PLUGIN_PATH_REGEXP.test(path) && PLUGIN_KEY_REGEXP.test(key);

@@ -1,11 +1,17 @@
 /**
- * Reading config.json the way the server does: names in any case, and types
- * strictly or weakly by release.
+ * The types of the keys of config.json, which releases read strictly or weakly.
  *
  * @module
  */
 
-import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  spellings,
+  valueAt,
+} from "../json.ts";
+import { isOverridable, variableOf } from "./effective_value.ts";
 import type { Release } from "./releases.ts";
 
 /** What a key holds. */
@@ -106,40 +112,6 @@ const FLAG_REGEXP = /^(?:|1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 const TRUE_REGEXP = /^(?:1|t|T|TRUE|true|True)$/;
 const INTEGER_REGEXP = /^[+-]?\d+$/;
 
-/**
- * Looks a path up as the server does: names in any case, null as absent.
- *
- * @param config The configuration.
- * @param path Section and key.
- * @returns The value, `undefined` where there is none.
- */
-export function findKey(config: JsonObject, path: string): Json | undefined {
-  let value: Json | undefined = config;
-  for (const name of path.split(".")) {
-    if (!isJsonObject(value)) return undefined;
-    const key: string | undefined = Object.hasOwn(value, name)
-      ? name
-      : spellings(value, name)[0];
-    value = key === undefined ? undefined : value[key];
-  }
-  return value ?? undefined;
-}
-
-/**
- * The names of an object that the server takes for the same one.
- *
- * @param object A section, or the configuration.
- * @param name The name.
- * @returns The names as they are written, in their order.
- */
-export function spellings(object: JsonObject, name: string): readonly string[] {
-  const folded = name.toLowerCase();
-  // Most names differ in their length already.
-  return Object.keys(object).filter((key) =>
-    key.length === name.length && key.toLowerCase() === folded
-  );
-}
-
 /** How a key is read. */
 export interface Reading {
   /** The type of the key. */
@@ -218,13 +190,11 @@ export function withOverrides(
   let result = config;
   for (const [section, keys] of KEY_TYPES) {
     for (const [key, type] of keys) {
-      const text = env[`MM_${section}_${key}`.toUpperCase()];
-      if (text === undefined) continue;
       const path = `${section}.${key}`;
-      if (
-        release.environmentOverrides === "present keys" &&
-        findKey(config, path) === undefined
-      ) continue;
+      const text = env[variableOf(path)];
+      if (text === undefined) continue;
+      const found = valueAt(config, path);
+      if (!isOverridable(release.environmentOverrides, found)) continue;
       const value = fromVariable(text, { type, strict: release.strictTypes });
       if (value !== undefined) result = replaceKey(result, [path, value]);
     }
@@ -246,11 +216,11 @@ function replaceKey(
   [path, value]: readonly [path: string, value: Json],
 ): JsonObject {
   const [section = "", key = ""] = path.split(".");
-  const name = spellings(config, section)[0] ?? section;
+  const name = spellings(config, section).at(-1) ?? section;
   const old = config[name];
   const keys = isJsonObject(old) ? old : {};
   return {
     ...config,
-    [name]: { ...keys, [spellings(keys, key)[0] ?? key]: value },
+    [name]: { ...keys, [spellings(keys, key).at(-1) ?? key]: value },
   };
 }

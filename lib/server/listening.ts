@@ -8,7 +8,7 @@
 
 import type { Json, JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
-import type { EnvironmentOverrides } from "./releases.ts";
+import { effectiveValue, type ValueSources } from "./effective_value.ts";
 
 /** Where to knock. */
 export interface Listening {
@@ -25,15 +25,12 @@ export interface Listening {
 }
 
 /** What tells where the server listens. */
-export interface ListeningSources {
+export interface ListeningSources
+  extends Pick<ValueSources, "variables" | "overrides"> {
   /** The text of config.json; `undefined` where it may not be read. */
   readonly config: string | undefined;
-  /** The server's own variables, which win over config.json. */
-  readonly variables: Readonly<Record<string, string>>;
   /** The port to assume where config.json cannot be read. */
   readonly port: number;
-  /** Which keys the release lets variables override. */
-  readonly overrides: EnvironmentOverrides;
 }
 
 /** What the server does where nothing says otherwise. */
@@ -49,20 +46,18 @@ const NAMED_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
  * @returns The place; a server that listens everywhere is asked on the loopback address.
  */
 export function listening(sources: ListeningSources): Listening {
-  const section = serviceSettings(sources.config);
+  const config = parsed(sources.config);
   const read = (key: string): string => {
-    const present = memberOf(section ?? {}, key);
-    const variable = sources.variables[`MM_SERVICESETTINGS_${key}`];
-    const isOverridden = variable !== undefined && variable !== "" &&
-      (sources.overrides === "all keys" ||
-        sources.overrides === "present keys" && present !== undefined);
-    if (isOverridden) return variable;
-    return typeof present === "string" ? present : "";
+    const value = effectiveValue(`ServiceSettings.${key}`, {
+      ...sources,
+      config: config ?? null,
+    });
+    return typeof value === "string" ? value : "";
   };
-  const fallback = section === undefined ? sources.port : DEFAULT_PORT;
-  const { host, port } = parseListenAddress(read("LISTENADDRESS"), fallback);
-  const site = siteOf(read("SITEURL"));
-  const isTls = read("CONNECTIONSECURITY").toUpperCase() === "TLS";
+  const fallback = config === undefined ? sources.port : DEFAULT_PORT;
+  const { host, port } = parseListenAddress(read("ListenAddress"), fallback);
+  const site = siteOf(read("SiteURL"));
+  const isTls = read("ConnectionSecurity").toUpperCase() === "TLS";
   // The name in the handshake is the site's, since Let's Encrypt's certificates are found by it.
   const name = isTls && site !== undefined
     ? site.hostname
@@ -74,7 +69,7 @@ export function listening(sources: ListeningSources): Listening {
     port,
     origin: `${isTls ? "https" : "http"}://${name}:${port}`,
     subPath: site?.pathname.replace(/\/+$/, "") ?? "",
-    from: section === undefined ? "settings" : "config.json",
+    from: config === undefined ? "settings" : "config.json",
   };
 }
 
@@ -92,23 +87,14 @@ function parseListenAddress(
   };
 }
 
-function serviceSettings(text: string | undefined): JsonObject | undefined {
+/** `undefined` for what is no configuration. */
+function parsed(text: string | undefined): JsonObject | undefined {
   try {
-    const document: unknown = text === undefined ? undefined : JSON.parse(text);
-    if (!isJsonObject(document)) return undefined;
-    const section = memberOf(document, "SERVICESETTINGS");
-    return isJsonObject(section) ? section : {};
+    const document: Json = text === undefined ? null : JSON.parse(text);
+    return isJsonObject(document) ? document : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** The letter case of a key is nothing to the server. */
-function memberOf(object: JsonObject, upperKey: string): Json | undefined {
-  const key = Object.keys(object).findLast((key) =>
-    key.toUpperCase() === upperKey
-  );
-  return key === undefined ? undefined : object[key];
 }
 
 function siteOf(text: string): URL | undefined {

@@ -8,16 +8,20 @@
  * @module
  */
 
-import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  spellings,
+  valueAt,
+} from "../json.ts";
 import type { Problem } from "../errors.ts";
 import {
-  findKey,
   fitsType,
   KEY_TYPES,
   type KeyType,
   type Lookup,
   readAs,
-  spellings,
   typeOf,
 } from "./config_keys.ts";
 import { type Release, releaseFacts } from "./releases.ts";
@@ -71,7 +75,7 @@ export function checkConfig(
   version: string,
 ): readonly Problem[] {
   const release = releaseFacts(version);
-  const find: Lookup = (path) => findKey(config, path);
+  const find: Lookup = (path) => valueAt(config, path);
   const types = typeProblems(config, release);
   const wrong = new Set(types.map(({ subject }) => subject));
   const look = { read: reader(find), version: release.version };
@@ -87,9 +91,9 @@ function typeProblems(
   { version, strictTypes: strict }: Release,
 ): Problem[] {
   return [...KEY_TYPES].flatMap(([section, keys]) => {
-    const held = findKey(config, section);
+    const held = valueAt(config, section);
     return !isJsonObject(held) ? [] : [...keys].flatMap(([key, type]) => {
-      const value = findKey(held, key);
+      const value = valueAt(held, key);
       return value === undefined || fitsType(value, { type, strict })
         ? []
         : [typeProblem({ path: `${section}.${key}`, type, version })];
@@ -110,7 +114,7 @@ export function configWarnings(
   context: CheckContext,
 ): readonly Problem[] {
   const { version } = releaseFacts(context.version);
-  const read = reader((path) => findKey(config, path));
+  const read = reader((path) => valueAt(config, path));
   const idle = WARNINGS.flatMap((warning) => {
     const value = read(warning.path);
     const concerns = inRange(version, warning.releases) &&

@@ -1,23 +1,11 @@
 import { deepEqual, equal } from "node:assert/strict";
-import {
-  findKey,
-  readAs,
-  withOverrides,
-} from "../../../lib/server/config_keys.ts";
+import { readAs, withOverrides } from "../../../lib/server/config_keys.ts";
 import { releaseFacts } from "../../../lib/server/releases.ts";
 
 const CONFIG = {
   TeamSettings: { sitename: "File", MaxUsersPerTeam: 50 },
   Broken: 1,
 };
-
-Deno.test("findKey() takes names in any case, the exact one first, and null as absent", () => {
-  equal(findKey(CONFIG, "TeamSettings.SiteName"), "File");
-  equal(findKey({ A: { b: 1, B: 2 } }, "A.B"), 2);
-  equal(findKey({ A: { b: null } }, "A.b"), undefined);
-  equal(findKey(CONFIG, "Broken.Key"), undefined);
-  equal(findKey({ A: {} }, "A.toString"), undefined);
-});
 
 Deno.test("readAs() reads texts as the weak releases do", () => {
   equal(readAs("t", "flag"), true);

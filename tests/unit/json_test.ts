@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { spellings, valueAt } from "../../lib/json.ts";
+
+Deno.test("valueAt() takes keys in any letter case, the last of several, and null as absent", () => {
+  assert.equal(valueAt({ A: { siteName: "x" } }, "a.SiteName"), "x");
+  assert.equal(valueAt({ A: { B: 2, b: 1 } }, "A.B"), 1);
+  assert.equal(valueAt({ A: { B: 2 }, a: { c: 1 } }, "A.B"), undefined);
+  assert.equal(valueAt({ A: { b: null } }, "A.b"), undefined);
+  assert.equal(valueAt({ A: "text" }, "A.length"), undefined);
+  assert.equal(valueAt({ A: {} }, "A.toString"), undefined);
+  assert.equal(valueAt(null, "A.b"), undefined);
+});
+
+Deno.test("spellings() gives the keys that the server takes for one", () => {
+  assert.deepEqual(spellings({ Ab: 1, aB: 2, abc: 3 }, "AB"), ["Ab", "aB"]);
+});
