@@ -17,7 +17,9 @@ const ROOMS = ["settings", "config", "database", "server", "commands"];
 /** Files of lib/ outside the rooms that all may import. */
 const SHARED = [
   "lib/build.ts",
+  "lib/certificate_expiry.ts",
   "lib/errors.ts",
+  "lib/hidden.ts",
   "lib/json.ts",
   "lib/log.ts",
   "lib/release_range.ts",
@@ -51,11 +53,14 @@ const EFFECTFUL = [
 
 /** Files and folders that compute only: not even the world as a parameter. */
 const PURE = [
+  "lib/certificate_expiry.ts",
   "lib/errors.ts",
+  "lib/hidden.ts",
   "lib/settings/",
   "lib/config/assignment.ts",
   "lib/config/document.ts",
   "lib/json.ts",
+  "lib/release_range.ts",
   "lib/config/merge.ts",
   "lib/config/place.ts",
   "lib/config/redact.ts",
@@ -68,7 +73,6 @@ const PURE = [
   "lib/server/execvp.ts",
   "lib/server/releases.ts",
   "lib/server/upgrade.ts",
-  "lib/release_range.ts",
   "lib/commands/help.ts",
 ];
 

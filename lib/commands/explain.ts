@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  HIDDEN,
-  isSecretPath,
-  redactChange,
-  redactValue,
-} from "../config/redact.ts";
+import { isSecretPath, redactChange, redactValue } from "../config/redact.ts";
+import { HIDDEN } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { SettingName } from "../settings/catalogue.ts";

@@ -194,10 +194,12 @@ function readOptional(
   { files }: Pick<System, "files">,
 ): { readonly text: string | undefined; readonly fault: string } {
   try {
-    return { text: files.readText(path), fault: "" };
-  } catch (error) {
-    const isMissing = errorCode(error) === "ENOENT";
-    const fault = isMissing ? "is not there" : "may not be read";
-    return { text: undefined, fault };
+    const found = files.read(path, { follow: true });
+    if (found === undefined) return { text: undefined, fault: "is not there" };
+    return found.bytes === undefined
+      ? { text: undefined, fault: "is no regular file, or too large" }
+      : { text: new TextDecoder().decode(found.bytes), fault: "" };
+  } catch {
+    return { text: undefined, fault: "may not be read" };
   }
 }

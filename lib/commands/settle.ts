@@ -11,6 +11,7 @@ import { formatDsn, parseDsn } from "../database/datasource.ts";
 import type { DataSource } from "../database/source.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { HIDDEN } from "../hidden.ts";
 import { releaseFacts } from "../server/releases.ts";
 import type { Release } from "../server/releases.ts";
 import { findRelease, type Installation } from "../server/detect.ts";
@@ -260,7 +261,7 @@ function ownSource(
     problems.push({
       subject: OWN_SOURCE,
       message:
-        `must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
+        `must be a data source that the server's ${adapter} driver can read: it is ${HIDDEN}`,
       remedy: adapter === "postgres"
         ? "postgres://user:password@host:5432/mattermost, with the password percent-encoded; or remove it and set DB_HOST, DB_USER and DB_PASS"
         : "user:password@tcp(host:3306)/mattermost; or remove it and set DB_HOST, DB_USER and DB_PASS",

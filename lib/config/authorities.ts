@@ -9,6 +9,7 @@
  */
 
 import { X509Certificate } from "node:crypto";
+import { dateOf, expiryOf } from "../certificate_expiry.ts";
 import type { Problem } from "../errors.ts";
 import { errorCode } from "../errors.ts";
 import type { System } from "../system.ts";
@@ -59,12 +60,6 @@ const SYSTEM_BUNDLES = [
 
 const CERTIFICATE_REGEXP =
   /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-/** A day, in milliseconds. */
-const DAY = 86_400_000;
-
-/** Days before the end from which on a certificate is called out. */
-const SOON = 21;
 
 /**
  * Reads and checks the certificates; changes nothing.
@@ -221,12 +216,11 @@ function distinct(entries: readonly Entry[]): readonly Entry[] {
 function faults({ path, certificate }: Entry, now: number): Problem[] {
   const name = nameOf(certificate);
   const from = Date.parse(certificate.validFrom);
-  const until = Date.parse(certificate.validTo);
-  const days = Math.floor((until - now) / DAY);
+  const { state, date } = expiryOf(Date.parse(certificate.validTo), now);
   const found: string[] = [];
-  if (until < now) found.push(`expired on ${day(until)}`);
-  else if (days < SOON) found.push(`expires on ${day(until)}`);
-  if (from > now) found.push(`is not valid before ${day(from)}`);
+  if (state === "expired") found.push(`expired on ${date}`);
+  if (state === "soon") found.push(`expires on ${date}`);
+  if (from > now) found.push(`is not valid before ${dateOf(from)}`);
   const isOwnIssuer = certificate.subject === certificate.issuer;
   if (!certificate.ca && !isOwnIssuer) {
     found.push(
@@ -274,8 +268,4 @@ function subject(pem: string): string {
 
 function nameOf({ subject }: X509Certificate): string {
   return /^CN=(.*)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", ");
-}
-
-function day(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().slice(0, 10);
 }

@@ -4,13 +4,11 @@
  * @module
  */
 
+import { HIDDEN } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { foldKey, isJsonObject } from "../json.ts";
 import type { ObjectNode } from "./text.ts";
 import { makeNode, nodeValue, parseDocument, printDocument } from "./text.ts";
-
-/** What stands for a secret. */
-export const HIDDEN = "(hidden)";
 
 /**
  * Secrets of config.json whose key does not say so. The others end in a word of

@@ -10,6 +10,7 @@ import type { Reason } from "./reasons.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { DataSource } from "./source.ts";
 import { errorCode } from "../errors.ts";
+import { withoutSecret } from "../hidden.ts";
 import { ProbeError } from "./probe.ts";
 
 /** Characters of a server's message that are shown. */
@@ -132,11 +133,7 @@ function cleanDetail(
   text: string,
   source: Pick<DataSource, "password">,
 ): string {
-  const { password } = source;
-  // Shorter ones would be found inside ordinary words, and show nothing by that.
-  const safe = password.length < 4
-    ? text
-    : text.replaceAll(password, "(hidden)");
+  const safe = withoutSecret(text, source.password);
   const line = safe.replace(/[\p{C}\s]+/gu, " ").replace(/^ |[ .]+$/g, "");
   return line.length > DETAIL_LENGTH
     ? `${line.slice(0, DETAIL_LENGTH - 1)}…`

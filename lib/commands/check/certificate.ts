@@ -4,15 +4,10 @@
  * @module
  */
 
+import { expiryOf } from "../../certificate_expiry.ts";
 import { errorCode } from "../../errors.ts";
 import type { Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
-
-/** A day, in milliseconds. */
-const DAY = 86_400_000;
-
-/** Days before the end from which on a certificate is called out. */
-const SOON = 21;
 
 /** A certificate's end. */
 export interface Expiry {
@@ -36,14 +31,13 @@ export function certificateFinding(
   { what, expires, now }: Expiry,
 ): Finding[] {
   if (expires === undefined) return [];
-  const date = new Date(expires).toISOString().slice(0, 10);
-  const days = Math.floor((expires - now) / DAY);
+  const { state, date, days } = expiryOf(expires, now);
   const remedy =
     "Renew the certificate, and let the server that shows it load the new one";
-  if (days < 0) {
+  if (state === "expired") {
     return [failed(check, { message: `${what} expired on ${date}`, remedy })];
   }
-  if (days < SOON) {
+  if (state === "soon") {
     const message = `${what} expires on ${date}, in ${days} day${
       days === 1 ? "" : "s"
     }`;

@@ -8,6 +8,7 @@
 // Not the whole package: nothing is to be composed.
 import SMTPTransport from "nodemailer/lib/smtp-transport";
 import { errorCode } from "../../errors.ts";
+import { withoutSecret } from "../../hidden.ts";
 import { certificateFault } from "./certificate.ts";
 import type { Advice, CheckWorld, Finding } from "./finding.ts";
 import { failed, reasonOf } from "./finding.ts";
@@ -129,8 +130,6 @@ function sayings(error: unknown, password: string): string {
       "response" in error && typeof error.response === "string"
     ? error.response.replace(/\s+/g, " ").trim()
     : "";
-  const shown = password === ""
-    ? response
-    : response.replaceAll(password, "(hidden)");
+  const shown = withoutSecret(response, password);
   return shown === "" ? "" : `: ${shown}`;
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  HIDDEN,
   isSecretPath,
   redactChange,
   redactText,
   redactValue,
 } from "../../../lib/config/redact.ts";
+import { HIDDEN } from "../../../lib/hidden.ts";
 
 /** What `Config.Sanitize` of the server hides, with what older releases had. */
 const KNOWN = [
