@@ -14,6 +14,7 @@ import {
   fstatSync,
   openSync,
   readSync,
+  statfsSync,
   type Stats,
 } from "node:fs";
 import { argv0 } from "node:process";
@@ -118,6 +119,8 @@ export interface Files {
   lock(path: string): FileLock;
   /** Resolves as soon as nobody holds the lock on a file, at once where there is none, and hears signals meanwhile. */
   unlocked(path: string): Promise<void>;
+  /** Bytes that may still be written to the file system of a path. */
+  freeSpace(path: string): number;
 }
 
 /** Time. */
@@ -128,6 +131,8 @@ export interface Clock {
   elapsed(): number;
   /** Resolves after the milliseconds, rejects with the signal's reason when it aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  /** A signal that aborts after the milliseconds with a `TimeoutError`, and keeps nobody waiting. */
+  timeout(milliseconds: number): AbortSignal;
 }
 
 /** A stream for people or programs. */
@@ -331,6 +336,10 @@ const realFiles: Files = {
     // A thread may keep it open a little longer than we do.
     file.unlockSync();
   },
+  freeSpace(path) {
+    const { bsize, bavail } = statfsSync(path);
+    return bsize * bavail;
+  },
 };
 
 /** Devices and FIFOs are opened too, to see that they are none of ours: that takes no time and changes nothing. */
@@ -456,6 +465,7 @@ const realClock: Clock = {
       }
     });
   },
+  timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
 };
 
 function output(stream: typeof Deno.stdout): Output {

@@ -46,7 +46,6 @@ const DRIVERS: Readonly<Record<string, string>> = {
 const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
-  "lib/commands/check/",
   "lib/database/socket.ts",
   "lib/server/ask.ts",
 ];
@@ -96,6 +95,7 @@ const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
     "timingSafeEqual",
     "X509Certificate",
   ],
+  "node:net": ["isIP"],
 };
 
 /** Globals that reach the world. */
@@ -113,7 +113,7 @@ const EFFECT_GLOBALS = [
 ];
 
 /** Members of harmless globals that reach the world. */
-const EFFECT_MEMBERS = ["Date.now", "Math.random"];
+const EFFECT_MEMBERS = ["AbortSignal.timeout", "Date.now", "Math.random"];
 
 /** Files whose default export somebody else's program asks for. */
 const LOADED_BY_DEFAULT = ["tools/lint_plugin.ts"];

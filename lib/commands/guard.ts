@@ -87,7 +87,7 @@ export function guardUpgrade(
  */
 export async function confirmOnce(
   settled: Pick<Settled, "paths" | "settings" | "release" | "installation">,
-  system: Pick<System, "files" | "uid" | "gid" | "runChild">,
+  system: Pick<System, "files" | "uid" | "gid" | "runChild" | "clock">,
 ): Promise<boolean> {
   const { release, installation } = settled;
   return isConfirmed(settled, system) ||

@@ -54,7 +54,7 @@ export async function health(
   const seconds = readSeconds(timeout, "app:health");
   const ending = AbortSignal.any([
     signal,
-    AbortSignal.timeout(1000 * seconds),
+    system.clock.timeout(1000 * seconds),
   ]);
   const { isWell, text } = await examine(system, {
     ready: ready,

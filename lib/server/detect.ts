@@ -25,7 +25,7 @@ export interface Installation {
 }
 
 /** What this needs of the world. */
-export type World = Pick<System, "files" | "runChild">;
+export type World = Pick<System, "files" | "runChild" | "clock">;
 
 /** Milliseconds that a server gets to say its release. */
 const PATIENCE = 10_000;
@@ -105,14 +105,14 @@ export async function confirmRelease(
 async function ask(
   command: readonly [string, ...string[]],
   { home, identity }: Installation,
-  { runChild }: World,
+  { runChild, clock }: World,
 ): Promise<string | undefined> {
   const { code, stdout } = await runChild({
     command,
     env: NOWHERE,
     cwd: home,
     output: "capture",
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: clock.timeout(PATIENCE),
     ...identity,
   }).catch((error) => {
     // One that cannot be executed tells nothing; the hand-off says why.

@@ -149,6 +149,13 @@ Deno.test("who may not read config.json asks the port of the settings", async ()
   const missing = await runProgram(COMPILED, ["app:health"], { env });
   assert.equal(missing.code, 0);
   assert.match(missing.stdout, /config\.json is not there: asked the port of/);
+  await home.write("data/config/config.json", "");
+  await Deno.remove(home.config);
+  await new Deno.Command("mkfifo", { args: [home.config] }).output();
+  const fifo = await runProgram(COMPILED, ["app:health"], { env });
+  assert.equal(fifo.code, 0);
+  assert.match(fifo.stdout, /config\.json is no regular file, or too large/);
+  await Deno.remove(home.config);
   await writeConfig(home, { ListenAddress: ":1" });
   await Deno.chmod(home.config, 0o600);
   const outcome = await runProgram(COMPILED, ["app:health"], {

@@ -112,6 +112,8 @@ export function fakeSystem(world: World = {}): FakeSystem {
         elapsed += milliseconds;
         return Promise.resolve();
       },
+      // In real time: some tests ask servers that are real.
+      timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
     },
     out: recorder(isTerminal),
     err: recorder(isTerminal),

@@ -228,6 +228,9 @@ export class MemoryFiles implements Files {
     this.nodes.set(path, node);
     return node;
   }
+  freeSpace(): number {
+    return 2 ** 40;
+  }
   #follow(path: string): string {
     const node = this.nodes.get(path);
     if (node?.kind !== "link") return path;

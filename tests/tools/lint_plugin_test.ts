@@ -187,6 +187,7 @@ testRule("no-ambient-effects", [
       "const now = Date.now();",
       "const now = new Date();",
       "const chance = Math.random();",
+      "const late = AbortSignal.timeout(1);",
       'await fetch("x");',
       "setTimeout(done, 1);",
     ],

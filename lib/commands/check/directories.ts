@@ -4,7 +4,6 @@
  * @module
  */
 
-import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode } from "../../errors.ts";
 import type { System } from "../../system.ts";
@@ -83,8 +82,7 @@ function freeSpace(
     if (facts === undefined) {
       return path === "/" ? undefined : freeSpace(dirname(path), files);
     }
-    const { bsize, bavail } = statfsSync(path);
-    return { device: facts.device, bytes: bsize * bavail };
+    return { device: facts.device, bytes: files.freeSpace(path) };
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return undefined;
