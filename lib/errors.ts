@@ -140,6 +140,21 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/**
+ * Does what the system may refuse.
+ *
+ * @param step The step.
+ * @returns Its result; `undefined` where it failed with a code of the system. Other errors are bugs, and are thrown.
+ */
+export function tolerate<T>(step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 function indent(text: string): string {
   return text.split("\n").map((line) => `  ${line}`).join("\n");
 }

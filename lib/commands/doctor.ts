@@ -8,7 +8,7 @@
  */
 
 import { dirname } from "node:path";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
 import type { Problem } from "../errors.ts";
 import {
   closedAbove,
@@ -207,8 +207,10 @@ function barredBy(
   path: string,
   { stat, realPath, identity }: Trial,
 ): Fault | undefined {
-  try {
-    const real = resolved(path, realPath);
+  // Who may not even look gets no further than the path.
+  return tolerate(() => {
+    // Behind a closed directory nothing can be resolved, and the name as it is tells which one that is.
+    const real = tolerate(() => realPath(path)) ?? path;
     const closed = closedAbove(real, identity, stat);
     if (closed !== undefined) {
       return { code: "EACCES", blame: closed, lacks: "entering" };
@@ -219,21 +221,7 @@ function barredBy(
     return permits(facts, identity, { bits })
       ? undefined
       : { code: "EACCES", blame: real, lacks: "writing" };
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    // Who may not even look gets no further than the path.
-    return undefined;
-  }
-}
-
-/** Behind a closed directory nothing can be resolved, and the name as it is tells which one that is. */
-function resolved(path: string, realPath: Trial["realPath"]): string {
-  try {
-    return realPath(path);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return path;
-  }
+  });
 }
 
 /** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */

@@ -6,7 +6,7 @@
  */
 
 import type { DatabaseFacts } from "../database/probe.ts";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
 import { confirmRelease } from "../server/detect.ts";
 import type { Decision, Permit } from "../server/upgrade.ts";
 import { decideUpgrade } from "../server/upgrade.ts";
@@ -108,14 +108,8 @@ export function isConfirmed(
   system: Pick<System, "files" | "uid" | "gid">,
 ): boolean {
   const { paths, release } = settled;
-  let dated: number | undefined;
-  try {
-    // Not the file that a link leads to.
-    dated = system.files.lstat(paths.version)?.modified;
-  } catch (error) {
-    // The code that reads the file reports what is wrong with it.
-    if (errorCode(error) === undefined) throw error;
-  }
+  // Not the file that a link leads to. The code that reads the file reports what is wrong with it.
+  const dated = tolerate(() => system.files.lstat(paths.version)?.modified);
   return dated !== undefined && dated === programDate(settled, system) &&
     readVersionFile(settled, system)?.trim() === release.version;
 }

@@ -12,9 +12,8 @@ import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { makeSecret } from "../config/secret.ts";
-import type { Adapter } from "../settings/adapter.ts";
+import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import { formatDsn, parseDsn } from "../database/datasource.ts";
-import { PRODUCTS } from "../database/reasons.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { HIDDEN } from "../hidden.ts";
 import { withOverrides } from "../server/config_keys.ts";
@@ -188,7 +187,7 @@ export function introduce(
 export function planConfig(
   settled: Settled,
   { system, log }: Context,
-  { guarded = false }: PlanOptions = {},
+  { guarded = false }: PlanOptions,
 ): Plan {
   const { settings, release } = settled;
   const place = placeOf(settings, system);

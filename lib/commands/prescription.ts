@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errorCode } from "../errors.ts";
+import { tolerate } from "../errors.ts";
 import type { Problem } from "../errors.ts";
 import type { Mount } from "../server/access.ts";
 import { hostId, mountOf } from "../server/access.ts";
@@ -112,7 +112,7 @@ export function prescribe(
     };
   }
   // What somebody else linked to is not to be given away by following our advice.
-  const link = attempt(() => follow(written.path, files).link);
+  const link = tolerate(() => follow(written.path, files).link);
   if (link !== undefined) {
     return {
       message: `${said}: the symbolic link ${link} leads to ${
@@ -146,7 +146,7 @@ function grievance(
   { code, blame, lacks }: Fault,
   { system: { files } }: Patient,
 ): string {
-  const facts = attempt(() => files.stat(blame));
+  const facts = tolerate(() => files.stat(blame));
   if (facts === undefined) return `${blame}: ${code}`;
   const owner = `${facts.uid}:${facts.gid}`;
   const mode = facts.mode.toString(8).padStart(4, "0");
@@ -161,7 +161,7 @@ function accessRemedy(
   patient: Patient & { readonly mount: Mount | undefined },
 ): string {
   const { identity, mount, surroundings, system } = patient;
-  const facts = attempt(() => system.files.stat(blame));
+  const facts = tolerate(() => system.files.stat(blame));
   if (facts?.uid === identity.uid && lacks !== "nothing") {
     return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${blame}`;
   }
@@ -183,7 +183,7 @@ function accessRemedy(
   if (system.startedAs === 0 && lacks === "entering") {
     return `chmod o+x ${blame}   # so that the server's user gets to ${written.path}`;
   }
-  const isMissing = attempt(() => system.files.stat(written.path)) ===
+  const isMissing = tolerate(() => system.files.stat(written.path)) ===
     undefined;
   if (system.startedAs === 0 && !written.temporary) {
     const { path } = written;
@@ -205,14 +205,5 @@ function accessRemedy(
 }
 
 function real(path: string, files: System["files"]): string {
-  return attempt(() => files.realPath(path)) ?? path;
-}
-
-function attempt<T>(step: () => T): T | undefined {
-  try {
-    return step();
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
+  return tolerate(() => files.realPath(path)) ?? path;
 }

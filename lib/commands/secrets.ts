@@ -9,7 +9,7 @@
 import { makeSecret } from "../config/secret.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { SettingName } from "../settings/catalogue.ts";
-import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
+import { GENERATED_NAMES } from "../settings/catalogue.ts";
 import { fileTwin, secretFileName } from "../settings/describe.ts";
 import { didYouMean } from "../settings/spelling.ts";
 import type { Files } from "../system.ts";
@@ -17,11 +17,6 @@ import { readArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 
 const FORMATS: readonly string[] = ["env", "json"];
-
-/** The settings whose values this command makes. */
-const SECRET_NAMES: readonly SettingName[] = SETTING_NAMES.filter((name) =>
-  rowOf(name).generated === true
-);
 
 /** What is put into one file. */
 interface SecretFile {
@@ -43,7 +38,7 @@ export function secrets(args: readonly string[], { system }: Context): number {
     values: ["format", "write"],
   });
   if (!FORMATS.includes(format)) throw unknownFormat(format);
-  const made = SECRET_NAMES.map((name) => ({
+  const made = GENERATED_NAMES.map((name) => ({
     name,
     value: makeSecret(system.random),
   }));

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { System } from "../system.ts";
 import type { Context } from "./command.ts";
@@ -59,11 +59,6 @@ export function server(args: readonly string[], context: Context): never {
 /** Whether there is a program that is not this very one, which would start itself for ever. */
 function isAnother(path: string, files: System["files"]): boolean {
   if (files.stat(path)?.isFile !== true) return false;
-  try {
-    return files.realPath(path) !== files.readLink(SELF);
-  } catch (error) {
-    // Without /proc nothing tells.
-    if (errorCode(error) !== undefined) return true;
-    throw error;
-  }
+  // Without /proc nothing tells.
+  return tolerate(() => files.realPath(path) === files.readLink(SELF)) !== true;
 }

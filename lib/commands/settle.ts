@@ -88,9 +88,9 @@ const LOOKUP_PATIENCE = 3000;
 export async function settle(
   { system, log }: Context,
   options: {
-    readonly diskSource?: (settings: Settings) => FoundSource | undefined;
+    readonly diskSource: (settings: Settings) => FoundSource | undefined;
     readonly assume?: string;
-  } = {},
+  },
 ): Promise<Settled> {
   const sources = sourcesOf(system);
   const reading = readSettings(sources);
@@ -118,7 +118,7 @@ export async function settle(
   ];
   const own = ownSource(resolution, variables, problems);
   const disk = own === undefined && settings.DB_HOST === undefined
-    ? options.diskSource?.(settings)
+    ? options.diskSource(settings)
     : undefined;
   const hasDataSource = disk !== undefined || OWN_SOURCE in variables;
   const findings = checkRules(resolution, {

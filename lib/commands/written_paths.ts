@@ -60,7 +60,10 @@ export function writtenPaths(
   if (effectiveFlag(plan, "LogSettings.EnableFile")) {
     found.push(vital(paths.log, "the directory of log files"));
   }
-  if (release.plugins && isOn(plan, "PluginSettings.Enable")) {
+  // On where it is not mentioned.
+  const isOn =
+    effectiveText(plan, "PluginSettings.Enable").toLowerCase() !== "false";
+  if (release.plugins && isOn) {
     for (
       const [key, fallback] of [
         ["PluginSettings.Directory", "./plugins"],
@@ -113,9 +116,4 @@ function vital(path: string, purpose: string): WrittenPath {
 
 function optional(path: string, purpose: string): WrittenPath {
   return { ...vital(path, purpose), vital: false, provided: false };
-}
-
-/** A switch that is on where it is not mentioned. */
-function isOn(plan: Plan, path: string): boolean {
-  return effectiveText(plan, path).toLowerCase() !== "false";
 }

@@ -19,7 +19,7 @@
  */
 
 import { basename, dirname } from "node:path";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
 import type { Generation } from "./generations.ts";
 import {
   generationPaths,
@@ -34,7 +34,6 @@ import {
   locate,
   markerPath,
   readContent,
-  writerOf,
 } from "./location.ts";
 import type { MemoryState } from "./memory.ts";
 import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
@@ -187,23 +186,11 @@ export function requireCompanions(
   const { files } = world;
   const { path } = locate(world, place);
   for (const base of new Set([path, ...fallbackBase(place)])) {
-    const there = new Set(names(files, dirname(base)));
+    const there = new Set(tolerate(() => files.list(dirname(base))));
     for (const each of companionPaths(base)) {
       // To look at what is not there takes an exception.
       if (there.has(basename(each))) requireOwn(files, each);
     }
-  }
-}
-
-function names(
-  files: ConfigWorld["files"],
-  directory: string,
-): readonly string[] {
-  try {
-    return files.list(directory);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return [];
   }
 }
 
@@ -244,7 +231,7 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
   try {
     makeDirectories(files, dirname(target.path));
   } catch (error) {
-    throw unwritable(error, { ...target, writer: writerOf(world, place) });
+    throw unwritable(error, { ...target, writer: place.user });
   }
   requireCompanions(world, place);
   const first = baseOf(world, place, target.path);
@@ -287,7 +274,7 @@ export function writeConfig(
   const { lock: { base }, state, text, memory } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
-    unwritable(error, { ...target, writer: writerOf(world, place) });
+    unwritable(error, { ...target, writer: place.user });
   if (state.text === text && !state.torn) {
     const notices = [...protect(world, path)];
     try {
@@ -376,7 +363,7 @@ function unusableCopy(
   } catch (error) {
     return error instanceof EntrypointError
       ? error
-      : unreadable(path, error, writerOf(world, place));
+      : unreadable(path, error, place.user);
   }
   return new EntrypointError(`${path} is no complete config.json`, {
     code: ExitCode.badConfig,
@@ -426,7 +413,7 @@ export function restoreGeneration(
       replaceConfig(world, { path, base, text, state });
       keepGeneration(world, base, text);
     } catch (error) {
-      throw unwritable(error, { ...target, writer: writerOf(world, place) });
+      throw unwritable(error, { ...target, writer: place.user });
     }
     const date = new Date(copy.modified).toISOString();
     return [

@@ -11,14 +11,14 @@ import { memoryPath } from "./memory.ts";
 import { unreadable } from "./trouble.ts";
 
 /** What this needs of the world. */
-export type ConfigWorld = Pick<System, "files" | "random" | "uid" | "gid">;
+export type ConfigWorld = Pick<System, "files" | "random">;
 
 /** Where config.json is, and who the server is. */
 export interface Location {
   /** The config.json, as the operator names it. */
   readonly path: string;
-  /** The server's user, who has to be able to read and write; we ourselves if absent. */
-  readonly user?: Identity;
+  /** The server's user, who has to be able to read and write. */
+  readonly user: Identity;
   /**
    * A directory for copies, memory and lock where they cannot be beside config.json,
    * because only the file itself is writable.
@@ -68,7 +68,7 @@ export function locate(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, writerOf(world, place));
+    throw unreadable(path, error, place.user);
   }
 }
 
@@ -114,7 +114,7 @@ export function readContent(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, writerOf(world, place));
+    throw unreadable(path, error, place.user);
   }
 }
 
@@ -147,16 +147,6 @@ export function fallbackBase(
   return fallback === undefined ? [] : [join(fallback, basename(path))];
 }
 
-/**
- * The user who has to be able to write.
- *
- * @param world The user that we are.
- * @param place Who the server is.
- * @returns The server's user, or we.
- */
-export function writerOf(world: ConfigWorld, { user }: Location): Identity {
-  return user ?? { uid: world.uid, gid: world.gid };
-}
 /**
  * The file that is there while config.json is overwritten in place.
  *

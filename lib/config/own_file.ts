@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
 import type { FileFacts, System } from "../system.ts";
 
 /**
@@ -61,12 +61,7 @@ export function requireOwn(
   files: Pick<System["files"], "lstat">,
   path: string,
 ): void {
-  let facts: FileFacts | undefined;
-  try {
-    facts = files.lstat(path);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-  }
+  const facts = tolerate(() => files.lstat(path));
   if (facts !== undefined && !facts.isFile) throw foreign(path, facts);
 }
 

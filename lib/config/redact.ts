@@ -85,10 +85,7 @@ export function redactValue(value: Json): Json {
  * @returns The same text, with only the secret values replaced.
  * @throws {JsonTextError} If the text is not the text of a JSON object.
  */
-export function redactText(
-  text: string,
-  secrets: Iterable<string> = [],
-): string {
+export function redactText(text: string, secrets: Iterable<string>): string {
   const document = parseDocument(text);
   redactObject(document.root, { path: "", secrets: [...secrets] });
   return printDocument(document);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Adapter } from "../settings/adapter.ts";
+import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import type { DataSource } from "./source.ts";
 import { ExitCode } from "../errors.ts";
 
@@ -78,12 +78,6 @@ const REACH: Readonly<Partial<Record<Reason, Remedy>>> = {
     }, and read the log of the database`,
   "starting up": () =>
     "Read the log of the database; DB_TIMEOUT sets how long to wait for it",
-};
-
-/** Names of the products, for people. */
-export const PRODUCTS: Readonly<Record<Adapter, string>> = {
-  mysql: "MySQL",
-  postgres: "PostgreSQL",
 };
 
 const REMEDIES: Readonly<

@@ -17,7 +17,8 @@ import type {
 import type { DataSource } from "./source.ts";
 import { EntrypointError } from "../errors.ts";
 import { ProbeError } from "./probe.ts";
-import { PRODUCTS, REASONS, remedyFor } from "./reasons.ts";
+import { PRODUCTS } from "../settings/adapter.ts";
+import { REASONS, remedyFor } from "./reasons.ts";
 
 /** Milliseconds that one login with its questions may take. */
 const ATTEMPT = 5000;

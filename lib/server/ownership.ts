@@ -14,7 +14,7 @@
  */
 
 import { dirname } from "node:path";
-import { errorCode } from "../errors.ts";
+import { errorCode, tolerate } from "../errors.ts";
 import type { FileFacts, Identity, System } from "../system.ts";
 import { follow } from "./names.ts";
 
@@ -80,7 +80,8 @@ export async function giveDirectories(
     readonly signal: AbortSignal;
   },
 ): Promise<Gifts> {
-  // What is missing in a directory of ours, the server's user makes when it has got that one.
+  // What is missing in a directory of ours, the server's user makes when it has got that one,
+  // and what root may not look at or make, that user tries once more.
   const made = own
     .filter((name) => !own.some((outer) => isBelow(name, outer)))
     .filter((name) => tolerate(() => make(name, files)));
@@ -229,14 +230,4 @@ function isForeign(
 
 function isBelow(path: string, directory: string): boolean {
   return path.startsWith(`${directory}/`);
-}
-
-/** What root may not look at or make, the server's user tries once more. */
-function tolerate<T>(step: () => T): T | undefined {
-  try {
-    return step();
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

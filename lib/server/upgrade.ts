@@ -14,7 +14,7 @@ import {
   type Installed,
   type SchemaFacts,
 } from "./installed.ts";
-import type { Adapter } from "../settings/adapter.ts";
+import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "./releases.ts";
 import { endsAt, isBeyond, shippedMigration } from "./schema_migrations.ts";
 import {
@@ -198,7 +198,7 @@ function databaseTooOld(opening: Opening): Verdict | undefined {
   const number = databaseNumber(adapter, version ?? "");
   if (facts?.minimum === undefined || number === undefined) return undefined;
   if (number >= facts.minimumNumber) return undefined;
-  const product = adapter === "mysql" ? "MySQL" : "PostgreSQL";
+  const product = PRODUCTS[adapter];
   return refuse("database-too-old", {
     subject: product,
     message:

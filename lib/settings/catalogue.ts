@@ -1056,6 +1056,11 @@ export const SETTING_NAMES: readonly SettingName[] = Object.keys(
   CATALOGUE,
 ) as SettingName[];
 
+/** The secrets that are made at the first start where they are not given. */
+export const GENERATED_NAMES: readonly SettingName[] = SETTING_NAMES.filter(
+  (name) => "generated" in CATALOGUE[name],
+);
+
 /**
  * The row of a setting, with the type that all rows have in common.
  *

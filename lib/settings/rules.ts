@@ -10,7 +10,7 @@
 import type { Problem } from "../errors.ts";
 import { inRange } from "../release_range.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
-import { rowOf, SETTING_NAMES } from "./catalogue.ts";
+import { GENERATED_NAMES, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import { isExplicit } from "./origin.ts";
 import type { Resolution } from "./resolve.ts";
 
@@ -48,10 +48,6 @@ interface Facts extends RuleContext {
   /** Whether the operator gave the setting. */
   given(name: SettingName): boolean;
 }
-
-const SECRET_NAMES: readonly SettingName[] = SETTING_NAMES.filter((name) =>
-  rowOf(name).generated === true
-);
 
 const RULES: readonly Rule[] = [
   {
@@ -121,7 +117,7 @@ const RULES: readonly Rule[] = [
       "must be set together with S3_ACCESS_KEY: only one of the two is set",
     remedy: "Set both, or neither where the machine's role is used",
   },
-  ...SECRET_NAMES.map((subject): Rule => ({
+  ...GENERATED_NAMES.map((subject): Rule => ({
     level: "problem",
     subject,
     broken: ({ settings, given }) =>
@@ -130,7 +126,7 @@ const RULES: readonly Rule[] = [
       "must be set, the same on each server: MATTERMOST_ENABLE_CLUSTER is true",
     remedy: "Make all four once with app:secrets, and give them to each server",
   })),
-  ...SECRET_NAMES.map((subject): Rule => ({
+  ...GENERATED_NAMES.map((subject): Rule => ({
     level: "warning",
     subject,
     broken: ({ settings }) => settings[subject] === PLACEHOLDER,

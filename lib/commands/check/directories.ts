@@ -5,7 +5,7 @@
  */
 
 import { dirname } from "node:path";
-import { errorCode } from "../../errors.ts";
+import { tolerate } from "../../errors.ts";
 import type { System } from "../../system.ts";
 import { examinePaths } from "../doctor.ts";
 import type { Paths } from "../settle.ts";
@@ -77,16 +77,13 @@ function freeSpace(
   path: string,
   files: System["files"],
 ): { readonly device: number; readonly bytes: number } | undefined {
-  try {
+  return tolerate(() => {
     const facts = files.stat(path);
     if (facts === undefined) {
       return path === "/" ? undefined : freeSpace(dirname(path), files);
     }
     return { device: facts.device, bytes: files.freeSpace(path) };
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
+  });
 }
 
 function size(bytes: number): string {

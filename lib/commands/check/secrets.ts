@@ -5,11 +5,7 @@
  */
 
 import type { SettingName } from "../../settings/catalogue.ts";
-import {
-  rowOf,
-  SETTING_NAMES,
-  SHORTEST_SECRET,
-} from "../../settings/catalogue.ts";
+import { GENERATED_NAMES, SHORTEST_SECRET } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import { PLACEHOLDER } from "../../settings/rules.ts";
 import type { Plan } from "../plan.ts";
@@ -34,7 +30,7 @@ interface Secret {
  * @returns The findings, one for each secret that this release has.
  */
 export function checkSecrets({ plan }: CheckWorld): Finding[] {
-  const secrets = SETTING_NAMES.flatMap((name) => secretOf(plan, name));
+  const secrets = GENERATED_NAMES.flatMap((name) => secretOf(plan, name));
   return secrets.map((secret) => {
     const { name, value } = secret;
     const problem = faultOf(secret, secrets);
@@ -54,7 +50,6 @@ export function checkSecrets({ plan }: CheckWorld): Finding[] {
 }
 
 function secretOf(plan: Plan, name: SettingName): Secret[] {
-  if (rowOf(name).generated !== true) return [];
   const place = plan.wanted.find(({ variables }) => variables.includes(name));
   return place === undefined
     ? []

@@ -4,16 +4,14 @@
  * @module
  */
 
-import { rowOf, SETTING_NAMES } from "../../settings/catalogue.ts";
+import { GENERATED_NAMES, SETTING_NAMES } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Plan } from "../plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { named, ok, warning } from "./finding.ts";
 
-/** Where a warning about a setting belongs, if not to the settings as such. */
-const SECRETS = new Set<string>(
-  SETTING_NAMES.filter((name) => rowOf(name).generated === true),
-);
+/** The settings whose warnings belong to the check of the secrets. */
+const SECRETS: ReadonlySet<string> = new Set(GENERATED_NAMES);
 
 /**
  * Checks the settings.

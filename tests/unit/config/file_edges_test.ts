@@ -20,8 +20,6 @@ function worldOf(files: MemoryFiles): ConfigWorld {
   let seed = 0;
   return {
     files,
-    uid: 0,
-    gid: 0,
     random: (length) => new Uint8Array(length).fill(++seed % 256),
   };
 }
