@@ -39,9 +39,9 @@ export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
 /** One thing that is wrong, or that deserves a warning. */
 export interface Problem {
-  /** What it is about: a variable, a path, a config.json key. */
+  /** What it is about, for machines: a variable, a path, a config.json key; empty for none. */
   readonly subject: string;
-  /** What is, and what should be. Sentence case, no final period, no secret. */
+  /** What is, and what should be: one sentence that names the subject. No final period, no secret. */
   readonly message: string;
   /** A line to paste, or the one step that repairs it. */
   readonly remedy?: string;
@@ -91,18 +91,17 @@ export class EntrypointError extends Error {
 }
 
 /**
- * Lays out a finding: subject and message on the first line, the remedy below it.
+ * Lays out a finding: its message, and the remedy below it.
  *
  * @param problem The finding.
  * @returns One or more lines, without a final newline.
  */
-export function formatProblem(problem: Problem): string {
-  const head = problem.subject === ""
-    ? problem.message
-    : `${problem.subject}: ${problem.message}`;
-  return problem.remedy === undefined
-    ? head
-    : `${head}\n${indent(`→ ${problem.remedy}`)}`;
+export function formatProblem(
+  { message, remedy }: Pick<Problem, "message" | "remedy">,
+): string {
+  return remedy === undefined
+    ? message
+    : `${message}\n${indent(`→ ${remedy}`)}`;
 }
 
 /**
@@ -119,12 +118,13 @@ export function formatError(error: unknown): string {
     return `This is a bug of the entrypoint, please report it:\n${text}`;
   }
   const problems = error.problems.map((problem) =>
-    indent(formatProblem(problem))
+    `\n${indent(formatProblem(problem))}`
   );
-  const remedy = error.remedy === undefined
-    ? []
-    : [indent(`→ ${error.remedy}`)];
-  return [error.message, ...problems, ...remedy].join("\n");
+  const { message, remedy } = error;
+  return formatProblem({
+    message: `${message}${problems.join("")}`,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 /**

@@ -12,7 +12,7 @@ import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
 import { checkDirectories } from "./check/directories.ts";
 import type { Check, CheckWorld, Finding } from "./check/finding.ts";
-import { failed, fromError, named, ok, warning } from "./check/finding.ts";
+import { failed, fromError, ok, warning } from "./check/finding.ts";
 import { checkGitlab } from "./check/gitlab.ts";
 import { checkMail } from "./check/mail.ts";
 import { checkPush } from "./check/push.ts";
@@ -124,8 +124,8 @@ function authorityFindings(
   { problems, warnings, added }: Authorities,
 ): Finding[] {
   const all = [
-    ...problems.map((problem) => failed("authorities", named(problem))),
-    ...warnings.map((problem) => warning("authorities", named(problem))),
+    ...problems.map((problem) => failed("authorities", problem)),
+    ...warnings.map((problem) => warning("authorities", problem)),
   ];
   return all.length > 0 || added === 0 ? all : [
     ok(

@@ -68,7 +68,7 @@ export function guardUpgrade(
           ? [{
             subject: "MATTERMOST_FORCE_UPGRADE",
             message:
-              "true goes on all the same, at your own risk, with a backup",
+              "MATTERMOST_FORCE_UPGRADE=true goes on all the same, at your own risk, with a backup",
           }]
           : []),
       ],

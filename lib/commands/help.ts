@@ -268,7 +268,7 @@ function settingOf(word: string): SettingName | undefined {
 function unknown(word: string): Problem {
   return {
     subject: word,
-    message: "nothing reads a variable of this name",
+    message: `Nothing reads a variable named ${word}`,
     remedy: suggest(word.toUpperCase()) ??
       didYouMean(word.toLowerCase(), Object.keys(COMMANDS)) ??
       "List all names with app:help --all",

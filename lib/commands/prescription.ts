@@ -88,7 +88,8 @@ export function prescribe(
   const { identity, system: { files }, surroundings } = patient;
   const mount = mountOf(surroundings.mounts, real(fault.blame, files));
   const user = `user ${identity.uid}:${identity.gid}`;
-  const said = `${written.purpose}, cannot be written by ${user}`;
+  const said =
+    `${written.path}, ${written.purpose}, cannot be written by ${user}`;
   const isReadOnly = fault.code === "EROFS" || mount?.readOnly === true;
   if (isReadOnly) {
     const what = mount === undefined || mount.path === "/"

@@ -261,7 +261,7 @@ function ownSource(
     problems.push({
       subject: OWN_SOURCE,
       message:
-        `must be a data source that the server's ${adapter} driver can read: it is ${HIDDEN}`,
+        `${OWN_SOURCE} must be a data source that the server's ${adapter} driver can read: it is ${HIDDEN}`,
       remedy: adapter === "postgres"
         ? "postgres://user:password@host:5432/mattermost, with the password percent-encoded; or remove it and set DB_HOST, DB_USER and DB_PASS"
         : "user:password@tcp(host:3306)/mattermost; or remove it and set DB_HOST, DB_USER and DB_PASS",

@@ -98,7 +98,7 @@ export function findAuthorities(
     warnings.push({
       subject: "SSL_CERT_FILE",
       message:
-        `is set, so the server reads ${wholeBundle} alone, and not the certificates in ${directory}`,
+        `SSL_CERT_FILE is set, so the server reads ${wholeBundle} alone, and not the certificates in ${directory}`,
       remedy: "Remove SSL_CERT_FILE: the entrypoint sets it",
     });
   }
@@ -156,7 +156,7 @@ function listCertificates(
     }
     problems.push({
       subject: directory,
-      message: "is no directory, as MATTERMOST_CA_DIR has to be",
+      message: `${directory} is no directory, as MATTERMOST_CA_DIR has to be`,
       remedy: `Mount a directory with files that end in .crt at ${directory}`,
     });
     return [];
@@ -185,8 +185,8 @@ function parse(path: string, text: string, problems: Problem[]): Entry[] {
     problems.push({
       subject: path,
       message: hasKey
-        ? "holds a private key and no certificate"
-        : "holds no certificate in PEM form",
+        ? `${path} holds a private key and no certificate`
+        : `${path} holds no certificate in PEM form`,
       remedy: hasKey
         ? "Put the authority's certificate there; its private key belongs nowhere near"
         : `openssl x509 -inform der -in ca.der -out ca.crt   # if it is in DER form`,
@@ -198,7 +198,7 @@ function parse(path: string, text: string, problems: Problem[]): Entry[] {
     } catch {
       problems.push({
         subject: path,
-        message: "holds a certificate that is damaged",
+        message: `${path} holds a certificate that is damaged`,
         remedy: `openssl x509 -in ${path} -noout -text   # shows where`,
       });
       return [];
@@ -229,7 +229,7 @@ function faults({ path, certificate }: Entry, now: number): Problem[] {
   }
   return found.map((fault) => ({
     subject: path,
-    message: `the certificate of ${name} ${fault}`,
+    message: `The certificate of ${name} in ${path} ${fault}`,
     remedy: `Replace ${path} with the authority's present certificate`,
   }));
 }
@@ -251,7 +251,9 @@ function strangers(
   return lost.filter(({ certificate }) => !subjects.has(certificate.issuer))
     .map(({ path, certificate }) => ({
       subject: path,
-      message: `the authority ${nameOf(certificate)} is vouched for by ${
+      message: `The authority ${
+        nameOf(certificate)
+      } in ${path} is vouched for by ${
         certificate.issuer.replaceAll("\n", ", ")
       }, whose certificate is missing`,
       remedy: "Add the certificate of the root authority beside it",

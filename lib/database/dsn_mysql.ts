@@ -52,7 +52,7 @@ export function mysqlProblems(source: DataSource): Problem[] {
     problems.push({
       subject: "DB_USER",
       message:
-        'The name must not contain ":", since the MySQL driver of the server takes what follows for the password',
+        'DB_USER must not contain ":", since the MySQL driver of the server takes what follows for the password',
       remedy: "Create a database user without a colon in its name",
     });
   }
@@ -60,7 +60,7 @@ export function mysqlProblems(source: DataSource): Problem[] {
     problems.push({
       subject: "DB_NAME",
       message:
-        'The name must not contain "/", "?" or "%", which have a meaning of their own in a MySQL DSN',
+        'DB_NAME must not contain "/", "?" or "%", which have a meaning of their own in a MySQL DSN',
       remedy: "DB_NAME=mattermost",
     });
   }

@@ -39,7 +39,7 @@ export function postgresProblems(source: DataSource): Problem[] {
   return source.sslMode !== "prefer" ? [] : [{
     subject: "DB_SSL_MODE",
     message:
-      'The value "prefer" is unknown to the PostgreSQL driver of the server; it knows disable, require, verify-ca and verify-full',
+      "DB_SSL_MODE must not be prefer, which is unknown to the PostgreSQL driver of the server; it knows disable, require, verify-ca and verify-full",
     remedy: "DB_SSL_MODE=require",
   }];
 }

@@ -45,7 +45,7 @@ export interface Warning {
   readonly edition?: "team";
   /** Whether the value is of no use. */
   applies(value: Json, config: Lookup): boolean;
-  /** What happens instead, to be read after the path. */
+  /** What happens instead; follows a colon. */
   readonly message: string;
   /** The variable to set, or the step to take. */
   readonly remedy?: string;

@@ -122,7 +122,8 @@ export function configWarnings(
     return concerns && value !== undefined && warning.applies(value, read)
       ? [{
         subject: warning.path,
-        message: warning.message,
+        message:
+          `${warning.path} does not do what it seems to: ${warning.message}`,
         ...(warning.remedy === undefined ? {} : { remedy: warning.remedy }),
       }]
       : [];
@@ -160,7 +161,7 @@ function ruleProblem(rule: Rule, { read, version }: Look): Problem {
   return {
     subject: rule.path,
     message:
-      `Mattermost ${version} refuses it: it must ${rule.must}, and it is ${
+      `Mattermost ${version} refuses ${rule.path}: it must ${rule.must}, and it is ${
         describeState(read(rule.path), rule)
       }`,
     remedy: rule.remedy,
@@ -182,7 +183,7 @@ function typeProblem(
 ): Problem {
   return {
     subject: path,
-    message: `Mattermost ${version} cannot read it: it must be ${
+    message: `Mattermost ${version} cannot read ${path}: it must be ${
       TYPE_WORDS[type]
     }`,
     remedy: `set ${path} in config.json to ${TYPE_WORDS[type]}`,
@@ -196,7 +197,7 @@ function doubleSpellings(config: JsonObject): readonly Problem[] {
       const names = spellings(keys, key);
       return names.length < 2 || names[0] !== key ? [] : [{
         subject: `${section}.${key}`,
-        message: `it is there as ${
+        message: `${section}.${key} is there as ${
           names.join(" and ")
         }, which are the same for the server`,
         remedy: `remove ${section}.${key} from config.json`,

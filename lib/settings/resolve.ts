@@ -171,7 +171,7 @@ function readGiven(
     if (text !== "" && path !== "") {
       problems.push({
         subject: name,
-        message: `both ${name} and ${twin} are set, and only one may be`,
+        message: `Both ${name} and ${twin} are set, and only one may be`,
         remedy: `Remove ${name} or ${twin}`,
         code: ExitCode.settings,
       });
@@ -247,7 +247,7 @@ function unreadableFile(
   ];
   return {
     subject: twin,
-    message: `the file ${path} ${message}`,
+    message: `The file ${path} of ${twin} ${message}`,
     remedy: remedy(path),
     code: ExitCode.unreadable,
   };
@@ -273,7 +273,7 @@ function wrongValue(
     (secret === true ? "Make one with app:secrets" : undefined);
   return {
     subject: variable,
-    message: `must be ${kind.allowed}: it is ${shown}${bytes}`,
+    message: `${variable} must be ${kind.allowed}: it is ${shown}${bytes}`,
     remedy: remedy ?? `Correct ${variable}, or remove it for the default`,
     code: ExitCode.settings,
   };

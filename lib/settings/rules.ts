@@ -56,7 +56,7 @@ const RULES: readonly Rule[] = [
     broken: ({ settings, hasDataSource }) =>
       settings.DB_HOST === undefined && !hasDataSource,
     message:
-      "must name the database server: it is not set, no database is linked, and no host named mysql, postgres or db answers to its name",
+      "DB_HOST must name the database server: it is not set, no database is linked, and no host named mysql, postgres or db answers to its name",
     remedy: "Set DB_HOST, for example DB_HOST=db.example.com",
   },
   {
@@ -65,7 +65,7 @@ const RULES: readonly Rule[] = [
     broken: ({ settings }) =>
       settings.DB_ADAPTER === "mysql" && settings.DB_USER.includes(":"),
     message:
-      "must not contain a colon: the server's MySQL driver takes what follows for the password",
+      "DB_USER must not contain a colon: the server's MySQL driver takes what follows for the password",
     remedy: "Create a user without a colon in its name",
   },
   {
@@ -75,7 +75,7 @@ const RULES: readonly Rule[] = [
       settings.MATTERMOST_ENABLE_EMAIL_BATCHING &&
       settings.MATTERMOST_SITE_URL === "",
     message:
-      "is true, but mails cannot be batched without MATTERMOST_SITE_URL: the server would refuse to start",
+      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but mails cannot be batched without MATTERMOST_SITE_URL: the server would refuse to start",
     remedy: "Set MATTERMOST_SITE_URL=https://chat.example.com",
   },
   {
@@ -85,7 +85,7 @@ const RULES: readonly Rule[] = [
       settings.MATTERMOST_ENABLE_EMAIL_BATCHING &&
       settings.MATTERMOST_ENABLE_CLUSTER,
     message:
-      "is true, but mails cannot be batched in a cluster: the server would refuse to start",
+      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but mails cannot be batched in a cluster: the server would refuse to start",
     remedy: "Set MATTERMOST_ENABLE_EMAIL_BATCHING=false",
   },
   {
@@ -95,7 +95,8 @@ const RULES: readonly Rule[] = [
       !settings.MATTERMOST_LOCALES.split(",").includes(
         settings.MATTERMOST_CLIENT_LOCALE,
       ),
-    message: "must include the value of MATTERMOST_CLIENT_LOCALE",
+    message:
+      "MATTERMOST_LOCALES must include the value of MATTERMOST_CLIENT_LOCALE",
     remedy: "Add that language to MATTERMOST_LOCALES, separated by a comma",
   },
   {
@@ -104,7 +105,7 @@ const RULES: readonly Rule[] = [
     broken: ({ settings }) =>
       settings.MATTERMOST_FILE_DRIVER === "amazons3" &&
       settings.S3_BUCKET === undefined,
-    message: "must name a bucket: MATTERMOST_FILE_DRIVER is amazons3",
+    message: "S3_BUCKET must name a bucket: MATTERMOST_FILE_DRIVER is amazons3",
     remedy: "Set S3_BUCKET, or MATTERMOST_FILE_DRIVER=local",
   },
   {
@@ -114,7 +115,7 @@ const RULES: readonly Rule[] = [
       (settings.S3_ACCESS_KEY === undefined) !==
         (settings.S3_SECRET_KEY === undefined),
     message:
-      "must be set together with S3_ACCESS_KEY: only one of the two is set",
+      "S3_SECRET_KEY must be set together with S3_ACCESS_KEY: only one of the two is set",
     remedy: "Set both, or neither where the machine's role is used",
   },
   ...GENERATED_NAMES.map((subject): Rule => ({
@@ -123,14 +124,15 @@ const RULES: readonly Rule[] = [
     broken: ({ settings, given }) =>
       settings.MATTERMOST_ENABLE_CLUSTER && !given(subject),
     message:
-      "must be set, the same on each server: MATTERMOST_ENABLE_CLUSTER is true",
+      `${subject} must be set, the same on each server: MATTERMOST_ENABLE_CLUSTER is true`,
     remedy: "Make all four once with app:secrets, and give them to each server",
   })),
   ...GENERATED_NAMES.map((subject): Rule => ({
     level: "warning",
     subject,
     broken: ({ settings }) => settings[subject] === PLACEHOLDER,
-    message: "is the placeholder of the instructions, which everybody knows",
+    message:
+      `${subject} is the placeholder of the instructions, which everybody knows`,
     remedy: "Make a value of your own with app:secrets",
   })),
   {
@@ -139,7 +141,8 @@ const RULES: readonly Rule[] = [
     broken: ({ settings }) =>
       settings.MATTERMOST_ENABLE_PUSH_NOTIFICATIONS &&
       settings.MATTERMOST_PUSH_SERVER === "",
-    message: "is true, but nothing is sent without MATTERMOST_PUSH_SERVER",
+    message:
+      "MATTERMOST_ENABLE_PUSH_NOTIFICATIONS is true, but nothing is sent without MATTERMOST_PUSH_SERVER",
     remedy: "Set MATTERMOST_PUSH_SERVER",
   },
   {
@@ -147,7 +150,8 @@ const RULES: readonly Rule[] = [
     subject: "MATTERMOST_EMAIL_NOTIFICATIONS",
     broken: ({ settings }) =>
       settings.MATTERMOST_EMAIL_NOTIFICATIONS && settings.SMTP_HOST === "",
-    message: "is true, but no mail is sent without SMTP_HOST",
+    message:
+      "MATTERMOST_EMAIL_NOTIFICATIONS is true, but no mail is sent without SMTP_HOST",
     remedy: "Set SMTP_HOST",
   },
   {
@@ -156,7 +160,7 @@ const RULES: readonly Rule[] = [
     broken: ({ settings }) =>
       settings.MATTERMOST_EMAIL_VERIFICATION && settings.SMTP_HOST === "",
     message:
-      "is true, but without SMTP_HOST no verification mail is sent and nobody new can log in",
+      "MATTERMOST_EMAIL_VERIFICATION is true, but without SMTP_HOST no verification mail is sent and nobody new can log in",
     remedy: "Set SMTP_HOST, or MATTERMOST_EMAIL_VERIFICATION=false",
   },
   {
@@ -166,7 +170,7 @@ const RULES: readonly Rule[] = [
       inRange(release, ">=4.7.0") &&
       /[\s,]/.test(settings.MATTERMOST_RATE_LIMIT_HEADERS.trim()),
     message:
-      "names several headers, but from 4.7 on the server takes it for the name of one",
+      "MATTERMOST_RATE_LIMIT_HEADERS names several headers, but from 4.7 on the server takes it for the name of one",
     remedy: "Name one header, such as MATTERMOST_RATE_LIMIT_HEADERS=X-Real-IP",
   },
   {
@@ -174,7 +178,7 @@ const RULES: readonly Rule[] = [
     subject: "SMTP_PASS",
     broken: ({ settings }) =>
       settings.SMTP_PASS !== "" && settings.SMTP_USER === "",
-    message: "is not used without SMTP_USER",
+    message: "SMTP_PASS is not used without SMTP_USER",
     remedy: "Set SMTP_USER",
   },
   {
@@ -190,7 +194,7 @@ const RULES: readonly Rule[] = [
         settings.GITLAB_API_ENDPOINT,
       ].includes(""),
     message:
-      "is true, but signing in needs GITLAB_ID, GITLAB_SECRET, GITLAB_AUTH_ENDPOINT, GITLAB_TOKEN_ENDPOINT and GITLAB_API_ENDPOINT",
+      "GITLAB_ENABLE is true, but signing in needs GITLAB_ID, GITLAB_SECRET, GITLAB_AUTH_ENDPOINT, GITLAB_TOKEN_ENDPOINT and GITLAB_API_ENDPOINT",
     remedy: "Set all five, as the application's page in GitLab shows them",
   },
   {
@@ -199,7 +203,7 @@ const RULES: readonly Rule[] = [
     broken: ({ settings }) =>
       settings.DB_SSL_CA !== "" &&
       ["disable", "require"].includes(settings.DB_SSL_MODE),
-    message: "is not used: DB_SSL_MODE does not check certificates",
+    message: "DB_SSL_CA is not used: DB_SSL_MODE does not check certificates",
     remedy: "Set DB_SSL_MODE=verify-full",
   },
   {
@@ -210,7 +214,7 @@ const RULES: readonly Rule[] = [
       [origins.DB_USER, origins.DB_PASS, origins.DB_NAME]
         .some(({ kind }) => kind === "link"),
     message:
-      "and the login come from the variables of a Docker link, which Docker 29 and later do not set any more",
+      "DB_HOST and the login come from the variables of a Docker link, which Docker 29 and later do not set any more",
     remedy:
       "Set DB_HOST, DB_NAME, DB_USER and DB_PASS before you upgrade Docker, or move to Compose",
   },
@@ -218,7 +222,8 @@ const RULES: readonly Rule[] = [
     level: "warning",
     subject: "MATTERMOST_UID",
     broken: ({ settings }) => settings.MATTERMOST_UID === 0,
-    message: "is 0, so the server and its plugins would run as root",
+    message:
+      "MATTERMOST_UID is 0, so the server and its plugins would run as root",
     remedy: "Remove it: the default user 2000 owns everything that it needs",
   },
 ];
@@ -254,7 +259,7 @@ function settingsWithoutEffect(facts: Facts): Problem[] {
   return SETTING_NAMES.filter(facts.given).flatMap((name) =>
     reasonsForNoEffect(name, facts).map((why) => ({
       subject: name,
-      message: `has no effect in Mattermost ${facts.release}: ${why}`,
+      message: `${name} has no effect in Mattermost ${facts.release}: ${why}`,
     }))
   );
 }

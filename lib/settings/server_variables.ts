@@ -44,7 +44,7 @@ export function readServerVariables(
     if ((env[name] ?? "") !== "") {
       problems.push({
         subject: name,
-        message: `both ${name} and ${twin} are set, and only one may be`,
+        message: `Both ${name} and ${twin} are set, and only one may be`,
         remedy: `Remove ${name} or ${twin}`,
         code: ExitCode.settings,
       });

@@ -112,13 +112,13 @@ export function findUnknown(
     if (ours !== undefined) {
       return [{
         subject: name,
-        message: "another image reads it, this one does not",
+        message: `Another image reads ${name}, this one does not`,
         remedy: `Its name here is ${ours}`,
       }];
     }
     return [{
       subject: name,
-      message: "nothing reads a variable of this name",
+      message: `Nothing reads a variable named ${name}`,
       remedy: suggest(plain) ??
         "Remove it, or list all names with app:help --all",
     }];

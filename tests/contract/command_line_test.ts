@@ -95,7 +95,7 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [["app:start", "--now"], /'--now'/],
   [["app:migrate", "now"], /app:migrate: unexpected argument "now"/],
   [["app:version", "now"], /unexpected argument "now"\n.*takes no options/],
-  [["app:help", "DB_PAS"], /DB_PAS: .*\n.*→ Did you mean DB_PASS\?$/m],
+  [["app:help", "DB_PAS"], /named DB_PAS\n.*→ Did you mean DB_PASS\?$/m],
   [["app:secrets", "--format", "jsn"], /"jsn"\n.*→ Did you mean json\?$/m],
   [["app:secrets", "--write"], /--write/],
 ];

@@ -224,7 +224,7 @@ testWith(
     assert.equal(outcome.code, 73);
     assert.match(
       outcome.stderr,
-      /\/data: the directory of uploaded files, cannot be written by user/,
+      /\/data, the directory of uploaded files, cannot be written by user/,
     );
     assertClean(outcome, [PASSWORD]);
     await home.assertUnchanged(before);

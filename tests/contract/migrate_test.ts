@@ -627,7 +627,7 @@ const REFUSED: readonly Upgrade[] = [
     schema: "",
     on: "mysql",
     target: "11.7.9",
-    says: [/DB_ADAPTER: .* runs only on PostgreSQL, but mysql is chosen/],
+    says: [/Mattermost .* runs only on PostgreSQL, but mysql is chosen/],
     policy: false,
   },
   {
@@ -663,7 +663,7 @@ async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
     const { code, stdout, stderr } = outcome;
     assert.deepEqual([code, stdout], [78, ""], stderr);
     for (const pattern of says) assert.match(stderr, pattern);
-    assert.equal(/MATTERMOST_FORCE_UPGRADE: true goes on/.test(stderr), policy);
+    assert.equal(/MATTERMOST_FORCE_UPGRADE=true goes on/.test(stderr), policy);
     assertClean(outcome, [PASSWORD]);
     await home.assertUnchanged(before);
   };

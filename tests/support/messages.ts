@@ -39,7 +39,7 @@ const SINKS: Readonly<Record<string, number>> = {
 const KEYS = ["fault", "message", "phrase", "warning"];
 
 /** Lists of texts that are shown one by one. */
-const LISTS = ["found", "notices"];
+const LISTS = ["conflicts", "found", "notices"];
 
 /** Functions that take good news, which nobody looks up. */
 const GOOD_NEWS = ["ok"];

@@ -24,22 +24,15 @@ Deno.test("the exit codes are those that the operator can look up", () => {
   ]);
 });
 
-Deno.test("a finding has its subject in front and its remedy below", () => {
+Deno.test("a finding has its remedy below", () => {
   assert.equal(
-    formatProblem({
-      subject: "DB_HOST",
-      message: "is wrong",
-      remedy: "Set it",
-    }),
-    "DB_HOST: is wrong\n  → Set it",
+    formatProblem({ message: "DB_HOST is wrong", remedy: "Set it" }),
+    "DB_HOST is wrong\n  → Set it",
   );
+  assert.equal(formatProblem({ message: "All is well" }), "All is well");
   assert.equal(
-    formatProblem({ subject: "", message: "All is well" }),
-    "All is well",
-  );
-  assert.equal(
-    formatProblem({ subject: "a", message: "b", remedy: "one\ntwo" }),
-    "a: b\n  → one\n  two",
+    formatProblem({ message: "b", remedy: "one\ntwo" }),
+    "b\n  → one\n  two",
   );
 });
 
@@ -47,14 +40,14 @@ Deno.test("an error shows all of its findings, then its own remedy", () => {
   const error = new EntrypointError("The settings are wrong", {
     code: ExitCode.settings,
     problems: [
-      { subject: "A", message: "is one", remedy: "Change A" },
-      { subject: "B", message: "is two" },
+      { subject: "A", message: "A is one", remedy: "Change A" },
+      { subject: "B", message: "B is two" },
     ],
     remedy: "app:help",
   });
   assert.equal(
     formatError(error),
-    "The settings are wrong\n  A: is one\n    → Change A\n  B: is two\n  → app:help",
+    "The settings are wrong\n  A is one\n    → Change A\n  B is two\n  → app:help",
   );
   assert.equal(error.code, 78);
   assert.equal(error.name, "EntrypointError");

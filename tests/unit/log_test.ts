@@ -20,12 +20,12 @@ function logOf(
 Deno.test("messages go to standard error, every line with the program's name", () => {
   const { log, system } = logOf({});
   log.info("Hello");
-  log.warn({ subject: "DB_HOST", message: "is odd", remedy: "Set it" });
+  log.warn({ subject: "DB_HOST", message: "DB_HOST is odd", remedy: "Set it" });
   log.fail(new EntrypointError("No", { code: ExitCode.settings }));
   assert.equal(
     system.err.text,
     "entrypoint: Hello\n" +
-      "entrypoint: warning: DB_HOST: is odd\n" +
+      "entrypoint: warning: DB_HOST is odd\n" +
       "entrypoint:   → Set it\n" +
       "entrypoint: error: No\n",
   );
@@ -66,7 +66,7 @@ Deno.test("steps that are not shown still count", async () => {
 Deno.test("machines get one object a line, with keys that stay", async () => {
   const { log, system } = logOf({ format: "json", debug: true });
   log.info("Hello\nworld");
-  log.warn({ subject: "DB_HOST", message: "is odd", remedy: "Set it" });
+  log.warn({ subject: "DB_HOST", message: "DB_HOST is odd", remedy: "Set it" });
   await system.clock.sleep(5);
   log.step("Done");
   log.fail(
@@ -85,7 +85,7 @@ Deno.test("machines get one object a line, with keys that stay", async () => {
       time: NOW,
       level: "warning",
       subject: "DB_HOST",
-      message: "is odd",
+      message: "DB_HOST is odd",
       remedy: "Set it",
     },
     {

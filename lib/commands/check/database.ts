@@ -16,7 +16,7 @@ import { askUpgradeRules } from "../guard.ts";
 import { databaseAuthorities } from "../open.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
-import { failed, named, ok, reasonOf, warning } from "./finding.ts";
+import { failed, ok, reasonOf, warning } from "./finding.ts";
 
 /** Milliseconds that the database's clock may differ. */
 const CLOCK_TOLERANCE = 30_000;
@@ -184,7 +184,7 @@ function upgradeFindings(
     warning("database.upgrade", { message })
   );
   if (!decision.allowed) {
-    return [failed("database.upgrade", named(decision.problem)), ...notices];
+    return [failed("database.upgrade", decision.problem), ...notices];
   }
   return [ok("database.upgrade", PERMITS[decision.kind]), ...notices];
 }

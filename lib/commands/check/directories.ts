@@ -29,11 +29,8 @@ export async function checkDirectories(
   { plan, system }: CheckWorld,
 ): Promise<Finding[]> {
   const diagnoses = await examinePaths(plan, system, { mayTouch: false });
-  const bad = diagnoses.map(({ vital, subject, message, remedy }) =>
-    (vital ? failed : warning)("directories.access", {
-      message: `${subject}, ${message}`,
-      ...(remedy === undefined ? {} : { remedy }),
-    })
+  const bad = diagnoses.map((diagnosis) =>
+    (diagnosis.vital ? failed : warning)("directories.access", diagnosis)
   );
   const { uid, gid } = serverIdentity(plan.settings, system);
   const good = ok(
@@ -62,12 +59,13 @@ function spaceFindings(
 }
 
 function spaceFinding(path: string, bytes: number): Finding {
-  const message = `${size(bytes)} free for ${path}`;
-  if (bytes >= LITTLE) return ok("directories.space", message);
+  if (bytes >= LITTLE) {
+    return ok("directories.space", `${size(bytes)} free for ${path}`);
+  }
   const remedy =
     `df -h ${path}   # make room: the server loses what it cannot write`;
   return (bytes < NOTHING ? failed : warning)("directories.space", {
-    message: `Only ${message}`,
+    message: `Only ${size(bytes)} is free for ${path}`,
     remedy,
   });
 }

@@ -5,7 +5,6 @@
  */
 
 import type { Authorities } from "../../config/authorities.ts";
-import type { Problem } from "../../errors.ts";
 import { EntrypointError, errorCode } from "../../errors.ts";
 import type { System } from "../../system.ts";
 import type { Plan } from "../plan.ts";
@@ -85,21 +84,6 @@ export function failed(
 }
 
 /**
- * What was found about a subject: message and subject in one sentence.
- *
- * @param problem A problem of the settings.
- * @returns The same, with the variable in front.
- */
-export function named(
-  { subject, message, remedy }: Problem,
-): Advice {
-  return {
-    message: subject === "" ? message : `${subject} ${message}`,
-    ...(remedy === undefined ? {} : { remedy }),
-  };
-}
-
-/**
  * Everything that an error says.
  *
  * @param check The id of the findings.
@@ -109,7 +93,7 @@ export function named(
 export function fromError(check: string, error: EntrypointError): Finding[] {
   const { message, remedy, problems } = error;
   return problems.length > 0
-    ? problems.map((problem) => failed(check, named(problem)))
+    ? problems.map((problem) => failed(check, problem))
     : [failed(check, { message, ...(remedy === undefined ? {} : { remedy }) })];
 }
 

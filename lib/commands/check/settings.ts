@@ -8,7 +8,7 @@ import { GENERATED_NAMES, SETTING_NAMES } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Plan } from "../plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
-import { named, ok, warning } from "./finding.ts";
+import { ok, warning } from "./finding.ts";
 
 /** The settings whose warnings belong to the check of the secrets. */
 const SECRETS: ReadonlySet<string> = new Set(GENERATED_NAMES);
@@ -27,7 +27,7 @@ export function checkSettings({ plan }: CheckWorld): Finding[] {
       "settings.values",
       `${count(given.length, "setting")} given, all of them valid`,
     ),
-    ...warnings.map((problem) => warning("settings.values", named(problem))),
+    ...warnings.map((problem) => warning("settings.values", problem)),
     ...configFindings(plan),
   ];
 }

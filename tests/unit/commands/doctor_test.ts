@@ -80,7 +80,7 @@ Deno.test("who is not the owner is told for every path, and only once for what i
   assert.deepEqual(found.map(({ vital }) => vital), [true, true, false, false]);
   assert.equal(
     found[0]?.message,
-    `the directory of uploaded files, cannot be written by user 1234:1234: ${DATA} belongs to 2000:2000 with mode 0755`,
+    `${DATA}, the directory of uploaded files, cannot be written by user 1234:1234: ${DATA} belongs to 2000:2000 with mode 0755`,
   );
 });
 
@@ -111,7 +111,7 @@ Deno.test("a directory on the way that may not be entered is to blame", async ()
   const [first, ...rest] = await examine(world);
   assert.equal(
     first?.message,
-    "the directory of config.json, cannot be written by user 2000:2000: /opt belongs to 0:0 with mode 0700",
+    "/opt/mattermost/data/config, the directory of config.json, cannot be written by user 2000:2000: /opt belongs to 0:0 with mode 0700",
   );
   assert.equal(
     first?.remedy,
@@ -125,11 +125,11 @@ Deno.test("a volume that is mounted read-only is found without touching it, and 
     `/dev/sdb ${DATA} ext4 ro,relatime 0 0\n`;
   const untouched = await provided({ mounts });
   const told = [
-    "the directory of config.json, cannot be written by user 2000:2000: " +
+    "/opt/mattermost/data/config, the directory of config.json, cannot be written by user 2000:2000: " +
     `what is mounted at ${DATA} is read-only`,
-    "which the server writes at its start, cannot be written by user 2000:2000: " +
+    "/opt/mattermost/data/config/config.json, which the server writes at its start, cannot be written by user 2000:2000: " +
     `what is mounted at ${DATA} is read-only`,
-    "the directory of uploaded files, cannot be written by user 2000:2000: " +
+    "/opt/mattermost/data, the directory of uploaded files, cannot be written by user 2000:2000: " +
     `what is mounted at ${DATA} is read-only`,
   ];
   const judged = await examine(untouched, false);
@@ -156,7 +156,7 @@ Deno.test("a full disk is told as one", async () => {
     subject: "/var/log/mattermost",
     vital: true,
     message:
-      "the directory of log files, cannot be written by user 2000:2000: the disk is full",
+      "/var/log/mattermost, the directory of log files, cannot be written by user 2000:2000: the disk is full",
     remedy: "df -h /var/log/mattermost   # make room there",
   }]);
 });
@@ -171,7 +171,7 @@ Deno.test("a refusal that owner and mode do not explain is told with its code", 
   assert.deepEqual(none, []);
   assert.equal(
     diagnosis?.message,
-    `into which the server unpacks plugins, cannot be written by user 2000:2000: ${INSTALL}/plugins refuses with EACCES, though its owner 2000:2000 and mode 0755 permit it`,
+    `${INSTALL}/plugins, into which the server unpacks plugins, cannot be written by user 2000:2000: ${INSTALL}/plugins refuses with EACCES, though its owner 2000:2000 and mode 0755 permit it`,
   );
 });
 
@@ -187,7 +187,7 @@ Deno.test("a path that may not even be looked at is told with its code", async (
   const diagnosis = found.find(({ subject }) => subject.startsWith("/var/log"));
   assert.equal(
     diagnosis?.message,
-    "the directory of log files, cannot be written by user 1234:1234: /var/log/mattermost: EACCES",
+    "/var/log/mattermost, the directory of log files, cannot be written by user 1234:1234: /var/log/mattermost: EACCES",
   );
 });
 
@@ -297,7 +297,7 @@ Deno.test("a start stops with 73 for what is vital, and warns of the rest", asyn
   );
   assert.match(
     world.system.err.text,
-    /warning: .*\/plugins: into which the server unpacks plugins, cannot be/,
+    /warning: .*\/plugins, into which the server unpacks plugins, cannot be/,
   );
 });
 
@@ -334,6 +334,6 @@ Deno.test("the socket of mmctl and the directory of TMPDIR are tried, log files 
   ]);
   assert.match(
     found[1]?.message ?? "",
-    /^in which the server makes the socket of mmctl --local, cannot/,
+    /, in which the server makes the socket of mmctl --local, cannot/,
   );
 });

@@ -224,7 +224,7 @@ Deno.test("plan: a data source that the driver cannot read is refused, and not s
     assert.equal(problem?.subject, "MM_SQLSETTINGS_DATASOURCE");
     assert.equal(
       problem?.message,
-      `must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
+      `MM_SQLSETTINGS_DATASOURCE must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
     );
     assert.ok(!JSON.stringify(error).includes("nowhere"));
   }

@@ -73,7 +73,7 @@ Deno.test("prescription: a read-only root needs a volume, or a tmpfs for what ma
   const mounts = "overlay / overlay ro 0 0\n";
   assert.deepEqual(remedyFor({ mounts, fault: { code: "EROFS" } }), {
     message:
-      "the directory of uploaded files, cannot be written by user 1000:1000: the root file system is read-only",
+      "/data, the directory of uploaded files, cannot be written by user 1000:1000: the root file system is read-only",
     remedy:
       "docker run -v mattermost-data:/data …   # a volume, which stays when the container goes",
   });
@@ -94,7 +94,7 @@ Deno.test("prescription: a full disk and a used-up quota need room, whoever owns
   for (const code of ["ENOSPC", "EDQUOT"]) {
     assert.deepEqual(remedyFor({ fault: { code, lacks: "nothing" } }), {
       message:
-        "the directory of uploaded files, cannot be written by user 1000:1000: the disk is full",
+        "/data, the directory of uploaded files, cannot be written by user 1000:1000: the disk is full",
       remedy: "df -h /data   # make room there",
     });
   }
@@ -115,7 +115,7 @@ Deno.test("prescription: what a link of somebody else's leads to is not to be gi
   );
   assert.equal(
     message,
-    "the directory of uploaded files, cannot be written by user 2000:2000: the symbolic link /data/config leads to /etc/root, and /etc/root belongs to 0:0 with mode 0755",
+    "/data/config, the directory of uploaded files, cannot be written by user 2000:2000: the symbolic link /data/config leads to /etc/root, and /etc/root belongs to 0:0 with mode 0755",
   );
   assert.equal(
     remedy,
@@ -127,7 +127,7 @@ Deno.test("prescription: a file in the place of a directory is named", () => {
   const fault = { code: "ENOTDIR", lacks: "nothing" } as const;
   assert.deepEqual(remedyFor({ fault }), {
     message:
-      "the directory of uploaded files, cannot be written by user 1000:1000: /data is no directory",
+      "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data is no directory",
     remedy: "ls -l /data   # remove it, or choose another directory",
   });
 });
@@ -135,7 +135,7 @@ Deno.test("prescription: a file in the place of a directory is named", () => {
 Deno.test("prescription: the owner changes the mode", () => {
   assert.deepEqual(remedyFor({ owner: 1000, mode: 0o500 }), {
     message:
-      "the directory of uploaded files, cannot be written by user 1000:1000: /data belongs to 1000:1000 with mode 0500",
+      "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data belongs to 1000:1000 with mode 0500",
     remedy: "chmod u+rwx /data",
   });
 });
@@ -163,7 +163,7 @@ Deno.test("prescription: a volume that refuses against owner and mode needs SELi
     remedyFor({ mounts: VOLUME, owner: 1000, fault: { lacks: "nothing" } }),
     {
       message:
-        "the directory of uploaded files, cannot be written by user 1000:1000: /data refuses with EACCES, though its owner 1000:1000 and mode 0755 permit it",
+        "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data refuses with EACCES, though its owner 1000:1000 and mode 0755 permit it",
       remedy:
         "docker run -v HOST_DIRECTORY:/data:Z …   # a label for SELinux; in Compose the same :Z",
     },
@@ -179,7 +179,7 @@ Deno.test("prescription: root in the image opens the way, gives the directory aw
   assert.equal(remedyFor(root).remedy, "chown -R 2000:2000 /data");
   assert.deepEqual(remedyFor({ ...root, isThere: false }), {
     message:
-      "the directory of uploaded files, cannot be written by user 2000:2000: /data: EACCES",
+      "/data, the directory of uploaded files, cannot be written by user 2000:2000: /data: EACCES",
     remedy:
       "mkdir -p /data && chown 2000:2000 /data   # in the image; or mount a volume there",
   });

@@ -94,7 +94,7 @@ Deno.test("a certificate that cannot be used stops a start with 66, one that is 
   );
   const unwise = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
   requireAuthorities(unwise.plan, unwise.context);
-  assert.match(unwise.system.err.text, /warning: SSL_CERT_FILE: is set, so/);
+  assert.match(unwise.system.err.text, /warning: SSL_CERT_FILE is set, so/);
 });
 
 Deno.test("whose certificates the database's driver trusts depends on driver, mode and DB_SSL_CA", async () => {

@@ -387,7 +387,7 @@ Deno.test("a problem reads like this", () => {
   deepEqual(checkConfig(config(values), "3.6.0"), [{
     subject: "RateLimitSettings.PerSec",
     message:
-      "Mattermost 3.6.0 refuses it: it must be a number above 0, and it is 0",
+      "Mattermost 3.6.0 refuses RateLimitSettings.PerSec: it must be a number above 0, and it is 0",
     remedy: "MATTERMOST_RATE_LIMIT_QPS=10",
   }]);
 });
@@ -521,7 +521,7 @@ Deno.test("configWarnings() finds a key that is there in two spellings", () => {
   deepEqual(configWarnings(values, { version: "11.7.9" }), [{
     subject: "GitLabSettings.UserApiEndpoint",
     message:
-      "it is there as UserApiEndpoint and UserAPIEndpoint, which are the same for the server",
+      "GitLabSettings.UserApiEndpoint is there as UserApiEndpoint and UserAPIEndpoint, which are the same for the server",
     remedy: "remove GitLabSettings.UserApiEndpoint from config.json",
   }]);
 });

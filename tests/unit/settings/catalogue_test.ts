@@ -57,7 +57,9 @@ function refusesBad(name: SettingName): void {
   const [problem] = problems;
   assert.equal(problem?.subject, name);
   assert.equal(problem?.code, 78);
-  assert.ok(problem?.message.startsWith(`must be ${kind.allowed}: it is `));
+  assert.ok(
+    problem?.message.startsWith(`${name} must be ${kind.allowed}: it is `),
+  );
   assert.equal(problem?.message.includes(bad), secret !== true);
   assert.equal(problem?.message.includes("(hidden)"), secret === true);
   assert.ok(problem?.remedy);

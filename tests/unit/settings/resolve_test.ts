@@ -93,7 +93,7 @@ Deno.test("a variable and its twin cannot both be set", () => {
   assert.equal(settings.DB_PASS, "");
   assert.deepEqual(problems, [{
     subject: "DB_PASS",
-    message: "both DB_PASS and DB_PASS_FILE are set, and only one may be",
+    message: "Both DB_PASS and DB_PASS_FILE are set, and only one may be",
     remedy: "Remove DB_PASS or DB_PASS_FILE",
     code: 78,
   }]);
@@ -112,10 +112,22 @@ Deno.test("a variable next to an empty twin is no conflict, and the other way ro
 
 Deno.test("a file that cannot be read says which, why, and what to do", () => {
   const table: [code: string, message: RegExp, remedy: RegExp][] = [
-    ["ENOENT", /^the file \/pass does not exist$/, /\/pass/],
-    ["EACCES", /^the file \/pass may not be read by this user$/, /chmod/],
-    ["EISDIR", /^the file \/pass is a directory$/, /Docker makes a directory/],
-    ["EIO", /^the file \/pass cannot be read \(EIO\)$/, /mount/],
+    ["ENOENT", /^The file \/pass of DB_PASS_FILE does not exist$/, /\/pass/],
+    [
+      "EACCES",
+      /^The file \/pass of DB_PASS_FILE may not be read by this user$/,
+      /chmod/,
+    ],
+    [
+      "EISDIR",
+      /^The file \/pass of DB_PASS_FILE is a directory$/,
+      /Docker makes a directory/,
+    ],
+    [
+      "EIO",
+      /^The file \/pass of DB_PASS_FILE cannot be read \(EIO\)$/,
+      /mount/,
+    ],
   ];
   for (const [code, message, remedy] of table) {
     const { problems } = resolved({ DB_PASS_FILE: "/pass" }, {
@@ -181,7 +193,7 @@ Deno.test("a secret that is too short is counted, not shown", () => {
   const [problem] = resolved({ MATTERMOST_LINK_SALT: "sälty" }).problems;
   assert.equal(
     problem?.message,
-    "must be text of at least 32 bytes: it is (hidden), which has 6 bytes",
+    "MATTERMOST_LINK_SALT must be text of at least 32 bytes: it is (hidden), which has 6 bytes",
   );
 });
 

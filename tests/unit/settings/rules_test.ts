@@ -200,7 +200,7 @@ Deno.test("what has no effect in a release is said for that release only", () =>
   assert.deepEqual(check(env, { release: "3.7.0" }).warnings, [{
     subject: "MATTERMOST_SEGMENT_KEY",
     message:
-      "has no effect in Mattermost 3.7.0: removed in 3.7.0 without a replacement",
+      "MATTERMOST_SEGMENT_KEY has no effect in Mattermost 3.7.0: removed in 3.7.0 without a replacement",
   }]);
 });
 

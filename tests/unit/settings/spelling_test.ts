@@ -25,7 +25,7 @@ Deno.test("misspelt variables of ours are reported with the name that was meant"
     findUnknown({ MATTERMOST_SITEURL: "https://a.example.com" }),
     [{
       subject: "MATTERMOST_SITEURL",
-      message: "nothing reads a variable of this name",
+      message: "Nothing reads a variable named MATTERMOST_SITEURL",
       remedy: "Did you mean MATTERMOST_SITE_URL?",
     }],
   );

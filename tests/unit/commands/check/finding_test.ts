@@ -6,7 +6,6 @@ import {
 import {
   failed,
   fromError,
-  named,
   ok,
   reasonOf,
   warning,
@@ -32,14 +31,6 @@ Deno.test("a finding has its keys in one order, and none that is empty", () => {
   assert.deepEqual(ok("a", "M"), { check: "a", level: "ok", message: "M" });
 });
 
-Deno.test("a problem is one sentence with its subject in front", () => {
-  assert.deepEqual(
-    named({ subject: "DB_PORT", message: "must be a port", remedy: "R" }),
-    { message: "DB_PORT must be a port", remedy: "R" },
-  );
-  assert.deepEqual(named({ subject: "", message: "M" }), { message: "M" });
-});
-
 Deno.test("an error is its problems, or itself where it has none", () => {
   const alone = new EntrypointError("M", { code: 78, remedy: "R" });
   assert.deepEqual(fromError("a", alone), [
@@ -53,8 +44,8 @@ Deno.test("an error is its problems, or itself where it has none", () => {
     problems: [{ subject: "A", message: "a" }, { subject: "B", message: "b" }],
   });
   assert.deepEqual(fromError("x", several).map(({ message }) => message), [
-    "A a",
-    "B b",
+    "a",
+    "b",
   ]);
 });
 
