@@ -23,6 +23,7 @@ const SHARED = [
   "lib/json.ts",
   "lib/log.ts",
   "lib/release_range.ts",
+  "lib/socket.ts",
   "lib/system.ts",
 ];
 
@@ -46,8 +47,7 @@ const DRIVERS: Readonly<Record<string, string>> = {
 const EFFECTFUL = [
   ...EDGE,
   ...Object.values(DRIVERS),
-  "lib/database/socket.ts",
-  "lib/server/ask.ts",
+  "lib/socket.ts",
 ];
 
 /** Files and folders that compute only: not even the world as a parameter. */

@@ -7,12 +7,8 @@
 import type { ConnectOptions, Session } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { ProbeError } from "./probe.ts";
-import {
-  addressOf,
-  type LoginOptions,
-  openSocket,
-  tlsOptions,
-} from "./socket.ts";
+import { addressOf, type LoginOptions, tlsOptions } from "./socket.ts";
+import { openSocket } from "../socket.ts";
 
 /**
  * Logs in to the database that the source names.

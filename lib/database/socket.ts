@@ -1,6 +1,6 @@
 /**
- * The connection below both drivers: opened, encrypted and ended here, so that
- * one signal destroys it at any moment and no driver connects by itself.
+ * The connection below both drivers: what its TLS must prove, what comes over it, and how
+ * it ends.
  *
  * @module
  */
@@ -8,25 +8,15 @@
 import type { ConnectOptions, TlsFacts } from "./probe.ts";
 import type { DataSource } from "./source.ts";
 import { Buffer } from "node:buffer";
-import { connect as connectSocket, isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import {
+  type Address,
+  certificateEnd,
+  encryptSocket,
+  type TlsOptions,
+} from "../socket.ts";
 import { ProbeError } from "./probe.ts";
-
-/** Where a server listens: a unix socket, or host and port. */
-export type Address = { readonly path: string } | {
-  readonly host: string;
-  readonly port: number;
-};
-
-/** What the TLS of a driver needs; the names are those of `node:tls`. */
-export interface TlsOptions {
-  /** Whether the chain of certificates is checked. */
-  readonly rejectUnauthorized: boolean;
-  /** PEM texts of the authorities to trust instead of the runtime's own. */
-  readonly ca?: string[];
-  /** Whether the certificate must name the host. */
-  readonly verifyIdentity: boolean;
-}
 
 /** What a driver logs in with. */
 export interface LoginOptions extends ConnectOptions {
@@ -49,37 +39,6 @@ export function addressOf(
   return {
     path: adapter === "postgres" ? `${socket}/.s.PGSQL.${port}` : socket,
   };
-}
-
-/**
- * Opens a connection; an abort of the signal destroys it, also much later.
- *
- * @param address Where to connect to: a unix socket, or host and port.
- * @param signal Ends it; its reason is what every user of the socket gets.
- * @returns The connected socket.
- * @throws {Error} With the system's code; or the signal's reason.
- */
-export function openSocket(
-  address: Address,
-  signal: AbortSignal,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const socket = connectSocket(address);
-    const abort = (): void => {
-      const { reason } = signal;
-      socket.destroy(reason instanceof Error ? reason : new Error("Aborted"));
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    // Later on it is an error without a listener that would end the program.
-    socket.on("error", reject);
-    socket.once("close", () => signal.removeEventListener("abort", abort));
-    socket.once("connect", () => {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true);
-      resolve(socket);
-    });
-  });
 }
 
 /**
@@ -221,24 +180,8 @@ export function secureSocket(
   host: string,
   options: TlsOptions,
 ): Promise<TLSSocket> {
-  const { verifyIdentity, ...rest } = options;
-  return new Promise((resolve, reject) => {
-    const secure = connectTls({
-      socket,
-      host,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...rest,
-      ...(verifyIdentity ? {} : { checkServerIdentity: () => undefined }),
-    });
-    secure.once("secureConnect", () => resolve(secure));
-    secure.on("error", (error) => reject(new ProbeError("tls", error.message)));
-    socket.once(
-      "close",
-      () =>
-        reject(
-          new ProbeError("tls", "The connection ended in the TLS handshake"),
-        ),
-    );
+  return encryptSocket(socket, host, options).catch((error) => {
+    throw new ProbeError("tls", error.message);
   });
 }
 
@@ -254,9 +197,9 @@ export function tlsFacts(socket: Socket | TLSSocket): TlsFacts | false {
   const protocol = typeof socket.getProtocol === "function"
     ? socket.getProtocol()
     : null;
-  const expires = Date.parse(socket.getPeerCertificate()?.valid_to);
+  const certificateExpires = certificateEnd(socket);
   return {
     ...(protocol === null ? {} : { protocol }),
-    ...(Number.isNaN(expires) ? {} : { certificateExpires: expires }),
+    ...(certificateExpires === undefined ? {} : { certificateExpires }),
   };
 }

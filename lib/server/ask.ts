@@ -8,9 +8,8 @@
  * @module
  */
 
-import { isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
-import { openSocket } from "../database/socket.ts";
+import type { Socket } from "node:net";
+import { certificateEnd, encryptSocket, openSocket } from "../socket.ts";
 import { parseReply, type Reply } from "./http_reply.ts";
 
 /** What to ask, and whom. */
@@ -48,14 +47,22 @@ const LONGEST = 65_536;
  * @throws {Error} With the system's or the TLS library's code; or the signal's reason.
  */
 export async function ask(question: Question): Promise<Answer> {
-  const { url, method = "GET", signal } = question;
+  const { url, method = "GET", signal, ca, verify = true } = question;
   const isTls = url.protocol === "https:";
-  const host = question.host ?? url.hostname.replace(/^\[|\]$/g, "");
+  const name = url.hostname.replace(/^\[|\]$/g, "");
+  const host = question.host ?? name;
   const port = Number(url.port === "" ? (isTls ? 443 : 80) : url.port);
   const plain = await openSocket({ host, port }, signal);
   try {
-    const socket = isTls ? await encrypt(plain, question) : plain;
-    const certificateExpires = isTls ? expiry(socket as TLSSocket) : undefined;
+    const secure = isTls
+      ? await encryptSocket(plain, name, {
+        rejectUnauthorized: verify,
+        verifyIdentity: verify,
+        ...(ca === undefined ? {} : { ca: [...ca] }),
+      })
+      : undefined;
+    const socket = secure ?? plain;
+    const certificateExpires = secure && certificateEnd(secure);
     const headers = {
       host: url.host,
       connection: "close",
@@ -76,35 +83,6 @@ export async function ask(question: Question): Promise<Answer> {
   } finally {
     plain.destroy();
   }
-}
-
-function encrypt(
-  socket: Socket,
-  { url, ca, verify = true }: Question,
-): Promise<TLSSocket> {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  return new Promise((resolve, reject) => {
-    const secure = connectTls({
-      socket,
-      host,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      rejectUnauthorized: verify,
-      ...(ca === undefined ? {} : { ca: [...ca] }),
-      ...(verify ? {} : { checkServerIdentity: () => undefined }),
-    });
-    secure.once("secureConnect", () => resolve(secure));
-    secure.on("error", reject);
-    socket.once("error", reject);
-    socket.once("close", () =>
-      reject(
-        new Error("the connection ended in the TLS handshake"),
-      ));
-  });
-}
-
-function expiry(socket: TLSSocket): number | undefined {
-  const expires = Date.parse(socket.getPeerCertificate()?.valid_to);
-  return Number.isNaN(expires) ? undefined : expires;
 }
 
 function readAll(socket: Socket, method: string): Promise<string> {
