@@ -68,8 +68,20 @@ export function valueAt(root: Json, path: string): Json | undefined {
   let value: Json | undefined = root;
   for (const key of path.split(".")) {
     if (!isJsonObject(value)) return undefined;
-    const name = spellings(value, key).at(-1);
+    const name = keysOf(value).get(foldKey(key));
     value = name === undefined ? undefined : value[name];
   }
   return value ?? undefined;
+}
+
+/** The keys that the server reads, by what it compares; sections are looked at over and over. */
+const KEYS = new WeakMap<JsonObject, ReadonlyMap<string, string>>();
+
+function keysOf(object: JsonObject): ReadonlyMap<string, string> {
+  const known = KEYS.get(object);
+  if (known !== undefined) return known;
+  const keys = new Map<string, string>();
+  for (const key of Object.keys(object)) keys.set(foldKey(key), key);
+  KEYS.set(object, keys);
+  return keys;
 }
