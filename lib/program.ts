@@ -6,9 +6,8 @@
  */
 
 import { run } from "./run.ts";
-import { becomeUser, exec, prepareExec } from "./server/exec.ts";
-import type { System } from "./system.ts";
-import { realSystem } from "./system.ts";
+import type { System } from "./os/system.ts";
+import { realSystem } from "./os/real_system.ts";
 
 /**
  * Runs the program in the real world.
@@ -21,5 +20,5 @@ export function main(
   args: readonly string[],
   change: (system: System) => System = (system) => system,
 ): Promise<number> {
-  return run(args, change(realSystem({ becomeUser, exec, prepareExec })));
+  return run(args, change(realSystem()));
 }

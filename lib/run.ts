@@ -5,13 +5,13 @@
  */
 
 import { parseEnv } from "node:util";
-import type { Command } from "./commands/command.ts";
+import type { Command } from "./startup/context.ts";
 import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
 import { closest } from "./settings/spelling.ts";
-import type { System } from "./system.ts";
-import { SIGNAL_NUMBERS } from "./system.ts";
+import type { System } from "./os/system.ts";
+import { SIGNAL_NUMBERS } from "./os/system.ts";
 
 /** The commands; each is loaded only when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -122,7 +122,7 @@ function chooseForServer(args: readonly string[]): Choice {
     };
   }
   const load = async (): Promise<Command> =>
-    (await import("./commands/server.ts")).server;
+    (await import("./commands/mattermost.ts")).server;
   return { name, load, commandArgs: args };
 }
 

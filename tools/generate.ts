@@ -15,7 +15,7 @@
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { COMMANDS, EXIT_CODES } from "../lib/commands/help.ts";
-import { DERIVED_PATHS } from "../lib/config/document.ts";
+import { DERIVED_PATHS } from "../lib/config/assignments.ts";
 import { ExitCode } from "../lib/errors.ts";
 import type { SettingName } from "../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../lib/settings/catalogue.ts";

@@ -24,9 +24,9 @@ const ALLOWED: Readonly<Record<string, string>> = {
     "a test cannot choose the commit of the build",
   "lib/config/file.ts companionPaths":
     "a test puts a link at each of these paths, and must not miss one",
-  "lib/server/releases.ts failsOnListenError":
+  "lib/mattermost/releases.ts failsOnListenError":
     "a start is to look at the port where the server would not end; not done yet",
-  "lib/socket.ts rejectUnauthorized":
+  "lib/os/socket.ts rejectUnauthorized":
     "the options are passed on to node:tls as they are",
 };
 

@@ -1,77 +1,80 @@
 /**
- * The rules of the house for `deno lint`: who may import what, where effects
- * may happen, and how things are named. The tables come first; the rules below
- * only look things up in them.
- *
- * To add a module: nothing, unless it must stay pure (`PURE`) or has to touch
- * the world itself (`EFFECTFUL`). To add a driver: `DRIVERS`.
+ * The project's own rules for `deno lint`: which room may import which, where effects may
+ * happen, and how things are named. The tables come first; the rules below only look things
+ * up in them.
  *
  * @module
  */
 
 import { dirname, join, relative } from "node:path";
 
-/** The rooms in the order in which data flows; each knows those before it. */
-const ROOMS = ["settings", "config", "database", "server", "commands"];
-
-/** Files of lib/ outside the rooms that all may import. */
-const SHARED = [
-  "lib/build.ts",
-  "lib/certificate_expiry.ts",
-  "lib/errors.ts",
-  "lib/hidden.ts",
-  "lib/json.ts",
-  "lib/log.ts",
-  "lib/release_range.ts",
-  "lib/socket.ts",
-  "lib/system.ts",
+/** The rooms of lib/ in the order in which data flows: each imports only those before it. */
+const ROOMS = [
+  "os",
+  "settings",
+  "mattermost",
+  "config",
+  "database",
+  "upgrade",
+  "startup",
+  "commands",
 ];
 
-/** The files that put everything together. */
+/** The files that put everything together; every other file of lib/ itself is for all rooms. */
 const TOP = ["main.ts", "lib/program.ts", "lib/run.ts"];
 
-/** The edge to the world: others import only its types and get it as a parameter. */
-const EDGE = ["lib/system.ts", "lib/server/exec.ts"];
+/** The room whose files may have effects. */
+const EFFECTS = "lib/os/";
+
+/** What this process runs on. Only the program imports it; the rest gets a `System` as a parameter. */
+const REAL = [
+  "lib/os/exec.ts",
+  "lib/os/files.ts",
+  "lib/os/processes.ts",
+  "lib/os/real_system.ts",
+];
 
 /**
  * npm packages that talk to servers, and the file of each that imports it, which
  * others load when it is needed.
  */
 const DRIVERS: Readonly<Record<string, string>> = {
-  mysql: "lib/database/mysql.ts",
-  nodemailer: "lib/commands/check/smtp.ts",
-  postgres: "lib/database/postgres.ts",
+  mysql: "lib/database/mysql/session.ts",
+  nodemailer: "lib/os/smtp.ts",
+  postgres: "lib/database/postgres/session.ts",
 };
 
-/** Files and folders that may use what only the world provides. */
-const EFFECTFUL = [
-  ...EDGE,
-  ...Object.values(DRIVERS),
-  "lib/socket.ts",
-];
-
-/** Files and folders that compute only: not even the world as a parameter. */
+/** Files and folders that compute only: they get no `System`, not even as a parameter. */
 const PURE = [
   "lib/certificate_expiry.ts",
   "lib/errors.ts",
   "lib/hidden.ts",
-  "lib/settings/",
-  "lib/config/assignment.ts",
-  "lib/config/document.ts",
   "lib/json.ts",
   "lib/release_range.ts",
+  "lib/os/execvp.ts",
+  "lib/os/http_reply.ts",
+  "lib/settings/",
+  "lib/mattermost/config_keys.ts",
+  "lib/mattermost/effective_value.ts",
+  "lib/mattermost/listen_address.ts",
+  "lib/mattermost/migrations.ts",
+  "lib/mattermost/releases.ts",
+  "lib/mattermost/requirement_rules.ts",
+  "lib/mattermost/requirements.ts",
+  "lib/mattermost/rewrites.ts",
+  "lib/config/assignment.ts",
+  "lib/config/assignments.ts",
+  "lib/config/json_path.ts",
+  "lib/config/json_text.ts",
   "lib/config/merge.ts",
-  "lib/config/place.ts",
   "lib/config/redact.ts",
-  "lib/config/text.ts",
-  "lib/database/datasource.ts",
-  "lib/database/dsn_mysql.ts",
-  "lib/database/dsn_postgres.ts",
-  "lib/database/postgres_messages.ts",
-  "lib/database/source.ts",
-  "lib/server/execvp.ts",
-  "lib/server/releases.ts",
-  "lib/server/upgrade.ts",
+  "lib/database/data_source.ts",
+  "lib/database/dsn.ts",
+  "lib/database/mysql/dsn.ts",
+  "lib/database/postgres/dsn.ts",
+  "lib/database/postgres/messages.ts",
+  "lib/database/reasons.ts",
+  "lib/upgrade/",
   "lib/commands/help.ts",
 ];
 
@@ -98,7 +101,7 @@ const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   "node:net": ["isIP"],
 };
 
-/** Globals that reach the world. */
+/** Globals that have effects, or tell what only this process knows. */
 const EFFECT_GLOBALS = [
   "Deno",
   "console",
@@ -112,10 +115,10 @@ const EFFECT_GLOBALS = [
   "setTimeout",
 ];
 
-/** Members of harmless globals that reach the world. */
+/** Such members of other globals. */
 const EFFECT_MEMBERS = ["AbortSignal.timeout", "Date.now", "Math.random"];
 
-/** Files whose default export somebody else's program asks for. */
+/** Files whose default export another program loads. */
 const LOADED_BY_DEFAULT = ["tools/lint_plugin.ts"];
 
 const ROOT = dirname(import.meta.dirname ?? ".");
@@ -193,21 +196,18 @@ function importRule(
 }
 
 function roomProblem(path: string, found: Import): string | undefined {
-  if (!found.specifier.startsWith(".")) return undefined;
+  if (!found.specifier.startsWith(".") || TOP.includes(path)) return undefined;
   const target = join(dirname(path), found.specifier);
-  if (EDGE.includes(target) && found.kind !== "type" && !TOP.includes(path)) {
-    return `Import only types of ${target} and take the rest as a parameter`;
+  if (REAL.includes(target) && found.kind !== "type" && !isIn(path, REAL)) {
+    return `Take a System as a parameter instead of importing ${target}`;
   }
-  if (TOP.includes(path) || SHARED.includes(target)) return undefined;
-  if (
-    target === "deno.json" || (EDGE.includes(path) && found.kind === "type")
-  ) {
-    return undefined;
-  }
+  if (target === "deno.json") return undefined;
   const [from, to] = [roomOf(path), roomOf(target)];
   if (to === undefined) return `Nothing in a room may import ${target}`;
   if (from !== undefined && to <= from) return undefined;
-  return `${ROOMS[to]}/ comes after ${path}: a room knows only those before it`;
+  return `${
+    ROOMS[to]
+  }/ comes after ${path}: a file imports only its own room and those before it`;
 }
 
 function driverProblem(path: string, found: Import): string | undefined {
@@ -230,18 +230,18 @@ function purityProblem(path: string, found: Import): string | undefined {
   const { specifier, kind } = found;
   if (specifier.startsWith(".")) {
     const target = join(dirname(path), specifier);
-    return isIn(path, PURE) && target === "lib/system.ts"
-      ? "A pure module does not get the world, not even as a parameter"
+    return isIn(path, PURE) && target === "lib/os/system.ts"
+      ? "A pure module gets no System, not even as a parameter"
       : undefined;
   }
-  if (kind === "type" || isIn(path, EFFECTFUL)) return undefined;
+  if (kind === "type" || path.startsWith(EFFECTS)) return undefined;
   // Drivers have a rule of their own.
   if (DRIVERS[packageOf(specifier)] !== undefined) return undefined;
   const names = PURE_NAMES[specifier] ?? [];
   const pure = isPureModule(specifier) ||
     (found.names.length > 0 &&
       found.names.every((name) => name && names.includes(name)));
-  return pure ? undefined : `Leave ${specifier} to lib/system.ts`;
+  return pure ? undefined : `Leave ${specifier} to lib/os/system.ts`;
 }
 
 /** The name of an npm package without a scope, of which a module may be a part. */
@@ -259,9 +259,9 @@ function ambientEffects(
   context: Deno.lint.RuleContext,
 ): Deno.lint.LintVisitor {
   const path = projectPath(context.filename);
-  if (!path.startsWith("lib/") || isIn(path, EFFECTFUL)) return {};
+  if (!path.startsWith("lib/") || path.startsWith(EFFECTS)) return {};
   const message = (name: string): string =>
-    `Take ${name} as a parameter: only ${EDGE.join(" and ")} touch the world`;
+    `Take ${name} from a System: only ${EFFECTS} has effects`;
   const seen = new Set<number>();
   return {
     Identifier(node) {
@@ -382,9 +382,10 @@ function isIn(path: string, places: readonly string[]): boolean {
   );
 }
 
-/** The number of a file's room, `undefined` outside the rooms. */
+/** The number of a file's room; -1 for a file for all rooms, `undefined` for any other. */
 function roomOf(path: string): number | undefined {
   const [lib, room = "", file] = path.split("/");
-  const index = ROOMS.indexOf(room);
-  return lib === "lib" && file !== undefined && index >= 0 ? index : undefined;
+  if (lib !== "lib" || TOP.includes(path)) return undefined;
+  const index = file === undefined ? -1 : ROOMS.indexOf(room);
+  return file !== undefined && index < 0 ? undefined : index;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Authorities } from "../config/authorities.ts";
+import type { Authorities } from "../startup/authorities.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
@@ -23,9 +23,9 @@ import { checkS3 } from "./check/s3.ts";
 import { checkSecrets } from "./check/secrets.ts";
 import { checkSettings } from "./check/settings.ts";
 import { checkSite } from "./check/site.ts";
-import type { Context } from "./command.ts";
-import { once } from "./once.ts";
-import { makePlan, type Plan } from "./plan.ts";
+import type { Context } from "../startup/context.ts";
+import { once } from "../startup/once.ts";
+import { makePlan, type Plan } from "../startup/plan.ts";
 
 /** The checks in the order of the report; all run at the same time. */
 const CHECKS: Readonly<Record<string, Check>> = {

@@ -14,20 +14,20 @@ import {
   restoreGeneration,
 } from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { confirmRelease } from "../server/detect.ts";
+import { confirmRelease } from "../mattermost/installed_release.ts";
 import { resolve } from "../settings/resolve.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "../startup/context.ts";
 import {
   differences,
   differencesText,
   explain,
   explanationText,
 } from "./explain.ts";
-import { giveToServer } from "./handoff.ts";
-import { makePlan, placeOf, type Plan } from "./plan.ts";
-import { pathsOf } from "./settle.ts";
-import { sourcesOf } from "./sources.ts";
+import { giveToServer } from "../startup/handoff.ts";
+import { makePlan, placeOf, type Plan } from "../startup/plan.ts";
+import { pathsOf } from "../startup/load_settings.ts";
+import { sourcesOf } from "../startup/setting_sources.ts";
 
 /**
  * Shows or restores config.json.

@@ -13,7 +13,7 @@ import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Value } from "../settings/kinds.ts";
 import { describeOrigin } from "../settings/origin.ts";
 import { reasonsForNoEffect } from "../settings/rules.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "../startup/plan.ts";
 
 /** A place in config.json that a setting has a say in. */
 export interface ExplainedPath {

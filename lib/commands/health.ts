@@ -9,18 +9,18 @@
  */
 
 import { errorCode, ExitCode } from "../errors.ts";
-import type { Answer } from "../server/ask.ts";
-import { ask } from "../server/ask.ts";
-import type { Listening } from "../server/listening.ts";
-import { listening } from "../server/listening.ts";
-import type { HealthEndpoint, Release } from "../server/releases.ts";
-import { releaseFacts } from "../server/releases.ts";
+import type { Answer } from "../os/http.ts";
+import { ask } from "../os/http.ts";
+import type { Listening } from "../mattermost/listen_address.ts";
+import { listening } from "../mattermost/listen_address.ts";
+import type { HealthEndpoint, Release } from "../mattermost/releases.ts";
+import { releaseFacts } from "../mattermost/releases.ts";
 import { resolve } from "../settings/resolve.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
-import type { System } from "../system.ts";
+import type { System } from "../os/system.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
-import type { Context } from "./command.ts";
-import { sourcesOf } from "./sources.ts";
+import type { Context } from "../startup/context.ts";
+import { sourcesOf } from "../startup/setting_sources.ts";
 
 /** Seconds that the server has to answer. */
 const PATIENCE = 5;

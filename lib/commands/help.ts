@@ -7,7 +7,7 @@
  */
 
 import meta from "../../deno.json" with { type: "json" };
-import { DERIVED_PATHS } from "../config/document.ts";
+import { DERIVED_PATHS } from "../config/assignments.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { formatVersion, inRange, parseVersion } from "../release_range.ts";
@@ -21,7 +21,7 @@ import {
 } from "../settings/describe.ts";
 import { didYouMean, suggest } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "../startup/context.ts";
 
 /** A command, for people. */
 export interface CommandText {

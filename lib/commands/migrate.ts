@@ -7,19 +7,23 @@
 
 import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
-import { confirmOnce, guardUpgrade } from "./guard.ts";
+import type { Context } from "../startup/context.ts";
+import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
 import {
   provideDirectories,
   rememberRelease,
   requireOwnFiles,
   requireServer,
   writePlan,
-} from "./handoff.ts";
-import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
-import { openDatabase } from "./open.ts";
-import { introduce, makePlan } from "./plan.ts";
-import { provideBundle, readBundle } from "./trust.ts";
+} from "../startup/handoff.ts";
+import {
+  requireAnswers,
+  runMigration,
+  takeTurn,
+} from "../startup/migration.ts";
+import { openDatabase } from "../startup/open_database.ts";
+import { introduce, makePlan } from "../startup/plan.ts";
+import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 
 /**
  * Migrates the database.

@@ -12,9 +12,9 @@ import type { SettingName } from "../settings/catalogue.ts";
 import { GENERATED_NAMES } from "../settings/catalogue.ts";
 import { fileTwin, secretFileName } from "../settings/describe.ts";
 import { didYouMean } from "../settings/spelling.ts";
-import type { Files } from "../system.ts";
+import type { Files } from "../os/system.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "../startup/context.ts";
 
 const FORMATS: readonly string[] = ["env", "json"];
 

@@ -9,11 +9,11 @@
 
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { Permit } from "../server/upgrade.ts";
+import type { Permit } from "../upgrade/decision.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
-import { requirePaths } from "./doctor.ts";
-import { confirmOnce, guardUpgrade } from "./guard.ts";
+import type { Context } from "../startup/context.ts";
+import { requirePaths } from "../startup/directories/check_paths.ts";
+import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
 import {
   becomeServer,
   provideDirectories,
@@ -21,13 +21,17 @@ import {
   requireOwnFiles,
   requireServer,
   writePlan,
-} from "./handoff.ts";
-import { requireAnswers, runMigration, takeTurn } from "./migration.ts";
-import { openDatabase } from "./open.ts";
-import type { Plan } from "./plan.ts";
-import { introduce, planConfig, settleHere } from "./plan.ts";
-import type { Settled } from "./settle.ts";
-import { provideBundle, readBundle } from "./trust.ts";
+} from "../startup/handoff.ts";
+import {
+  requireAnswers,
+  runMigration,
+  takeTurn,
+} from "../startup/migration.ts";
+import { openDatabase } from "../startup/open_database.ts";
+import type { Plan } from "../startup/plan.ts";
+import { introduce, planConfig, settleHere } from "../startup/plan.ts";
+import type { Settled } from "../startup/load_settings.ts";
+import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 
 /**
  * Starts the server.

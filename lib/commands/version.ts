@@ -7,9 +7,9 @@
 import meta from "../../deno.json" with { type: "json" };
 import { COMMIT, FALLBACK_RUNTIME } from "../build.ts";
 import { ExitCode } from "../errors.ts";
-import type { System } from "../system.ts";
+import type { System } from "../os/system.ts";
 import { readArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "../startup/context.ts";
 
 /**
  * The lines that describe a program.

@@ -20,12 +20,8 @@
 
 import { basename, dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
-import type { Generation } from "./generations.ts";
-import {
-  generationPaths,
-  keepGeneration,
-  listGenerations,
-} from "./generations.ts";
+import type { Generation } from "./copies.ts";
+import { generationPaths, keepGeneration, listGenerations } from "./copies.ts";
 import type { Json } from "../json.ts";
 import type { ConfigWorld, Location } from "./location.ts";
 import {
@@ -35,13 +31,27 @@ import {
   markerPath,
   readContent,
 } from "./location.ts";
-import type { MemoryState } from "./memory.ts";
-import { digester, memoryPath, readMemory, writeMemory } from "./memory.ts";
+import type { MemoryState } from "./last_applied.ts";
+import {
+  digester,
+  memoryPath,
+  readMemory,
+  writeMemory,
+} from "./last_applied.ts";
 import type { Memory } from "./merge.ts";
 import { bridge } from "./merge.ts";
 import { readIfThere, readOwn, requireOwn } from "./own_file.ts";
-import { makeDirectories, removeTemporaries, replaceFile } from "./replace.ts";
-import { isClosed, protect, removeMarker, replaceConfig } from "./swap.ts";
+import {
+  makeDirectories,
+  removeTemporaries,
+  replaceFile,
+} from "./replace_file.ts";
+import {
+  isClosed,
+  protect,
+  removeMarker,
+  replaceConfig,
+} from "./replace_config.ts";
 import {
   decodeText,
   examine,
@@ -49,7 +59,7 @@ import {
   unreadable,
   unusable,
   unwritable,
-} from "./trouble.ts";
+} from "./config_errors.ts";
 
 /** Where config.json is, and who the server is. */
 export type ConfigPlace = Location;

@@ -6,9 +6,9 @@
 
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { FileFacts, Identity, System } from "../system.ts";
-import { memoryPath } from "./memory.ts";
-import { unreadable } from "./trouble.ts";
+import type { FileFacts, Identity, System } from "../os/system.ts";
+import { memoryPath } from "./last_applied.ts";
+import { unreadable } from "./config_errors.ts";
 
 /** What this needs of the world. */
 export type ConfigWorld = Pick<System, "files" | "random">;

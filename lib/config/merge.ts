@@ -13,7 +13,7 @@ import { describeOrigin, isExplicit } from "../settings/origin.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { foldKey } from "../json.ts";
-import { findPlace, writePlace } from "./place.ts";
+import { findPlace, writePlace } from "./json_path.ts";
 import {
   makeNode,
   nodeValue,
@@ -21,7 +21,7 @@ import {
   parseDocument,
   printDocument,
   removeMember,
-} from "./text.ts";
+} from "./json_text.ts";
 
 /** What we remember of one value that we wanted in config.json. */
 export interface MemoryEntry {

@@ -9,7 +9,7 @@
  */
 
 import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
-import type { FileFacts, System } from "../system.ts";
+import type { FileFacts, System } from "../os/system.ts";
 
 /**
  * Reads a file of ours.

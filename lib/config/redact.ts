@@ -7,8 +7,13 @@
 import { HIDDEN } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { foldKey, isJsonObject } from "../json.ts";
-import type { ObjectNode } from "./text.ts";
-import { makeNode, nodeValue, parseDocument, printDocument } from "./text.ts";
+import type { ObjectNode } from "./json_text.ts";
+import {
+  makeNode,
+  nodeValue,
+  parseDocument,
+  printDocument,
+} from "./json_text.ts";
 
 /**
  * Secrets of config.json whose key does not say so. The others end in a word of

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { System } from "../system.ts";
+import type { System } from "../os/system.ts";
 
 const ALPHABET =
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -8,10 +8,10 @@
 
 import type { Reason } from "./reasons.ts";
 import type { Adapter } from "../settings/adapter.ts";
-import type { DataSource } from "./source.ts";
+import type { DataSource } from "./data_source.ts";
 import { errorCode } from "../errors.ts";
 import { withoutSecret } from "../hidden.ts";
-import { ProbeError } from "./probe.ts";
+import { ProbeError } from "./session.ts";
 
 /** Characters of a server's message that are shown. */
 const DETAIL_LENGTH = 240;

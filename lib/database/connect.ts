@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { ConnectOptions, Session } from "./probe.ts";
-import type { DataSource } from "./source.ts";
-import { ProbeError } from "./probe.ts";
-import { addressOf, type LoginOptions, tlsOptions } from "./socket.ts";
-import { openSocket } from "../socket.ts";
+import type { ConnectOptions, Session } from "./session.ts";
+import type { DataSource } from "./data_source.ts";
+import { ProbeError } from "./session.ts";
+import { addressOf, type LoginOptions, tlsOptions } from "./connection.ts";
+import { openSocket } from "../os/socket.ts";
 
 /**
  * Logs in to the database that the source names.
@@ -43,9 +43,9 @@ async function login(
   // Who awaits it hears how it failed; until then nobody does.
   options.opening.catch(() => {});
   if (source.adapter === "mysql") {
-    const { connectMysql } = await import("./mysql.ts");
+    const { connectMysql } = await import("./mysql/session.ts");
     return await connectMysql(source, options);
   }
-  const { connectPostgres } = await import("./postgres.ts");
+  const { connectPostgres } = await import("./postgres/session.ts");
   return await connectPostgres(source, options);
 }

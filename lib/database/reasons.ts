@@ -6,7 +6,7 @@
  */
 
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
-import type { DataSource } from "./source.ts";
+import type { DataSource } from "./data_source.ts";
 import { ExitCode } from "../errors.ts";
 
 /** Why a database cannot be used. */

@@ -7,16 +7,16 @@
  * @module
  */
 
-import type { Clock } from "../system.ts";
+import type { Clock } from "../os/system.ts";
 import type {
   Connect,
   ConnectOptions,
   DatabaseFacts,
   Session,
-} from "./probe.ts";
-import type { DataSource } from "./source.ts";
+} from "./session.ts";
+import type { DataSource } from "./data_source.ts";
 import { EntrypointError } from "../errors.ts";
-import { ProbeError } from "./probe.ts";
+import { ProbeError } from "./session.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
 import { REASONS, remedyFor } from "./reasons.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { connect } from "../../lib/database/connect.ts";
-import { ProbeError } from "../../lib/database/probe.ts";
+import { ProbeError } from "../../lib/database/session.ts";
 import type { Reason } from "../../lib/database/reasons.ts";
-import type { DataSource } from "../../lib/database/source.ts";
+import type { DataSource } from "../../lib/database/data_source.ts";
 import { waitForDatabase } from "../../lib/database/wait.ts";
 import { EntrypointError } from "../../lib/errors.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";

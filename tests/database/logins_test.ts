@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { connect } from "../../lib/database/connect.ts";
-import { formatDsn, parseDsn } from "../../lib/database/datasource.ts";
-import { ProbeError } from "../../lib/database/probe.ts";
-import type { DataSource } from "../../lib/database/source.ts";
+import { formatDsn, parseDsn } from "../../lib/database/dsn.ts";
+import { ProbeError } from "../../lib/database/session.ts";
+import type { DataSource } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import {
   factsOf,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { SchemaFacts } from "../../lib/database/probe.ts";
-import type { DataSource } from "../../lib/database/source.ts";
+import type { SchemaFacts } from "../../lib/database/session.ts";
+import type { DataSource } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { factsOf, products, startWithUser } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { rejectOnClose, sendLast } from "../../lib/database/socket.ts";
-import { openSocket } from "../../lib/socket.ts";
+import { rejectOnClose, sendLast } from "../../lib/database/connection.ts";
+import { openSocket } from "../../lib/os/socket.ts";
 
 /** A server on the loopback interface that counts what it reads, and says nothing. */
 function silentServer() {

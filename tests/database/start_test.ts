@@ -8,10 +8,10 @@
 import assert from "node:assert/strict";
 import { checkDatabase } from "../../lib/commands/check/database.ts";
 import type { Finding } from "../../lib/commands/check/finding.ts";
-import type { Context } from "../../lib/commands/command.ts";
+import type { Context } from "../../lib/startup/context.ts";
 import { migrate } from "../../lib/commands/migrate.ts";
-import { openDatabase } from "../../lib/commands/open.ts";
-import { makePlan } from "../../lib/commands/plan.ts";
+import { openDatabase } from "../../lib/startup/open_database.ts";
+import { makePlan } from "../../lib/startup/plan.ts";
 import { start } from "../../lib/commands/start.ts";
 import { connect } from "../../lib/database/connect.ts";
 import { EntrypointError } from "../../lib/errors.ts";

@@ -12,8 +12,8 @@ import {
   type DatabaseFacts,
   ProbeError,
   type Session,
-} from "../../lib/database/probe.ts";
-import type { DataSource } from "../../lib/database/source.ts";
+} from "../../lib/database/session.ts";
+import type { DataSource } from "../../lib/database/data_source.ts";
 import type {
   DatabaseServer,
   ServerOptions,

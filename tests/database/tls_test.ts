@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Reason } from "../../lib/database/reasons.ts";
-import type { DataSource, SslMode } from "../../lib/database/source.ts";
+import type { DataSource, SslMode } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { factsOf, products, refusalOf, startWithUser } from "./support.ts";

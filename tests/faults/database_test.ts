@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { connect } from "../../lib/database/connect.ts";
-import type { DataSource } from "../../lib/database/source.ts";
+import type { DataSource } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { misbehave, products, startWithUser } from "../database/support.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";

@@ -6,8 +6,8 @@
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { writePlan } from "../../lib/commands/handoff.ts";
-import { makePlan } from "../../lib/commands/plan.ts";
+import { writePlan } from "../../lib/startup/handoff.ts";
+import { makePlan } from "../../lib/startup/plan.ts";
 import { EntrypointError, formatError } from "../../lib/errors.ts";
 import { isJsonObject, type Json } from "../../lib/json.ts";
 import type { SettingName } from "../../lib/settings/catalogue.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { assignments } from "../../lib/config/document.ts";
+import { assignments } from "../../lib/config/assignments.ts";
 import type { SettingName } from "../../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
 import { findLinks, SERVICE_NAMES } from "../../lib/settings/links.ts";

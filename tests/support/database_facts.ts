@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DatabaseFacts } from "../../lib/database/probe.ts";
+import type { DatabaseFacts } from "../../lib/database/session.ts";
 
 /** A good PostgreSQL with the tables of Mattermost in it. */
 export const FACTS: DatabaseFacts = {

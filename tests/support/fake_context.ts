@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Context } from "../../lib/commands/command.ts";
+import type { Context } from "../../lib/startup/context.ts";
 import { Log } from "../../lib/log.ts";
-import type { System } from "../../lib/system.ts";
+import type { System } from "../../lib/os/system.ts";
 
 /**
  * Makes the context of a command that no signal ends.

@@ -15,7 +15,7 @@ import type {
   Identity,
   Output,
   System,
-} from "../../lib/system.ts";
+} from "../../lib/os/system.ts";
 
 import { MemoryFiles } from "./memory_files.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Context } from "../../lib/commands/command.ts";
+import type { Context } from "../../lib/startup/context.ts";
 import { Log } from "../../lib/log.ts";
 import type { FakeSystem, World } from "./fake_system.ts";
 import { fakeSystem } from "./fake_system.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Content, FileFacts, Files } from "../../lib/system.ts";
+import type { Content, FileFacts, Files } from "../../lib/os/system.ts";
 
 interface Node {
   kind: "file" | "directory" | "link" | "fifo";

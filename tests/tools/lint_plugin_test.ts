@@ -33,64 +33,69 @@ testRule("rooms", [
     path: "lib/config/merge.ts",
     good: [
       'import { a } from "../settings/catalogue.ts";',
-      'import { a } from "./document.ts";',
+      'import { a } from "./assignments.ts";',
       'import { EntrypointError } from "../errors.ts";',
+      'import { permits } from "../os/permissions.ts";',
     ],
     bad: [
-      'import { a } from "../database/probe.ts";',
-      'import type { A } from "../database/probe.ts";',
+      'import { a } from "../database/session.ts";',
+      'import type { A } from "../database/session.ts";',
       'import { a } from "../run.ts";',
       'import { a } from "../../tools/compile.ts";',
-      'const a = await import("../server/releases.ts");',
+      'const a = await import("../upgrade/decision.ts");',
+      'import { a } from "../nowhere/releases.ts";',
     ],
   },
   {
     path: "lib/settings/resolve.ts",
     good: ['import { a } from "./links.ts";'],
-    bad: ['import type { Json } from "../config/json.ts";'],
+    bad: ['import type { Json } from "../config/json_text.ts";'],
   },
   {
     path: "lib/commands/start.ts",
     good: [
-      'import type { System } from "../system.ts";',
-      'import type { ExecPlan } from "../server/exec.ts";',
-      'import { a } from "../database/probe.ts";',
+      'import type { System } from "../os/system.ts";',
+      'import type { a } from "../os/exec.ts";',
+      'import { a } from "../startup/plan.ts";',
+      'import meta from "../../deno.json" with { type: "json" };',
     ],
     bad: [
-      'import { realSystem } from "../system.ts";',
-      'import { exec } from "../server/exec.ts";',
-      'import { type System } from "../system.ts";',
+      'import { realSystem } from "../os/real_system.ts";',
+      'import { exec } from "../os/exec.ts";',
     ],
   },
   {
     path: "lib/run.ts",
     good: [
-      'import { realSystem } from "./system.ts";',
+      'import { realSystem } from "./os/real_system.ts";',
       'import { start } from "./commands/start.ts";',
       'import meta from "../deno.json" with { type: "json" };',
     ],
     bad: [],
   },
   {
-    path: "lib/system.ts",
-    good: ['import type { ExecPlan } from "./server/exec.ts";'],
-    bad: ['import { releases } from "./server/releases.ts";'],
+    path: "lib/os/real_system.ts",
+    good: ['import { exec } from "./exec.ts";'],
+    bad: ['import type { Release } from "../mattermost/releases.ts";'],
   },
   {
     path: "lib/errors.ts",
-    good: [],
-    bad: ['import { a } from "./settings/catalogue.ts";'],
+    good: ['import { HIDDEN } from "./hidden.ts";'],
+    bad: [
+      'import { a } from "./settings/catalogue.ts";',
+      'import type { A } from "./os/http.ts";',
+    ],
   },
   {
     path: "tests/support/anything.ts",
-    good: ['import { exec } from "../../lib/server/exec.ts";'],
+    good: ['import { exec } from "../../lib/os/exec.ts";'],
     bad: [],
   },
 ]);
 
 testRule("drivers", [
   {
-    path: "lib/database/postgres.ts",
+    path: "lib/database/postgres/session.ts",
     good: [
       'import postgres from "postgres";',
       'import type { Sql } from "postgres";',
@@ -103,38 +108,36 @@ testRule("drivers", [
   {
     path: "lib/database/connect.ts",
     good: [
-      'const { connect } = await import("./postgres.ts");',
-      'import type { Session } from "./postgres.ts";',
+      'const { connect } = await import("./postgres/session.ts");',
+      'import type { Session } from "./postgres/session.ts";',
     ],
     bad: [
-      'import { connect } from "./postgres.ts";',
+      'import { connect } from "./postgres/session.ts";',
       'const smtp = await import("nodemailer/lib/smtp-transport");',
     ],
   },
   {
-    path: "lib/commands/check/smtp.ts",
-    good: [
-      'import SMTPTransport from "nodemailer/lib/smtp-transport";',
-    ],
-    bad: ['import { connectPostgres } from "../../database/postgres.ts";'],
+    path: "lib/os/smtp.ts",
+    good: ['import SMTPTransport from "nodemailer/lib/smtp-transport";'],
+    bad: [],
   },
   {
-    path: "lib/commands/check/mail.ts",
+    path: "lib/commands/check/smtp.ts",
     good: [
-      'const { converse } = await import("./smtp.ts");',
-      'import type { MailServer } from "./smtp.ts";',
+      'const { verifySmtpLogin } = await import("../../os/smtp.ts");',
+      'import type { MailServer } from "../../os/smtp.ts";',
     ],
     bad: [
       'import mail from "nodemailer";',
       'const mail = await import("nodemailer");',
-      'import { converse } from "./smtp.ts";',
+      'import { verifySmtpLogin } from "../../os/smtp.ts";',
     ],
   },
 ]);
 
 testRule("pure-imports", [
   {
-    path: "lib/config/document.ts",
+    path: "lib/config/assignments.ts",
     good: [
       'import { closestString } from "@std/text/closest_string.js";',
       'import { parseEnv } from "node:util";',
@@ -151,16 +154,16 @@ testRule("pure-imports", [
       'const { createHash } = await import("node:crypto");',
       'import process from "node:process";',
       'const net = await import("node:net");',
-      'import type { System } from "../system.ts";',
+      'import type { System } from "../os/system.ts";',
     ],
   },
   {
-    path: "lib/database/probe.ts",
-    good: ['import type { System } from "../system.ts";'],
+    path: "lib/database/session.ts",
+    good: ['import type { System } from "../os/system.ts";'],
     bad: ['import { connect } from "node:net";'],
   },
   {
-    path: "lib/system.ts",
+    path: "lib/os/real_system.ts",
     good: ['import { lookup } from "node:dns/promises";'],
     bad: [],
   },
@@ -193,7 +196,7 @@ testRule("no-ambient-effects", [
     ],
   },
   {
-    path: "lib/server/exec.ts",
+    path: "lib/os/exec.ts",
     good: ["Deno.build.arch;"],
     bad: [],
   },

@@ -4,6 +4,6 @@
  * @module
  */
 
-import { exec } from "../../lib/server/exec.ts";
+import { exec } from "../../lib/os/exec.ts";
 
 if (import.meta.main) exec({ path: "/bin/true", args: ["true"], env: {} });

@@ -14,7 +14,7 @@
 
 import { join } from "node:path";
 import { ExitCode } from "../../lib/errors.ts";
-import type { System } from "../../lib/system.ts";
+import type { System } from "../../lib/os/system.ts";
 import { closedParent } from "../shared/cache.ts";
 import { serveMysql, servePostgres } from "./fake_databases.ts";
 import { loadProgram, scriptPath } from "./scripts.ts";

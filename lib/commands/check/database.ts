@@ -6,14 +6,14 @@
 
 import { isIP } from "node:net";
 import { connect } from "../../database/connect.ts";
-import type { DatabaseFacts, Session } from "../../database/probe.ts";
-import { ProbeError } from "../../database/probe.ts";
+import type { DatabaseFacts, Session } from "../../database/session.ts";
+import { ProbeError } from "../../database/session.ts";
 import { remedyFor } from "../../database/reasons.ts";
-import type { DataSource } from "../../database/source.ts";
+import type { DataSource } from "../../database/data_source.ts";
 import { describe, judge } from "../../database/wait.ts";
-import type { Plan } from "../plan.ts";
-import { askUpgradeRules } from "../guard.ts";
-import { databaseAuthorities } from "../open.ts";
+import type { Plan } from "../../startup/plan.ts";
+import { askUpgradeRules } from "../../startup/upgrade_guard.ts";
+import { databaseAuthorities } from "../../startup/open_database.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";

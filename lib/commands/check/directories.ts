@@ -6,10 +6,10 @@
 
 import { dirname } from "node:path";
 import { tolerate } from "../../errors.ts";
-import type { System } from "../../system.ts";
-import { examinePaths } from "../doctor.ts";
-import type { Paths } from "../settle.ts";
-import { serverIdentity } from "../settle.ts";
+import type { System } from "../../os/system.ts";
+import { examinePaths } from "../../startup/directories/check_paths.ts";
+import type { Paths } from "../../startup/load_settings.ts";
+import { serverIdentity } from "../../startup/load_settings.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 

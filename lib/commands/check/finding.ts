@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Authorities } from "../../config/authorities.ts";
+import type { Authorities } from "../../startup/authorities.ts";
 import { EntrypointError, errorCode } from "../../errors.ts";
-import type { System } from "../../system.ts";
-import type { Plan } from "../plan.ts";
+import type { System } from "../../os/system.ts";
+import type { Plan } from "../../startup/plan.ts";
 
 /** How bad a finding is. */
 export type FindingLevel = "ok" | "warning" | "failed";

@@ -6,13 +6,18 @@
  * @module
  */
 
-import { rewrittenFrom } from "../../server/rewrites.ts";
+import { rewrittenFrom } from "../../mattermost/rewrites.ts";
 import { isExplicit } from "../../settings/origin.ts";
-import { effective, effectiveFlag, effectiveText } from "../effective.ts";
-import type { Plan } from "../plan.ts";
+import {
+  effective,
+  effectiveFlag,
+  effectiveText,
+} from "../../startup/effective_config.ts";
+import type { Plan } from "../../startup/plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
-import type { MailServer } from "./smtp.ts";
+import type { MailServer } from "../../os/smtp.ts";
+import { checkMailLogin } from "./smtp.ts";
 
 /**
  * Checks the mail server.
@@ -26,8 +31,7 @@ export async function checkMail(world: CheckWorld): Promise<Finding[]> {
     return [ok("mail", "Not used: SMTP_HOST is not set")];
   }
   const { host, port, security, user } = server;
-  const { converse } = await import("./smtp.ts");
-  const fault = await converse(server, world);
+  const fault = await checkMailLogin(server, world);
   if (fault !== undefined) return [fault];
   const login = user === "" ? "without a login" : `with the login ${user}`;
   const found = [

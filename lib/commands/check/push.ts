@@ -4,7 +4,10 @@
  * @module
  */
 
-import { effectiveFlag, effectiveText } from "../effective.ts";
+import {
+  effectiveFlag,
+  effectiveText,
+} from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok } from "./finding.ts";
 import type { WebQuestion } from "./web.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { confirmRelease } from "../../server/detect.ts";
+import { confirmRelease } from "../../mattermost/installed_release.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { warning } from "./finding.ts";
 

@@ -4,9 +4,12 @@
  * @module
  */
 
-import type { Answer } from "../../server/ask.ts";
-import { effectiveFlag, effectiveText } from "../effective.ts";
-import type { Plan } from "../plan.ts";
+import type { Answer } from "../../os/http.ts";
+import {
+  effectiveFlag,
+  effectiveText,
+} from "../../startup/effective_config.ts";
+import type { Plan } from "../../startup/plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 import { signedHeaders } from "./s3_signature.ts";

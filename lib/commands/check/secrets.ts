@@ -8,8 +8,8 @@ import type { SettingName } from "../../settings/catalogue.ts";
 import { GENERATED_NAMES, SHORTEST_SECRET } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import { PLACEHOLDER } from "../../settings/rules.ts";
-import type { Plan } from "../plan.ts";
-import { effectiveText } from "../effective.ts";
+import type { Plan } from "../../startup/plan.ts";
+import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 

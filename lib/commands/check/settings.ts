@@ -6,7 +6,7 @@
 
 import { GENERATED_NAMES, SETTING_NAMES } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../../startup/plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import { isIP } from "node:net";
-import type { Answer } from "../../server/ask.ts";
-import { effectiveText } from "../effective.ts";
+import type { Answer } from "../../os/http.ts";
+import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";
 import type { WebQuestion } from "./web.ts";

@@ -1,84 +1,37 @@
 /**
- * A dialogue with a mail server; the only module that imports the package that talks
- * SMTP. Import it lazily, since only few ask.
+ * The login to the mail server.
  *
  * @module
  */
 
-// Not the whole package: nothing is to be composed.
-import SMTPTransport from "nodemailer/lib/smtp-transport";
 import { errorCode } from "../../errors.ts";
 import { withoutSecret } from "../../hidden.ts";
+import type { MailServer } from "../../os/smtp.ts";
 import { certificateFault } from "./certificate.ts";
 import type { Advice, CheckWorld, Finding } from "./finding.ts";
 import { failed, reasonOf } from "./finding.ts";
 
-/** Milliseconds that each step of the dialogue may take. */
-const STEP = 8000;
-
-/** A mail server and the login to it. */
-export interface MailServer {
-  /** Name or address. */
-  readonly host: string;
-  /** TCP port. */
-  readonly port: number;
-  /** How the connection is encrypted. */
-  readonly security: "NONE" | "STARTTLS" | "TLS";
-  /** Whether its certificate is checked. */
-  readonly verify: boolean;
-  /** Empty where nobody logs in. */
-  readonly user: string;
-  /** A secret. */
-  readonly password: string;
-}
-
 /**
- * Talks to a mail server as far as a login.
+ * Logs in to the mail server.
  *
  * @param server The server and the login.
  * @param world What ends it, and whom to trust.
  * @returns What is wrong; `undefined` where nothing is.
  */
-export async function converse(
+export async function checkMailLogin(
   server: MailServer,
   { signal, trusted }: CheckWorld,
 ): Promise<Finding | undefined> {
-  const { host, port, security, verify, user, password } = server;
-  const ca = trusted();
-  const transport = new SMTPTransport({
-    host,
-    port,
-    secure: security === "TLS",
-    requireTLS: security === "STARTTLS",
-    ignoreTLS: security === "NONE",
-    ...(user === "" ? {} : { auth: { user, pass: password } }),
-    tls: {
-      rejectUnauthorized: verify,
-      ...(ca === undefined ? {} : { ca: [...ca] }),
-    },
-    connectionTimeout: STEP,
-    greetingTimeout: STEP,
-    socketTimeout: STEP,
-  });
+  const { verifySmtpLogin } = await import("../../os/smtp.ts");
   try {
-    await Promise.race([transport.verify(), aborted(signal)]);
+    await verifySmtpLogin(server, { signal, ca: trusted() });
     return undefined;
   } catch (error) {
-    return diagnose(error, server);
-  } finally {
-    transport.close();
+    return describeFailure(error, server);
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), {
-      once: true,
-    });
-  });
-}
-
-function diagnose(error: unknown, server: MailServer): Finding {
+function describeFailure(error: unknown, server: MailServer): Finding {
   const { host, port, security, user, password } = server;
   const where = `${host}:${port}`;
   const code = errorCode(error);
@@ -90,7 +43,7 @@ function diagnose(error: unknown, server: MailServer): Finding {
         "Use the name that the certificate has in SMTP_HOST, or put its authority into MATTERMOST_CA_DIR; SMTP_VERIFY_CERTIFICATE=false trusts anybody",
     });
   }
-  const said = sayings(error, password);
+  const said = serverReply(error, password);
   const advice: Readonly<Record<string, readonly [string, Advice]>> = {
     EAUTH: ["mail.login", {
       message: `${where} refuses the login ${user}${said}`,
@@ -125,7 +78,7 @@ function reason(error: unknown): string {
 }
 
 /** What the mail server said, in one line and without the password. */
-function sayings(error: unknown, password: string): string {
+function serverReply(error: unknown, password: string): string {
   const response = typeof error === "object" && error !== null &&
       "response" in error && typeof error.response === "string"
     ? error.response.replace(/\s+/g, " ").trim()

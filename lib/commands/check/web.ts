@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Answer } from "../../server/ask.ts";
-import { ask } from "../../server/ask.ts";
+import type { Answer } from "../../os/http.ts";
+import { ask } from "../../os/http.ts";
 import { certificateFault, certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding, FindingLevel } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { config } from "../../../lib/commands/config.ts";
-import { writePlan } from "../../../lib/commands/handoff.ts";
-import { makePlan } from "../../../lib/commands/plan.ts";
+import { writePlan } from "../../../lib/startup/handoff.ts";
+import { makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { MemoryFiles } from "../../support/memory_files.ts";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import meta from "../../../deno.json" with { type: "json" };
-import type { Context } from "../../../lib/commands/command.ts";
+import type { Context } from "../../../lib/startup/context.ts";
 import { COMMANDS, EXIT_CODES, help } from "../../../lib/commands/help.ts";
 import { describeProgram, version } from "../../../lib/commands/version.ts";
 import { EntrypointError, ExitCode } from "../../../lib/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { listGenerations } from "../../../lib/config/generations.ts";
+import { listGenerations } from "../../../lib/config/copies.ts";
 import {
   lockConfig,
   readConfig,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { listGenerations } from "../../../lib/config/generations.ts";
+import { listGenerations } from "../../../lib/config/copies.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
 import {
   lockConfig,
@@ -9,7 +9,7 @@ import {
 } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
-import { attempt } from "../../../lib/config/replace.ts";
+import { attempt } from "../../../lib/config/replace_file.ts";
 import type { StartReport } from "../../support/config_start.ts";
 import { assign, editsIn, startConfig } from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";

@@ -10,7 +10,7 @@ import type {
   MergeResult,
 } from "../../../lib/config/merge.ts";
 import { bridge, merge } from "../../../lib/config/merge.ts";
-import { stableJson } from "../../../lib/config/text.ts";
+import { stableJson } from "../../../lib/config/json_text.ts";
 import { editsIn } from "../../support/config_start.ts";
 
 const SHIPPED = JSON.stringify({ A: { x: "shipped", z: "shipped z" } });

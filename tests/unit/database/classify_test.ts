@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { classify } from "../../../lib/database/classify.ts";
-import type { DataSource } from "../../../lib/database/source.ts";
-import { ProbeError } from "../../../lib/database/probe.ts";
+import type { DataSource } from "../../../lib/database/data_source.ts";
+import { ProbeError } from "../../../lib/database/session.ts";
 import type { Reason } from "../../../lib/database/reasons.ts";
 
 const SOURCE: DataSource = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DataSource } from "../../../lib/database/source.ts";
+import type { DataSource } from "../../../lib/database/data_source.ts";
 import {
   type Reason,
   REASONS,

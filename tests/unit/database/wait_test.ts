@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { DataSource } from "../../../lib/database/source.ts";
+import type { DataSource } from "../../../lib/database/data_source.ts";
 import {
   type DatabaseFacts,
   ProbeError,
   type Session,
-} from "../../../lib/database/probe.ts";
+} from "../../../lib/database/session.ts";
 import type { Reason } from "../../../lib/database/reasons.ts";
 import {
   describe,

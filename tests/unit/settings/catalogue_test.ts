@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DERIVED_PATHS } from "../../../lib/config/document.ts";
+import { DERIVED_PATHS } from "../../../lib/config/assignments.ts";
 import { parseRange } from "@std/semver/parse_range.js";
 import type { SettingName } from "../../../lib/settings/catalogue.ts";
 import {

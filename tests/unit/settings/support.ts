@@ -5,7 +5,7 @@
  */
 
 import type { Assignment } from "../../../lib/config/assignment.ts";
-import { assignments } from "../../../lib/config/document.ts";
+import { assignments } from "../../../lib/config/assignments.ts";
 import type { Resolution, Sources } from "../../../lib/settings/resolve.ts";
 import { resolve } from "../../../lib/settings/resolve.ts";
 import { DATA_SOURCE, LOG_LOCATION } from "./catalogue_cases.ts";

@@ -1,0 +1,262 @@
+/**
+ * A login to MySQL or MariaDB, and what is asked of it. Import it lazily: only this
+ * module imports the driver, which costs time.
+ *
+ * @see https://sidorares.github.io/node-mysql2/docs
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type { DatabaseFacts, Session } from "../session.ts";
+import type { DataSource } from "../data_source.ts";
+import { Buffer } from "node:buffer";
+import { hash } from "node:crypto";
+import mysql, { type Connection, type RowDataPacket } from "mysql";
+import { classify } from "../classify.ts";
+import {
+  LONGEST_ANSWER,
+  malformedPacket,
+  ProbeError,
+  unless,
+} from "../session.ts";
+import {
+  destroySocket,
+  inspectData,
+  type LoginOptions,
+  type Protocol,
+  rejectOnClose,
+  sendLast,
+  tlsFacts,
+} from "../connection.ts";
+
+/** The packet that ends a session: one byte long, number 0, `COM_QUIT`. */
+const QUIT = Buffer.from([1, 0, 0, 0, 1]);
+
+/** Bytes before the content of a packet: its length and its number. */
+const HEADER = 4;
+/** Bytes of the longest initial handshake packet; it holds a version and the name of a plugin. */
+const LONGEST_GREETING = 4096;
+
+/** What the driver may read before it knows that this is MySQL, and how much at once. */
+const MYSQL_PROTOCOL: Protocol = {
+  // The first packet has number 0, and holds protocol version 10 or an error.
+  isGreeting(head) {
+    const length = head.readUIntLE(0, 3);
+    return length >= 4 && length <= LONGEST_GREETING && head[3] === 0 &&
+      (head[HEADER] === 10 || head[HEADER] === 0xff);
+  },
+  wholeMessages(bytes) {
+    let size = 0;
+    while (bytes.length - size >= HEADER) {
+      const length = bytes.readUIntLE(size, 3);
+      if (length === 0 || length > LONGEST_ANSWER) return malformedPacket();
+      if (size + HEADER + length > bytes.length) break;
+      size += HEADER + length;
+    }
+    return size;
+  },
+};
+
+/** Error numbers that answer a question instead of failing it. */
+const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
+const DENIED_ERRORS: readonly string[] = ["1142", "1044"];
+
+/** Seconds that a lock is waited for where no end is asked; MariaDB knows no infinity. */
+const LONGEST_WAIT = 31_536_000;
+
+/**
+ * One message and one answer. Names of tables are told in either case, since
+ * `lower_case_table_names` decides how they are stored; the versions are read by
+ * prepared text, since a plain query of a missing table would fail the message.
+ */
+const FACTS_QUERY = `
+SELECT COUNT(DISTINCT IF(LOWER(c.TABLE_NAME) = 'systems', c.COLUMN_NAME, NULL)) = 2
+    AND SUM(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'Id') = 1,
+  MAX(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'TeamId'),
+  MAX(c.TABLE_NAME = 'db_migrations')
+  INTO @entrypoint_installed, @entrypoint_team_id, @entrypoint_migrations
+  FROM information_schema.COLUMNS c
+  WHERE c.TABLE_SCHEMA = DATABASE()
+    AND (c.TABLE_NAME IN ('Systems', 'systems') AND c.COLUMN_NAME IN ('Name', 'Value')
+      OR c.TABLE_NAME IN ('Users', 'users') AND c.COLUMN_NAME IN ('Id', 'TeamId')
+      OR c.TABLE_NAME = 'db_migrations' AND c.COLUMN_NAME = 'Version');
+SET @entrypoint_text = CONCAT('SELECT ',
+  IF(@entrypoint_installed, '(SELECT Value FROM Systems WHERE Name = ''Version'')', 'NULL'),
+  ' AS systems_version, ',
+  IF(@entrypoint_installed AND @entrypoint_migrations,
+    '(SELECT MAX(Version) FROM db_migrations)', 'NULL'),
+  ' AS last_migration, VERSION() AS version,
+  @@character_set_database AS encoding, @@collation_database AS collation,
+  UNIX_TIMESTAMP(NOW(3)) * 1000 AS server_time,
+  @entrypoint_installed AS installed, @entrypoint_team_id AS team_id');
+PREPARE entrypoint_facts FROM @entrypoint_text;
+EXECUTE entrypoint_facts;
+DEALLOCATE PREPARE entrypoint_facts;`;
+
+/** Both are refused where this login cannot do it, and neither does anything. */
+const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
+const CREATE_QUERY =
+  "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
+
+/** Runs statements in one message, and gives the rows of all of them. */
+type Query = (text: string) => Promise<readonly Row[]>;
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+/**
+ * Logs in to MySQL or MariaDB.
+ *
+ * @param source The database and the login.
+ * @param options The connection, and whom to trust.
+ * @returns The session.
+ * @throws {ProbeError} Why it did not work.
+ */
+export async function connectMysql(
+  source: DataSource,
+  options: LoginOptions,
+): Promise<Session> {
+  const connection = await login(source, options).catch((error) => {
+    throw unsupportedPlugin(error) ?? classify(error, source);
+  });
+  const socket = socketOf(connection);
+  const closed = rejectOnClose(socket);
+  const query: Query = async (text) => {
+    try {
+      return await Promise.race([rowsOf(connection, text), closed]);
+    } catch (error) {
+      throw classify(error, source);
+    }
+  };
+  return {
+    facts: () => readFacts(query, tlsFacts(socket)),
+    async lock(name, seconds) {
+      const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
+      const text = `SELECT GET_LOCK('${
+        lockName(source, name)
+      }', ${wait}) AS held`;
+      const [row] = await query(text);
+      return String(row?.["held"]) === "1";
+    },
+    async close() {
+      await sendLast(socket, QUIT);
+      await destroySocket(socket);
+    },
+  };
+}
+
+async function login(
+  source: DataSource,
+  { opening, tls }: LoginOptions,
+): Promise<Connection> {
+  const { host, port, socket: path, user, password, database } = source;
+  const stream = await opening;
+  const closed = rejectOnClose(stream);
+  inspectData(stream, MYSQL_PROTOCOL);
+  const options = {
+    stream,
+    host,
+    port,
+    // The driver sends a password in clear only over TLS, or where it knows of a unix socket.
+    ...(path === undefined ? {} : { socketPath: path }),
+    user,
+    password,
+    database,
+    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    // The signal ends the attempt.
+    connectTimeout: 0,
+    multipleStatements: true,
+    // Compiled row parsers pay off after many rows only, and need `eval`.
+    disableEval: true,
+    // A server must not be able to ask for our files.
+    flags: ["-LOCAL_FILES"],
+    connectAttributes: { program_name: "mattermost-entrypoint" },
+  };
+  const connection = mysql.createConnection(options as mysql.ConnectionOptions);
+  const loggedIn = new Promise<Connection>((resolve, reject) => {
+    connection.on("error", reject);
+    connection.once("connect", () => resolve(connection));
+  });
+  try {
+    return await Promise.race([loggedIn, closed]);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
+}
+
+/** The driver names a plugin that it does not have only in the text of its error. */
+const PLUGIN_REGEXP =
+  /\bunknown plugin (\w+)|authentication using (mysql_clear_password)/;
+
+function unsupportedPlugin(error: unknown): ProbeError | undefined {
+  const [, unknown, disabled] = PLUGIN_REGEXP.exec(String(error)) ?? [];
+  const plugin = unknown ?? disabled;
+  return plugin === undefined ? undefined : new ProbeError(
+    "credentials",
+    `The account uses the authentication plugin ${plugin}, which Mattermost cannot use: it must be caching_sha2_password or mysql_native_password`,
+  );
+}
+
+/** With TLS it is another socket than the one that the driver was given. */
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { readonly stream: Socket }).stream;
+}
+
+function rowsOf(connection: Connection, text: string): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    connection.query<RowDataPacket[]>(text, (error, result) => {
+      // A statement without rows has an object instead of a list.
+      if (error) reject(error);
+      else resolve((Array.isArray(result) ? result : []).flat() as Row[]);
+    });
+  });
+}
+
+async function readFacts(
+  query: Query,
+  tls: DatabaseFacts["tls"],
+): Promise<DatabaseFacts> {
+  // All in one message, which mostly is not refused; one that is does not tell the rest.
+  const told = await unless(
+    query(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
+    (code) => READ_ONLY_ERRORS.includes(code) || DENIED_ERRORS.includes(code),
+  );
+  const isRefused = async (
+    text: string,
+    codes: readonly string[],
+  ): Promise<boolean> =>
+    told === undefined &&
+    await unless(query(text), (code) => codes.includes(code)) === undefined;
+  const rows = told ?? await query(FACTS_QUERY);
+  const row = rows.find(({ version }) => version);
+  if (row === undefined) {
+    throw new ProbeError("protocol", "The server answers without a row");
+  }
+  const text = (column: string): string => String(row[column] ?? "");
+  const version = text("version");
+  const installed = text("installed") === "1";
+  const systemsVersion = text("systems_version");
+  const lastMigration = Number(text("last_migration"));
+  return {
+    product: /mariadb/i.test(version) ? "MariaDB" : "MySQL",
+    version,
+    readOnly: await isRefused(WRITE_QUERY, READ_ONLY_ERRORS),
+    mayCreateTables: !await isRefused(CREATE_QUERY, DENIED_ERRORS),
+    encoding: text("encoding"),
+    collation: text("collation"),
+    serverTime: Number(text("server_time")),
+    tls,
+    schema: {
+      installed,
+      usersHaveTeamId: installed && text("team_id") === "1",
+      ...(systemsVersion === "" ? {} : { systemsVersion }),
+      ...(lastMigration > 0 ? { lastMigration } : {}),
+    },
+  };
+}
+
+/** Locks belong to the whole server, and their names have at most 64 characters. */
+function lockName({ database }: DataSource, name: string): string {
+  const digest = hash("sha256", `${database}\0${name}`, "hex");
+  return `mattermost-entrypoint-${digest.slice(0, 32)}`;
+}

@@ -1,0 +1,304 @@
+/**
+ * A login to PostgreSQL; the only module that imports its driver. Import it
+ * lazily, since the driver costs time.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type {
+  ConnectOptions,
+  DatabaseFacts,
+  SchemaFacts,
+  Session,
+} from "../session.ts";
+import type { DataSource } from "../data_source.ts";
+import { Buffer } from "node:buffer";
+import { hash } from "node:crypto";
+import postgres from "postgres";
+import { classify } from "../classify.ts";
+import { POSTGRES_PROTOCOL } from "./messages.ts";
+import { ProbeError, unless } from "../session.ts";
+import {
+  destroySocket,
+  inspectData,
+  type LoginOptions,
+  rejectOnClose,
+  secureSocket,
+  sendLast,
+  tlsFacts,
+} from "../connection.ts";
+
+/** Bytes of the message that asks a server for TLS. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+/** Bytes of the message that ends a session. */
+const TERMINATE = Buffer.from([88, 0, 0, 0, 4]);
+
+/**
+ * One row; `to_regclass` follows the search path as the server's own queries do. It
+ * looks into no catalogue that a fresh connection would have to load for it.
+ */
+const FACTS_QUERY = `
+SELECT current_setting('server_version') AS version,
+  current_setting('transaction_read_only') = 'on' AS read_only,
+  coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+  pg_encoding_to_char(d.encoding) AS encoding,
+  d.datcollate AS collation,
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server_time,
+  to_regclass('users') IS NOT NULL
+    AND to_regclass('systems') IS NOT NULL AS installed,
+  to_regclass('db_migrations') IS NOT NULL AS migrations
+FROM pg_database d WHERE d.datname = current_database()`;
+
+const SYSTEMS_QUERY =
+  "SELECT value AS systems_version FROM systems WHERE name = 'Version'";
+const MIGRATIONS_QUERY =
+  "SELECT max(version)::int AS last_migration FROM db_migrations";
+/** Only in databases without migrations. */
+const TEAM_QUERY = `
+SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
+  AND attname = 'teamid' AND NOT attisdropped) AS team_id`;
+
+/** SQLSTATE `undefined_column`. */
+const NO_SUCH_COLUMN = "42703";
+/** SQLSTATEs of tables and columns that are not there, are closed, or hold something else. */
+const UNFIT_REGEXP = /^(?:22|42)/;
+
+/** SQLSTATE `lock_not_available`. */
+const LOCK_TIMEOUT = "55P03";
+
+/** Runs statements in one message, and gives the rows of all of them. */
+type Query = <Row>(text: string) => Promise<Row[]>;
+
+interface FactsRow {
+  readonly version: string;
+  readonly read_only: boolean;
+  readonly may_create: boolean;
+  readonly encoding: string;
+  readonly collation: string;
+  readonly server_time: number;
+  readonly installed: boolean;
+  readonly migrations: boolean;
+}
+
+/** A row of one of the other queries. */
+interface SchemaRow {
+  readonly systems_version?: string;
+  readonly last_migration?: number | null;
+  readonly team_id?: boolean;
+}
+
+/**
+ * Logs in to PostgreSQL.
+ *
+ * @param source The database and the login.
+ * @param options The connection, and whom to trust.
+ * @returns The session.
+ * @throws {ProbeError} Why it did not work.
+ */
+export async function connectPostgres(
+  source: DataSource,
+  options: LoginOptions,
+): Promise<Session> {
+  const socket = await openSecureSocket(source, options).catch((error) => {
+    throw classify(error, source);
+  });
+  const closed = rejectOnClose(socket);
+  const client = login(source, socket);
+  const query: Query = async <Row>(text: string) => {
+    try {
+      const rows = client.unsafe<(Row & postgres.Row)[]>(text);
+      return (await Promise.race([rows, closed])).flat() as Row[];
+    } catch (error) {
+      throw classify(error, source);
+    }
+  };
+  // The driver logs in for the first question, so the first one is asked at once.
+  let first: DatabaseFacts | undefined;
+  try {
+    first = await readFacts(query, socket, options);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return {
+    async facts() {
+      const facts = first ?? await readFacts(query, socket, options);
+      first = undefined;
+      return facts;
+    },
+    lock: (name, seconds) => lock(query, name, seconds),
+    async close() {
+      await sendLast(socket, TERMINATE);
+      await destroySocket(socket);
+    },
+  };
+}
+
+async function openSecureSocket(
+  source: DataSource,
+  { opening, tls }: LoginOptions,
+): Promise<Socket> {
+  const socket = await opening;
+  if (tls === undefined) return socket;
+  const answer = await requestTls(socket);
+  if (answer === "S") return await secureSocket(socket, source.host, tls);
+  socket.destroy();
+  throw answer === "N"
+    ? new ProbeError("tls", "The server does not offer TLS")
+    : new ProbeError("protocol", "Another kind of server answers there");
+}
+
+/** The one letter with which PostgreSQL answers; nothing else may come with it. */
+function requestTls(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("close", onClose);
+    socket.once("data", (answer) => {
+      socket.off("error", reject);
+      socket.off("close", onClose);
+      socket.pause();
+      resolve(answer.toString("latin1"));
+    });
+    socket.write(SSL_REQUEST);
+    function onClose(): void {
+      reject(new ProbeError("protocol", "The server closed the connection"));
+    }
+  });
+}
+
+function login(source: DataSource, socket: Socket): postgres.Sql {
+  let given = false;
+  const options = {
+    // Given in lists and as functions, so that no PG… variable is used instead.
+    host: [source.host],
+    port: [source.port],
+    user: source.user,
+    pass: () => source.password,
+    database: source.database,
+    connection: { application_name: "mattermost-entrypoint" },
+    ssl: false,
+    sslnegotiation: null,
+    max: 1,
+    max_pipeline: 100,
+    keep_alive: 60,
+    publications: "",
+    prepare: false,
+    fetch_types: false,
+    connect_timeout: 0,
+    idle_timeout: 0,
+    max_lifetime: null,
+    backoff: false,
+    debug: false,
+    no_subscribe: true,
+    target_session_attrs: null,
+    onnotice: () => {},
+    socket(): Socket {
+      // The driver asks again when the server hangs up; waiting is not its task.
+      if (given) {
+        throw new ProbeError("protocol", "The server closed the connection");
+      }
+      given = true;
+      inspectData(socket, POSTGRES_PROTOCOL);
+      return socket;
+    },
+  };
+  return postgres(options as unknown as postgres.Options<never>);
+}
+
+async function readFacts(
+  query: Query,
+  socket: Socket,
+  { isUsed = false }: Pick<ConnectOptions, "isUsed">,
+): Promise<DatabaseFacts> {
+  const told = isUsed ? await readAll(query) : undefined;
+  const [row] = told ?? await query<FactsRow>(FACTS_QUERY);
+  if (row === undefined) {
+    throw new ProbeError("protocol", "The server answers without a row");
+  }
+  return {
+    product: "PostgreSQL",
+    version: row.version,
+    readOnly: row.read_only,
+    mayCreateTables: row.may_create,
+    encoding: row.encoding,
+    collation: row.collation,
+    serverTime: row.server_time,
+    tls: tlsFacts(socket),
+    schema: !row.installed
+      ? NOTHING_INSTALLED
+      : told === undefined
+      ? await readSchema(query, row.migrations)
+      : schemaOf(told),
+  };
+}
+
+/** All in one message, which fails as a whole where one of the tables is not what it should be. */
+async function readAll(
+  query: Query,
+): Promise<readonly (FactsRow & SchemaRow)[] | undefined> {
+  const text = [FACTS_QUERY, SYSTEMS_QUERY, MIGRATIONS_QUERY].join(";");
+  return await unless(
+    query<FactsRow & SchemaRow>(text),
+    (code) => UNFIT_REGEXP.test(code),
+  );
+}
+
+const NOTHING_INSTALLED: SchemaFacts = {
+  installed: false,
+  usersHaveTeamId: false,
+};
+
+async function readSchema(
+  query: Query,
+  migrations: boolean,
+): Promise<SchemaFacts> {
+  const more = migrations ? MIGRATIONS_QUERY : TEAM_QUERY;
+  const rows = await unless(
+    query<SchemaRow>(`${SYSTEMS_QUERY}; ${more}`),
+    (code) => code === NO_SUCH_COLUMN,
+  );
+  if (rows !== undefined) return schemaOf(rows);
+  // Tables of somebody else that have the names of ours, one of them or all.
+  return migrations ? await readSchema(query, false) : NOTHING_INSTALLED;
+}
+
+function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
+  const { systems_version: systemsVersion } =
+    rows.find((row) => row.systems_version) ?? {};
+  const { last_migration: lastMigration } =
+    rows.find((row) => row.last_migration) ?? {};
+  return {
+    installed: true,
+    usersHaveTeamId: rows.some(({ team_id }) => team_id),
+    ...(systemsVersion ? { systemsVersion } : {}),
+    ...(lastMigration ? { lastMigration } : {}),
+  };
+}
+
+async function lock(
+  query: Query,
+  name: string,
+  seconds: number,
+): Promise<boolean> {
+  const key = lockKey(name);
+  const text = seconds === 0
+    ? `SELECT pg_try_advisory_lock(${key}) AS held`
+    : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
+       SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
+  try {
+    return (await query<{ held: boolean }>(text)).some(({ held }) => held);
+  } catch (error) {
+    if (error instanceof ProbeError && error.code === LOCK_TIMEOUT) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Advisory locks have numbers: the first 63 bits of the name's hash. */
+function lockKey(name: string): string {
+  const digest = hash("sha256", name, "buffer");
+  return (digest.readBigUInt64BE() >> 1n).toString();
+}

@@ -1,0 +1,189 @@
+/**
+ * The files of this machine.
+ *
+ * @module
+ */
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  statfsSync,
+  type Stats,
+} from "node:fs";
+import { errorCode } from "../errors.ts";
+import type { Content, FileFacts, Files } from "./system.ts";
+
+/** Bytes that a file may have that is read as a whole, 64 MiB; a config.json has some ten thousand. */
+const LARGEST = 64 * 1024 ** 2;
+
+/** The files of this machine; all functions are synchronous but {@linkcode Files.unlocked}. */
+export const realFiles: Files = {
+  readText: (path) => Deno.readTextFileSync(path),
+  read,
+  exists,
+  stat: (path) => factsOf(() => Deno.statSync(path)),
+  lstat: (path) => factsOf(() => Deno.lstatSync(path)),
+  readLink: (path) => Deno.readLinkSync(path),
+  realPath: (path) => Deno.realPathSync(path),
+  list(path) {
+    try {
+      return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  },
+  create(path, text, mode) {
+    writeDurably(path, text, { createNew: true, write: true, mode });
+  },
+  overwrite(path, text) {
+    writeDurably(path, text, { write: true, truncate: true });
+  },
+  makeDirectory: (path, mode) =>
+    Deno.mkdirSync(path, {
+      recursive: true,
+      ...(mode === undefined ? {} : { mode }),
+    }),
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => Deno.removeSync(path),
+  chmod: (path, mode) => Deno.chmodSync(path, mode),
+  setModified: (path, time) =>
+    Deno.utimeSync(path, new Date(time), new Date(time)),
+  make: (path, mode) =>
+    Deno.openSync(path, { createNew: true, write: true, mode }).close(),
+  tryWriting: (path) =>
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)),
+  syncDirectory(path) {
+    using directory = Deno.openSync(path, { read: true });
+    directory.syncSync();
+  },
+  lock(path) {
+    const file = Deno.openSync(path, {
+      create: true,
+      write: true,
+      mode: 0o600,
+    });
+    file.lockSync(true);
+    return { release: () => file.close() };
+  },
+  async unlocked(path) {
+    if (!exists(path)) return;
+    using file = Deno.openSync(path, { write: true });
+    // Mostly nobody holds it, and then there is nothing to wait for.
+    if (!file.tryLockSync(true)) await file.lock(true);
+    // A thread may keep it open a little longer than we do.
+    file.unlockSync();
+  },
+  freeSpace(path) {
+    const { bsize, bavail } = statfsSync(path);
+    return bsize * bavail;
+  },
+};
+
+/** Devices and FIFOs are opened too, to see that they are none of ours: that takes no time and changes nothing. */
+function read(
+  path: string,
+  { follow }: { readonly follow: boolean },
+): Content | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(
+      path,
+      constants.O_RDONLY | constants.O_NONBLOCK |
+        (follow ? 0 : constants.O_NOFOLLOW),
+    );
+  } catch (error) {
+    const code = errorCode(error) ?? "";
+    if (["ENOENT", "ENOTDIR"].includes(code)) return undefined;
+    // A link that is not followed, or a socket.
+    const facts = ["ELOOP", "ENXIO"].includes(code)
+      ? factsOf(() => follow ? Deno.statSync(path) : Deno.lstatSync(path))
+      : undefined;
+    if (facts === undefined || facts.isFile) throw error;
+    return { facts, bytes: undefined };
+  }
+  try {
+    const facts = factsOfOpen(fstatSync(descriptor));
+    const isReadable = facts.isFile && facts.size <= LARGEST;
+    return {
+      facts,
+      bytes: isReadable ? readAll(descriptor, facts) : undefined,
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** No more than there was when it was opened, however fast it grows. */
+function readAll(descriptor: number, { size }: FileFacts): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(descriptor, bytes, { offset: length });
+    if (count === 0) break;
+    length += count;
+  }
+  return bytes.subarray(0, length);
+}
+
+function factsOfOpen(stats: Stats): FileFacts {
+  return {
+    isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    isSymlink: false,
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    device: stats.dev,
+    modified: stats.mtimeMs,
+    changed: stats.ctimeMs,
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    return factsOf(() => Deno.statSync(path)) !== undefined;
+  } catch (error) {
+    // A link that leads to itself leads nowhere.
+    if (errorCode(error) === "ELOOP") return false;
+    throw error;
+  }
+}
+
+function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
+  try {
+    const info = stat();
+    return {
+      isFile: info.isFile,
+      isDirectory: info.isDirectory,
+      isSymlink: info.isSymlink,
+      size: info.size,
+      mode: (info.mode ?? 0) & 0o7777,
+      uid: info.uid ?? 0,
+      gid: info.gid ?? 0,
+      device: info.dev,
+      modified: info.mtime?.getTime() ?? 0,
+      changed: info.ctime?.getTime() ?? 0,
+    };
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function writeDurably(
+  path: string,
+  text: string,
+  options: Deno.OpenOptions,
+): void {
+  using file = Deno.openSync(path, options);
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+  file.syncSync();
+}

@@ -1,0 +1,238 @@
+/**
+ * The real world: files, time, children and signals of this very machine.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { realSystem } from "../../lib/os/real_system.ts";
+
+const system = realSystem();
+
+async function withDirectory(
+  test: (path: string) => void | Promise<void>,
+): Promise<void> {
+  const path = await Deno.makeTempDir();
+  try {
+    await test(path);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+function codeOf(step: () => unknown): unknown {
+  try {
+    step();
+  } catch (error) {
+    return (error as { code?: unknown }).code;
+  }
+  return assert.fail("nothing was thrown");
+}
+
+Deno.test("a file is created once, overwritten in place, renamed and removed", () =>
+  withDirectory((home) => {
+    const { files } = system;
+    const path = join(home, "file");
+    const long = "ü".repeat(100_000);
+    files.create(path, long, 0o640);
+    assert.equal(files.readText(path), long);
+    assert.equal(codeOf(() => files.create(path, "again", 0o600)), "EEXIST");
+    const inode = Deno.statSync(path).ino;
+    files.overwrite(path, "short");
+    const after = files.stat(path);
+    assert.deepEqual(
+      [Deno.statSync(path).ino, after?.mode, after?.size, after?.isFile],
+      [inode, 0o640, 5, true],
+    );
+    assert.equal(codeOf(() => files.overwrite(`${path}2`, "")), "ENOENT");
+    files.chmod(path, 0o600);
+    assert.equal(files.stat(path)?.mode, 0o600);
+    files.rename(path, `${path}2`);
+    files.syncDirectory(home);
+    assert.deepEqual(files.list(home), ["file2"]);
+    assert.equal(files.readText(`${path}2`), "short");
+    files.remove(`${path}2`);
+    assert.deepEqual(files.list(home), []);
+  }));
+
+Deno.test("a regular file is read with its facts, and nothing is waited for or followed unasked", () =>
+  withDirectory(async (home) => {
+    const { files } = system;
+    const path = join(home, "file");
+    const link = join(home, "link");
+    const fifo = join(home, "fifo");
+    const socket = join(home, "socket");
+    files.create(path, "text", 0o640);
+    await Deno.symlink("file", link);
+    await Deno.symlink("nowhere", join(home, "dangling"));
+    await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    using _ = Deno.listen({ transport: "unix", path: socket });
+    for (const follow of [true, false]) {
+      const found = files.read(path, { follow });
+      assert.equal(new TextDecoder().decode(found?.bytes), "text");
+      assert.deepEqual(found?.facts, files.stat(path));
+      assert.equal(files.read(join(home, "none"), { follow }), undefined);
+      assert.equal(files.read(join(path, "none"), { follow }), undefined);
+      for (const other of [home, fifo, socket, "/dev/zero"]) {
+        const { bytes, facts } = files.read(other, { follow }) ?? {};
+        assert.deepEqual([bytes, facts?.isFile], [undefined, false], other);
+      }
+    }
+    assert.equal(files.read(link, { follow: true })?.facts.isFile, true);
+    assert.equal(
+      files.read(join(home, "dangling"), { follow: true }),
+      undefined,
+    );
+    for (const name of ["link", "dangling"]) {
+      const { bytes, facts } =
+        files.read(join(home, name), { follow: false }) ?? {};
+      assert.deepEqual([bytes, facts?.isSymlink], [undefined, true]);
+    }
+    assert.equal(codeOf(() => files.tryWriting(fifo)), "ENXIO");
+    assert.equal(codeOf(() => files.tryWriting(join(home, "none"))), "ENOENT");
+    files.tryWriting(path);
+    assert.equal(files.readText(path), "text");
+    files.make(`${path}2`, 0o600);
+    assert.equal(files.stat(`${path}2`)?.size, 0);
+    assert.equal(codeOf(() => files.make(link, 0o600)), "EEXIST");
+  }));
+
+Deno.test("what is not there has no facts, what is closed or odd is an error", () =>
+  withDirectory((home) => {
+    const { files } = system;
+    const path = join(home, "file");
+    files.create(path, "", 0o600);
+    assert.equal(files.stat(join(home, "none")), undefined);
+    assert.equal(files.lstat(join(path, "below")), undefined);
+    assert.deepEqual(files.list(join(home, "none")), []);
+    assert.equal(codeOf(() => files.list(path)), "ENOTDIR");
+    assert.equal(codeOf(() => files.readText(join(home, "none"))), "ENOENT");
+    Deno.symlinkSync("loop", join(home, "loop"));
+    assert.equal(codeOf(() => files.stat(join(home, "loop"))), "ELOOP");
+  }));
+
+Deno.test("whether something is there is known without its facts", () =>
+  withDirectory((home) => {
+    const { files } = system;
+    const path = join(home, "file");
+    files.create(path, "", 0o600);
+    Deno.symlinkSync("nowhere", join(home, "dangling"));
+    Deno.symlinkSync("loop", join(home, "loop"));
+    assert.equal(files.exists(path), true);
+    assert.equal(files.exists(home), true);
+    assert.equal(files.exists("/"), true);
+    const nothing = ["none", "no/where", "file/below", "dangling", "loop"];
+    for (const name of nothing) {
+      assert.equal(files.exists(join(home, name)), false, name);
+    }
+    assert.deepEqual(files.list(join(home, "no/where")), []);
+    assert.equal(codeOf(() => files.list(join(path, "x"))), "ENOTDIR");
+  }));
+
+Deno.test("links are followed by stat alone", () =>
+  withDirectory((home) => {
+    const { files } = system;
+    const deep = join(home, "a/b");
+    files.makeDirectory(deep, 0o700);
+    files.makeDirectory(deep);
+    assert.equal(files.stat(deep)?.mode, 0o700);
+    Deno.symlinkSync("a/b", join(home, "link"));
+    const link = join(home, "link");
+    assert.equal(files.lstat(link)?.isSymlink, true);
+    assert.equal(files.stat(link)?.isDirectory, true);
+    assert.equal(files.readLink(link), "a/b");
+    assert.equal(files.realPath(link), files.realPath(deep));
+  }));
+
+Deno.test("a lock is waited for until it is given back", () =>
+  withDirectory(async (home) => {
+    const { files } = system;
+    const path = join(home, "lock");
+    const held = files.lock(path);
+    let isFree = false;
+    const waiting = files.unlocked(path).then(() => isFree = true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(isFree, false);
+    held.release();
+    await waiting;
+    files.lock(path).release();
+    assert.equal(files.stat(path)?.mode, 0o600);
+    await files.unlocked(join(home, "none"));
+    assert.deepEqual(files.list(home), ["lock"]);
+  }));
+
+Deno.test("sleep ends with its time, or at once with the reason of its signal", async () => {
+  const { clock } = system;
+  const before = clock.elapsed();
+  await clock.sleep(20, new AbortController().signal);
+  assert.ok(clock.elapsed() - before >= 15);
+  const ending = new AbortController();
+  const long = clock.sleep(600_000, ending.signal);
+  ending.abort("the reason");
+  await assert.rejects(long, (reason) => reason === "the reason");
+  await assert.rejects(
+    clock.sleep(600_000, ending.signal),
+    (reason) => reason === "the reason",
+  );
+  assert.ok(Math.abs(clock.now() - Date.now()) < 60_000);
+});
+
+Deno.test("a child gets its input, environment and directory, and no more", async () => {
+  const { code, stdout, stderr } = await system.runChild({
+    command: [
+      "/bin/sh",
+      "-c",
+      'cat; pwd -P; echo "$A-$HOME"; echo no >&2; exit 3',
+    ],
+    env: { A: "a" },
+    cwd: "/",
+    input: "the input\n",
+    output: "capture",
+    uid: system.uid,
+    gid: system.gid,
+  });
+  assert.deepEqual([code, stdout, stderr], [3, "the input\n/\na-\n", "no\n"]);
+});
+
+Deno.test("a child that does not read ends well, one that is not there or is stopped does not", async () => {
+  const plan = { env: {}, output: "capture" } as const;
+  const deaf = await system.runChild({
+    ...plan,
+    command: ["/bin/true"],
+    input: "x".repeat(1_000_000),
+  });
+  assert.equal(deaf.code, 0);
+  await assert.rejects(
+    system.runChild({ ...plan, command: ["/no/such/program"] }),
+    { code: "ENOENT" },
+  );
+  const stopped = await system.runChild({
+    env: {},
+    output: "inherit",
+    command: ["/bin/sleep", "600"],
+    signal: AbortSignal.timeout(50),
+  });
+  assert.equal(stopped.code, 143);
+});
+
+Deno.test("signals are heard by name until that is enough", async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const remove = system.onSignal(resolve);
+  // A signal alone keeps no process alive.
+  const alive = setInterval(() => {}, 1000);
+  try {
+    Deno.kill(Deno.pid, "SIGHUP");
+    assert.equal(await promise, "SIGHUP");
+  } finally {
+    clearInterval(alive);
+    remove();
+  }
+});
+
+Deno.test("random bytes and names come from the machine", async () => {
+  assert.equal(system.random(32).length, 32);
+  assert.notDeepEqual(system.random(32), system.random(32));
+  assert.ok((await system.resolveHost("localhost")).length > 0);
+  await assert.rejects(system.resolveHost("nowhere.invalid"));
+});

@@ -1,0 +1,42 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { readAs, withOverrides } from "../../../lib/mattermost/config_keys.ts";
+import { releaseFacts } from "../../../lib/mattermost/releases.ts";
+
+const CONFIG = {
+  TeamSettings: { sitename: "File", MaxUsersPerTeam: 50 },
+  Broken: 1,
+};
+
+Deno.test("readAs() reads texts as the weak releases do", () => {
+  equal(readAs("t", "flag"), true);
+  equal(readAs("false", "flag"), false);
+  equal(readAs(1, "flag"), true);
+  equal(readAs("300", "integer"), 300);
+  equal(readAs(1.9, "integer"), 1);
+  equal(readAs(25, "text"), "25");
+});
+
+Deno.test("withOverrides() puts MM_ variables where the release reads them", () => {
+  const env = {
+    MM_TEAMSETTINGS_SITENAME: "Variable",
+    MM_TEAMSETTINGS_MAXUSERSPERTEAM: "many",
+    MM_RATELIMITSETTINGS_PERSEC: "7",
+    MM_RATELIMITSETTINGS_ENABLE: "true",
+    MM_SERVICESETTINGS_TRUSTEDPROXYIPHEADER: "A B",
+    MM_UNKNOWN_KEY: "x",
+  };
+  const seen = (version: string) =>
+    withOverrides(CONFIG, env, releaseFacts(version));
+  deepEqual(seen("3.7.5"), CONFIG);
+  deepEqual(seen("4.9.4"), {
+    ...CONFIG,
+    TeamSettings: { sitename: "Variable", MaxUsersPerTeam: "many" },
+  });
+  deepEqual(seen("11.7.9"), {
+    ...CONFIG,
+    TeamSettings: { sitename: "Variable", MaxUsersPerTeam: 50 },
+    RateLimitSettings: { PerSec: 7, Enable: true },
+    ServiceSettings: { TrustedProxyIPHeader: ["A", "B"] },
+  });
+  deepEqual(CONFIG.TeamSettings.sitename, "File");
+});

@@ -1,0 +1,220 @@
+import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
+import { EntrypointError } from "../../../lib/errors.ts";
+import {
+  databaseNumber,
+  logFileLocation,
+  migrationCommand,
+  type Release,
+  releaseFacts,
+  serverCommand,
+  serverEnvironment,
+  versionCommand,
+} from "../../../lib/mattermost/releases.ts";
+
+const PATHS = { home: "/opt/mattermost", config: "/data/config.json" };
+
+/** What is asked of a release, by name, as one short text each. */
+const QUESTIONS: Readonly<
+  Record<string, (release: Release) => string | undefined>
+> = {
+  binary: (release) => release.binary,
+  migration: (release) => release.migration,
+  offline: (release) => String(release.offlineVersion),
+  liveness: (release) => release.liveness.path,
+  readiness: (release) => release.readiness.path,
+  mysql: ({ databases: { mysql } }) => mysql && (mysql.minimum ?? "any"),
+  mysqlNew: ({ databases: { mysql } }) =>
+    mysql && String(mysql.newInstallations),
+  postgres: ({ databases: { postgres } }) => postgres.minimum ?? "any",
+  adapter: (release) => release.defaultAdapter,
+  log: (release) => logFileLocation(release, "/var/log/mm/"),
+  strict: (release) => String(release.strictTypes),
+  writes: (release) => release.configWrites,
+  listen: (release) => String(release.failsOnListenError),
+  overrides: (release) => release.environmentOverrides,
+  plugins: (release) => String(release.plugins),
+  writable: (release) => release.writableDirectories.join(" "),
+  environment: (release) =>
+    Object.keys(serverEnvironment(release, "/var/log/mm")).join(" "),
+};
+
+/** Question → the answers, each with the first and the last release that has it. */
+const ANSWERS: Readonly<
+  Record<string, readonly (readonly [string, string, string | undefined])[]>
+> = {
+  binary: [
+    ["3.0.0", "4.10.10", "bin/platform"],
+    ["5.0.0", "11.10.0", "bin/mattermost"],
+  ],
+  migration: [
+    ["3.0.0", "3.3.0", "-upgrade_db_30"],
+    ["3.4.0", "6.4.3", "none"],
+    ["6.5.0", "11.10.0", "db migrate"],
+  ],
+  offline: [["3.0.0", "6.4.3", "false"], ["6.5.0", "11.10.0", "true"]],
+  liveness: [
+    ["3.0.0", "3.0.3", "/"],
+    ["3.1.0", "3.6.7", "/api/v3/general/ping"],
+    ["3.7.0", "11.10.0", "/api/v4/system/ping"],
+  ],
+  readiness: [
+    ["3.0.0", "3.0.3", "/"],
+    ["3.1.0", "3.6.7", "/api/v3/general/ping"],
+    ["3.7.0", "5.13.3", "/api/v4/system/ping"],
+    ["5.14.0", "11.10.0", "/api/v4/system/ping?get_server_status=true"],
+  ],
+  mysql: [
+    ["3.0.0", "5.39.3", "any"],
+    ["6.0.0", "9.4.5", "5.7.12"],
+    ["9.5.0", "10.12.4", "8.0.0"],
+    ["11.0.0", "12.0.0", undefined],
+  ],
+  mysqlNew: [["3.0.0", "9.11.18", "true"], ["10.0.0", "10.12.4", "false"]],
+  postgres: [
+    ["3.0.0", "5.31.9", "any"],
+    ["5.32.0", "7.10.5", "10.0"],
+    ["8.0.0", "10.5.14", "11.0"],
+    ["10.6.0", "10.12.4", "13.0"],
+    ["11.0.0", "12.0.0", "14.0"],
+  ],
+  adapter: [
+    ["3.0.0", "10.12.4", "mysql"],
+    ["11.0.0", "12.0.0", "postgres"],
+  ],
+  log: [
+    ["3.0.0", "3.7.6", "/var/log/mm/mattermost.log"],
+    ["3.8.0", "4.1.2", "/var/log/mm/"],
+    ["4.2.0", "11.10.0", "/var/log/mm"],
+  ],
+  strict: [
+    ["3.0.0", "3.7.6", "true"],
+    ["3.8.0", "5.29.2", "false"],
+    ["5.30.0", "11.10.0", "true"],
+  ],
+  writes: [
+    ["3.0.0", "5.9.8", "best effort"],
+    ["5.10.0", "5.29.2", "incomplete"],
+    ["5.30.0", "11.10.0", "always"],
+  ],
+  listen: [["3.0.0", "5.36.2", "false"], ["5.37.0", "11.10.0", "true"]],
+  overrides: [
+    ["3.0.0", "3.7.6", "none"],
+    ["3.8.0", "4.9.4", "present keys"],
+    ["4.10.0", "11.10.0", "all keys"],
+  ],
+  plugins: [["3.0.0", "4.1.2", "false"], ["4.2.0", "11.10.0", "true"]],
+  writable: [
+    ["3.0.0", "4.1.2", "config data logs"],
+    ["4.2.0", "4.4.3", "config data logs plugins"],
+    ["4.4.4", "11.10.0", "config data logs plugins client/plugins"],
+  ],
+  environment: [
+    ["3.0.0", "10.10.3", ""],
+    ["10.11.0", "11.1.3", "MM_LOG_PATH"],
+    ["11.2.0", "11.10.0", "MM_LOG_PATH MM_INSTALL_TYPE"],
+  ],
+};
+
+for (const [question, rows] of Object.entries(ANSWERS)) {
+  Deno.test(`releaseFacts() knows the ranges of "${question}"`, () => {
+    const ask = QUESTIONS[question];
+    ok(ask);
+    for (const [first, last, answer] of rows) {
+      equal(ask(releaseFacts(first)), answer, first);
+      equal(ask(releaseFacts(last)), answer, last);
+    }
+  });
+}
+
+Deno.test("every question about a release has answers", () => {
+  deepEqual(Object.keys(ANSWERS), Object.keys(QUESTIONS));
+});
+
+Deno.test("releaseFacts() counts a candidate as its release and keeps its name", () => {
+  const release = releaseFacts("v11.0.0-rc1");
+  equal(release.version, "11.0.0-rc1");
+  equal(release.databases.mysql, undefined);
+  equal(release.warning, undefined);
+});
+
+Deno.test("releaseFacts() takes a future release for the newest and warns", () => {
+  const release = releaseFacts("12.0.0");
+  match(release.warning ?? "", /12\.0\.0 is newer than the releases/);
+  deepEqual({ ...release, version: "", warning: "" }, {
+    ...releaseFacts("11.10.0"),
+    version: "",
+    warning: "",
+  });
+});
+
+for (const version of ["2.2.0", "0.6.0", "latest", "", "3"]) {
+  Deno.test(`releaseFacts() refuses "${version}" and says what is supported`, () => {
+    throws(
+      () => releaseFacts(version),
+      (error) =>
+        error instanceof EntrypointError && error.code === 78 &&
+        error.message.includes("from 3.0.0 to the newest 11.x") &&
+        error.remedy?.startsWith("MATTERMOST_VERSION=") === true,
+    );
+  });
+}
+
+Deno.test("serverCommand() has the one form that all releases understand", () => {
+  deepEqual(serverCommand(releaseFacts("3.6.1"), PATHS), [
+    "/opt/mattermost/bin/platform",
+    "--config",
+    "/data/config.json",
+  ]);
+  deepEqual(serverCommand(releaseFacts("11.7.9"), PATHS), [
+    "/opt/mattermost/bin/mattermost",
+    "--config",
+    "/data/config.json",
+  ]);
+});
+
+Deno.test("migrationCommand() and versionCommand() exist only where they are safe", () => {
+  deepEqual(migrationCommand(releaseFacts("3.3.0"), PATHS), [
+    "/opt/mattermost/bin/platform",
+    "--config",
+    "/data/config.json",
+    "-upgrade_db_30",
+  ]);
+  equal(migrationCommand(releaseFacts("5.37.10"), PATHS), undefined);
+  deepEqual(migrationCommand(releaseFacts("7.8.15"), PATHS), [
+    "/opt/mattermost/bin/mattermost",
+    "db",
+    "migrate",
+    "--config",
+    "/data/config.json",
+  ]);
+  equal(versionCommand(releaseFacts("6.4.3"), PATHS), undefined);
+  deepEqual(versionCommand(releaseFacts("6.5.0"), PATHS), [
+    "/opt/mattermost/bin/mattermost",
+    "version",
+  ]);
+});
+
+Deno.test("databaseNumber() counts as the product does", () => {
+  const cases: readonly ["mysql" | "postgres", string, number | undefined][] = [
+    ["postgres", "15.4 (Debian 15.4-2.pgdg120+1)", 150004],
+    ["postgres", "9.6.24", 90624],
+    ["postgres", "14", 140000],
+    ["postgres", "17beta1", 170000],
+    ["mysql", "5.7.12-log", 5712],
+    ["mysql", "8.0.36", 8036],
+    ["mysql", "8.4.5", 8405],
+    ["mysql", "10.11.6-MariaDB-1:10.11.6+maria~ubu2204", 11106],
+    ["mysql", "5.5.5-10.11.6-MariaDB", 11106],
+    ["mysql", "nonsense", undefined],
+  ];
+  for (const [adapter, text, number] of cases) {
+    equal(databaseNumber(adapter, text), number, text);
+  }
+});
+
+Deno.test("the minimum of a database is given in both units", () => {
+  equal(releaseFacts("7.8.15").databases.mysql?.minimumNumber, 5712);
+  equal(releaseFacts("9.5.14").databases.mysql?.minimumNumber, 8000);
+  equal(releaseFacts("10.11.23").databases.postgres.minimumNumber, 130000);
+  equal(releaseFacts("3.6.0").databases.postgres.minimumNumber, 0);
+});

@@ -1,0 +1,20 @@
+import { deepEqual } from "node:assert/strict";
+import { rewrittenFrom } from "../../../lib/mattermost/rewrites.ts";
+
+Deno.test("rewrittenFrom() knows the mail server that the server names itself, by release", () => {
+  const path = "EmailSettings.SMTPServer";
+  const from = (version: string, value: string): readonly unknown[] =>
+    rewrittenFrom(version, path, value);
+  deepEqual(from("5.9.8", "dockerhost"), []);
+  deepEqual(from("5.10.0", "dockerhost"), [""]);
+  deepEqual(from("5.15.5", "localhost"), []);
+  deepEqual(from("5.16.0", "localhost"), [""]);
+  // A file that an older release wrote.
+  deepEqual(from("11.7.9", "dockerhost"), [""]);
+  deepEqual(from("11.7.9", "localhost"), [""]);
+  deepEqual(from("11.7.9", "smtp.example.com"), []);
+  deepEqual(
+    rewrittenFrom("11.7.9", "ClusterSettings.ClusterName", "localhost"),
+    [],
+  );
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import {
+  type Attempt,
+  candidates,
+  Errno,
+  execFailure,
+  reasonOf,
+  triesNext,
+} from "../../../lib/os/execvp.ts";
+
+function attempt(path: string, rest: Partial<Attempt> = {}): Attempt {
+  return {
+    path,
+    errno: Errno.ENOENT,
+    exists: false,
+    isDirectory: false,
+    ...rest,
+  };
+}
+
+Deno.test("candidates() takes a command with a slash as it is", () => {
+  assert.deepEqual(candidates("/bin/sh", "/usr/bin"), ["/bin/sh"]);
+  assert.deepEqual(candidates("bin/x", "/usr/bin"), ["bin/x"]);
+});
+
+Deno.test("candidates() searches PATH in order, an empty element is the working directory", () => {
+  assert.deepEqual(candidates("x", "/a::/b:"), ["/a/x", "./x", "/b/x", "./x"]);
+});
+
+Deno.test("candidates() searches the system's directories when there is no PATH", () => {
+  assert.deepEqual(candidates("x"), ["/bin/x", "/usr/bin/x"]);
+});
+
+Deno.test("candidates() finds nothing for an empty command", () => {
+  assert.deepEqual(candidates("", "/bin"), []);
+});
+
+Deno.test("triesNext() goes on after what is absent or refused, and stops at a broken program", () => {
+  const tried = (errno: number): boolean => triesNext(attempt("/x", { errno }));
+  assert.deepEqual(
+    [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES].map(tried),
+    [true, true, true],
+  );
+  assert.deepEqual(
+    [Errno.ENOEXEC, Errno.E2BIG, Errno.EPERM].map(tried),
+    [false, false, false],
+  );
+});
+
+Deno.test("execFailure() lists where a name was searched", () => {
+  const error = execFailure("x", [attempt("/a/x"), attempt("/b/x")]);
+  assert.equal(error.code, 127);
+  assert.match(error.message, /"x" in PATH, tried: \/a\/x, \/b\/x$/);
+});
+
+Deno.test("execFailure() says that an empty PATH search tried nothing", () => {
+  const error = execFailure("", []);
+  assert.equal(error.code, 127);
+  assert.match(error.message, /tried: nothing$/);
+});
+
+Deno.test("execFailure() points to the directory of a path that does not exist", () => {
+  const error = execFailure("/opt/x", [attempt("/opt/x")]);
+  assert.equal(error.code, 127);
+  assert.equal(error.remedy, "ls -l /opt");
+});
+
+Deno.test("execFailure() prefers the file that was refused over those that are absent", () => {
+  const refused = { errno: Errno.EACCES, exists: true };
+  const error = execFailure("x", [
+    attempt("/a/x"),
+    attempt("/b/x", refused),
+    attempt("/c/x"),
+  ]);
+  assert.equal(error.code, 126);
+  assert.equal(error.message, "Cannot execute /b/x: permission denied");
+  assert.equal(error.remedy, "chmod +x /b/x");
+});
+
+Deno.test("execFailure() tells a missing interpreter from a missing file", () => {
+  const error = execFailure("/x", [attempt("/x", { exists: true })]);
+  assert.equal(error.code, 126);
+  assert.match(error.message, /interpreter/);
+});
+
+Deno.test("execFailure() has a remedy for every reason", () => {
+  for (const errno of Object.values(Errno)) {
+    const error = execFailure("/x", [attempt("/x", { errno, exists: true })]);
+    assert.equal(error.code, 126);
+    assert.ok(error.remedy);
+  }
+});
+
+Deno.test("reasonOf() names a number that it does not know", () => {
+  assert.equal(reasonOf(5), "system error 5");
+});

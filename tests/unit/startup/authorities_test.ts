@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+// @ts-types="@types/node-forge"
+import forge from "node-forge";
+import type {
+  Authorities,
+  AuthorityPlaces,
+} from "../../../lib/startup/authorities.ts";
+import {
+  findAuthorities,
+  joinBundle,
+} from "../../../lib/startup/authorities.ts";
+import { createAuthority } from "../../servers/certificates.ts";
+import { fakeSystem } from "../../support/fake_system.ts";
+import { MemoryFiles } from "../../support/memory_files.ts";
+
+const DIRECTORY = "/etc/mattermost/ca.d";
+const SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
+const DAY = 86_400_000;
+
+const authority = createAuthority("Private Authority");
+
+function disk(texts: Readonly<Record<string, string>>): MemoryFiles {
+  const files = new MemoryFiles(DIRECTORY, "/etc/ssl/certs", "/run/db");
+  for (const [path, text] of Object.entries(texts)) files.place(path, text);
+  return files;
+}
+
+function find(
+  files: MemoryFiles,
+  { days = 0, ...places }: Partial<AuthorityPlaces> & {
+    readonly days?: number;
+  } = {},
+): Authorities {
+  return findAuthorities(fakeSystem({ files, now: Date.now() + days * DAY }), {
+    directory: DIRECTORY,
+    databaseFile: "",
+    wholeBundle: undefined,
+    ...places,
+  });
+}
+
+function warningsOf(found: Authorities): string[] {
+  return found.warnings.map(({ message }) => message);
+}
+
+/** An authority that another one, which is nowhere, vouches for. */
+function intermediate(name: string, issuer: string): string {
+  const { privateKey, publicKey } = forge.pki.rsa.generateKeyPair(512);
+  const certificate = forge.pki.createCertificate();
+  certificate.serialNumber = "01";
+  certificate.publicKey = publicKey;
+  certificate.validity.notBefore = new Date(Date.now() - DAY);
+  certificate.validity.notAfter = new Date(Date.now() + 365 * DAY);
+  certificate.setSubject([{ name: "commonName", value: name }]);
+  certificate.setIssuer([{ name: "commonName", value: issuer }]);
+  certificate.setExtensions([{ name: "basicConstraints", cA: true }]);
+  certificate.sign(privateKey, forge.md.sha256.create());
+  return forge.pki.certificateToPem(certificate);
+}
+
+Deno.test("without certificates of one's own the system's bundle is trusted, and the server needs no other", () => {
+  const found = find(disk({ [SYSTEM_BUNDLE]: "the system's" }));
+  assert.deepEqual(
+    [found.isOwnBundle, found.added, found.problems, found.warnings],
+    [false, 0, [], []],
+  );
+  assert.deepEqual(found.trusted(), ["the system's"]);
+});
+
+Deno.test("where neither the machine nor the operator has a bundle, the runtime's own is trusted", () => {
+  assert.equal(find(disk({})).trusted(), undefined);
+});
+
+Deno.test("certificates that are added stand behind the system's", () => {
+  const found = find(disk({
+    [SYSTEM_BUNDLE]: "the system's",
+    [`${DIRECTORY}/private.crt`]: authority.certificate,
+    [`${DIRECTORY}/README`]: "no certificate, and nobody looks",
+  }));
+  assert.deepEqual([found.isOwnBundle, found.added], [true, 1]);
+  assert.deepEqual(found.problems, []);
+  assert.deepEqual(found.warnings, []);
+  assert.deepEqual(found.trusted(), [
+    "the system's",
+    authority.certificate.trim(),
+  ]);
+});
+
+Deno.test("the file of DB_SSL_CA is added too, and the same certificate counts once", () => {
+  const found = find(
+    disk({
+      [`${DIRECTORY}/private.crt`]: authority.certificate,
+      "/run/db/ca.pem": authority.certificate + authority.certificate,
+    }),
+    { databaseFile: "/run/db/ca.pem" },
+  );
+  assert.deepEqual([found.added, found.trusted()?.length], [1, 1]);
+});
+
+Deno.test("who says all with SSL_CERT_FILE is believed, and told what is left out", () => {
+  const found = find(
+    disk({
+      "/whole.pem": "all of them",
+      [`${DIRECTORY}/private.crt`]: authority.certificate,
+    }),
+    { wholeBundle: "/whole.pem" },
+  );
+  assert.equal(found.isOwnBundle, false);
+  assert.deepEqual(found.trusted(), ["all of them"]);
+  assert.deepEqual(warningsOf(found), [
+    `SSL_CERT_FILE is set, so the server reads /whole.pem alone, and not the certificates in ${DIRECTORY}`,
+  ]);
+});
+
+Deno.test("an SSL_CERT_FILE that cannot be read is the operator's own affair", () => {
+  const found = find(disk({}), { wholeBundle: "/nowhere.pem" });
+  assert.equal(found.trusted(), undefined);
+  assert.deepEqual(found.problems, []);
+});
+
+Deno.test("files that are no certificates are named with what they are", () => {
+  const { key } = authority.issue();
+  const found = find(disk({
+    [`${DIRECTORY}/empty.crt`]: "",
+    [`${DIRECTORY}/key.crt`]: key,
+    [`${DIRECTORY}/noise.crt`]: "noise",
+    [`${DIRECTORY}/torn.crt`]: authority.certificate.replace(
+      /\n[^-\n]{64}/,
+      "",
+    ),
+  }));
+  assert.deepEqual(
+    found.problems.map(({ message }) => message),
+    [
+      `${DIRECTORY}/key.crt holds a private key and no certificate`,
+      `${DIRECTORY}/noise.crt holds no certificate in PEM form`,
+      `${DIRECTORY}/torn.crt holds a certificate that is damaged`,
+    ],
+  );
+  assert.ok(!JSON.stringify(found).includes(key.slice(100, 140)));
+});
+
+Deno.test("a file that cannot be read is told with its variable, by what keeps it closed", () => {
+  const gone = find(disk({}), { databaseFile: "/run/db/ca.pem" });
+  assert.deepEqual(gone.problems, [{
+    subject: "",
+    message: "The file /run/db/ca.pem of DB_SSL_CA cannot be read (ENOENT)",
+    remedy: "Mount the certificates at /run/db/ca.pem, or correct DB_SSL_CA",
+  }]);
+
+  const files = disk({ [`${DIRECTORY}/private.crt`]: authority.certificate });
+  files.readText = (path) => {
+    throw Object.assign(new Error(path), { code: "EACCES" });
+  };
+  const [closed] = find(files).problems;
+  assert.equal(
+    closed?.message,
+    `The file ${DIRECTORY}/private.crt of MATTERMOST_CA_DIR cannot be read (EACCES)`,
+  );
+  assert.match(closed?.remedy ?? "", /^chmod a\+r /);
+});
+
+Deno.test("a directory that is none, or that is closed, is told", () => {
+  for (
+    const [code, wanted] of [
+      [
+        "ENOTDIR",
+        `${DIRECTORY} is no directory, as MATTERMOST_CA_DIR has to be`,
+      ],
+      [
+        "EACCES",
+        `The file ${DIRECTORY} of MATTERMOST_CA_DIR cannot be read (EACCES)`,
+      ],
+    ]
+  ) {
+    const files = disk({});
+    files.list = (path) => {
+      throw Object.assign(new Error(path), { code });
+    };
+    const found = find(files);
+    assert.deepEqual(
+      found.problems.map(({ message }) => message),
+      [wanted],
+    );
+    assert.equal(found.added, 0);
+  }
+});
+
+Deno.test("a certificate is called out before it ends, after it ended, and before it begins", () => {
+  const files = disk({ [`${DIRECTORY}/a.crt`]: authority.certificate });
+  const said = (days: number): string =>
+    warningsOf(find(files, { days })).join("\n");
+  assert.equal(said(0), "");
+  assert.match(
+    said(15),
+    /The certificate of Private Authority in .*\/a\.crt expires on \d{4}-\d\d-\d\d$/,
+  );
+  assert.match(
+    said(31),
+    /The certificate of Private Authority in \S+ expired on /,
+  );
+  assert.match(
+    said(-31),
+    /The certificate of Private Authority in \S+ is not valid before /,
+  );
+});
+
+Deno.test("a server's certificate is told to vouch for nobody", () => {
+  const { certificate } = authority.issue({ names: ["db.example.com"] });
+  const found = find(disk({ [`${DIRECTORY}/leaf.crt`]: certificate }));
+  assert.deepEqual(warningsOf(found), [
+    `The certificate of db.example.com in ${DIRECTORY}/leaf.crt is a server's certificate and no authority's: it vouches for nobody else`,
+  ]);
+});
+
+Deno.test("an authority whose root is nowhere is called out, until the root is there", () => {
+  const pem = intermediate("Issuing Authority", "Private Authority");
+  const lost = `${DIRECTORY}/i.crt`;
+  const alone = find(disk({
+    [lost]: pem,
+    [SYSTEM_BUNDLE]:
+      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+  }));
+  assert.deepEqual(warningsOf(alone), [
+    `The authority Issuing Authority in ${lost} is vouched for by CN=Private Authority, whose certificate is missing`,
+  ]);
+  for (const place of [`${DIRECTORY}/root.crt`, SYSTEM_BUNDLE]) {
+    const both = find(disk({ [lost]: pem, [place]: authority.certificate }));
+    assert.deepEqual(both.warnings, [], place);
+  }
+});
+
+Deno.test("in a bundle every text has lines of its own", () => {
+  assert.equal(joinBundle(["a\n\n", "b", "c\n"]), "a\nb\nc\n");
+});

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { becomeServersUser } from "../../../lib/startup/become_user.ts";
+import type { Settings } from "../../../lib/settings/catalogue.ts";
+import { stage } from "../../support/installation.ts";
+
+/** Whom the program becomes, and who it says that it is afterwards. */
+function become(
+  start: { readonly uid: number; readonly gid: number },
+  settings: Pick<Settings, "MATTERMOST_UID" | "MATTERMOST_GID">,
+): unknown {
+  const { system, context } = stage({ ...start, env: {} });
+  const taken: unknown[] = [];
+  system.becomeUser = (identity) => void taken.push(identity);
+  const { uid, gid } = becomeServersUser(settings as Settings, context).system;
+  return { taken, uid, gid };
+}
+
+Deno.test("root becomes the server's user", () => {
+  const server = { uid: 2000, gid: 2001 };
+  assert.deepEqual(
+    become({ uid: 0, gid: 0 }, { MATTERMOST_UID: 2000, MATTERMOST_GID: 2001 }),
+    { taken: [server], ...server },
+  );
+});
+
+Deno.test("root takes another group also where it stays root", () => {
+  assert.deepEqual(
+    become({ uid: 0, gid: 0 }, { MATTERMOST_UID: 0, MATTERMOST_GID: 7 }),
+    { taken: [{ uid: 0, gid: 7 }], uid: 0, gid: 7 },
+  );
+});
+
+Deno.test("whoever is the server's user already takes nothing", () => {
+  for (const self of [{ uid: 0, gid: 0 }, { uid: 1234, gid: 99 }]) {
+    assert.deepEqual(
+      become(self, { MATTERMOST_UID: 0, MATTERMOST_GID: 0 }),
+      { taken: [], ...self },
+    );
+  }
+});

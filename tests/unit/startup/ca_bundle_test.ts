@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { provideDirectories } from "../../../lib/startup/handoff.ts";
+import { databaseAuthorities } from "../../../lib/startup/open_database.ts";
+import type { Plan } from "../../../lib/startup/plan.ts";
+import { makePlan } from "../../../lib/startup/plan.ts";
+import {
+  bundleVariable,
+  provideBundle,
+  readBundle,
+  requireAuthorities,
+} from "../../../lib/startup/ca_bundle.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import { createAuthority } from "../../servers/certificates.ts";
+import type { Stage } from "../../support/installation.ts";
+import { ENOUGH, installed, stage } from "../../support/installation.ts";
+
+const CA_DIR = "/etc/mattermost/ca.d";
+const BUNDLE = "/opt/mattermost/data/config/authorities.pem";
+
+const { certificate } = createAuthority("Private Authority");
+
+/** A start that has come as far as the bundle. */
+async function ready(
+  { text = certificate, env = {}, uid = 0 }: {
+    readonly text?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly uid?: number;
+  } = {},
+): Promise<Stage & { readonly plan: Plan }> {
+  const files = installed();
+  files.makeDirectory(CA_DIR);
+  files.place(`${CA_DIR}/private.crt`, text);
+  const staged = stage({
+    files,
+    uid,
+    gid: uid,
+    now: Date.now(),
+    env: { ...ENOUGH, MATTERMOST_CA_DIR: CA_DIR, ...env },
+  });
+  const plan = await makePlan(staged.context);
+  const context = await provideDirectories(plan, staged.context);
+  return { ...staged, context, plan };
+}
+
+Deno.test("the server gets a private bundle, and is led there", async () => {
+  const { plan, system, context } = await ready();
+  provideBundle(readBundle(plan), context);
+  assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
+  assert.equal(system.files.stat(BUNDLE)?.mode, 0o600);
+  assert.deepEqual(bundleVariable(plan), { SSL_CERT_FILE: BUNDLE });
+});
+
+Deno.test("a bundle that is right is not written again, one that is not is", async () => {
+  const { plan, system, context } = await ready();
+  provideBundle(readBundle(plan), context);
+  const { steps } = system.files;
+  provideBundle(readBundle(plan), context);
+  assert.equal(system.files.steps, steps);
+  system.files.place(BUNDLE, "torn");
+  provideBundle(readBundle(plan), context);
+  assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
+});
+
+Deno.test("where the operator names the whole bundle, none is made", async () => {
+  const { plan, system, context } = await ready({
+    env: { SSL_CERT_FILE: "/whole.pem" },
+  });
+  provideBundle(readBundle(plan), context);
+  assert.equal(system.files.stat(BUNDLE), undefined);
+  assert.deepEqual(bundleVariable(plan), {});
+});
+
+Deno.test("a bundle that cannot be written ends with 73 and the way out", async () => {
+  const { plan, system, context } = await ready();
+  system.files.fault = (_, what) =>
+    what.startsWith("create") ? { code: "ENOSPC" } : undefined;
+  assert.throws(
+    () => provideBundle(readBundle(plan), context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message ===
+        `The certificates cannot be joined in ${BUNDLE} (ENOSPC)` &&
+      error.remedy?.includes("SSL_CERT_FILE") === true,
+  );
+});
+
+Deno.test("a certificate that cannot be used stops a start with 66, one that is unwise is told", async () => {
+  const bad = await ready({ text: "noise" });
+  assert.throws(
+    () => requireAuthorities(bad.plan, bad.context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 66 &&
+      error.problems[0]?.subject === `${CA_DIR}/private.crt`,
+  );
+  const unwise = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
+  requireAuthorities(unwise.plan, unwise.context);
+  assert.match(unwise.system.err.text, /warning: SSL_CERT_FILE is set, so/);
+});
+
+Deno.test("whose certificates the database's driver trusts depends on driver, mode and DB_SSL_CA", async () => {
+  const { plan, system } = await ready();
+  system.files.place("/ca.pem", "the file");
+  const { source } = plan.database;
+  const trust = { system, trusted: () => ["all others"] };
+  const authorities = (
+    change: Partial<typeof source>,
+  ): readonly string[] | undefined =>
+    databaseAuthorities({ ...source, ...change }, trust);
+  assert.equal(authorities({ sslMode: "require" }), undefined);
+  assert.deepEqual(authorities({ sslMode: "verify-full" }), ["all others"]);
+  assert.deepEqual(authorities({ sslCa: "/ca.pem" }), ["the file"]);
+  assert.deepEqual(authorities({ sslCa: "/ca.pem", adapter: "mysql" }), [
+    "the file",
+    "all others",
+  ]);
+  assert.deepEqual(
+    databaseAuthorities({ ...source, sslCa: "/ca.pem", adapter: "mysql" }, {
+      system,
+      trusted: () => undefined,
+    }),
+    ["the file"],
+  );
+  assert.throws(
+    () => authorities({ sslCa: "/gone.pem" }),
+    (error) =>
+      error instanceof EntrypointError && error.code === 66 &&
+      error.message ===
+        "The file /gone.pem of DB_SSL_CA cannot be read (ENOENT)",
+  );
+});

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import {
+  type MigrationWork,
+  requireAnswers,
+  runMigration,
+  takeTurn,
+} from "../../../lib/startup/migration.ts";
+import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
+import type { DatabaseFacts, Session } from "../../../lib/database/session.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Permit } from "../../../lib/upgrade/decision.ts";
+import { FACTS } from "../../support/database_facts.ts";
+import type { World } from "../../support/fake_system.ts";
+import type { Stage } from "../../support/installation.ts";
+import {
+  ENOUGH,
+  INSTALL,
+  installed,
+  stage,
+} from "../../support/installation.ts";
+
+const TO_3: Permit = {
+  allowed: true,
+  kind: "migrate-3.0",
+  notices: [],
+};
+const UPGRADE: Permit = {
+  allowed: true,
+  kind: "upgrade",
+  notices: [],
+};
+
+/** What may be done to a database that a session without locks shows. */
+function work(permit: Permit): MigrationWork {
+  return { permit, database: { session: session(1, FACTS), facts: FACTS } };
+}
+
+async function ready(
+  version: string,
+  { env = {}, ...world }: World = {},
+): Promise<Stage & { readonly plan: Plan }> {
+  const files = installed();
+  files.place(`${INSTALL}/bin/platform`, "", 0o755);
+  const staged = stage({
+    files,
+    ...world,
+    env: { ...ENOUGH, MATTERMOST_VERSION: version, ...env },
+  });
+  return { ...staged, plan: await makePlan(staged.context) };
+}
+
+Deno.test("the migration to 3.0 is answered with the team that is named", async () => {
+  const { plan, system, context } = await ready("3.0.3", {
+    env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
+  });
+  requireAnswers(plan, TO_3, context);
+  assert.equal(await runMigration(plan, work(TO_3), context), 0);
+  const [child] = system.children;
+  assert.deepEqual(
+    [child?.command[0], child?.command.includes("-upgrade_db_30")],
+    [`${INSTALL}/bin/platform`, true],
+  );
+  assert.equal(child?.input, "YES\ncore\n");
+  assert.match(system.err.text, /Running the migration to 3\.0 of 3\.0\.3/);
+});
+
+Deno.test("a server for another machine cannot migrate, and that is no bug of ours", async () => {
+  const refuse = (code: string | undefined) => (): never => {
+    throw Object.assign(new Error("Failed to spawn"), { code });
+  };
+  for (
+    const [code, exit] of [["ENOEXEC", 126], ["ENOENT", 127]] as const
+  ) {
+    const { plan, context } = await ready("3.0.0", {
+      env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
+      runChild: refuse(code),
+    });
+    await assert.rejects(
+      runMigration(plan, work(TO_3), context),
+      (error) => error instanceof EntrypointError && error.code === exit,
+    );
+  }
+  const { plan, context } = await ready("3.0.0", {
+    env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
+    runChild: refuse(undefined),
+  });
+  await assert.rejects(
+    runMigration(plan, work(TO_3), context),
+    { message: "Failed to spawn" },
+  );
+});
+
+Deno.test("on a terminal the operator answers the migration to 3.0", async () => {
+  const { plan, system, context } = await ready("3.0.3", { isTerminal: true });
+  requireAnswers(plan, TO_3, context);
+  await runMigration(plan, work(TO_3), context);
+  assert.deepEqual(system.children[0]?.input, { inherit: true });
+});
+
+Deno.test("where nobody can answer, the migration to 3.0 is refused before anything runs", async () => {
+  const { plan, system, context } = await ready("3.0.3");
+  assert.throws(
+    () => requireAnswers(plan, TO_3, context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      /of Mattermost 2 and has to be migrated before 3\.0\.3 can start/
+        .test(error.message) &&
+      error.remedy?.includes("MATTERMOST_MIGRATION_DEFAULT_TEAM=") === true,
+  );
+  requireAnswers(plan, UPGRADE, context);
+  assert.deepEqual(system.children, []);
+});
+
+Deno.test("what needs no migration of its own runs none", async () => {
+  for (const version of ["3.0.3", "5.37.10"]) {
+    const { plan, system, context } = await ready(version);
+    assert.equal(await runMigration(plan, work(UPGRADE), context), 0, version);
+    assert.deepEqual(system.children, [], version);
+  }
+});
+
+/** A session whose lock is given at the attempt of that number. */
+function session(
+  attempt: number,
+  facts: DatabaseFacts,
+): Session & { readonly waits: readonly number[] } {
+  const waits: number[] = [];
+  return {
+    waits,
+    facts: () => Promise.resolve(facts),
+    lock: (_, seconds) => Promise.resolve(waits.push(seconds) >= attempt),
+    close: () => Promise.resolve(),
+  };
+}
+
+Deno.test("a turn that is free is taken in silence, and nothing has changed", async () => {
+  const { system, context } = await ready("11.7.9");
+  const free = session(1, { ...FACTS, schema: { ...FACTS.schema } });
+  const facts = await takeTurn({ session: free, facts: FACTS }, context);
+  assert.equal(facts, FACTS);
+  assert.deepEqual(free.waits, [0]);
+  assert.equal(system.err.text, "");
+});
+
+Deno.test("a turn that another has is waited for, and what it changed is seen", async () => {
+  const { system, context } = await ready("11.7.9");
+  const changed = {
+    ...FACTS,
+    schema: { ...FACTS.schema, lastMigration: 148 },
+  };
+  const busy = session(4, changed);
+  const facts = await takeTurn({ session: busy, facts: FACTS }, context);
+  assert.equal(facts, changed);
+  assert.deepEqual(busy.waits, [0, 5, 5, 5]);
+  assert.match(
+    system.err.text,
+    /Waiting: another container is migrating this database[^]*is done/,
+  );
+});
+
+Deno.test("a signal ends the wait for a turn", async () => {
+  const { context } = await ready("11.7.9");
+  const ending = new AbortController();
+  ending.abort("SIGTERM");
+  await assert.rejects(
+    takeTurn(
+      { session: session(9, FACTS), facts: FACTS },
+      { ...context, signal: ending.signal },
+    ),
+    (reason) => reason === "SIGTERM",
+  );
+});

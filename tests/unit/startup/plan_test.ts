@@ -1,0 +1,343 @@
+import assert from "node:assert/strict";
+import { check } from "../../../lib/commands/check.ts";
+import { writePlan } from "../../../lib/startup/handoff.ts";
+import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Json } from "../../../lib/json.ts";
+import rewrites from "../../fixtures/server_rewrites.json" with {
+  type: "json",
+};
+import { editsIn } from "../../support/config_start.ts";
+import type { World } from "../../support/fake_system.ts";
+import type { MemoryFiles } from "../../support/memory_files.ts";
+import {
+  CONFIG,
+  ENOUGH,
+  INSTALL,
+  installed,
+  stage,
+} from "../../support/installation.ts";
+
+/** Settings that name no database. */
+const NO_DATABASE = { MATTERMOST_VERSION: "11.7.9" };
+
+function withConfig(text: string): MemoryFiles {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/config");
+  files.place(CONFIG, text);
+  return files;
+}
+
+function withSource(adapter: string, dsn: unknown): MemoryFiles {
+  return withConfig(
+    JSON.stringify({ SqlSettings: { DriverName: adapter, DataSource: dsn } }),
+  );
+}
+
+async function plan(world: World): Promise<Plan> {
+  return await makePlan(stage(world).context);
+}
+
+async function refusal(world: World): Promise<EntrypointError> {
+  return await plan(world).then(
+    () => assert.fail("nothing was thrown"),
+    (error) => {
+      assert.ok(error instanceof EntrypointError, String(error));
+      return error;
+    },
+  );
+}
+
+interface Rewrite {
+  readonly before: Json;
+  readonly after: Json;
+}
+
+/** What recorded servers changed at their first start, by release and path. */
+const RECORDED: Readonly<Record<string, Readonly<Record<string, Rewrite>>>> =
+  rewrites;
+
+/** Writes the settings, then lets the server change what the recorded one changed. */
+async function started(version: string): Promise<MemoryFiles> {
+  const files = installed();
+  files.place(`${INSTALL}/bin/platform`, "", 0o755);
+  files.makeDirectory("/opt/mattermost/data/config");
+  const env = { ...ENOUGH, MATTERMOST_VERSION: version };
+  const { context } = stage({ files, env });
+  await writePlan(await makePlan(context), context);
+  const document: Record<string, Record<string, Json>> = JSON.parse(
+    files.readText(CONFIG),
+  );
+  for (
+    const [path, { before, after }] of Object.entries(RECORDED[version] ?? {})
+  ) {
+    const [section = "", key = ""] = path.split(".");
+    const values = document[section];
+    if (values !== undefined && values[key] === before) {
+      values[key] = after;
+    }
+  }
+  files.place(CONFIG, JSON.stringify(document, null, 4));
+  return files;
+}
+
+Deno.test("plan: what recorded servers change by themselves is nobody's edit", async () => {
+  for (const version of Object.keys(RECORDED)) {
+    const files = await started(version);
+    const env = { ...ENOUGH, MATTERMOST_VERSION: version };
+    const { merged } = await plan({ files, env });
+    assert.deepEqual(
+      [merged.changes, merged.conflicts, editsIn(merged)],
+      [[], [], []],
+      version,
+    );
+    const mail = await plan({
+      files,
+      env: { ...env, SMTP_HOST: "smtp.example.com" },
+    });
+    assert.deepEqual(mail.merged.conflicts, [], version);
+    assert.ok(
+      mail.merged.changes.some(({ path, before, after }) =>
+        path === "EmailSettings.SMTPServer" &&
+        before === (version === "3.6.0" ? "" : "localhost") &&
+        after === "smtp.example.com"
+      ),
+      version,
+    );
+  }
+});
+
+Deno.test("plan: a first start begins with what the server's package brings", async () => {
+  const files = installed();
+  files.makeDirectory(`${INSTALL}/config`);
+  files.place(
+    `${INSTALL}/config/config.json`,
+    '{"TeamSettings":{"CustomBrandText":"from config.json"}}',
+  );
+  const older = await plan({ files });
+  assert.match(older.merged.text, /"CustomBrandText": ?"from config\.json"/);
+  files.place(
+    `${INSTALL}/config/default.json`,
+    '{"TeamSettings":{"CustomBrandText":"from default.json"}}',
+  );
+  const newer = await plan({ files });
+  assert.match(newer.merged.text, /"CustomBrandText": ?"from default\.json"/);
+});
+
+Deno.test("plan: a package whose configuration cannot be used counts as one without", async () => {
+  const bare = await plan({});
+  for (const text of ["{ torn", "[]", "null"]) {
+    const files = installed();
+    files.makeDirectory(`${INSTALL}/config`);
+    files.place(`${INSTALL}/config/default.json`, text);
+    assert.deepEqual(
+      Object.keys(JSON.parse((await plan({ files })).merged.text)),
+      Object.keys(JSON.parse(bare.merged.text)),
+      text,
+    );
+  }
+});
+
+Deno.test("plan: the database of a config.json that was made without us is used", async () => {
+  const files = withSource(
+    "postgres",
+    "postgres://ann:secret@db.example.com:5433/chat?sslmode=disable",
+  );
+  const { database, merged } = await plan({ files, env: NO_DATABASE });
+  assert.equal(database.dsn, undefined);
+  const { adapter, host, port, user, database: name } = database.source;
+  assert.deepEqual([adapter, host, port, user, name], [
+    "postgres",
+    "db.example.com",
+    5433,
+    "ann",
+    "chat",
+  ]);
+  assert.match(merged.text, /ann:secret@db\.example\.com:5433/);
+});
+
+Deno.test("plan: a config.json that names no database, or only an example, leaves it to the settings", async () => {
+  for (
+    const files of [
+      withConfig("{}"),
+      withConfig('{"SqlSettings":[]}'),
+      withSource("sqlite3", "file.db"),
+      withSource("postgres", ""),
+      withSource("postgres", 5),
+      withSource("mysql", "no data source at all"),
+      withSource(
+        "postgres",
+        "postgres://mmuser:mostest@localhost/mattermost_test",
+      ),
+      withSource("mysql", "mmuser:mostest@tcp(localhost:3306)/mattermost_test"),
+    ]
+  ) {
+    const error = await refusal({ files, env: NO_DATABASE });
+    assert.equal(error.code, 78, files.readText(CONFIG));
+    assert.deepEqual(
+      error.problems.map(({ subject }) => subject).slice(0, 1),
+      ["DB_HOST"],
+      files.readText(CONFIG),
+    );
+  }
+});
+
+Deno.test("plan: the server's own data source wins, its kind told by driver, scheme or setting", async () => {
+  const cases: readonly (readonly [Record<string, string>, string])[] = [
+    [{ MM_SQLSETTINGS_DATASOURCE: "postgres://a:b@db:5432/chat" }, "postgres"],
+    [{
+      MM_SQLSETTINGS_DATASOURCE: "postgresql://a:b@db:5432/chat",
+      MM_SQLSETTINGS_DRIVERNAME: "postgres",
+    }, "postgres"],
+    [{
+      MATTERMOST_VERSION: "9.11.18",
+      MM_SQLSETTINGS_DATASOURCE: "a:b@tcp(db:3306)/chat",
+      MM_SQLSETTINGS_DRIVERNAME: "mysql",
+    }, "mysql"],
+    [{
+      MATTERMOST_VERSION: "9.11.18",
+      DB_ADAPTER: "mysql",
+      MM_SQLSETTINGS_DATASOURCE: "a:b@tcp(db:3306)/chat",
+    }, "mysql"],
+  ];
+  for (const [env, adapter] of cases) {
+    const { database } = await plan({ env: { ...NO_DATABASE, ...env } });
+    assert.deepEqual([
+      database.dsn,
+      database.source.adapter,
+      database.source.host,
+    ], [env["MM_SQLSETTINGS_DATASOURCE"], adapter, "db"]);
+  }
+});
+
+Deno.test("plan: a data source that the driver cannot read is refused, and not shown", async () => {
+  for (const adapter of ["postgres", "mysql"]) {
+    const error = await refusal({
+      env: {
+        MATTERMOST_VERSION: "9.11.18",
+        MM_SQLSETTINGS_DRIVERNAME: adapter,
+        MM_SQLSETTINGS_DATASOURCE: "a secret: @@nowhere",
+      },
+    });
+    assert.equal(error.code, 78);
+    const [problem] = error.problems;
+    assert.equal(problem?.subject, "MM_SQLSETTINGS_DATASOURCE");
+    assert.equal(
+      problem?.message,
+      `MM_SQLSETTINGS_DATASOURCE must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
+    );
+    assert.ok(!JSON.stringify(error).includes("nowhere"));
+  }
+});
+
+Deno.test("plan: a database is found by its name in the network, and a name that is slow is not waited for", async () => {
+  const env = { ...NO_DATABASE, DB_PASS: "x" };
+  const quick = stage({ env, hosts: { postgres: ["10.0.0.2"] } });
+  quick.system.clock.sleep = () => new Promise(() => {});
+  const { settings } = await makePlan(quick.context);
+  assert.deepEqual([settings.DB_HOST, settings.DB_ADAPTER], [
+    "postgres",
+    "postgres",
+  ]);
+  const { system, context } = stage({ env });
+  system.resolveHost = () => new Promise(() => {});
+  await assert.rejects(
+    makePlan(context),
+    (error) => error instanceof EntrypointError && error.code === 78,
+  );
+});
+
+Deno.test("plan: a misspelt name is told beside what is missing because of it, and does not count", async () => {
+  const error = await refusal({
+    env: { ...NO_DATABASE, DB_HOSTNAME: "db.example.com" },
+  });
+  assert.equal(error.code, 78);
+  assert.equal(error.message, "1 setting is missing or wrong");
+  assert.deepEqual(error.problems.map(({ subject }) => subject), [
+    "DB_HOST",
+    "DB_HOSTNAME",
+  ]);
+  assert.match(error.problems[1]?.remedy ?? "", /DB_HOST\b/);
+});
+
+Deno.test("plan: a configuration that the release would refuse ends with 78, by key", async () => {
+  const error = await refusal({
+    env: { ...ENOUGH, MM_SERVICESETTINGS_SITEURL: "no address" },
+  });
+  assert.equal(error.code, 78);
+  assert.equal(
+    error.message,
+    "Mattermost 11.7.9 would refuse this configuration",
+  );
+  assert.match(error.problems[0]?.subject ?? "", /SITEURL|SiteURL/);
+});
+
+Deno.test("plan: a release that is not known goes on with a warning", async () => {
+  const { warnings } = await plan({
+    env: { ...ENOUGH, MATTERMOST_VERSION: "99.0.0" },
+  });
+  assert.deepEqual(warnings.map(({ subject }) => subject).slice(0, 1), [
+    "MATTERMOST_VERSION",
+  ]);
+});
+
+Deno.test("plan: the installed server is asked for its release, as the server's user and far from a database", async () => {
+  const { MATTERMOST_VERSION: _, ...env } = ENOUGH;
+  const { system, context } = stage({
+    env,
+    runChild: () => ({ code: 0, stdout: "Version: 11.7.2\n", stderr: "" }),
+  });
+  const { release } = await makePlan(context);
+  assert.equal(release.version, "11.7.2");
+  const [child] = system.children;
+  assert.deepEqual(
+    [child?.command, child?.uid, child?.gid, child?.cwd],
+    [[`${INSTALL}/bin/mattermost`, "version"], 2000, 2000, INSTALL],
+  );
+  assert.match(
+    child?.env["MM_SQLSETTINGS_DATASOURCE"] ?? "",
+    /^postgres:\/\/127\.0\.0\.1:1\//,
+  );
+});
+
+Deno.test("plan: a server that does not tell its release, or is too old to be asked, ends with 78", async () => {
+  const { MATTERMOST_VERSION: _, ...env } = ENOUGH;
+  const silent = { code: 1, stdout: "", stderr: "" };
+  for (
+    const runChild of [
+      () => silent,
+      () => ({ ...silent, code: 0, stdout: "no version" }),
+      () => ({ ...silent, code: 0, stdout: "Version: new" }),
+      () => Promise.reject(Object.assign(new Error("x"), { code: "EACCES" })),
+    ]
+  ) {
+    const error = await refusal({ env, runChild });
+    assert.equal(error.code, 78);
+    assert.match(error.message, /no server in .* tells$/);
+  }
+  const files = installed();
+  files.place(`${INSTALL}/bin/platform`, "", 0o755);
+  const { system, context } = stage({ env, files });
+  await assert.rejects(makePlan(context), /holds a server that is too old/);
+  assert.deepEqual(system.children, []);
+});
+
+Deno.test("check: settings that are wrong, and a config.json that cannot be used, are its findings", async () => {
+  const cases = [
+    [{ env: { ...ENOUGH, DB_PORT: "x" } }, 78, "failed settings.values: "],
+    [{ files: withConfig("{ torn") }, 65, "failed settings.config: "],
+  ] as const;
+  for (const [world, code, line] of cases) {
+    const { system, context } = stage(world);
+    assert.equal(await check([], context), code);
+    assert.ok(system.out.text.startsWith(line), system.out.text);
+  }
+});
+
+Deno.test("check: a bug stays a bug", async () => {
+  const { system, context } = stage();
+  system.files.stat = () => {
+    throw new RangeError("a bug");
+  };
+  await assert.rejects(check([], context), RangeError);
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { guardUpgrade } from "../../../lib/startup/upgrade_guard.ts";
+import { makePlan } from "../../../lib/startup/plan.ts";
+import type {
+  DatabaseFacts,
+  SchemaFacts,
+} from "../../../lib/database/session.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
+import type { Permit } from "../../../lib/upgrade/decision.ts";
+import { FACTS } from "../../support/database_facts.ts";
+import { ENOUGH, installed, stage } from "../../support/installation.ts";
+
+function facts(schema: Partial<SchemaFacts>): DatabaseFacts {
+  return { ...FACTS, schema: { ...FACTS.schema, ...schema } };
+}
+
+async function guard(
+  schema: Partial<SchemaFacts>,
+  { env = {}, versionFile }: {
+    readonly env?: Record<string, string>;
+    readonly versionFile?: string;
+  } = {},
+): Promise<{ permit: Permit; said: string }> {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data");
+  if (versionFile !== undefined) {
+    files.place("/opt/mattermost/data/VERSION", versionFile);
+  }
+  const { system, context } = stage({ files, env: { ...ENOUGH, ...env } });
+  const plan = await makePlan(context);
+  const permit = guardUpgrade(plan, facts(schema), context);
+  return { permit, said: system.err.text };
+}
+
+Deno.test("an empty database is a new installation, also where a VERSION file was left", async () => {
+  assert.equal((await guard({ installed: false })).permit.kind, "new");
+  const left = await guard({ installed: false }, { versionFile: "11.7.9\n" });
+  assert.equal(left.permit.kind, "new");
+  assert.match(left.said, /check DB_HOST and DB_NAME/);
+});
+
+Deno.test("a healthy database without a VERSION file goes ahead", async () => {
+  const { permit } = await guard({ lastMigration: 148 });
+  assert.ok(permit.allowed);
+});
+
+Deno.test("a refusal ends with 78, and names the way to override what is advice", async () => {
+  const downgrade = guard({ lastMigration: 148 }, {
+    versionFile: "11.10.0\n",
+  });
+  await assert.rejects(
+    downgrade,
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      error.problems.some(({ subject }) =>
+        subject === "MATTERMOST_FORCE_UPGRADE"
+      ),
+  );
+  const forced = await guard({ lastMigration: 148 }, {
+    versionFile: "11.10.0\n",
+    env: { MATTERMOST_FORCE_UPGRADE: "true" },
+  });
+  assert.ok(forced.permit.allowed);
+  assert.match(forced.said, /overrides this refusal/);
+});
+
+Deno.test("what the server itself would not survive cannot be forced", async () => {
+  await assert.rejects(
+    guard({ systemsVersion: "3.6.0" }, {
+      env: { MATTERMOST_FORCE_UPGRADE: "true" },
+    }),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      !error.problems.some(({ subject }) =>
+        subject === "MATTERMOST_FORCE_UPGRADE"
+      ),
+  );
+});
+
+Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for none", async () => {
+  const files = installed();
+  const { context } = stage({ files, uid: 1234, gid: 1234 });
+  const plan = await makePlan(context);
+  files.read = () => {
+    throw Object.assign(new Error("closed"), { code: "EACCES" });
+  };
+  assert.throws(
+    () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 73 &&
+      error.message ===
+        "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EACCES)" &&
+      error.remedy ===
+        "On the host, for the directory that is mounted at /opt/mattermost/data: chown -R 1234:1234 <directory>",
+  );
+});
+
+Deno.test("what is no regular file at the name of VERSION ends with 73 and its name", async () => {
+  const path = "/opt/mattermost/data/VERSION";
+  const files = installed();
+  files.place("/elsewhere", "11.7.9");
+  const { context } = stage({ files });
+  const plan = await makePlan(context);
+  const things: readonly (readonly [string, () => void])[] = [
+    ["a symbolic link", () => files.link(path, "/elsewhere")],
+    ["a directory", () => files.makeDirectory(path)],
+    ["a FIFO, a socket or a device", () => files.fifo(path)],
+  ];
+  for (const [what, put] of things) {
+    files.nodes.delete(path);
+    put();
+    assert.throws(
+      () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
+      (error) =>
+        error instanceof EntrypointError && error.code === 73 &&
+        error.message.startsWith(`${path} is ${what}, and must be`) &&
+        error.remedy?.includes(` ${path} `) === true,
+    );
+  }
+});
