@@ -43,7 +43,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** Seconds that all checks together may take, unless `--timeout` says otherwise. */
-const PATIENCE = 10;
+const DEFAULT_TIMEOUT = 10;
 
 /** Milliseconds kept for the report, so that the whole stays within its time. */
 const RESERVE = 200;
@@ -60,7 +60,7 @@ export async function check(
   args: readonly string[],
   context: Context,
 ): Promise<number> {
-  const { json, timeout = String(PATIENCE) } = readArguments(args, {
+  const { json, timeout = String(DEFAULT_TIMEOUT) } = readArguments(args, {
     command: "app:check",
     flags: ["json"],
     values: ["timeout"],
@@ -68,7 +68,7 @@ export async function check(
   const { system } = context;
   const seconds = readSeconds(timeout, "app:check");
   const deadline = system.clock.elapsed() + 1000 * seconds - RESERVE;
-  const { report, code } = await examine(context, deadline);
+  const { report, code } = await runChecks(context, deadline);
   const { isTerminal } = system.out;
   const style = {
     aligned: isTerminal,
@@ -80,7 +80,7 @@ export async function check(
   return code;
 }
 
-async function examine(
+async function runChecks(
   context: Context,
   deadline: number,
 ): Promise<{ readonly report: Report; readonly code: number }> {
@@ -105,7 +105,7 @@ async function examine(
   };
   const [release = [], ...groups] = await Promise.all(
     Object.entries(CHECKS).map(([subject, check]) =>
-      carryOut(check, { world, subject, milliseconds: left })
+      runCheck(check, { world, subject, milliseconds: left })
     ),
   );
   const findings = [
@@ -135,16 +135,16 @@ function authorityFindings(
   ];
 }
 
-interface Errand {
+interface CheckRun {
   readonly world: CheckWorld;
   readonly subject: string;
   readonly milliseconds: number;
 }
 
 /** A check that does not end in time, or that the system stops, is a finding too. */
-async function carryOut(
+async function runCheck(
   check: Check,
-  { world, subject, milliseconds }: Errand,
+  { world, subject, milliseconds }: CheckRun,
 ): Promise<readonly Finding[]> {
   const { clock } = world.system;
   const late = new AbortController();

@@ -9,9 +9,9 @@
 import { redactText } from "../config/redact.ts";
 import {
   awaitConfigLock,
-  requireCompanions,
   requireCopy,
-  restoreGeneration,
+  requireSidecars,
+  restoreCopy,
 } from "../config/file.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
@@ -102,7 +102,7 @@ async function restore(
   const { settings } = resolve(sourcesOf(context.system));
   const { files } = context.system;
   const found = placeOf(settings, context.system);
-  requireCompanions(context.system, found);
+  requireSidecars(context.system, found);
   requireCopy(context.system, found, Number(number));
   const { data, conf } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
@@ -110,7 +110,7 @@ async function restore(
   const { system, log } = await giveToServer(directories, settings, context);
   const place = placeOf(settings, system);
   await awaitConfigLock(system, place);
-  for (const line of restoreGeneration(system, place, Number(number))) {
+  for (const line of restoreCopy(system, place, Number(number))) {
     log.info(line);
   }
   return ExitCode.ok;

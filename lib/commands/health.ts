@@ -9,8 +9,8 @@
  */
 
 import { errorCode, ExitCode } from "../errors.ts";
-import type { Answer } from "../os/http.ts";
-import { ask } from "../os/http.ts";
+import type { HttpResponse } from "../os/http.ts";
+import { request } from "../os/http.ts";
 import type { Listening } from "../mattermost/listen_address.ts";
 import { listening } from "../mattermost/listen_address.ts";
 import type { HealthEndpoint, Release } from "../mattermost/releases.ts";
@@ -23,10 +23,10 @@ import type { Context } from "../startup/context.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
 /** Seconds that the server has to answer. */
-const PATIENCE = 5;
+const DEFAULT_TIMEOUT = 5;
 
 /** The releases whose endpoints are tried, in order, where nothing tells which one runs. */
-const GUESSES = ["11.0.0", "3.6.0"];
+const ASSUMED_RELEASES = ["11.0.0", "3.6.0"];
 
 /** What was asked, and what came of it. */
 interface Verdict {
@@ -46,7 +46,7 @@ export async function health(
   args: readonly string[],
   { system, signal }: Context,
 ): Promise<number> {
-  const { ready, timeout = String(PATIENCE) } = readArguments(args, {
+  const { ready, timeout = String(DEFAULT_TIMEOUT) } = readArguments(args, {
     command: "app:health",
     flags: ["ready"],
     values: ["timeout"],
@@ -56,7 +56,7 @@ export async function health(
     signal,
     system.clock.timeout(1000 * seconds),
   ]);
-  const { isWell, text } = await examine(system, {
+  const { isWell, text } = await checkHealth(system, {
     ready: ready,
     signal: ending,
     seconds,
@@ -65,15 +65,15 @@ export async function health(
   return isWell ? ExitCode.ok : ExitCode.failure;
 }
 
-interface Examination {
+interface HealthCheck {
   readonly ready: boolean;
   readonly signal: AbortSignal;
   readonly seconds: number;
 }
 
-async function examine(
+async function checkHealth(
   system: System,
-  { ready, signal, seconds }: Examination,
+  { ready, signal, seconds }: HealthCheck,
 ): Promise<Verdict> {
   const sources = sourcesOf(system);
   const { settings } = resolve(sources);
@@ -89,7 +89,7 @@ async function examine(
     overrides: release?.environmentOverrides ?? "all keys",
   });
   const candidates = release === undefined
-    ? GUESSES.map((guess) => releaseFacts(guess))
+    ? ASSUMED_RELEASES.map((guess) => releaseFacts(guess))
     : [release];
   const note = place.from === "config.json"
     ? ""
@@ -101,7 +101,7 @@ async function examine(
     const endpoint = ready ? candidate.readiness : candidate.liveness;
     const url = new URL(`${place.origin}${place.subPath}${endpoint.path}`);
     try {
-      const answer = await ask({
+      const answer = await request({
         url,
         host: place.host,
         signal,
@@ -119,7 +119,7 @@ async function examine(
 }
 
 function judge(
-  { status, body }: Answer,
+  { status, body }: HttpResponse,
   { url, endpoint, ready }: {
     readonly url: URL;
     readonly endpoint: HealthEndpoint;

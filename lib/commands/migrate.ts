@@ -19,10 +19,10 @@ import {
 import {
   requireAnswers,
   runMigration,
-  takeTurn,
+  waitForMigration,
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
-import { introduce, makePlan } from "../startup/plan.ts";
+import { logSummary, makePlan } from "../startup/plan.ts";
 import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 
 /**
@@ -40,7 +40,7 @@ export async function migrate(
   readArguments(args, { command: "app:migrate" });
   const { system, log } = context;
   const plan = await makePlan(context, { guarded: true });
-  introduce(plan, context);
+  logSummary(plan, context);
   requireServer(plan, system);
   const isAnswered = await confirmOnce(plan, system);
   const database = await openDatabase(plan, context);
@@ -52,7 +52,7 @@ export async function migrate(
     );
     return ExitCode.ok;
   }
-  const facts = await takeTurn(database, context);
+  const facts = await waitForMigration(database, context);
   const permit = guardUpgrade(plan, facts, context);
   if (facts !== database.facts && permit.kind === "same") {
     log.info("The database is migrated already");

@@ -25,12 +25,16 @@ import {
 import {
   requireAnswers,
   runMigration,
-  takeTurn,
+  waitForMigration,
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
 import type { Plan } from "../startup/plan.ts";
-import { introduce, planConfig, settleHere } from "../startup/plan.ts";
-import type { Settled } from "../startup/load_settings.ts";
+import {
+  loadSettingsAndDisk,
+  logSummary,
+  planConfig,
+} from "../startup/plan.ts";
+import type { LoadedSettings } from "../startup/load_settings.ts";
 import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 
 /**
@@ -50,14 +54,14 @@ export async function start(
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start" });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
-  const settled = await settleHere(context);
-  introduce(settled, context);
+  const settled = await loadSettingsAndDisk(context);
+  logSummary(settled, context);
   requireServer(settled, context.system);
   const { database, plan, releaseSignals, isAnswered } = await openMeanwhile(
     settled,
     context,
   );
-  const permit = await guardInTurn(plan, database, context);
+  const permit = await guardAfterMigration(plan, database, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
   requireOwnFiles(plan, bundle, context.system);
@@ -88,7 +92,7 @@ interface Ready {
 
 /** A login is mostly waiting: what needs no database is done meanwhile. */
 async function openMeanwhile(
-  settled: Settled,
+  settled: LoadedSettings,
   context: Context,
 ): Promise<Ready> {
   const { system, log } = context;
@@ -115,14 +119,14 @@ async function openMeanwhile(
 }
 
 /** A job may be migrating what the server would migrate at its start, and change what is allowed. */
-async function guardInTurn(
+async function guardAfterMigration(
   plan: Plan,
   database: ReadyDatabase,
   context: Context,
 ): Promise<Permit> {
   const permit = guardUpgrade(plan, database.facts, context);
   if (permit.kind === "same") return permit;
-  const facts = await takeTurn(database, context);
+  const facts = await waitForMigration(database, context);
   return facts === database.facts ? permit : guardUpgrade(plan, facts, context);
 }
 

@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Identity } from "../os/system.ts";
-import type { Generation } from "./copies.ts";
+import type { ConfigCopy } from "./copies.ts";
 import { checkDocument, JsonTextError } from "./json_text.ts";
 
 /** The command that goes back to a copy. */
@@ -21,7 +21,7 @@ function restoreCommand(number: number): string {
  * @param bytes The content.
  * @returns Its text, or a phrase such as `is empty`, which quotes nothing of it.
  */
-export function examine(
+export function parseConfig(
   bytes: Uint8Array,
 ): { readonly text: string } | { readonly fault: string } {
   if (bytes.length === 0) return { fault: "is empty" };
@@ -70,10 +70,10 @@ export function decodeText(bytes: Uint8Array): string | undefined {
  * @param copies The copies that there are.
  * @returns An error with code 65 and the command that repairs it.
  */
-export function unusable(
+export function unusableConfig(
   path: string,
   fault: string,
-  copies: readonly Generation[],
+  copies: readonly ConfigCopy[],
 ): EntrypointError {
   const good = copies.find(({ text }) => text !== undefined);
   const message = `${path} ${fault}`;
@@ -99,7 +99,7 @@ export function unusable(
  * @param copy The newest good copy.
  * @returns An error with code 65 and the commands for both ways out.
  */
-export function gone(path: string, copy: Generation): EntrypointError {
+export function missingConfig(path: string, copy: ConfigCopy): EntrypointError {
   const date = new Date(copy.modified).toISOString();
   return new EntrypointError(
     `${path} is gone; the newest good copy is ${copy.path} of ${date}`,
@@ -120,7 +120,7 @@ export function gone(path: string, copy: Generation): EntrypointError {
  * @param reader The user who has to be able to read it.
  * @returns An error with code 65.
  */
-export function unreadable(
+export function unreadableConfig(
   path: string,
   error: unknown,
   reader: Identity,
@@ -156,7 +156,7 @@ export interface WriteAttempt {
  * @param attempt Where and by whom.
  * @returns An error with code 73.
  */
-export function unwritable(
+export function unwritableConfig(
   error: unknown,
   { path, link, writer }: WriteAttempt,
 ): EntrypointError {

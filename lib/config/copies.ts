@@ -15,10 +15,10 @@ import type { ReplaceWorld } from "./replace_file.ts";
 import { replaceFile, syncDirectory } from "./replace_file.ts";
 
 /** How many copies are kept. */
-const GENERATIONS = 3;
+const COPY_COUNT = 3;
 
 /** One copy. */
-export interface Generation {
+export interface ConfigCopy {
   /** 1 is the newest. */
   readonly number: number;
   /** The file. */
@@ -36,10 +36,10 @@ export interface Generation {
  * @param base The path of config.json, or what stands for it in another directory.
  * @returns The copies that are there, newest first.
  */
-export function listGenerations(
+export function listCopies(
   { files }: Pick<System, "files">,
   base: string,
-): readonly Generation[] {
+): readonly ConfigCopy[] {
   return NUMBERS.flatMap((number) => {
     const path = `${base}.${number}`;
     const modified = files.lstat(path)?.modified;
@@ -59,7 +59,7 @@ export function listGenerations(
  * @param base The path of config.json, or what stands for it in another directory.
  * @param text A good config.json.
  */
-export function keepGeneration(
+export function keepCopy(
   world: ReplaceWorld,
   base: string,
   text: string,
@@ -68,7 +68,7 @@ export function keepGeneration(
   if (readIfThere(files, `${base}.1`) === text) return;
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
-      GENERATIONS;
+      COPY_COUNT;
   // The new copy is safe before the oldest one goes: a full disk must not cost any of them.
   replaceFile(world, `${base}.new`, text);
   for (let number = gap; number > 1; number--) {
@@ -84,11 +84,11 @@ export function keepGeneration(
  * @param base The path of config.json, or what stands for it in another directory.
  * @returns Their paths.
  */
-export function generationPaths(base: string): readonly string[] {
+export function copyPaths(base: string): readonly string[] {
   return [...NUMBERS, "new"].map((end) => `${base}.${end}`);
 }
 
-const NUMBERS = Array.from({ length: GENERATIONS }, (_, index) => index + 1);
+const NUMBERS = Array.from({ length: COPY_COUNT }, (_, index) => index + 1);
 
 function readGood(files: System["files"], path: string): string | undefined {
   const text = readIfThere(files, path);

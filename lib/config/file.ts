@@ -20,8 +20,8 @@
 
 import { basename, dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
-import type { Generation } from "./copies.ts";
-import { generationPaths, keepGeneration, listGenerations } from "./copies.ts";
+import type { ConfigCopy } from "./copies.ts";
+import { copyPaths, keepCopy, listCopies } from "./copies.ts";
 import type { Json } from "../json.ts";
 import type { ConfigWorld, Location } from "./location.ts";
 import {
@@ -31,16 +31,16 @@ import {
   markerPath,
   readContent,
 } from "./location.ts";
-import type { MemoryState } from "./last_applied.ts";
+import type { LastAppliedState } from "./last_applied.ts";
 import {
   digester,
-  memoryPath,
-  readMemory,
-  writeMemory,
+  lastAppliedPath,
+  readLastApplied,
+  writeLastApplied,
 } from "./last_applied.ts";
-import type { Memory } from "./merge.ts";
+import type { LastApplied } from "./merge.ts";
 import { bridge } from "./merge.ts";
-import { readIfThere, readOwn, requireOwn } from "./own_file.ts";
+import { readIfThere, readOwnFile, requireRegularFile } from "./own_file.ts";
 import {
   makeDirectories,
   removeTemporaries,
@@ -54,18 +54,18 @@ import {
 } from "./replace_config.ts";
 import {
   decodeText,
-  examine,
-  gone,
-  unreadable,
-  unusable,
-  unwritable,
+  missingConfig,
+  parseConfig,
+  unreadableConfig,
+  unusableConfig,
+  unwritableConfig,
 } from "./config_errors.ts";
 
 /** Where config.json is, and who the server is. */
 export type ConfigPlace = Location;
 
 /** What is on the disk. */
-export interface ConfigState extends MemoryState {
+export interface ConfigState extends LastAppliedState {
   /** The text of config.json; `undefined` where there is none. */
   readonly text: string | undefined;
   /** Whether the file is torn by an overwrite that was killed, and the text is that of its copy. */
@@ -95,7 +95,7 @@ export interface ConfigWrite {
   /** The new text. */
   readonly text: string;
   /** What to remember of it. */
-  readonly memory: Memory;
+  readonly memory: LastApplied;
 }
 
 /** What was written. */
@@ -121,17 +121,17 @@ export function readConfig(
 ): ConfigState {
   const { path } = locate(world, place);
   const base = baseOf(world, place, path);
-  const remembered = readMemory(world, base);
+  const remembered = readLastApplied(world, base);
   const rest = { ...remembered, digest: digester(remembered.salt) };
   // Reading them takes as long as all the rest, and is hardly ever needed.
-  const copies = (): readonly Generation[] => listGenerations(world, base);
+  const copies = (): readonly ConfigCopy[] => listCopies(world, base);
   const found = readContent(world, place, path);
   if (found === undefined) {
     const good = copies().find(({ text }) => text !== undefined);
-    if (good !== undefined) throw gone(path, good);
+    if (good !== undefined) throw missingConfig(path, good);
     return { ...rest, text: undefined, torn: false, notices: [] };
   }
-  const content = examine(found);
+  const content = parseConfig(found);
   if ("text" in content) {
     return { ...rest, text: content.text, torn: false, notices: [] };
   }
@@ -141,7 +141,7 @@ export function readConfig(
       `${path} ${content.fault}, because an overwrite was interrupted; it is made whole from ${good.path}`;
     return { ...rest, text: good.text, torn: true, notices: [notice] };
   }
-  throw unusable(path, content.fault, copies());
+  throw unusableConfig(path, content.fault, copies());
 }
 
 /**
@@ -158,7 +158,7 @@ export function isCurrent(
   state: ConfigState,
 ): boolean {
   const { path } = locate(world, place);
-  const memory = memoryPath(baseOf(world, place, path));
+  const memory = lastAppliedPath(baseOf(world, place, path));
   if (state.torn || readIfThere(world.files, memory) !== state.stored) {
     return false;
   }
@@ -174,10 +174,10 @@ export function isCurrent(
  * @param base The path of config.json, or what stands for it in another directory.
  * @returns The paths.
  */
-export function companionPaths(base: string): readonly string[] {
+export function sidecarPaths(base: string): readonly string[] {
   return [
     ...["lock", "broken"].map((end) => `${base}.${end}`),
-    ...[memoryPath(base), markerPath(base), ...generationPaths(base)],
+    ...[lastAppliedPath(base), markerPath(base), ...copyPaths(base)],
   ];
 }
 
@@ -189,7 +189,7 @@ export function companionPaths(base: string): readonly string[] {
  * @param place Where config.json is.
  * @throws {EntrypointError} With code 73 for anything else, by name.
  */
-export function requireCompanions(
+export function requireSidecars(
   world: ConfigWorld,
   place: ConfigPlace,
 ): void {
@@ -197,9 +197,9 @@ export function requireCompanions(
   const { path } = locate(world, place);
   for (const base of new Set([path, ...fallbackBase(place)])) {
     const there = new Set(tolerate(() => files.list(dirname(base))));
-    for (const each of companionPaths(base)) {
+    for (const each of sidecarPaths(base)) {
       // To look at what is not there takes an exception.
-      if (there.has(basename(each))) requireOwn(files, each);
+      if (there.has(basename(each))) requireRegularFile(files, each);
     }
   }
 }
@@ -219,7 +219,7 @@ export async function awaitConfigLock(
   const { path } = locate(world, place);
   const bases = [baseOf(world, place, path), path, ...fallbackBase(place)];
   for (const base of new Set(bases)) {
-    requireOwn(world.files, `${base}.lock`);
+    requireRegularFile(world.files, `${base}.lock`);
     // What stands in the way of locking is told by the one who locks.
     await world.files.unlocked(`${base}.lock`).catch(() => {});
   }
@@ -241,9 +241,9 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
   try {
     makeDirectories(files, dirname(target.path));
   } catch (error) {
-    throw unwritable(error, { ...target, writer: place.user });
+    throw unwritableConfig(error, { ...target, writer: place.user });
   }
-  requireCompanions(world, place);
+  requireSidecars(world, place);
   const first = baseOf(world, place, target.path);
   const bases = new Set([first, target.path, ...fallbackBase(place)]);
   let reason: string | undefined;
@@ -284,12 +284,12 @@ export function writeConfig(
   const { lock: { base }, state, text, memory } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
-    unwritable(error, { ...target, writer: place.user });
+    unwritableConfig(error, { ...target, writer: place.user });
   if (state.text === text && !state.torn) {
     const notices = [...protect(world, path)];
     try {
-      keepGeneration(world, base, text);
-      writeMemory(world, base, { memory, salt });
+      keepCopy(world, base, text);
+      writeLastApplied(world, base, { memory, salt });
       removeMarker(world.files, base);
     } catch (error) {
       // Without room the server would empty its file, so only a closed directory may pass.
@@ -300,13 +300,13 @@ export function writeConfig(
   }
   try {
     if (state.text !== undefined && !state.torn) {
-      keepGeneration(world, base, state.text);
+      keepCopy(world, base, state.text);
     }
     const both = bridge(state.memory, memory);
-    writeMemory(world, base, { memory: both, salt });
+    writeLastApplied(world, base, { memory: both, salt });
     const inPlace = replaceConfig(world, { path, base, text, state });
-    keepGeneration(world, base, text);
-    writeMemory(world, base, { memory, salt });
+    keepCopy(world, base, text);
+    writeLastApplied(world, base, { memory, salt });
     return {
       written: true,
       notices: inPlace
@@ -336,7 +336,7 @@ export function requireCopy(
 ): void {
   const bases = [locate(world, place).path, ...fallbackBase(place)];
   try {
-    const copies = bases.flatMap((base) => listGenerations(world, base));
+    const copies = bases.flatMap((base) => listCopies(world, base));
     findCopy(copies, place, number);
   } catch (error) {
     // A directory that is closed to root, on NFS, may be open to the server's user.
@@ -345,10 +345,10 @@ export function requireCopy(
 }
 
 function findCopy(
-  copies: readonly Generation[],
+  copies: readonly ConfigCopy[],
   place: ConfigPlace,
   number: number,
-): Generation {
+): ConfigCopy {
   const copy = copies.find((candidate) => candidate.number === number);
   if (copy !== undefined) return copy;
   const numbers = copies.map((candidate) => candidate.number);
@@ -366,14 +366,14 @@ function findCopy(
 function unusableCopy(
   world: ConfigWorld,
   place: ConfigPlace,
-  { path }: Generation,
+  { path }: ConfigCopy,
 ): EntrypointError {
   try {
-    readOwn(world.files, path);
+    readOwnFile(world.files, path);
   } catch (error) {
     return error instanceof EntrypointError
       ? error
-      : unreadable(path, error, place.user);
+      : unreadableConfig(path, error, place.user);
   }
   return new EntrypointError(`${path} is no complete config.json`, {
     code: ExitCode.badConfig,
@@ -390,7 +390,7 @@ function unusableCopy(
  * @returns What was done, in lines for the operator.
  * @throws {EntrypointError} With code 64 if there is no such copy, 65 if it is broken, 73 if it cannot be written.
  */
-export function restoreGeneration(
+export function restoreCopy(
   world: ConfigWorld,
   place: ConfigPlace,
   number: number,
@@ -400,15 +400,15 @@ export function restoreGeneration(
     const target = locate(world, place);
     const { path } = target;
     const { base } = lock;
-    const copy = findCopy(listGenerations(world, base), place, number);
+    const copy = findCopy(listCopies(world, base), place, number);
     const { text } = copy;
     if (text === undefined) throw unusableCopy(world, place, copy);
     const found = readContent(world, place, path);
-    const content = found === undefined ? undefined : examine(found);
+    const content = found === undefined ? undefined : parseConfig(found);
     const notices: string[] = [...lock.notices];
     try {
       if (content !== undefined && "text" in content) {
-        keepGeneration(world, base, content.text);
+        keepCopy(world, base, content.text);
       } else if (found !== undefined && found.length > 0) {
         const broken = new TextDecoder().decode(found);
         replaceFile(world, `${base}.broken`, broken);
@@ -421,9 +421,9 @@ export function restoreGeneration(
         torn: false,
       };
       replaceConfig(world, { path, base, text, state });
-      keepGeneration(world, base, text);
+      keepCopy(world, base, text);
     } catch (error) {
-      throw unwritable(error, { ...target, writer: place.user });
+      throw unwritableConfig(error, { ...target, writer: place.user });
     }
     const date = new Date(copy.modified).toISOString();
     return [

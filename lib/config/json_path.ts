@@ -13,7 +13,7 @@ import type { Member, ObjectNode, TextNode } from "./json_text.ts";
 import { appendMember, removeMember } from "./json_text.ts";
 
 /** What there is at a path. */
-export interface Place {
+export interface ConfigValue {
   /** The object that holds the key, or the last one on the way to it. */
   readonly holder: ObjectNode;
   /** The member; `undefined` where there is none. */
@@ -30,7 +30,7 @@ export interface Place {
  * @returns The place.
  * @throws {EntrypointError} With code 65 if a section on the way is no object.
  */
-export function findPlace(root: ObjectNode, path: string): Place {
+export function findValue(root: ObjectNode, path: string): ConfigValue {
   const keys = path.split(".");
   const last = keys.pop() ?? path;
   const way: string[] = [];
@@ -38,12 +38,12 @@ export function findPlace(root: ObjectNode, path: string): Place {
   let respelled = false;
   for (const key of keys) {
     way.push(key);
-    const { member, changed } = settle(holder, key);
+    const { member, changed } = uniqueMember(holder, key);
     respelled ||= changed;
     if (member === undefined) return { holder, member, respelled };
     holder = objectOf(member, way);
   }
-  const { member, changed } = settle(holder, last);
+  const { member, changed } = uniqueMember(holder, last);
   return { holder, member, respelled: respelled || changed };
 }
 
@@ -55,7 +55,7 @@ export function findPlace(root: ObjectNode, path: string): Place {
  * @param value The value.
  * @throws {EntrypointError} With code 65 if a section on the way is no object.
  */
-export function writePlace(
+export function setValue(
   root: ObjectNode,
   path: string,
   value: TextNode,
@@ -65,7 +65,7 @@ export function writePlace(
   let object = root;
   let holder: string | undefined;
   for (const key of keys) {
-    const member = settle(object, key).member ?? appendMember(object, {
+    const member = uniqueMember(object, key).member ?? appendMember(object, {
       key,
       value: { kind: "object", members: [], blank: "" },
       ...(holder === undefined ? {} : { holder }),
@@ -73,7 +73,7 @@ export function writePlace(
     object = objectOf(member, [key]);
     holder = member.lead;
   }
-  const { member } = settle(object, last);
+  const { member } = uniqueMember(object, last);
   if (member !== undefined) {
     member.value = value;
   } else {
@@ -89,7 +89,7 @@ export function writePlace(
  * The member that the server reads for a key: the letter case is nothing to it, and of
  * several the last one counts (Go's `encoding/json`). The others go.
  */
-function settle(
+function uniqueMember(
   object: ObjectNode,
   key: string,
 ): { readonly member: Member | undefined; readonly changed: boolean } {
@@ -103,7 +103,7 @@ function settle(
   if (member === undefined) return { member, changed: false };
   const changed = rivals.length > 0 || member.key !== key;
   for (const rival of rivals.reverse()) {
-    adopt(member.value, rival.value);
+    moveMembers(member.value, rival.value);
     removeMember(object, rival);
   }
   if (member.key !== key) {
@@ -114,7 +114,7 @@ function settle(
 }
 
 /** Moves members over that the other object does not have; the server reads both of two equal sections. */
-function adopt(target: TextNode, source: TextNode): void {
+function moveMembers(target: TextNode, source: TextNode): void {
   if (target.kind !== "object" || source.kind !== "object") return;
   const taken = new Set(target.members.map(({ key }) => foldKey(key)));
   for (const { key, rawKey, value } of source.members) {

@@ -10,16 +10,16 @@
 import { hash } from "node:crypto";
 import type { Json } from "../json.ts";
 import { isJsonObject } from "../json.ts";
-import type { Memory, MemoryEntry } from "./merge.ts";
+import type { AppliedValue, LastApplied } from "./merge.ts";
 import { readIfThere } from "./own_file.ts";
 import type { ReplaceWorld } from "./replace_file.ts";
 import { replaceFile, toHex } from "./replace_file.ts";
 import { stableJson } from "./json_text.ts";
 
 /** The memory and the key to its digests. */
-export interface MemoryState {
+export interface LastAppliedState {
   /** What we remember; `undefined` if nothing is, or it cannot be read. */
-  readonly memory: Memory | undefined;
+  readonly memory: LastApplied | undefined;
   /** The text that it was read from; `undefined` if there is none, or it is closed to us. */
   readonly stored: string | undefined;
   /** Goes into every digest, so that equal values of two installations have different ones. */
@@ -34,18 +34,18 @@ export interface MemoryState {
  * @returns The memory, or an empty one with a new salt.
  * @throws {EntrypointError} With code 73 for anything but a regular file.
  */
-export function readMemory(
+export function readLastApplied(
   { files, random }: ReplaceWorld,
   base: string,
-): MemoryState {
+): LastAppliedState {
   // Absent, closed to us or broken: in each case there is nothing to remember.
-  const stored = readIfThere(files, memoryPath(base));
+  const stored = readIfThere(files, lastAppliedPath(base));
   const content = stored === undefined ? undefined : parsed(stored);
   if (
     isJsonObject(content) && content["version"] === 1 &&
     typeof content["salt"] === "string" && isValues(content["values"])
   ) {
-    const memory: Memory = { version: 1, values: content["values"] };
+    const memory: LastApplied = { version: 1, values: content["values"] };
     return { stored, memory, salt: content["salt"] };
   }
   return { stored, memory: undefined, salt: toHex(random(16)) };
@@ -66,14 +66,14 @@ function parsed(text: string): unknown {
  * @param base The path of config.json, or what stands for it in another directory.
  * @param state Memory and salt.
  */
-export function writeMemory(
+export function writeLastApplied(
   world: ReplaceWorld,
   base: string,
-  { memory, salt }: Omit<MemoryState, "stored">,
+  { memory, salt }: Omit<LastAppliedState, "stored">,
 ): void {
   if (memory === undefined) return;
   const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;
-  const path = memoryPath(base);
+  const path = lastAppliedPath(base);
   if (readIfThere(world.files, path) === text) return;
   replaceFile(world, path, text);
 }
@@ -84,7 +84,7 @@ export function writeMemory(
  * @param base The path of config.json, or what stands for it in another directory.
  * @returns The path.
  */
-export function memoryPath(base: string): string {
+export function lastAppliedPath(base: string): string {
   return `${base}.memory`;
 }
 
@@ -108,7 +108,7 @@ export function digester(salt: string): (value: Json) => string {
 
 function isValues(
   value: unknown,
-): value is Readonly<Record<string, MemoryEntry & Json>> {
+): value is Readonly<Record<string, AppliedValue & Json>> {
   return isJsonObject(value) &&
     Object.values(value).every((entry) =>
       isJsonObject(entry) && typeof entry["digest"] === "string" &&

@@ -7,8 +7,8 @@
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { FileFacts, Identity, System } from "../os/system.ts";
-import { memoryPath } from "./last_applied.ts";
-import { unreadable } from "./config_errors.ts";
+import { lastAppliedPath } from "./last_applied.ts";
+import { unreadableConfig } from "./config_errors.ts";
 
 /** What this needs of the world. */
 export type ConfigWorld = Pick<System, "files" | "random">;
@@ -68,7 +68,7 @@ export function locate(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, place.user);
+    throw unreadableConfig(path, error, place.user);
   }
 }
 
@@ -114,7 +114,7 @@ export function readContent(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadable(path, error, place.user);
+    throw unreadableConfig(path, error, place.user);
   }
 }
 
@@ -131,7 +131,9 @@ export function baseOf(
   place: Location,
   path: string,
 ): string {
-  return fallbackBase(place).find((base) => files.exists(memoryPath(base))) ??
+  return fallbackBase(place).find((base) =>
+    files.exists(lastAppliedPath(base))
+  ) ??
     path;
 }
 

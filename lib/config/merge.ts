@@ -13,7 +13,7 @@ import { describeOrigin, isExplicit } from "../settings/origin.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { foldKey } from "../json.ts";
-import { findPlace, writePlace } from "./json_path.ts";
+import { findValue, setValue } from "./json_path.ts";
 import {
   makeNode,
   nodeValue,
@@ -24,7 +24,7 @@ import {
 } from "./json_text.ts";
 
 /** What we remember of one value that we wanted in config.json. */
-export interface MemoryEntry {
+export interface AppliedValue {
   /** Digest of the value that we wanted; an edit on disk is what differs from it. */
   readonly digest: string;
   /** Whether the operator had asked for it. */
@@ -38,11 +38,11 @@ export interface MemoryEntry {
 }
 
 /** What we remember of our last write, by path. It holds digests, never values. */
-export interface Memory {
+export interface LastApplied {
   /** Version of this shape. */
   readonly version: 1;
   /** By path. */
-  readonly values: Readonly<Record<string, MemoryEntry>>;
+  readonly values: Readonly<Record<string, AppliedValue>>;
 }
 
 /** What the merge needs. */
@@ -52,7 +52,7 @@ export interface MergeInput {
   /** The text of the server's own default configuration, or `{}`. */
   readonly shipped: string;
   /** What we remember; `undefined` for a config.json that we never wrote. */
-  readonly memory: Memory | undefined;
+  readonly memory: LastApplied | undefined;
   /** The values that the settings want to have; no path twice. */
   readonly wanted: readonly Assignment[];
   /** The values that the server itself may have turned into the one on disk; none, if absent. */
@@ -95,7 +95,7 @@ export interface MergeResult {
   /** The same as a value. */
   readonly document: JsonObject;
   /** What to remember of it. */
-  readonly memory: Memory;
+  readonly memory: LastApplied;
   /** Every value that differs from the disk. */
   readonly changes: readonly Change[];
   /** One line for the operator about each edit on disk that gives way to a setting, without values. */
@@ -123,7 +123,7 @@ export function merge(input: MergeInput): MergeResult {
       [path, entry],
     ) => [foldKey(path), { path, entry }]),
   );
-  const values = new Map<string, MemoryEntry>();
+  const values = new Map<string, AppliedValue>();
   const origins = new Map<string, Origin>();
   const changes: Change[] = [];
   const conflicts: string[] = [];
@@ -133,13 +133,13 @@ export function merge(input: MergeInput): MergeResult {
     const { path, secret } = assignment;
     const entry = remembered.get(foldKey(path))?.entry;
     remembered.delete(foldKey(path));
-    const found = findPlace(document.root, path);
+    const found = findValue(document.root, path);
     const before = fresh || found.member === undefined
       ? undefined
       : nodeValue(found.member.value);
     const choice = choose(input, { assignment, entry, before });
     const isNew = choice.value !== before;
-    if (isNew) writePlace(document.root, path, makeNode(choice.value));
+    if (isNew) setValue(document.root, path, makeNode(choice.value));
     if (isNew || found.respelled) {
       changes.push({
         path,
@@ -168,11 +168,11 @@ export function merge(input: MergeInput): MergeResult {
   let shipped: ObjectNode | undefined;
   for (const { path, entry } of remembered.values()) {
     if (!entry.explicit) continue;
-    const { member, holder } = findPlace(document.root, path);
+    const { member, holder } = findValue(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);
     shipped ??= parseDocument(input.shipped).root;
-    const standard = findPlace(shipped, path).member;
+    const standard = findValue(shipped, path).member;
     const goal = standard && nodeValue(standard.value);
     if (goal !== undefined && input.digest(goal) === input.digest(before)) {
       continue;
@@ -208,7 +208,10 @@ export function merge(input: MergeInput): MergeResult {
  * @param after The memory of the write to come.
  * @returns A memory that takes neither state for an edit.
  */
-export function bridge(before: Memory | undefined, after: Memory): Memory {
+export function bridge(
+  before: LastApplied | undefined,
+  after: LastApplied,
+): LastApplied {
   const values = new Map(
     Object.entries(before?.values ?? {}).map((
       [path, entry],
@@ -248,7 +251,7 @@ function choose(
   input: MergeInput,
   { assignment, entry, before }: {
     readonly assignment: Assignment;
-    readonly entry: MemoryEntry | undefined;
+    readonly entry: AppliedValue | undefined;
     readonly before: Json | undefined;
   },
 ): Choice {
@@ -291,7 +294,7 @@ function isSame(
   input: MergeInput,
   { path, entry, before, wanted }: {
     readonly path: string;
-    readonly entry: MemoryEntry | undefined;
+    readonly entry: AppliedValue | undefined;
     readonly before: Json;
     readonly wanted: Json;
   },
@@ -313,7 +316,7 @@ function isOurs(
   input: MergeInput,
   { path, entry, value }: {
     readonly path: string;
-    readonly entry: MemoryEntry | undefined;
+    readonly entry: AppliedValue | undefined;
     readonly value: Json;
   },
 ): boolean {
@@ -346,7 +349,7 @@ function rewritten(
 
 function describeConflict(
   { path, origin }: Assignment,
-  entry: MemoryEntry | undefined,
+  entry: AppliedValue | undefined,
 ): string {
   const state = entry === undefined
     ? "has another value in config.json"

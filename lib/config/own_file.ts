@@ -19,13 +19,13 @@ import type { FileFacts, System } from "../os/system.ts";
  * @returns Its text; `undefined` where there is none.
  * @throws {EntrypointError} With code 73 for anything but a regular file; otherwise the system's error.
  */
-export function readOwn(
+export function readOwnFile(
   files: Pick<System["files"], "read">,
   path: string,
 ): string | undefined {
   const found = files.read(path, { follow: false });
   if (found === undefined) return undefined;
-  if (found.bytes === undefined) throw foreign(path, found.facts);
+  if (found.bytes === undefined) throw notRegularFile(path, found.facts);
   return new TextDecoder().decode(found.bytes);
 }
 
@@ -42,7 +42,7 @@ export function readIfThere(
   path: string,
 ): string | undefined {
   try {
-    return readOwn(files, path);
+    return readOwnFile(files, path);
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
     return undefined;
@@ -57,15 +57,15 @@ export function readIfThere(
  * @param path The file.
  * @throws {EntrypointError} With code 73 for anything else.
  */
-export function requireOwn(
+export function requireRegularFile(
   files: Pick<System["files"], "lstat">,
   path: string,
 ): void {
   const facts = tolerate(() => files.lstat(path));
-  if (facts !== undefined && !facts.isFile) throw foreign(path, facts);
+  if (facts !== undefined && !facts.isFile) throw notRegularFile(path, facts);
 }
 
-function foreign(path: string, facts: FileFacts): EntrypointError {
+function notRegularFile(path: string, facts: FileFacts): EntrypointError {
   const what = facts.isFile
     ? `a file of ${facts.size} bytes`
     : facts.isSymlink

@@ -28,7 +28,7 @@ export interface Installation {
 export type World = Pick<System, "files" | "runChild" | "clock">;
 
 /** Milliseconds that a server gets to say its release. */
-const PATIENCE = 10_000;
+const VERSION_TIMEOUT = 10_000;
 
 /** Where no server can reach a database, should an old one be asked by mistake. */
 const NOWHERE = {
@@ -112,7 +112,7 @@ async function ask(
     env: NOWHERE,
     cwd: home,
     output: "capture",
-    signal: clock.timeout(PATIENCE),
+    signal: clock.timeout(VERSION_TIMEOUT),
     ...identity,
   }).catch((error) => {
     // One that cannot be executed tells nothing; the hand-off says why.

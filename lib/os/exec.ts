@@ -62,11 +62,11 @@ const SIGPIPE = 13;
 const SIG_DFL = 0n;
 const SIG_IGN = 1n;
 /** Its number is above those of the ending signals, and by itself it does nothing. */
-const HARMLESS = "SIGWINCH";
+const PROBE_SIGNAL = "SIGWINCH";
 /** Milliseconds that it may take. */
-const LAST_CALL = 100;
+const SIGNAL_TIMEOUT = 100;
 /** How often it is sent: what was ready together with the first one is heard before the second. */
-const CALLS = 2;
+const PROBES = 2;
 /** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
 const ENDING_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
@@ -112,27 +112,27 @@ export function prepareExec(): () => Promise<void> {
   const libc = openLibc();
   return async () => {
     if (Deno.pid !== 1) releaseSignals(libc);
-    await hearSignals();
+    await deliverPendingSignals();
   };
 }
 
 /** Resolves when all signals that came were heard: one that we send ourselves comes behind them. */
-async function hearSignals(): Promise<void> {
+async function deliverPendingSignals(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   // Without a signal of our own, as a sandbox may have it, there is only time.
-  const timer = setTimeout(resolve, LAST_CALL);
+  const timer = setTimeout(resolve, SIGNAL_TIMEOUT);
   let heard = 0;
-  const listener = (): void => ++heard < CALLS ? knock() : resolve();
-  Deno.addSignalListener(HARMLESS, listener);
-  knock();
+  const listener = (): void => ++heard < PROBES ? sendProbe() : resolve();
+  Deno.addSignalListener(PROBE_SIGNAL, listener);
+  sendProbe();
   await promise;
   clearTimeout(timer);
-  Deno.removeSignalListener(HARMLESS, listener);
+  Deno.removeSignalListener(PROBE_SIGNAL, listener);
 }
 
-function knock(): void {
+function sendProbe(): void {
   try {
-    Deno.kill(Deno.pid, HARMLESS);
+    Deno.kill(Deno.pid, PROBE_SIGNAL);
   } catch {
     // The time helps.
   }

@@ -13,7 +13,7 @@ import { certificateEnd, encryptSocket, openSocket } from "./socket.ts";
 import { parseReply, type Reply } from "./http_reply.ts";
 
 /** What to ask, and whom. */
-export interface Question {
+export interface HttpRequest {
   /** The whole address. */
   readonly url: URL;
   /** `GET` by default. */
@@ -31,7 +31,7 @@ export interface Question {
 }
 
 /** What came back; the body is cut after 64 KiB. */
-export interface Answer extends Reply {
+export interface HttpResponse extends Reply {
   /** When the certificate expires, in milliseconds since the epoch; `undefined` without TLS. */
   readonly certificateExpires: number | undefined;
 }
@@ -46,7 +46,7 @@ const LONGEST = 65_536;
  * @returns The answer, whatever its status; redirections are not followed.
  * @throws {Error} With the system's or the TLS library's code; or the signal's reason.
  */
-export async function ask(question: Question): Promise<Answer> {
+export async function request(question: HttpRequest): Promise<HttpResponse> {
   const { url, method = "GET", signal, ca, verify = true } = question;
   const isTls = url.protocol === "https:";
   const name = url.hostname.replace(/^\[|\]$/g, "");

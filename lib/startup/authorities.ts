@@ -91,7 +91,7 @@ export function findAuthorities(
   const system = (): string => systemBundle(wholeBundle, files);
   const warnings = [
     ...entries.flatMap((entry) => faults(entry, clock.now())),
-    ...strangers(added, system),
+    ...missingIssuers(added, system),
   ];
   const texts = added.map(({ pem }) => pem);
   if (wholeBundle !== undefined && own.length > 0) {
@@ -235,7 +235,7 @@ function faults({ path, certificate }: Entry, now: number): Problem[] {
 }
 
 /** Authorities whose own issuer is nowhere: programs that build whole chains do not accept them. */
-function strangers(
+function missingIssuers(
   entries: readonly Entry[],
   system: () => string,
 ): Problem[] {

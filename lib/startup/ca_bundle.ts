@@ -10,7 +10,7 @@ import { readIfThere } from "../config/own_file.ts";
 import { replaceFile } from "../config/replace_file.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Context } from "./context.ts";
-import type { Settled } from "./load_settings.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 
 /**
  * Whom a start trusts: says what is unwise, and stops for what is unusable.
@@ -21,7 +21,7 @@ import type { Settled } from "./load_settings.ts";
  * @throws {EntrypointError} With code 66 where a certificate cannot be used.
  */
 export function requireAuthorities(
-  settled: Pick<Settled, "authorities">,
+  settled: Pick<LoadedSettings, "authorities">,
   { log }: Pick<Context, "log">,
 ): Authorities {
   const found = settled.authorities();
@@ -52,7 +52,7 @@ export interface Bundle {
  * @param settled The settings.
  * @returns The bundle; `undefined` where the server needs none.
  */
-export function readBundle(settled: Settled): Bundle | undefined {
+export function readBundle(settled: LoadedSettings): Bundle | undefined {
   const { isOwnBundle, trusted, added } = settled.authorities();
   return isOwnBundle
     ? {
@@ -100,13 +100,13 @@ export function provideBundle(
  * @returns One variable, or none where the system's own bundle will do.
  */
 export function bundleVariable(
-  settled: Settled,
+  settled: LoadedSettings,
 ): Readonly<Record<string, string>> {
   return settled.authorities().isOwnBundle
     ? { [BUNDLE_VARIABLE]: bundlePath(settled) }
     : {};
 }
 
-function bundlePath({ paths }: Settled): string {
+function bundlePath({ paths }: LoadedSettings): string {
   return `${paths.conf}/authorities.pem`;
 }

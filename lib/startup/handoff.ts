@@ -10,10 +10,10 @@ import {
   isCurrent,
   lockConfig,
   readConfig,
-  requireCompanions,
+  requireSidecars,
   writeConfig,
 } from "../config/file.ts";
-import { requireOwn } from "../config/own_file.ts";
+import { requireRegularFile } from "../config/own_file.ts";
 import {
   attempt,
   makeDirectories,
@@ -32,7 +32,7 @@ import type { Context } from "./context.ts";
 import { isConfirmed, programDate, readVersionFile } from "./upgrade_guard.ts";
 import { becomeServersUser } from "./become_user.ts";
 import { mergeInto, type Plan } from "./plan.ts";
-import type { Settled } from "./load_settings.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import { ownDirectories, serverIdentity } from "./load_settings.ts";
 import type { Bundle } from "./ca_bundle.ts";
 import { bundleVariable } from "./ca_bundle.ts";
@@ -109,9 +109,9 @@ export function requireOwnFiles(
   bundle: Bundle | undefined,
   system: System,
 ): void {
-  requireCompanions(system, place);
-  requireOwn(system.files, paths.version);
-  if (bundle !== undefined) requireOwn(system.files, bundle.path);
+  requireSidecars(system, place);
+  requireRegularFile(system.files, paths.version);
+  if (bundle !== undefined) requireRegularFile(system.files, bundle.path);
 }
 
 /**
@@ -124,7 +124,7 @@ export function requireOwnFiles(
  * @throws {EntrypointError} With code 126 where root cannot become that user.
  */
 export async function provideDirectories(
-  settled: Settled,
+  settled: LoadedSettings,
   context: Context,
 ): Promise<Context> {
   const { paths, settings, release } = settled;
@@ -154,7 +154,7 @@ export async function provideDirectories(
  */
 export async function giveToServer(
   directories: Directories,
-  settings: Settled["settings"],
+  settings: LoadedSettings["settings"],
   context: Context,
 ): Promise<Context> {
   if (context.system.uid === 0) await give(directories, settings, context);
@@ -163,7 +163,7 @@ export async function giveToServer(
 
 async function give(
   directories: Directories,
-  settings: Settled["settings"],
+  settings: LoadedSettings["settings"],
   { system, log, signal }: Context,
 ): Promise<void> {
   const owner = serverIdentity(settings, system);
@@ -255,7 +255,7 @@ export function rememberRelease(
  * @returns The variables.
  */
 export function serverVariables(
-  settled: Settled,
+  settled: LoadedSettings,
   system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
   const { consumed, serverVariables, release, paths, settings } = settled;
@@ -283,7 +283,7 @@ export function serverVariables(
  * @throws {EntrypointError} With code 127 where there is none, 126 where it cannot be executed.
  */
 export function requireServer(
-  { paths, release }: Settled,
+  { paths, release }: LoadedSettings,
   { files }: Pick<System, "files">,
 ): void {
   const path = `${paths.install}/${release.binary}`;
@@ -315,7 +315,7 @@ export function requireServer(
  * @throws {EntrypointError} With code 126 or 127 where it cannot be executed.
  */
 export function becomeServer(
-  settled: Settled,
+  settled: LoadedSettings,
   system: System,
   args: readonly string[],
 ): never {

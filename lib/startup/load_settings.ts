@@ -56,7 +56,7 @@ export interface FoundSource {
 }
 
 /** What is settled before anything is looked at. */
-export interface Settled extends Resolution {
+export interface LoadedSettings extends Resolution {
   /** The installed release. */
   readonly release: Release;
   /** What the release was found by. */
@@ -78,7 +78,7 @@ const OWN_SOURCE = "MM_SQLSETTINGS_DATASOURCE";
 const OWN_DRIVER = "MM_SQLSETTINGS_DRIVERNAME";
 
 /** Milliseconds that looking up service names may take. */
-const LOOKUP_PATIENCE = 3000;
+const LOOKUP_TIMEOUT = 3000;
 
 /**
  * Settles what the operator wants.
@@ -88,24 +88,24 @@ const LOOKUP_PATIENCE = 3000;
  * @returns Settings, release and data source.
  * @throws {EntrypointError} With code 78, or 66 for unreadable files, with every problem.
  */
-export async function settle(
+export async function loadSettings(
   { system, log }: Context,
   options: {
     readonly diskSource: (settings: Settings) => FoundSource | undefined;
     readonly assume?: string;
   },
-): Promise<Settled> {
+): Promise<LoadedSettings> {
   const sources = sourcesOf(system);
   const reading = readSettings(sources);
   const first = resolve(sources, reading);
   const installation = installationOf(first.settings, system);
-  const release = await findOrAssume(installation, system, options.assume);
+  const release = await findReleaseOr(installation, system, options.assume);
   const serverVariables = readServerVariables(sources);
   const variables = serverVariables.values;
   const services = first.settings.DB_HOST !== undefined ||
       OWN_SOURCE in variables
     ? []
-    : await namedServices(system);
+    : await resolvableServices(system);
   const resolution = resolve({
     ...sources,
     services,
@@ -133,7 +133,7 @@ export async function settle(
     (problems.length === 0 ? settingsSource(settings) : undefined);
   const unknown = findUnknown(system.env);
   if (problems.length > 0 || database === undefined) {
-    throw collected(problems, unknown);
+    throw problemsError(problems, unknown);
   }
   const notices = release.warning === undefined
     ? []
@@ -183,7 +183,7 @@ function installationOf(settings: Settings, system: System): Installation {
   };
 }
 
-async function findOrAssume(
+async function findReleaseOr(
   installation: Installation,
   system: System,
   assume: string | undefined,
@@ -197,10 +197,10 @@ async function findOrAssume(
 }
 
 /** To be asked only where nothing else names the database: looking up a missing name can take seconds. */
-async function namedServices(system: System): Promise<string[]> {
+async function resolvableServices(system: System): Promise<string[]> {
   const names = Object.keys(SERVICE_NAMES);
   const patience = new AbortController();
-  const timeout = system.clock.sleep(LOOKUP_PATIENCE, patience.signal)
+  const timeout = system.clock.sleep(LOOKUP_TIMEOUT, patience.signal)
     .then(() => false, () => false);
   const found = await Promise.all(
     names.map((name) =>
@@ -238,7 +238,7 @@ export function pathsOf(settings: Settings): Paths {
  * @returns The paths.
  */
 export function ownDirectories(
-  { paths, settings }: Pick<Settled, "paths" | "settings">,
+  { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
 ): readonly string[] {
   const { data, conf, log } = paths;
   return [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
@@ -297,7 +297,7 @@ function asSettingProblem(problem: Problem): SettingProblem {
 }
 
 /** What is misspelt is told too: it may be why another setting is missing. */
-function collected(
+function problemsError(
   problems: readonly SettingProblem[],
   unknown: readonly Problem[],
 ): EntrypointError {

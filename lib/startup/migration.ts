@@ -39,7 +39,7 @@ const NAMES: Readonly<Record<Migration, string>> = {
  * @param context The world.
  * @returns What is known now: the same object, unless another migrated meanwhile.
  */
-export async function takeTurn(
+export async function waitForMigration(
   { session, facts }: ReadyDatabase,
   { log, signal }: Context,
 ): Promise<DatabaseFacts> {

@@ -12,7 +12,7 @@ import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";
-import type { Settled } from "./load_settings.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import { requireAuthorities } from "./ca_bundle.ts";
 
 /**
@@ -24,7 +24,7 @@ import { requireAuthorities } from "./ca_bundle.ts";
  * @throws {EntrypointError} With code 69, 77 or 78, by reason.
  */
 export async function openDatabase(
-  settled: Settled,
+  settled: LoadedSettings,
   context: Context,
 ): Promise<ReadyDatabase> {
   const { database: { source }, settings, paths } = settled;

@@ -17,7 +17,7 @@ import { formatDsn, parseDsn } from "../database/dsn.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { HIDDEN } from "../hidden.ts";
 import { withOverrides } from "../mattermost/config_keys.ts";
-import { findTrespass, type Trespass } from "./directories/unsafe_links.ts";
+import { findUnsafeLink, type UnsafeLink } from "./directories/unsafe_links.ts";
 import { logFileLocation } from "../mattermost/releases.ts";
 import {
   checkConfig,
@@ -30,11 +30,11 @@ import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
 import type { FileFacts, Identity, System } from "../os/system.ts";
 import type { Context } from "./context.ts";
-import type { FoundSource, Settled } from "./load_settings.ts";
-import { pathsOf, serverIdentity, settle } from "./load_settings.ts";
+import type { FoundSource, LoadedSettings } from "./load_settings.ts";
+import { loadSettings, pathsOf, serverIdentity } from "./load_settings.ts";
 
 /** What a start would do to config.json. */
-export interface Plan extends Settled {
+export interface Plan extends LoadedSettings {
   /** Where config.json is. */
   readonly place: ConfigPlace;
   /** What is on disk. */
@@ -65,30 +65,30 @@ export function placeOf(
     fallback: data,
     user,
     distrust(facts) {
-      const trespass = trespassOf(config, facts, { settings, system });
-      return trespass && trespassError(config, trespass, { system, user });
+      const trespass = unsafeLinkAt(config, facts, { settings, system });
+      return trespass && unsafeLinkError(config, trespass, { system, user });
     },
   };
 }
 
 /** Only root can read more through a link than the server's user could read itself. */
-function trespassOf(
+function unsafeLinkAt(
   path: string,
   facts: FileFacts,
   { settings, system }: {
     readonly settings: Settings;
     readonly system: Pick<System, "uid" | "gid" | "files">;
   },
-): Trespass | undefined {
+): UnsafeLink | undefined {
   const identity = serverIdentity(settings, system);
   return system.uid === identity.uid
     ? undefined
-    : findTrespass(path, facts, { files: system.files, identity });
+    : findUnsafeLink(path, facts, { files: system.files, identity });
 }
 
-function trespassError(
+function unsafeLinkError(
   path: string,
-  { link, target, closed }: Trespass,
+  { link, target, closed }: UnsafeLink,
   { system: { files }, user }: {
     readonly system: Pick<System, "files">;
     readonly user: Identity;
@@ -122,7 +122,7 @@ export async function makePlan(
   context: Context,
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
-  const settled = await settleHere(context, options);
+  const settled = await loadSettingsAndDisk(context, options);
   return planConfig(settled, context, options);
 }
 
@@ -134,11 +134,11 @@ export async function makePlan(
  * @returns Settings, release and data source.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */
-export function settleHere(
+export function loadSettingsAndDisk(
   context: Context,
   options: { readonly assume?: string } = {},
-): Promise<Settled> {
-  return settle(context, {
+): Promise<LoadedSettings> {
+  return loadSettings(context, {
     ...options,
     diskSource: (settings) =>
       diskSource(readConfig(context.system, placeOf(settings, context.system))),
@@ -157,8 +157,9 @@ export interface PlanOptions {
  * @param settled The settings, release and data source.
  * @param context The world.
  */
-export function introduce(
-  { release, database: { source }, warnings, origins, settings }: Settled,
+export function logSummary(
+  { release, database: { source }, warnings, origins, settings }:
+    LoadedSettings,
   { log }: Context,
 ): void {
   warnings.forEach((warning) => log.warn(warning));
@@ -185,7 +186,7 @@ export function introduce(
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
 export function planConfig(
-  settled: Settled,
+  settled: LoadedSettings,
   { system, log }: Context,
   { guarded = false }: PlanOptions,
 ): Plan {
@@ -193,8 +194,8 @@ export function planConfig(
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
   const shipped = shippedConfig(settled, system);
-  const wish = wishFor(state, settled, shipped);
-  const merged = fulfil(wish, state, system);
+  const wish = desiredConfig(state, settled, shipped);
+  const merged = applyDesired(wish, state, system);
   // The server's own variables win over the file, so they are judged in its place.
   const effective = withOverrides(
     merged.document,
@@ -238,18 +239,20 @@ export function mergeInto(
   plan: Plan,
   system: Pick<System, "random">,
 ): Pick<Plan, "wanted" | "merged"> {
-  const wish = wishFor(state, plan, plan.shipped);
-  return { wanted: wish.wanted, merged: fulfil(wish, state, system) };
+  const wish = desiredConfig(state, plan, plan.shipped);
+  return { wanted: wish.wanted, merged: applyDesired(wish, state, system) };
 }
 
 /** The half of a merge that does not come from the disk's config.json. */
-type Wish = Required<Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">>;
+type DesiredConfig = Required<
+  Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">
+>;
 
-function wishFor(
+function desiredConfig(
   { text }: ConfigState,
-  settled: Settled,
+  settled: LoadedSettings,
   shipped: string,
-): Wish {
+): DesiredConfig {
   const { version } = settled.release;
   return {
     shipped,
@@ -258,8 +261,8 @@ function wishFor(
   };
 }
 
-function fulfil(
-  wish: Wish,
+function applyDesired(
+  wish: DesiredConfig,
   { text, memory, digest }: ConfigState,
   { random }: Pick<System, "random">,
 ): MergeResult {
@@ -267,7 +270,7 @@ function fulfil(
   return merge({ ...wish, disk: text, memory, generate, digest });
 }
 
-function wantedValues(settled: Settled, base: string): Assignment[] {
+function wantedValues(settled: LoadedSettings, base: string): Assignment[] {
   const { release, database, paths } = settled;
   const own = assignments(settled, {
     release: release.version,
@@ -293,7 +296,7 @@ function wantedValues(settled: Settled, base: string): Assignment[] {
 
 /** The configuration that the server's own package holds, the base of a first start. */
 function shippedConfig(
-  { paths, settings }: Settled,
+  { paths, settings }: LoadedSettings,
   system: Pick<System, "uid" | "gid" | "files">,
 ): string {
   const { files } = system;
@@ -303,7 +306,7 @@ function shippedConfig(
     if (path === paths.config || !files.exists(path)) continue;
     const found = files.read(path, { follow: true });
     if (found?.bytes === undefined) continue;
-    if (trespassOf(path, found.facts, { settings, system })) continue;
+    if (unsafeLinkAt(path, found.facts, { settings, system })) continue;
     bytes = found.bytes;
     break;
   }

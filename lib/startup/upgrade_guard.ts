@@ -10,10 +10,10 @@ import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
 import type { Decision, Permit } from "../upgrade/decision.ts";
 import { decideUpgrade } from "../upgrade/decision.ts";
-import { readOwn } from "../config/own_file.ts";
+import { readOwnFile } from "../config/own_file.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";
-import type { Settled } from "./load_settings.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import { serverIdentity } from "./load_settings.ts";
 
 /**
@@ -24,8 +24,8 @@ import { serverIdentity } from "./load_settings.ts";
  * @param system Files, for `data/VERSION`.
  * @returns What the rules answer.
  */
-export function askUpgradeRules(
-  { release, database, paths, settings }: Settled,
+export function decideForPlan(
+  { release, database, paths, settings }: LoadedSettings,
   facts: DatabaseFacts,
   system: Pick<System, "files" | "uid" | "gid">,
 ): Decision {
@@ -50,11 +50,11 @@ export function askUpgradeRules(
  * @throws {EntrypointError} With code 78 if they refuse.
  */
 export function guardUpgrade(
-  settled: Settled,
+  settled: LoadedSettings,
   facts: DatabaseFacts,
   { system, log }: Context,
 ): Permit {
-  const decision = askUpgradeRules(settled, facts, system);
+  const decision = decideForPlan(settled, facts, system);
   for (const message of decision.notices) log.warn({ subject: "", message });
   if (decision.allowed) return decision;
   const { problem, policy } = decision;
@@ -86,7 +86,10 @@ export function guardUpgrade(
  * @throws {EntrypointError} With code 78 if the server says otherwise, 73 where VERSION cannot be read.
  */
 export async function confirmOnce(
-  settled: Pick<Settled, "paths" | "settings" | "release" | "installation">,
+  settled: Pick<
+    LoadedSettings,
+    "paths" | "settings" | "release" | "installation"
+  >,
   system: Pick<System, "files" | "uid" | "gid" | "runChild" | "clock">,
 ): Promise<boolean> {
   const { release, installation } = settled;
@@ -104,7 +107,7 @@ export async function confirmOnce(
  * @throws {EntrypointError} With code 73 where it cannot be read.
  */
 export function isConfirmed(
-  settled: Pick<Settled, "paths" | "settings" | "release">,
+  settled: Pick<LoadedSettings, "paths" | "settings" | "release">,
   system: Pick<System, "files" | "uid" | "gid">,
 ): boolean {
   const { paths, release } = settled;
@@ -125,7 +128,7 @@ export function isConfirmed(
  * @returns Milliseconds since the epoch; `undefined` where there is no program.
  */
 export function programDate(
-  { paths, release }: Pick<Settled, "paths" | "release">,
+  { paths, release }: Pick<LoadedSettings, "paths" | "release">,
   { files }: Pick<System, "files">,
 ): number | undefined {
   const program = files.stat(`${paths.install}/${release.binary}`);
@@ -141,12 +144,12 @@ export function programDate(
  * @throws {EntrypointError} With code 73 where it cannot be read.
  */
 export function readVersionFile(
-  { paths, settings }: Pick<Settled, "paths" | "settings">,
+  { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
   system: Pick<System, "files" | "uid" | "gid">,
 ): string | undefined {
   const path = paths.version;
   try {
-    return readOwn(system.files, path);
+    return readOwnFile(system.files, path);
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
     const { uid, gid } = serverIdentity(settings, system);

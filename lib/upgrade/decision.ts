@@ -38,7 +38,7 @@ import {
 } from "../release_range.ts";
 
 /** What the guard is asked. */
-export interface UpgradeQuestion {
+export interface UpgradeFacts {
   /** The release that is to start. */
   readonly target: string;
   /** The product of the database. */
@@ -100,7 +100,7 @@ export interface Refusal {
 export type Decision = Permit | Refusal;
 
 /** The question, and what was inferred. */
-interface Opening extends UpgradeQuestion {
+interface Opening extends UpgradeFacts {
   readonly from: Installed | undefined;
 }
 
@@ -125,7 +125,7 @@ const BACKUP = "back up the database and the data directory first";
  * @returns A permit, or a refusal with its remedy.
  * @throws {EntrypointError} with code 78 when the target is no supported release.
  */
-export function decideUpgrade(question: UpgradeQuestion): Decision {
+export function decideUpgrade(question: UpgradeFacts): Decision {
   const release = releaseFacts(question.target);
   const target = release.version;
   const { adapter, schema, versionFile } = question;
@@ -135,8 +135,8 @@ export function decideUpgrade(question: UpgradeQuestion): Decision {
   const opening = { ...question, target, from };
   const verdict = mysqlGone(opening) ?? databaseTooOld(opening) ??
     (from === undefined
-      ? withoutWitness(target, schema)
-      : withWitness({ target, adapter, schema, from }));
+      ? withoutVersion(target, schema)
+      : withVersion({ target, adapter, schema, from }));
   const warnings = release.databases[adapter]?.newInstallations === false &&
       verdict.kind === "new"
     ? [
@@ -212,7 +212,7 @@ function databaseTooOld(opening: Opening): Verdict | undefined {
   });
 }
 
-function withoutWitness(target: string, schema: SchemaFacts): Verdict {
+function withoutVersion(target: string, schema: SchemaFacts): Verdict {
   if (!schema.installed) return { kind: "new" };
   // Migrations were started and did not get to the first one that tells a
   // release: the first start was interrupted, and the tool goes on with it.
@@ -228,7 +228,7 @@ function withoutWitness(target: string, schema: SchemaFacts): Verdict {
   }, { policy: true });
 }
 
-function withWitness(facts: Case): Verdict {
+function withVersion(facts: Case): Verdict {
   return usersOf2(facts) ?? downgrade(facts) ?? collision(facts) ??
     stops(facts) ?? { kind: isSame(facts) ? "same" : "upgrade" };
 }

@@ -142,7 +142,7 @@ export const COLLIDING_NUMBERS: readonly number[] = [142, 143, 144];
 export const AFTER_COLLISION = "11.7.9";
 
 /** Where an upgrade starts and ends. */
-export interface Journey {
+export interface UpgradeStep {
   /** The release that last migrated the database. */
   readonly from: string;
   /** The release to reach. */
@@ -157,7 +157,7 @@ export interface Journey {
  * @param journey Where the upgrade starts and ends.
  * @returns The stops, empty where the way is free.
  */
-export function upgradeStops(journey: Journey): readonly Stop[] {
+export function upgradeStops(journey: UpgradeStep): readonly Stop[] {
   const { from, to, adapter } = journey;
   const rule = STOPS.find((stop) =>
     inRange(from, stop.from) && inRange(to, stop.to) &&
@@ -179,7 +179,7 @@ export function upgradeStops(journey: Journey): readonly Stop[] {
  * @returns The releases on MySQL, the last of them being the one to leave MySQL from, and those after the move.
  */
 export function pathOffMysql(
-  journey: Pick<Journey, "from" | "to">,
+  journey: Pick<UpgradeStep, "from" | "to">,
 ): { readonly mysql: readonly string[]; readonly postgres: readonly string[] } {
   const { from, to } = journey;
   const to117 = inRange(from, COLLIDING_FROM) && inRange(to, COLLIDING_TO)

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { basename, dirname, join, relative } from "node:path";
-import { companionPaths } from "../../lib/config/file.ts";
+import { sidecarPaths } from "../../lib/config/file.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
@@ -122,8 +122,8 @@ function namesIn(home: Home): readonly string[] {
   const data = dirname(home.conf);
   return [
     ...[home.conf, home.config, home.version],
-    ...companionPaths(home.config),
-    ...companionPaths(join(data, basename(home.config))),
+    ...sidecarPaths(home.config),
+    ...sidecarPaths(join(data, basename(home.config))),
     join(home.conf, "authorities.pem"),
     // Temporary files and probes have random names; these are others of their kind.
     join(home.conf, ".config.json.0123456789abcdef.tmp"),
@@ -298,7 +298,7 @@ testWith(
     const own = await home.write("elsewhere/mine.json", "{}", 0o600);
     await run(["chown", "-R", "2000:2000", dirname(own)]);
     await plant(home, config, ["ln", "-s", own, config]);
-    await run(["rm", "-f", ...companionPaths(config)]);
+    await run(["rm", "-f", ...sidecarPaths(config)]);
     const { code, stderr } = await startAsRoot(home, "changed");
     assert.equal(code, 0, stderr);
     assert.match(await Deno.readTextFile(own), /"SiteName": "changed"/);

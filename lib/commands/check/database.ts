@@ -12,7 +12,7 @@ import { remedyFor } from "../../database/reasons.ts";
 import type { DataSource } from "../../database/data_source.ts";
 import { describe, judge } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
-import { askUpgradeRules } from "../../startup/upgrade_guard.ts";
+import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { databaseAuthorities } from "../../startup/open_database.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
@@ -179,7 +179,7 @@ function upgradeFindings(
   plan: Plan,
   system: CheckWorld["system"],
 ): Finding[] {
-  const decision = askUpgradeRules(plan, facts, system);
+  const decision = decideForPlan(plan, facts, system);
   const notices = decision.notices.map((message) =>
     warning("database.upgrade", { message })
   );

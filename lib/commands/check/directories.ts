@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { tolerate } from "../../errors.ts";
 import type { System } from "../../os/system.ts";
-import { examinePaths } from "../../startup/directories/check_paths.ts";
+import { checkPaths } from "../../startup/directories/check_paths.ts";
 import type { Paths } from "../../startup/load_settings.ts";
 import { serverIdentity } from "../../startup/load_settings.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
@@ -28,7 +28,7 @@ const NOTHING = 50 * 1024 ** 2;
 export async function checkDirectories(
   { plan, system }: CheckWorld,
 ): Promise<Finding[]> {
-  const diagnoses = await examinePaths(plan, system, { mayTouch: false });
+  const diagnoses = await checkPaths(plan, system, { mayTouch: false });
   const bad = diagnoses.map((diagnosis) =>
     (diagnosis.vital ? failed : warning)("directories.access", diagnosis)
   );

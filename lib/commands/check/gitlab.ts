@@ -10,8 +10,8 @@ import {
 } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
-import type { WebQuestion } from "./web.ts";
-import { answered, askWeb } from "./web.ts";
+import type { WebRequest } from "./web.ts";
+import { answered, requestWeb } from "./web.ts";
 
 interface Endpoint {
   readonly variable: string;
@@ -73,7 +73,7 @@ async function checkEndpoint(
       }),
     ];
   }
-  const question: WebQuestion = {
+  const question: WebRequest = {
     check: "gitlab",
     what: "GitLab",
     url: new URL(text),
@@ -84,7 +84,7 @@ async function checkEndpoint(
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await askWeb(question, world);
+  const { findings, answer } = await requestWeb(question, world);
   if (answer === undefined) return findings;
   const { status } = answer;
   const isLost = status >= 500 || status === 404 && !hides;

@@ -10,8 +10,8 @@ import {
 } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok } from "./finding.ts";
-import type { WebQuestion } from "./web.ts";
-import { answered, askWeb } from "./web.ts";
+import type { WebRequest } from "./web.ts";
+import { answered, requestWeb } from "./web.ts";
 
 const REMEDY =
   "Check MATTERMOST_PUSH_SERVER, and that this machine may reach it";
@@ -34,7 +34,7 @@ export async function checkPush(world: CheckWorld): Promise<Finding[]> {
       remedy: "MATTERMOST_PUSH_SERVER=https://push.example.com",
     })];
   }
-  const question: WebQuestion = {
+  const question: WebRequest = {
     check: "push",
     what: "The push server",
     url: new URL(`${text.replace(/\/+$/, "")}/version`),
@@ -45,7 +45,7 @@ export async function checkPush(world: CheckWorld): Promise<Finding[]> {
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await askWeb(question, world);
+  const { findings, answer } = await requestWeb(question, world);
   if (answer === undefined) return [...findings];
   // Older services have no such page; an answer is an answer.
   const isWell = answer.status < 500;

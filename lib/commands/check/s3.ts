@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Answer } from "../../os/http.ts";
+import type { HttpResponse } from "../../os/http.ts";
 import {
   effectiveFlag,
   effectiveText,
@@ -13,7 +13,7 @@ import type { Plan } from "../../startup/plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 import { signedHeaders } from "./s3_signature.ts";
-import { askWeb } from "./web.ts";
+import { requestWeb } from "./web.ts";
 
 /** What the server assumes where nothing is said. */
 const DEFAULT_ENDPOINT = "s3.amazonaws.com";
@@ -40,7 +40,7 @@ export async function checkS3(world: CheckWorld): Promise<Finding[]> {
   }
   const bucket = bucketOf(plan);
   const isSigned = bucket.accessKey !== "" && bucket.secretKey !== "";
-  const { findings, answer } = await askWeb({
+  const { findings, answer } = await requestWeb({
     check: "s3",
     what: "The S3 service",
     url: bucket.url,
@@ -85,7 +85,7 @@ function bucketOf(plan: Plan): Bucket {
 
 function judge(
   { name, region, url }: Bucket,
-  { status, headers }: Answer,
+  { status, headers }: HttpResponse,
   isSigned: boolean,
 ): Finding {
   const theirs = headers["x-amz-bucket-region"];

@@ -11,7 +11,7 @@ import type { Buffer } from "node:buffer";
 import { createHmac, hash } from "node:crypto";
 
 /** What is signed: a request without a body. */
-export interface SignedQuestion {
+export interface SignedRequest {
   /** The method of HTTP. */
   readonly method: "GET" | "HEAD";
   /** The whole address, the query included. */
@@ -36,7 +36,7 @@ const SERVICE = "s3";
  * @returns The headers to send with it.
  */
 export function signedHeaders(
-  { method, url, region, accessKey, secretKey, time }: SignedQuestion,
+  { method, url, region, accessKey, secretKey, time }: SignedRequest,
 ): Readonly<Record<string, string>> {
   const stamp = time.toISOString().replace(/[-:]|\.\d{3}/g, "");
   const date = stamp.slice(0, 8);

@@ -5,12 +5,12 @@
  */
 
 import { isIP } from "node:net";
-import type { Answer } from "../../os/http.ts";
+import type { HttpResponse } from "../../os/http.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";
-import type { WebQuestion } from "./web.ts";
-import { answered, askWeb } from "./web.ts";
+import type { WebRequest } from "./web.ts";
+import { answered, requestWeb } from "./web.ts";
 
 /**
  * Checks the site's URL.
@@ -53,7 +53,7 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
       ];
     }
   }
-  const question: WebQuestion = {
+  const question: WebRequest = {
     check: "site",
     what: "The site",
     url: new URL(
@@ -65,7 +65,7 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
     remedy:
       "Start the server and the proxy in front of it; some networks do not let a container reach its own public address",
   };
-  const { findings, answer } = await askWeb(question, world);
+  const { findings, answer } = await requestWeb(question, world);
   return [
     ok("site.url", `The site's URL is ${site.href}`),
     ...findings,
@@ -76,8 +76,8 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
 }
 
 function judge(
-  question: WebQuestion,
-  answer: Answer,
+  question: WebRequest,
+  answer: HttpResponse,
   contains: string | undefined,
 ): Finding {
   const { status, headers, body } = answer;

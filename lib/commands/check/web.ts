@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Answer } from "../../os/http.ts";
-import { ask } from "../../os/http.ts";
+import type { HttpResponse } from "../../os/http.ts";
+import { request } from "../../os/http.ts";
 import { certificateFault, certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding, FindingLevel } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";
 
 /** What to ask. */
-export interface WebQuestion {
+export interface WebRequest {
   /** The first part of the findings' ids. */
   readonly check: string;
   /** What answers there, to start a sentence with. */
@@ -31,11 +31,11 @@ export interface WebQuestion {
 }
 
 /** What came of it. */
-export interface WebAnswer {
+export interface WebResponse {
   /** About the connection and its certificate. */
   readonly findings: readonly Finding[];
   /** `undefined` where nothing answered. */
-  readonly answer: Answer | undefined;
+  readonly answer: HttpResponse | undefined;
 }
 
 /**
@@ -45,10 +45,10 @@ export interface WebAnswer {
  * @param world Time, authorities and the end of it.
  * @returns The answer, and findings about the connection and its certificate.
  */
-export async function askWeb(
-  question: WebQuestion,
+export async function requestWeb(
+  question: WebRequest,
   world: CheckWorld,
-): Promise<WebAnswer> {
+): Promise<WebResponse> {
   const { check, what, url, verify = true } = question;
   try {
     const answer = await put(question, { world, verify });
@@ -80,11 +80,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 function put(
-  { url, method, headers }: WebQuestion,
+  { url, method, headers }: WebRequest,
   { world, verify }: { readonly world: CheckWorld; readonly verify: boolean },
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const ca = verify && url.protocol === "https:" ? world.trusted() : undefined;
-  return ask({
+  return request({
     url,
     signal: world.signal,
     verify,
@@ -95,8 +95,8 @@ function put(
 }
 
 function expiryFindings(
-  { check, what, url }: WebQuestion,
-  { certificateExpires: expires }: Answer,
+  { check, what, url }: WebRequest,
+  { certificateExpires: expires }: HttpResponse,
   { system }: CheckWorld,
 ): Finding[] {
   return certificateFinding(`${check}.certificate`, {
@@ -107,9 +107,9 @@ function expiryFindings(
 }
 
 function unreachable(
-  { check, what, url, remedy, ...question }: WebQuestion,
+  { check, what, url, remedy, ...question }: WebRequest,
   error: unknown,
-): WebAnswer {
+): WebResponse {
   const finding = question.unreachable === "failed" ? failed : warning;
   const message = `${what}, ${url.origin}, cannot be reached: ${
     reasonOf(error)
@@ -128,8 +128,8 @@ function unreachable(
  * @returns The finding.
  */
 export function answered(
-  { check, what, url }: WebQuestion,
-  { status }: Answer,
+  { check, what, url }: WebRequest,
+  { status }: HttpResponse,
 ): Finding {
   return ok(`${check}.answer`, `${what} answers at ${url.href} (${status})`);
 }

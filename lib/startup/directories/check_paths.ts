@@ -29,7 +29,7 @@ import type { Context } from "../context.ts";
 import { onceEach } from "../once.ts";
 import type { Plan } from "../plan.ts";
 import type { Fault } from "./path_remedies.ts";
-import { prescribe, readSurroundings } from "./path_remedies.ts";
+import { describeFault, readSurroundings } from "./path_remedies.ts";
 import { ownDirectories, serverIdentity } from "../load_settings.ts";
 import type { WrittenPath } from "./written_paths.ts";
 import { writtenPaths } from "./written_paths.ts";
@@ -38,13 +38,13 @@ import { writtenPaths } from "./written_paths.ts";
 const PROBE_MODE = 0o600;
 
 /** A path that cannot be written, and what repairs it. */
-export interface Diagnosis extends Problem {
+export interface PathProblem extends Problem {
   /** Whether the server cannot run without it. */
   readonly vital: boolean;
 }
 
 /** How the paths are tried. */
-export interface Examination {
+export interface CheckMode {
   /** Whether things may be made and removed at once; otherwise owner and mode decide. */
   readonly mayTouch: boolean;
 }
@@ -58,16 +58,16 @@ export interface Examination {
  * @param examination How they are tried.
  * @returns What cannot be written, with its remedy.
  */
-export async function examinePaths(
+export async function checkPaths(
   plan: Plan,
   system: System,
-  { mayTouch }: Examination,
-): Promise<Diagnosis[]> {
+  { mayTouch }: CheckMode,
+): Promise<PathProblem[]> {
   const identity = serverIdentity(plan.settings, system);
   // What may not be touched does not tell by itself that it is read-only.
   const early = mayTouch ? undefined : await readSurroundings(system);
   const { files } = system;
-  const trial: Trial = {
+  const trial: PathCheck = {
     system,
     identity,
     own: ownDirectories(plan),
@@ -77,7 +77,7 @@ export async function examinePaths(
     realPath: onceEach((path) => files.realPath(path)),
   };
   const faults = writtenPaths(plan, system).flatMap((written) => {
-    const fault = tryPath(written, trial);
+    const fault = checkPath(written, trial);
     return fault === undefined ? [] : [{ written, fault }];
   });
   if (faults.length === 0) return [];
@@ -97,7 +97,7 @@ export async function examinePaths(
     vital: faults.some((each) =>
       each.written.vital && isWithin(each.written.path, written.path)
     ),
-    ...prescribe(written, fault, { identity, system, surroundings }),
+    ...describeFault(written, fault, { identity, system, surroundings }),
   }));
 }
 
@@ -112,7 +112,7 @@ export async function requirePaths(
   plan: Plan,
   { system, log }: Context,
 ): Promise<void> {
-  const found = await examinePaths(plan, system, { mayTouch: true });
+  const found = await checkPaths(plan, system, { mayTouch: true });
   for (const { vital, ...problem } of found) if (!vital) log.warn(problem);
   log.step("Paths tried");
   const vital = found.filter((diagnosis) => diagnosis.vital)
@@ -129,7 +129,7 @@ function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }
 
-interface Trial {
+interface PathCheck {
   readonly system: Pick<System, "files" | "uid" | "random">;
   /** As the file system says; each path is looked at once. */
   readonly stat: System["files"]["stat"];
@@ -143,9 +143,9 @@ interface Trial {
 }
 
 /** @param path The path itself, or where it is missing, the directory in which it will be made. */
-function tryPath(
+function checkPath(
   written: WrittenPath,
-  trial: Trial,
+  trial: PathCheck,
   path = written.path,
 ): Fault | undefined {
   try {
@@ -155,8 +155,8 @@ function tryPath(
     }
     if (facts !== undefined) {
       return trial.mounts === undefined
-        ? tryReally(path, trial)
-        : judge(written, path, { ...trial, mounts: trial.mounts });
+        ? writeProbe(path, trial)
+        : judgeByMode(written, path, { ...trial, mounts: trial.mounts });
     }
   } catch (error) {
     return faultOf(error, path, trial);
@@ -164,29 +164,29 @@ function tryPath(
   // What is not there is made by the server, or by us, in what is there.
   return written.kind === "file"
     ? undefined
-    : tryPath(written, trial, dirname(path));
+    : checkPath(written, trial, dirname(path));
 }
 
-function tryReally(path: string, trial: Trial): Fault | undefined {
+function writeProbe(path: string, trial: PathCheck): Fault | undefined {
   try {
-    touch(path, trial);
+    probe(path, trial);
     return undefined;
   } catch (error) {
     return faultOf(error, path, trial);
   }
 }
 
-function judge(
+function judgeByMode(
   written: WrittenPath,
   path: string,
-  trial: Trial & { readonly mounts: string },
+  trial: PathCheck & { readonly mounts: string },
 ): Fault | undefined {
   const { system: { uid, files }, own } = trial;
   const real = trial.realPath(path);
   if (mountOf(trial.mounts, real)?.readOnly === true) {
     return { code: "EROFS", blame: real, lacks: "nothing" };
   }
-  const barred = barredBy(path, trial);
+  const barred = deniedBy(path, trial);
   const isGiven = uid === 0 && written.provided && barred?.blame === real &&
     canGive(directoryOf(written), own, files);
   return isGiven ? undefined : barred;
@@ -196,11 +196,11 @@ function directoryOf({ path, kind }: WrittenPath): string {
   return kind === "file" ? dirname(path) : path;
 }
 
-function faultOf(error: unknown, path: string, trial: Trial): Fault {
+function faultOf(error: unknown, path: string, trial: PathCheck): Fault {
   const code = errorCode(error);
   if (code === undefined) throw error;
   const fault: Fault = { code, blame: path, lacks: "nothing" };
-  return (isRefusal(fault) ? barredBy(path, trial) : undefined) ?? fault;
+  return (isRefusal(fault) ? deniedBy(path, trial) : undefined) ?? fault;
 }
 
 function isRefusal({ code }: Fault): boolean {
@@ -208,9 +208,9 @@ function isRefusal({ code }: Fault): boolean {
 }
 
 /** The first of the directories above the path, and then the path itself, whose owner and mode stand in the way. */
-function barredBy(
+function deniedBy(
   path: string,
-  { stat, realPath, identity }: Trial,
+  { stat, realPath, identity }: PathCheck,
 ): Fault | undefined {
   // Who may not even look gets no further than the path.
   return tolerate(() => {
@@ -230,9 +230,9 @@ function barredBy(
 }
 
 /** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */
-function touch(
+function probe(
   path: string,
-  { system: { files, random }, stat }: Trial,
+  { system: { files, random }, stat }: PathCheck,
 ): void {
   if (stat(path)?.isDirectory === true) {
     // A name that nobody can know before, so that nothing is there.

@@ -30,7 +30,7 @@ export interface Directories {
 }
 
 /** What was given away. */
-export interface Gifts {
+export interface DirectoryReport {
   /** The directories that were there and changed hands with what is in them, by their names in the settings. */
   readonly given: readonly string[];
   /** The directories that somebody else could exchange, and so were not given. */
@@ -56,7 +56,7 @@ const OWN_MODE = 0o750;
 const ABOVE_MODE = 0o755;
 
 /** A directory to give. */
-interface Gift {
+interface ToGive {
   /** As the settings name it. */
   readonly name: string;
   /** For `chown`: nobody but root can change what it leads to. */
@@ -79,15 +79,15 @@ export async function giveDirectories(
     readonly owner: Identity;
     readonly signal: AbortSignal;
   },
-): Promise<Gifts> {
+): Promise<DirectoryReport> {
   // What is missing in a directory of ours, the server's user makes when it has got that one,
   // and what root may not look at or make, that user tries once more.
   const made = own
     .filter((name) => !own.some((outer) => isBelow(name, outer)))
     .filter((name) => tolerate(() => make(name, files)));
-  const gifts: Gift[] = [];
+  const gifts: ToGive[] = [];
   for (const name of [...own, ...installed]) {
-    const gift = tolerate(() => giftOf(name, own, { files, owner }));
+    const gift = tolerate(() => ownersOf(name, own, { files, owner }));
     const isCovered = gifts.some(({ path }) =>
       path === gift?.path || isBelow(gift?.path ?? "", path)
     );
@@ -147,11 +147,11 @@ function make(name: string, files: World["files"]): boolean {
   return true;
 }
 
-function giftOf(
+function ownersOf(
   name: string,
   own: readonly string[],
   world: Pick<World, "files"> & { readonly owner: Identity },
-): Gift | undefined {
+): ToGive | undefined {
   const { path } = follow(name, world.files);
   if (path !== undefined) {
     return isForeign(path, world) ? { name, path } : undefined;
@@ -180,7 +180,7 @@ function outerOf(
   name: string,
   own: readonly string[],
   files: World["files"],
-): Gift & { readonly inside: string } | undefined {
+): ToGive & { readonly inside: string } | undefined {
   const outer = own.find((each) => isBelow(name, each));
   if (outer === undefined) return undefined;
   const { path } = follow(outer, files);

@@ -33,7 +33,7 @@ export interface Surroundings {
 }
 
 /** For whom a remedy is made. */
-export interface Patient {
+export interface CheckedPath {
   /** Whom the server runs as. */
   readonly identity: Identity;
   /** Who started the program, and the files. */
@@ -80,10 +80,10 @@ async function readKernel(
  * @param patient Who it is for.
  * @returns Message and remedy.
  */
-export function prescribe(
+export function describeFault(
   written: WrittenPath,
   fault: Fault,
-  patient: Patient,
+  patient: CheckedPath,
 ): Pick<Problem, "message" | "remedy"> {
   const { identity, system: { files }, surroundings } = patient;
   const mount = mountOf(surroundings.mounts, real(fault.blame, files));
@@ -118,13 +118,13 @@ export function prescribe(
     return {
       message: `${said}: the symbolic link ${link} leads to ${
         real(link, files)
-      }, and ${grievance(fault, patient)}`,
+      }, and ${denial(fault, patient)}`,
       remedy:
         `rm ${link}   # unless it is yours: then give ${user} what it leads to`,
     };
   }
   return {
-    message: `${said}: ${grievance(fault, patient)}`,
+    message: `${said}: ${denial(fault, patient)}`,
     remedy: accessRemedy(written, fault, { ...patient, mount }),
   };
 }
@@ -143,9 +143,9 @@ function readOnlyRemedy(
     }:${path} …   # a volume, which stays when the container goes`;
 }
 
-function grievance(
+function denial(
   { code, blame, lacks }: Fault,
-  { system: { files } }: Patient,
+  { system: { files } }: CheckedPath,
 ): string {
   const facts = tolerate(() => files.stat(blame));
   if (facts === undefined) return `${blame}: ${code}`;
@@ -159,7 +159,7 @@ function grievance(
 function accessRemedy(
   written: WrittenPath,
   { blame, lacks }: Fault,
-  patient: Patient & { readonly mount: Mount | undefined },
+  patient: CheckedPath & { readonly mount: Mount | undefined },
 ): string {
   const { identity, mount, surroundings, system } = patient;
   const facts = tolerate(() => system.files.stat(blame));

@@ -78,7 +78,7 @@ export function follow(path: string, files: Looks): Way {
 }
 
 /** A link by which somebody gets root to read what it may not read itself. */
-export interface Trespass {
+export interface UnsafeLink {
   /** The link. */
   readonly link: string;
   /** Where the path leads. */
@@ -96,14 +96,14 @@ export interface Trespass {
  * @param options Files, and the user; owner and mode alone decide.
  * @returns What is wrong; `undefined` where nothing is.
  */
-export function findTrespass(
+export function findUnsafeLink(
   path: string,
   facts: FileFacts,
   { files, identity }: {
     readonly files: Looks & Pick<System["files"], "realPath" | "stat">;
     readonly identity: Identity;
   },
-): Trespass | undefined {
+): UnsafeLink | undefined {
   const { link } = follow(path, files);
   if (link === undefined) return undefined;
   const target = files.realPath(path);

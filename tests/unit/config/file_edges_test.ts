@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { listGenerations } from "../../../lib/config/copies.ts";
+import { listCopies } from "../../../lib/config/copies.ts";
 import {
   lockConfig,
   readConfig,
-  restoreGeneration,
+  restoreCopy,
 } from "../../../lib/config/file.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
@@ -107,7 +107,7 @@ Deno.test("file: the lock is given back, also after a restore that fails", () =>
     held++;
     return { release: () => held -= 2 };
   };
-  assert.throws(() => restoreGeneration(worldOf(files), PLACE, 9));
+  assert.throws(() => restoreCopy(worldOf(files), PLACE, 9));
   assert.equal(held, -1);
 });
 
@@ -239,12 +239,12 @@ Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and f
   const files = started();
   files.lockError = "ENOLCK";
   files.place(PATH, "");
-  const lines = restoreGeneration(worldOf(files), PLACE, 1);
+  const lines = restoreCopy(worldOf(files), PLACE, 1);
   assert.match(lines.join("\n"), /cannot be locked \(ENOLCK\)/);
   assert.equal(files.stat(`${PATH}.broken`), undefined);
   fail(files, /^write/, "ENOSPC");
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 2),
+    () => restoreCopy(worldOf(files), PLACE, 2),
     hasCode(73),
   );
 });
@@ -252,16 +252,16 @@ Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and f
 Deno.test("file: a restore brings back just the copy that is named, and keeps it as the newest", () => {
   const files = started();
   const second = files.readText(`${PATH}.2`);
-  restoreGeneration(worldOf(files), PLACE, 2);
+  restoreCopy(worldOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), second);
-  assert.equal(listGenerations(worldOf(files), PATH)[0]?.text, second);
+  assert.equal(listCopies(worldOf(files), PATH)[0]?.text, second);
 });
 
 Deno.test("file: a copy that is missing between others is not replaced by the next one", () => {
   const files = started();
   files.remove(`${PATH}.1`);
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 1),
+    () => restoreCopy(worldOf(files), PLACE, 1),
     /There is no copy 1 of .*; there is 2, 3$/,
   );
 });
@@ -271,7 +271,7 @@ Deno.test("file: copies are looked for where the link leads", () => {
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}");
   start(files, "1");
-  assert.equal(listGenerations(worldOf(files), "/else/mine.json").length, 2);
+  assert.equal(listCopies(worldOf(files), "/else/mine.json").length, 2);
 });
 
 Deno.test("file: a link to what is no file, and a link that is not to be trusted, are refused by name", () => {
@@ -308,7 +308,7 @@ Deno.test("file: a restore in place that fails puts back what was there", () => 
       ? { code: "ENOSPC" }
       : undefined;
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 3),
+    () => restoreCopy(worldOf(files), PLACE, 3),
     hasCode(73),
   );
   assert.equal(files.readText(PATH), old);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { listGenerations } from "../../../lib/config/copies.ts";
+import { listCopies } from "../../../lib/config/copies.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
 import {
   lockConfig,
   readConfig,
-  restoreGeneration,
+  restoreCopy,
 } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
@@ -123,7 +123,7 @@ Deno.test("file: the last three good ones are kept, newest first, edits included
   files.place(PATH, '{"A":{"x":"1"},"edit":1}');
   start(files, [assign("A.x", "2")]);
   assert.deepEqual(
-    listGenerations(worldOf(files), PATH).map((
+    listCopies(worldOf(files), PATH).map((
       { number, text },
     ) => [number, text && JSON.parse(text)]),
     [
@@ -251,7 +251,7 @@ Deno.test("file: a config.json that is gone is not made anew while there is a co
         error.remedy ?? "",
       ),
   );
-  restoreGeneration(worldOf(files), PLACE, 1);
+  restoreCopy(worldOf(files), PLACE, 1);
   assert.deepEqual(JSON.parse(files.readText(PATH)), { A: { x: "1" } });
 });
 
@@ -260,7 +260,7 @@ Deno.test("file: a copy comes back, and what was there is kept", () => {
   const first = start(files, [assign("A.x", "1")]).text;
   start(files, [assign("A.x", "2")]);
   files.place(PATH, '{"half');
-  const lines = restoreGeneration(worldOf(files), PLACE, 2);
+  const lines = restoreCopy(worldOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), first);
   assert.equal(files.readText(`${PATH}.broken`), '{"half');
   assert.match(
@@ -268,28 +268,26 @@ Deno.test("file: a copy comes back, and what was there is kept", () => {
     /kept as \/conf\/config\.json\.broken\n.*again what it was in copy 2/,
   );
   files.place(PATH, '{"edit":1}');
-  restoreGeneration(worldOf(files), PLACE, 3);
+  restoreCopy(worldOf(files), PLACE, 3);
   assert.ok(
-    listGenerations(worldOf(files), PATH).some(({ text }) =>
-      text === '{"edit":1}'
-    ),
+    listCopies(worldOf(files), PATH).some(({ text }) => text === '{"edit":1}'),
   );
 });
 
 Deno.test("file: only a copy that is there and whole comes back", () => {
   const files = new MemoryFiles("/conf");
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 1),
+    () => restoreCopy(worldOf(files), PLACE, 1),
     fails(64, /There is no copy 1 of .*; there is none at all/, /^$/),
   );
   start(files, [assign("A.x", "1")]);
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 4),
+    () => restoreCopy(worldOf(files), PLACE, 4),
     fails(64, /There is no copy 4 of .*; there is 1$/, /^$/),
   );
   files.place(`${PATH}.1`, "{");
   assert.throws(
-    () => restoreGeneration(worldOf(files), PLACE, 1),
+    () => restoreCopy(worldOf(files), PLACE, 1),
     fails(65, /config\.json\.1 is no complete config\.json/, /./),
   );
 });
@@ -425,10 +423,10 @@ Deno.test("file: death at any step leaves the old or the new state, and the next
 Deno.test("file: death at any step of a restore leaves a state that the next start takes", () => {
   for (let step = 1;; step++) {
     const { files } = prepared(false);
-    const old = listGenerations(worldOf(files), PATH)[0]?.text;
+    const old = listCopies(worldOf(files), PATH)[0]?.text;
     files.place(PATH, "{torn");
     files.fault = (now) => now === step ? "death" : undefined;
-    attempt(() => restoreGeneration(worldOf(files), PLACE, 1));
+    attempt(() => restoreCopy(worldOf(files), PLACE, 1));
     if (!files.dead) {
       assert.ok(step > 5);
       return;
@@ -436,7 +434,7 @@ Deno.test("file: death at any step of a restore leaves a state that the next sta
     files.reboot();
     const text = files.readText(PATH);
     assert.ok(text === "{torn" || text === old);
-    restoreGeneration(worldOf(files), PLACE, 1);
+    restoreCopy(worldOf(files), PLACE, 1);
     assert.equal(files.readText(PATH), old);
     start(files, [assign("A.x", "new")]);
   }
@@ -469,9 +467,7 @@ function everyStep(
     goWrong(files, step);
     const where = `step ${step} of ${total} (${whole.journal[step - 1]})`;
     files.reboot();
-    const copies = listGenerations(worldOf(files), PATH).map(({ text }) =>
-      text
-    );
+    const copies = listCopies(worldOf(files), PATH).map(({ text }) => text);
     const text = files.readText(PATH);
     assert.ok(
       text === old || text === fresh ||
@@ -488,7 +484,7 @@ function everyStep(
     assert.deepEqual(next.conflicts, [], where);
     assert.deepEqual(editsIn(next), [], where);
     assert.ok(
-      listGenerations(worldOf(files), PATH)[0]?.text === wanted,
+      listCopies(worldOf(files), PATH)[0]?.text === wanted,
       `${where}: the copy of it is kept`,
     );
     assert.deepEqual(

@@ -5,7 +5,7 @@ import type { Assignment } from "../../../lib/config/assignment.ts";
 import type { Json } from "../../../lib/json.ts";
 import { isJsonObject } from "../../../lib/json.ts";
 import type {
-  Memory,
+  LastApplied,
   MergeInput,
   MergeResult,
 } from "../../../lib/config/merge.ts";
@@ -393,7 +393,7 @@ Deno.test("merge: after any number of killed writes, no state of ours is an edit
   const states = ["1", "2", "3", "3"].map((value) =>
     run([wants("A.x", value), sets("A.y", value)])
   );
-  let memory: Memory | undefined;
+  let memory: LastApplied | undefined;
   for (const state of states) memory = bridge(memory, state.memory);
   for (const { text: disk } of states) {
     const next = run([wants("A.x", "4"), wants("A.y", "4")], { disk, memory });
@@ -484,7 +484,7 @@ Deno.test("merge: any history keeps the rules", () => {
   fc.assert(
     fc.property(start, history, (first, starts) => {
       let disk: string | undefined = first;
-      let memory: Memory | undefined;
+      let memory: LastApplied | undefined;
       for (const [wanted, changes] of starts) {
         const result = run(wanted, { disk, memory });
         const edits = editsIn(result);

@@ -13,7 +13,7 @@ import {
   isConfirmed,
 } from "../../../lib/startup/upgrade_guard.ts";
 import { isCurrent } from "../../../lib/config/file.ts";
-import { introduce, makePlan } from "../../../lib/startup/plan.ts";
+import { logSummary, makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { Handoff } from "../../support/fake_system.ts";
 import {
@@ -208,7 +208,7 @@ Deno.test("a server that is not there ends with 127, one that cannot be executed
 Deno.test("debugging shows every setting with its origin, and no secret", async () => {
   const { system, context } = stage();
   context.log.configure({ format: "text", debug: true });
-  introduce(await makePlan(context), context);
+  logSummary(await makePlan(context), context);
   assert.match(
     system.err.text,
     /debug: DB_HOST=db\.example\.com \(variable DB_HOST\)/,

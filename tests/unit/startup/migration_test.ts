@@ -3,7 +3,7 @@ import {
   type MigrationWork,
   requireAnswers,
   runMigration,
-  takeTurn,
+  waitForMigration,
 } from "../../../lib/startup/migration.ts";
 import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
 import type { DatabaseFacts, Session } from "../../../lib/database/session.ts";
@@ -136,7 +136,10 @@ function session(
 Deno.test("a turn that is free is taken in silence, and nothing has changed", async () => {
   const { system, context } = await ready("11.7.9");
   const free = session(1, { ...FACTS, schema: { ...FACTS.schema } });
-  const facts = await takeTurn({ session: free, facts: FACTS }, context);
+  const facts = await waitForMigration(
+    { session: free, facts: FACTS },
+    context,
+  );
   assert.equal(facts, FACTS);
   assert.deepEqual(free.waits, [0]);
   assert.equal(system.err.text, "");
@@ -149,7 +152,10 @@ Deno.test("a turn that another has is waited for, and what it changed is seen", 
     schema: { ...FACTS.schema, lastMigration: 148 },
   };
   const busy = session(4, changed);
-  const facts = await takeTurn({ session: busy, facts: FACTS }, context);
+  const facts = await waitForMigration(
+    { session: busy, facts: FACTS },
+    context,
+  );
   assert.equal(facts, changed);
   assert.deepEqual(busy.waits, [0, 5, 5, 5]);
   assert.match(
@@ -163,7 +169,7 @@ Deno.test("a signal ends the wait for a turn", async () => {
   const ending = new AbortController();
   ending.abort("SIGTERM");
   await assert.rejects(
-    takeTurn(
+    waitForMigration(
       { session: session(9, FACTS), facts: FACTS },
       { ...context, signal: ending.signal },
     ),

@@ -5,7 +5,7 @@ import { shippedMigration } from "../../../lib/mattermost/migrations.ts";
 import {
   decideUpgrade,
   type Decision,
-  type UpgradeQuestion,
+  type UpgradeFacts,
 } from "../../../lib/upgrade/decision.ts";
 import { compareVersions, inRange } from "../../../lib/release_range.ts";
 
@@ -253,7 +253,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-function ask(row: Row, more: Partial<UpgradeQuestion> = {}): Decision {
+function ask(row: Row, more: Partial<UpgradeFacts> = {}): Decision {
   const [target, adapter, database, versionFile] = row;
   return decideUpgrade({
     target,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Diagnosis } from "../../../../lib/startup/directories/check_paths.ts";
+import type { PathProblem } from "../../../../lib/startup/directories/check_paths.ts";
 import {
-  examinePaths,
+  checkPaths,
   requirePaths,
 } from "../../../../lib/startup/directories/check_paths.ts";
 import { provideDirectories } from "../../../../lib/startup/handoff.ts";
@@ -48,15 +48,15 @@ async function provided(
 async function examine(
   { plan, system }: Stage & { readonly plan: Plan },
   mayTouch = true,
-): Promise<readonly Diagnosis[]> {
+): Promise<readonly PathProblem[]> {
   const { journal } = system.files;
   const { length } = journal;
-  const found = await examinePaths(plan, system, { mayTouch });
+  const found = await checkPaths(plan, system, { mayTouch });
   if (!mayTouch) assert.deepEqual(journal.slice(length), []);
   return found;
 }
 
-function namesOf(found: readonly Diagnosis[]): string[] {
+function namesOf(found: readonly PathProblem[]): string[] {
   return found.map(({ subject }) => subject);
 }
 
@@ -200,7 +200,7 @@ Deno.test("a bug in the way of a path stays a bug", async () => {
     throw new RangeError("a bug");
   };
   await assert.rejects(
-    examinePaths(world.plan, world.system, { mayTouch: true }),
+    checkPaths(world.plan, world.system, { mayTouch: true }),
     RangeError,
   );
 });
@@ -210,7 +210,7 @@ Deno.test("what is not there yet is judged where it will be made", async () => {
   files.makeDirectory("/tmp", 0o1777);
   const { system, context } = stage({ files, uid: 1234, gid: 1234 });
   const plan = await makePlan(context);
-  const found = await examinePaths(plan, system, { mayTouch: false });
+  const found = await checkPaths(plan, system, { mayTouch: false });
   assert.deepEqual(found.map(({ subject }) => subject), [
     "/opt/mattermost/data/config",
     "/opt/mattermost/data",
@@ -264,7 +264,7 @@ Deno.test("a check as root counts on a start as root only where nobody else can 
   const { system, context } = stage({ files });
   const namesFound = async (): Promise<string[]> => {
     const plan = await makePlan(context);
-    return namesOf(await examinePaths(plan, system, { mayTouch: false }));
+    return namesOf(await checkPaths(plan, system, { mayTouch: false }));
   };
   assert.deepEqual(await namesFound(), []);
   // Still root's, but in a directory of the server's user.
@@ -329,7 +329,7 @@ Deno.test("the socket of mmctl and the directory of TMPDIR are tried, log files 
     }),
   );
   const plan = await makePlan(context);
-  const found = await examinePaths(plan, system, { mayTouch: false });
+  const found = await checkPaths(plan, system, { mayTouch: false });
   assert.deepEqual(found.map(({ subject, vital }) => [subject, vital]), [
     [DATA, true],
     ["/var/tmp", false],

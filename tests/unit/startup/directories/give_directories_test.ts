@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Gifts } from "../../../../lib/startup/directories/give_directories.ts";
+import type { DirectoryReport } from "../../../../lib/startup/directories/give_directories.ts";
 import { giveDirectories } from "../../../../lib/startup/directories/give_directories.ts";
 import type { FakeSystem } from "../../../support/fake_system.ts";
 import { fakeSystem } from "../../../support/fake_system.ts";
@@ -8,7 +8,7 @@ import { MemoryFiles } from "../../../support/memory_files.ts";
 const OWNER = { uid: 2000, gid: 2000 };
 const OWN = ["/srv/data", "/srv/data/config", "/srv/log"];
 
-interface Given extends Gifts {
+interface Given extends DirectoryReport {
   readonly files: MemoryFiles;
   /** What `chown` was asked to give. */
   readonly asked: readonly string[];
@@ -145,7 +145,7 @@ Deno.test("ownership: in a directory that others can write to, nothing is made o
 Deno.test("ownership: what chown says first is told, and that there is none", async () => {
   const refused = async (
     runChild: NonNullable<Parameters<typeof fakeSystem>[0]>["runChild"],
-  ): Promise<Gifts> => {
+  ): Promise<DirectoryReport> => {
     const files = new MemoryFiles("/srv/data");
     const world = runChild === undefined ? { files } : { files, runChild };
     return await give(files, { system: fakeSystem(world) });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Fault } from "../../../../lib/startup/directories/path_remedies.ts";
-import { prescribe } from "../../../../lib/startup/directories/path_remedies.ts";
+import { describeFault } from "../../../../lib/startup/directories/path_remedies.ts";
 import type { WrittenPath } from "../../../../lib/startup/directories/written_paths.ts";
 import { fakeSystem } from "../../../support/fake_system.ts";
 import { MemoryFiles } from "../../../support/memory_files.ts";
@@ -57,7 +57,7 @@ function remedyFor(
     files.makeDirectory(written.path, mode);
     files.chown(written.path, { uid: owner, gid: owner });
   }
-  const { message, remedy } = prescribe(
+  const { message, remedy } = describeFault(
     written,
     { code: "EACCES", blame: written.path, lacks: "writing", ...fault },
     {
@@ -104,7 +104,7 @@ Deno.test("prescription: what a link of somebody else's leads to is not to be gi
   const files = new MemoryFiles("/data", "/etc/root");
   files.chown("/data", { uid: 2000, gid: 2000 });
   files.link("/data/config", "/etc/root");
-  const { message, remedy } = prescribe(
+  const { message, remedy } = describeFault(
     { ...DATA, path: "/data/config" },
     { code: "EACCES", blame: "/etc/root", lacks: "writing" },
     {

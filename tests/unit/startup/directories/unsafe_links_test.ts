@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import {
-  findTrespass,
+  findUnsafeLink,
   follow,
 } from "../../../../lib/startup/directories/unsafe_links.ts";
 import { MemoryFiles } from "../../../support/memory_files.ts";
@@ -68,7 +68,7 @@ Deno.test("names: by its own link, nobody gets root to read what is closed to it
   const trespass = (): unknown => {
     const facts = files.stat(target);
     assert.ok(facts);
-    return findTrespass(path, facts, { files, identity: THEIRS });
+    return findUnsafeLink(path, facts, { files, identity: THEIRS });
   };
   files.place(target, "{}", 0o600);
   assert.equal(trespass(), undefined, "without a link");
