@@ -10,6 +10,7 @@ import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
 import { closest } from "./settings/spelling.ts";
+import { shellWord } from "./shell.ts";
 import type { System } from "./os/system.ts";
 import { SIGNAL_NUMBERS } from "./os/system.ts";
 
@@ -164,7 +165,7 @@ function readEnvFiles(
           })`,
           {
             code: ExitCode.unreadable,
-            remedy: `ls -l ${file}`,
+            remedy: `ls -l ${shellWord(file)}`,
             cause: error,
           },
         );

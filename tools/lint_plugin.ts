@@ -51,6 +51,7 @@ const PURE = [
   "lib/hidden.ts",
   "lib/json.ts",
   "lib/release_range.ts",
+  "lib/shell.ts",
   "lib/os/execvp.ts",
   "lib/os/http_reply.ts",
   "lib/settings/",
