@@ -1,16 +1,19 @@
 /**
- * The one error class of the program, its exit codes, and how errors read.
+ * The error class of the program, its exit codes, and the text of errors.
  *
- * An error names the variable or the path, says what is and what should be,
- * and ends with a remedy that can be pasted. It never holds a secret's value.
+ * An error names the variable or the path, the actual and the expected state, and ends
+ * with a remedy to paste. It never contains the value of a secret.
  *
  * @module
  */
 
-/** Exit codes of the program, by cause; the numbers are those of sysexits.h and of the shell. */
+/**
+ * Exit codes of the program, by cause. 64 to 78 are those of sysexits(3), 126 and 127 those
+ * of the shell: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
+ */
 export const ExitCode = {
   ok: 0,
-  /** A check, a health probe or a comparison that came out negative. */
+  /** A check, a health probe or a comparison failed. */
   failure: 1,
   /** The command line is wrong. */
   usage: 64,
@@ -20,7 +23,7 @@ export const ExitCode = {
   unreadable: 66,
   /** The database could not be reached in time. */
   unavailable: 69,
-  /** A bug of ours. */
+  /** A bug in this program. */
   bug: 70,
   /** A file or directory cannot be written. */
   cannotWrite: 73,
@@ -28,22 +31,25 @@ export const ExitCode = {
   refused: 77,
   /** Settings are missing or wrong, or the upgrade is forbidden or failed. */
   settings: 78,
-  /** The program to become exists but cannot be executed. */
+  /** The program to execute exists, but cannot be executed. */
   cannotExecute: 126,
-  /** The program to become does not exist. */
+  /** The program to execute does not exist. */
   notFound: 127,
 } as const;
 
 /** One of the values of {@linkcode ExitCode}. */
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
-/** One thing that is wrong, or that deserves a warning. */
+/** One error or warning. */
 export interface Problem {
-  /** What it is about, for machines: a variable, a path, a config.json key; empty for none. */
+  /** The variable, path or config.json key that it is about, for machines; may be empty. */
   readonly subject: string;
-  /** What is, and what should be: one sentence that names the subject. No final period, no secret. */
+  /**
+   * The actual and the expected state, in one sentence that names the subject, without a
+   * final period and without secrets.
+   */
   readonly message: string;
-  /** A line to paste, or the one step that repairs it. */
+  /** A command or a setting to paste, or the one step that solves the problem. */
   readonly remedy?: string;
 }
 
@@ -51,28 +57,28 @@ export interface Problem {
 export interface EntrypointErrorOptions {
   /** The exit code of the program. */
   readonly code: ExitCode;
-  /** A line to paste, or the one step that repairs it. */
+  /** A command or a setting to paste, or the one step that solves the problem. */
   readonly remedy?: string;
-  /** Every single finding, when the error collects several. */
+  /** The single problems, if the error reports several. */
   readonly problems?: readonly Problem[];
-  /** The error below it, shown only for bugs and in debugging. */
+  /** The error that led to this one; it is not shown. */
   readonly cause?: unknown;
 }
 
-/** A condition that the operator has to repair: it has an exit code and a remedy, and no stack trace. */
+/** An error that the operator can solve. It has an exit code and a remedy, and is shown without a stack trace. */
 export class EntrypointError extends Error {
   /** The exit code of the program. */
   readonly code: ExitCode;
-  /** A line to paste, or the one step that repairs it. */
+  /** A command or a setting to paste, or the one step that solves the problem. */
   readonly remedy: string | undefined;
-  /** Every single finding, when the error collects several. */
+  /** The single problems, if the error reports several. */
   readonly problems: readonly Problem[];
 
   /**
-   * Makes an error for the operator.
+   * Creates an error.
    *
-   * @param message What is wrong. Sentence case, no final period, no secret.
-   * @param options Exit code, remedy, single findings and cause.
+   * @param message What is wrong, in sentence case, without a final period and without secrets.
+   * @param options Exit code, remedy, single problems and cause.
    */
   constructor(message: string, options: EntrypointErrorOptions) {
     super(
@@ -91,9 +97,9 @@ export class EntrypointError extends Error {
 }
 
 /**
- * Lays out a finding: its message, and the remedy below it.
+ * Formats a problem: its message, and the remedy below it.
  *
- * @param problem The finding.
+ * @param problem The problem.
  * @returns One or more lines, without a final newline.
  */
 export function formatProblem(
@@ -105,17 +111,17 @@ export function formatProblem(
 }
 
 /**
- * Lays out an error for the operator; a bug keeps its stack trace.
+ * Formats an error for the operator.
  *
  * @param error Anything that was thrown.
- * @returns One or more lines, without a final newline.
+ * @returns One or more lines, without a final newline; for a bug, with its stack trace.
  */
 export function formatError(error: unknown): string {
   if (!(error instanceof EntrypointError)) {
     const text = error instanceof Error
       ? error.stack ?? String(error)
       : String(error);
-    return `This is a bug of the entrypoint, please report it:\n${text}`;
+    return `This is a bug in the entrypoint, please report it:\n${text}`;
   }
   const problems = error.problems.map((problem) =>
     `\n${indent(formatProblem(problem))}`
@@ -128,10 +134,11 @@ export function formatError(error: unknown): string {
 }
 
 /**
- * The operating system's or the driver's code of an error: `ENOENT`, `ECONNREFUSED`, `28P01`, …
+ * Gets the code that the operating system or a driver gave an error: `ENOENT`,
+ * `ECONNREFUSED`, `28P01`.
  *
  * @param error Anything that was thrown.
- * @returns The code, or `undefined` where the error has none.
+ * @returns The code; `undefined` if the error has none.
  */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) {
@@ -141,10 +148,11 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * Does what the system may refuse.
+ * Calls a function whose system calls may fail, and ignores such a failure.
  *
- * @param step The step.
- * @returns Its result; `undefined` where it failed with a code of the system. Other errors are bugs, and are thrown.
+ * @param step The function.
+ * @returns Its result; `undefined` if it failed with a code of the system.
+ * @throws Any other error: it is a bug.
  */
 export function tolerate<T>(step: () => T): T | undefined {
   try {

@@ -1,9 +1,9 @@
 /**
- * Messages for the operator: lines of text for people, one JSON object a line for machines.
+ * Messages for the operator, on standard error: text for people, or one JSON object per
+ * line for machines. Commands write their results to standard output without this module.
  *
- * Everything goes to standard error; answers go to standard output elsewhere.
- * The keys of the JSON form are stable: `time`, `level`, `message`, and where
- * they apply `subject`, `remedy`, `problems`, `milliseconds`.
+ * The keys of the JSON objects are stable: `time`, `level`, `message`, and where they apply
+ * `subject`, `remedy`, `problems`, `code` and `milliseconds`.
  *
  * @module
  */
@@ -11,101 +11,100 @@
 import type { Problem } from "./errors.ts";
 import { EntrypointError, formatError, formatProblem } from "./errors.ts";
 
-/** Importance of a message. */
+/** The severity of a message. */
 export type Level = "debug" | "info" | "warning" | "error";
 
-/** How the log looks, and how much it says. */
+/** Format and amount of the messages. */
 export interface LogOptions {
-  /** Lines for people, or one object a line. */
+  /** Text for people, or one JSON object per line. */
   readonly format: "text" | "json";
-  /** Whether steps and details are shown. */
+  /** Whether messages of the level `debug` are shown. */
   readonly debug: boolean;
 }
 
-/** What a log needs of the world. */
+/** The parts of the system that a log uses. */
 export interface LogWorld {
   /** Standard error. */
   readonly err: {
-    /** Whether a person is likely to look at it. */
+    /** Whether it is a terminal. */
     readonly isTerminal: boolean;
     /** Writes all of a text. */
     write(text: string): void;
   };
-  /** Time. */
+  /** The clock that times the steps. */
   readonly clock: {
     /** Milliseconds since the epoch. */
     now(): number;
-    /** Milliseconds of a clock that never jumps. */
+    /** Milliseconds of a monotonic clock. */
     elapsed(): number;
   };
 }
 
 /** Messages for the operator. */
 export class Log {
-  readonly #world: LogWorld;
-  readonly #started: number;
+  readonly #system: LogWorld;
   #options: LogOptions = { format: "text", debug: false };
-  #last: number;
-  #liveLength = 0;
+  /** When the last step ended, by the monotonic clock. */
+  #stepEnd: number;
+  #hasStatus = false;
 
   /**
-   * Starts a log, and with it the clock of its steps.
+   * Creates a log. Its first step begins now.
    *
-   * @param world Where messages go, and the clock that times them.
+   * @param system Where messages go, and the clock that times the steps.
    */
-  constructor(world: LogWorld) {
-    this.#world = world;
-    this.#started = world.clock.elapsed();
-    this.#last = this.#started;
+  constructor(system: LogWorld) {
+    this.#system = system;
+    this.#stepEnd = system.clock.elapsed();
   }
 
   /**
-   * Sets form and amount, once the settings are known.
+   * Sets format and amount. Until then it is text without debugging.
    *
-   * @param options How the log looks.
+   * @param options Format and amount.
    */
   configure(options: LogOptions): void {
     this.#options = options;
   }
 
-  /** Whether steps are shown. */
+  /** Whether messages of the level `debug` are shown. */
   get isDebug(): boolean {
     return this.#options.debug;
   }
 
   /**
-   * Says what is going on.
+   * Reports what the program does.
    *
-   * @param message One line or more.
+   * @param message One or more lines.
    */
   info(message: string): void {
     this.#write("info", { subject: "", message });
   }
 
   /**
-   * Says what has no effect, or is unwise.
+   * Warns of something that does not stop the program.
    *
-   * @param problem The finding.
+   * @param problem The warning.
    */
   warn(problem: Problem): void {
     this.#write("warning", problem);
   }
 
   /**
-   * Says that a step is done, and how long it took, if debugging is on.
+   * Reports the end of a step and the time since the previous one, if debugging is on.
    *
    * @param message The step.
    */
   step(message: string): void {
-    const now = this.#world.clock.elapsed();
-    const milliseconds = Math.round(now - this.#last);
-    this.#last = now;
+    const now = this.#system.clock.elapsed();
+    const milliseconds = Math.round(now - this.#stepEnd);
+    this.#stepEnd = now;
     if (!this.#options.debug) return;
     this.#write("debug", { subject: "", message }, { milliseconds });
   }
 
   /**
-   * Says a detail, if debugging is on.
+   * Reports a detail, if debugging is on.
    *
    * @param message The detail.
    */
@@ -114,7 +113,7 @@ export class Log {
   }
 
   /**
-   * Says why the program ends.
+   * Reports the error that ends the program.
    *
    * @param error Anything that was thrown.
    */
@@ -131,27 +130,23 @@ export class Log {
   }
 
   /**
-   * Shows a line that the next message replaces; on terminals only.
+   * Shows a status line, which the next message replaces. It appears only on a terminal.
    *
-   * @param message What is going on right now.
+   * @param message What the program does at the moment.
    */
   live(message: string): void {
-    if (!this.#isLive) return;
+    const { err } = this.#system;
+    if (!err.isTerminal || this.#options.format !== "text") return;
     this.endLive();
-    const line = `${PREFIX}${message}`;
-    this.#liveLength = line.length;
-    this.#world.err.write(line);
+    this.#hasStatus = true;
+    err.write(`${PREFIX}${message}`);
   }
 
-  get #isLive(): boolean {
-    return this.#world.err.isTerminal && this.#options.format === "text";
-  }
-
-  /** Takes the live line away, before somebody else writes. */
+  /** Removes the status line. Call it before anything else writes to the terminal. */
   endLive(): void {
-    if (this.#liveLength === 0) return;
-    this.#world.err.write("\r\x1b[K");
-    this.#liveLength = 0;
+    if (!this.#hasStatus) return;
+    this.#system.err.write("\r\x1b[K");
+    this.#hasStatus = false;
   }
 
   #write(
@@ -159,7 +154,7 @@ export class Log {
     problem: Problem,
     more: Readonly<Record<string, unknown>> = {},
   ): void {
-    const { clock, err } = this.#world;
+    const { clock, err } = this.#system;
     if (this.#options.format === "json") {
       const time = new Date(clock.now()).toISOString();
       const { subject, message, remedy } = problem;

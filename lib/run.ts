@@ -1,5 +1,5 @@
 /**
- * From the command line to a command, and from whatever it throws to an exit code.
+ * Runs the command that the command line names, and turns errors into exit codes.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { shellWord } from "./shell.ts";
 import type { System } from "./os/system.ts";
 import { SIGNAL_NUMBERS } from "./os/system.ts";
 
-/** The commands; each is loaded only when it is called. */
+/** The commands; each is loaded only when it runs. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "app:start": async () => (await import("./commands/start.ts")).start,
   "app:migrate": async () => (await import("./commands/migrate.ts")).migrate,
@@ -26,7 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "app:version": async () => (await import("./commands/version.ts")).version,
 };
 
-const SYNONYMS: Readonly<Record<string, string>> = {
+const ALIASES: Readonly<Record<string, string>> = {
   "--help": "app:help",
   "-h": "app:help",
   "--version": "app:version",
@@ -35,16 +35,16 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 /**
  * Runs the program.
  *
- * @param args The command line behind the program's name.
- * @param system The world.
- * @returns The exit code; the hand-off to the server does not return.
+ * @param args The command line after the name of the program.
+ * @param system The system to run on.
+ * @returns The exit code; does not return if another program takes over the process.
  */
 export async function run(
   args: readonly string[],
   system: System,
 ): Promise<number> {
   const log = new Log(system);
-  let ended: number | undefined;
+  let signalCode: number | undefined;
   try {
     const { files, rest } = splitEnvFiles(args);
     const env = { ...readEnvFiles(files, system), ...system.env };
@@ -60,9 +60,9 @@ export async function run(
     const ending = new AbortController();
     let isFinishing = false;
     system.onSignal((signal) => {
-      ended = 128 + SIGNAL_NUMBERS[signal];
+      signalCode = 128 + SIGNAL_NUMBERS[signal];
       ending.abort(signal);
-      if (!isFinishing) system.exit(ended);
+      if (!isFinishing) system.exit(signalCode);
     });
     const command = await load();
     const code = await command(commandArgs, {
@@ -74,20 +74,20 @@ export async function run(
         return work.finally(() => isFinishing = false);
       },
     });
-    return ended ?? code;
+    return signalCode ?? code;
   } catch (error) {
-    if (ended !== undefined) return ended;
+    if (signalCode !== undefined) return signalCode;
     log.fail(error);
     return error instanceof EntrypointError ? error.code : ExitCode.bug;
   }
 }
 
-/** The log is needed before the settings are resolved, so it reads its own. */
+/** Reads a flag of the log, which is configured before the settings are resolved. */
 function isOn(text: string | undefined): boolean | undefined {
   return text === undefined || text === "" ? undefined : flag().parse(text);
 }
 
-/** What is to be done; without `load` it is a program of somebody else's. */
+/** The chosen command; without `load`, `name` is another program to execute. */
 interface Choice {
   readonly name: string;
   readonly load: (() => Promise<Command>) | undefined;
@@ -97,8 +97,8 @@ interface Choice {
 function chooseCommand(args: readonly string[], programName: string): Choice {
   const [first = "app:start", ...rest] = args;
   const isServer = programName.split("/").at(-1) === "mattermost";
-  if (isServer && !first.startsWith("app:")) return chooseForServer(args);
-  const name = (Object.hasOwn(SYNONYMS, first) ? SYNONYMS[first] : undefined) ??
+  if (isServer && !first.startsWith("app:")) return chooseAsServer(args);
+  const name = (Object.hasOwn(ALIASES, first) ? ALIASES[first] : undefined) ??
     first;
   if (name.startsWith("-")) throw unknownOption(name);
   return {
@@ -109,10 +109,11 @@ function chooseCommand(args: readonly string[], programName: string): Choice {
 }
 
 /**
- * Started as `mattermost`, which the operator for Kubernetes does, the program
- * takes the server's own command line.
+ * Chooses the command when the program runs under the name `mattermost`, with the command
+ * line of the server, as the Kubernetes operator runs it:
+ * https://github.com/mattermost/mattermost-operator
  */
-function chooseForServer(args: readonly string[]): Choice {
+function chooseAsServer(args: readonly string[]): Choice {
   const [first, ...rest] = args;
   const name = "mattermost";
   if (first === "server" || first?.startsWith("-")) {
@@ -137,7 +138,7 @@ function splitEnvFiles(
     const inline = option.includes("=");
     const file = inline ? option.slice(option.indexOf("=") + 1) : next;
     if (file === undefined || file === "") {
-      throw new EntrypointError("--env-file needs the name of a file", {
+      throw new EntrypointError("The option --env-file needs a file name", {
         code: ExitCode.usage,
         remedy: "mattermost-entrypoint --env-file settings.env app:check",
       });
@@ -148,7 +149,7 @@ function splitEnvFiles(
   return { files, rest };
 }
 
-/** Later files win over earlier ones, as with Docker's own option. */
+/** Reads the files; later ones take precedence, as with `docker run --env-file`. */
 function readEnvFiles(
   files: readonly string[],
   system: System,
@@ -160,7 +161,7 @@ function readEnvFiles(
         return parseEnv(system.files.readText(file));
       } catch (error) {
         throw new EntrypointError(
-          `The file ${file} of --env-file cannot be read (${
+          `The file ${file} of the option --env-file cannot be read (${
             errorCode(error) ?? "not UTF-8"
           })`,
           {
@@ -178,7 +179,7 @@ function unknownOption(option: string): EntrypointError {
   return new EntrypointError(`The option ${option} is not known`, {
     code: ExitCode.usage,
     remedy:
-      "Options of a command follow its name; before it there is only --env-file",
+      "Put the options of a command after its name; only --env-file goes before it",
   });
 }
 

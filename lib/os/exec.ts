@@ -1,14 +1,14 @@
 /**
- * The hand-off: this process gives up its privileges, and becomes another
- * program, with the same PID and nothing of itself left.
+ * Replaces this process by another program, with the same PID (execve(2)), and changes the
+ * user of this process.
  *
- * Deno has no `execve`, so this is the only module that calls the C library.
- * It must not decide anything: what to become is the caller's plan.
+ * Deno has neither function, so this module calls the C library. It is the only one that does.
  *
  * @module
  */
 
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 import type { ExecPlan, Identity } from "./system.ts";
 import {
   type Attempt,
@@ -21,8 +21,8 @@ import {
 } from "./execvp.ts";
 
 /**
- * Where the C library is, by architecture. A permission for these very paths
- * is enough; only glibc, because Deno itself runs on nothing else.
+ * Paths of the C library by architecture, which are also the paths of the permission
+ * `--allow-ffi`. Only glibc, because Deno needs it too.
  */
 const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
   x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
@@ -30,9 +30,10 @@ const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The functions of the C library that every hand-off needs.
+ * The functions of the C library that replace the process.
  *
- * Pointers travel as `u64`: `Deno.UnsafePointer` would need a permission for every library.
+ * Pointers are declared as `u64`, because `Deno.UnsafePointer` would need `--allow-ffi`
+ * without a restriction to paths.
  */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
@@ -43,9 +44,9 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * What changes the identity. The system calls change one thread; these functions of the C
- * library change all of them (nptl(7)), and Deno has threads that work on files.
- * They are loaded by themselves, since only root needs them.
+ * The functions that change the user. The system calls of the same names change one thread;
+ * these functions of the C library change all threads (nptl(7)), those of Deno included.
+ * They are loaded separately, because only root needs them.
  */
 const IDENTITY_SYMBOLS = {
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
@@ -61,28 +62,29 @@ type IdentityLibc = Deno.DynamicLibrary<typeof IDENTITY_SYMBOLS>["symbols"];
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
 const SIG_IGN = 1n;
-/** Its number is above those of the ending signals, and by itself it does nothing. */
+/** A signal that is ignored by default, and whose number is above those of {@linkcode TERMINATION_SIGNALS}. */
 const PROBE_SIGNAL = "SIGWINCH";
-/** Milliseconds that it may take. */
-const SIGNAL_TIMEOUT = 100;
-/** How often it is sent: what was ready together with the first one is heard before the second. */
+/** Milliseconds to wait for {@linkcode PROBE_SIGNAL}. */
+const PROBE_TIMEOUT = 100;
+/** Deno may deliver the first probe before a signal that came together with it, but not the second. */
 const PROBES = 2;
-/** SIGHUP, SIGINT, SIGQUIT and SIGTERM: a caught one would be lost in the moment of the exchange. */
-const ENDING_SIGNALS = [1, 2, 3, 15];
+/** SIGHUP, SIGINT, SIGQUIT and SIGTERM. A signal that Deno has caught, but not yet delivered, is lost by `execve`. */
+const TERMINATION_SIGNALS = [1, 2, 3, 15];
 const SIG_SETMASK = 2;
 /** An empty set of signals; glibc's `sigset_t` has 128 bytes. */
 const NO_SIGNALS = new Uint8Array(128);
 
 const ENCODER = new TextEncoder();
+
 /**
- * Becomes the program of the plan. It returns only by throwing, and what it
- * has changed by then (signals, working directory) stays changed. Descriptors
- * need no care: all that Deno opens are close-on-exec, the others are inherited.
+ * Replaces this process by another program. If that fails, the changes that it has made to
+ * signals and working directory stay. File descriptors that Deno opened are close-on-exec;
+ * the program inherits all others.
  *
- * @param plan What to become.
+ * @param plan The program.
  * @returns Never.
- * @throws {EntrypointError} with exit code 127 when the program does not exist,
- * and 126 when it cannot be executed.
+ * @throws {EntrypointError} With exit code 127 if the program does not exist, and with 126
+ * if it cannot be executed.
  */
 export function exec(plan: ExecPlan): never {
   const argv = plan.args.map((text) => cString(text));
@@ -91,9 +93,9 @@ export function exec(plan: ExecPlan): never {
   );
   const libc = openLibc();
   try {
-    // First, since a signal that only Deno hears is lost from here on.
+    // First, because a signal that Deno catches from here on is lost.
     resetSignals(libc);
-    if (plan.cwd !== undefined) enter(plan.cwd);
+    if (plan.cwd !== undefined) changeDirectory(plan.cwd);
     throw execute(libc, { plan, argv, envp });
   } finally {
     library?.close();
@@ -102,27 +104,29 @@ export function exec(plan: ExecPlan): never {
 }
 
 /**
- * Loads what {@linkcode exec} needs, since that takes milliseconds in which no signal is heard.
+ * Loads the C library before {@linkcode exec} needs it: that takes milliseconds, in which
+ * Deno delivers no signal.
  *
- * @returns What lets signals end this process without asking it, since one that only
- * Deno hears is lost when the process becomes another. The first process of a
- * container hears them to the last: the kernel would drop them.
+ * @returns A function that makes termination signals end this process directly, because a
+ * signal that Deno catches just before `execve` would be lost, and then waits until Deno has
+ * delivered the earlier ones. PID 1 keeps its handlers: the kernel drops a signal for which
+ * PID 1 has none (pid_namespaces(7)).
  */
 export function prepareExec(): () => Promise<void> {
   const libc = openLibc();
   return async () => {
-    if (Deno.pid !== 1) releaseSignals(libc);
+    if (Deno.pid !== 1) removeSignalHandlers(libc);
     await deliverPendingSignals();
   };
 }
 
-/** Resolves when all signals that came were heard: one that we send ourselves comes behind them. */
+/** Resolves when Deno has delivered all pending signals: the probe, which it sends to itself, comes after them. */
 async function deliverPendingSignals(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  // Without a signal of our own, as a sandbox may have it, there is only time.
-  const timer = setTimeout(resolve, SIGNAL_TIMEOUT);
-  let heard = 0;
-  const listener = (): void => ++heard < PROBES ? sendProbe() : resolve();
+  // A sandbox may forbid sending signals; then waiting a moment has to do.
+  const timer = setTimeout(resolve, PROBE_TIMEOUT);
+  let received = 0;
+  const listener = (): void => ++received < PROBES ? sendProbe() : resolve();
   Deno.addSignalListener(PROBE_SIGNAL, listener);
   sendProbe();
   await promise;
@@ -134,7 +138,7 @@ function sendProbe(): void {
   try {
     Deno.kill(Deno.pid, PROBE_SIGNAL);
   } catch {
-    // The time helps.
+    // The timer resolves the promise.
   }
 }
 
@@ -168,26 +172,26 @@ function loadLibc<T extends Deno.ForeignLibraryInterface>(
 }
 
 /**
- * Takes the identity of a user, for all threads of this process and for good. No
- * supplementary groups are left.
+ * Changes user and group of this process irrevocably, for all threads, and removes all
+ * supplementary groups.
  *
  * @param identity The user, and its only group.
- * @throws {EntrypointError} with exit code 126 where it cannot be taken; it may have been
- * taken in part then, so that the process should end.
+ * @throws {EntrypointError} With exit code 126 if that fails. The change may be incomplete
+ * then, so the process should end.
  */
 export function becomeUser(identity: Identity): void {
   const libc = openLibc();
-  const identities = loadLibc(IDENTITY_SYMBOLS);
+  const identityLibrary = loadLibc(IDENTITY_SYMBOLS);
   try {
-    become(identities.symbols, libc, identity);
+    changeIdentity(identityLibrary.symbols, libc, identity);
   } finally {
-    identities.close();
+    identityLibrary.close();
   }
 }
 
-/** The groups go first, because only root may change them, and the user last. */
-function become(
-  { setgroups, setgid, setuid, ...ask }: IdentityLibc,
+/** Changes the user last, because only root may change the groups. */
+function changeIdentity(
+  { setgroups, setgid, setuid, getresgid, getresuid }: IdentityLibc,
   libc: Libc,
   { uid, gid }: Identity,
 ): void {
@@ -204,20 +208,20 @@ function become(
       );
     }
   }
-  const isTaken = isAll(ask.getresuid, uid) && isAll(ask.getresgid, gid);
-  if (!isTaken || (uid !== 0 && setuid(0) === 0)) {
+  const isChanged = hasOnlyId(getresuid, uid) && hasOnlyId(getresgid, gid);
+  if (!isChanged || (uid !== 0 && setuid(0) === 0)) {
     throw identityError({ uid, gid }, "the change did not take effect");
   }
 }
 
-/** Whether the real, the effective and the saved id are this one. */
-function isAll(ask: IdentityLibc["getresuid"], id: number): boolean {
+/** Checks that the real, the effective and the saved id are all the given one. */
+function hasOnlyId(getIds: IdentityLibc["getresuid"], id: number): boolean {
   const ids = [0, 0, 0].map(() => new Uint32Array(1)) as [
     Uint32Array<ArrayBuffer>,
     Uint32Array<ArrayBuffer>,
     Uint32Array<ArrayBuffer>,
   ];
-  return ask(...ids) === 0 && ids.every(([found]) => found === id);
+  return getIds(...ids) === 0 && ids.every(([actual]) => actual === id);
 }
 
 function identityError(
@@ -225,71 +229,76 @@ function identityError(
   reason: string,
 ): EntrypointError {
   return new EntrypointError(
-    `Cannot become the user ${uid}:${gid}: ${reason}`,
+    `Cannot change to the user ${uid}:${gid}: ${reason}`,
     {
       code: ExitCode.cannotExecute,
       remedy:
-        `Start the container as that user (docker run --user ${uid}:${gid} …), or let root change it (--cap-add SETUID --cap-add SETGID)`,
+        `Start the container as that user (docker run --user ${uid}:${gid} …), or as root with the capabilities to change it (--cap-add SETUID --cap-add SETGID)`,
     },
   );
 }
 
 /**
- * The Rust runtime below Deno ignores SIGPIPE, which `execve` would hand on;
- * caught signals it resets itself. What our own parent ignored stays ignored.
+ * Restores the signals as this process got them. `execve` keeps ignored signals ignored, and
+ * Rust's runtime ignores SIGPIPE: https://doc.rust-lang.org/unstable-book/language-features/unix-sigpipe.html
  */
 function resetSignals(libc: Libc): void {
   libc.signal(SIGPIPE, SIG_DFL);
-  releaseSignals(libc);
+  removeSignalHandlers(libc);
   libc.sigprocmask(SIG_SETMASK, NO_SIGNALS, null);
 }
 
-function releaseSignals(libc: Libc): void {
-  for (const number of ENDING_SIGNALS) {
+/** Restores the default action of the termination signals; one that the parent process ignored stays ignored. */
+function removeSignalHandlers(libc: Libc): void {
+  for (const number of TERMINATION_SIGNALS) {
     const old = libc.signal(number, SIG_DFL);
     if (old === SIG_IGN) libc.signal(number, SIG_IGN);
   }
 }
 
-function enter(directory: string): void {
+function changeDirectory(directory: string): void {
   try {
     Deno.chdir(directory);
   } catch (error) {
     throw new EntrypointError(
-      `Cannot enter the directory ${directory}: ${
+      `Cannot change to the directory ${directory}: ${
         reasonOf(codeNumber(error) ?? Errno.EINVAL)
       }`,
       {
         code: ExitCode.cannotExecute,
-        remedy: `ls -ld ${directory}`,
+        remedy: `ls -ld ${shellWord(directory)}`,
         cause: error,
       },
     );
   }
 }
 
-interface Prepared {
+/** A plan with its texts as C strings. */
+interface EncodedPlan {
   readonly plan: ExecPlan;
   readonly argv: readonly Uint8Array<ArrayBuffer>[];
   readonly envp: readonly Uint8Array<ArrayBuffer>[];
 }
 
-/** Tries each candidate; coming back at all is a failure. */
-function execute(libc: Libc, { plan, argv, envp }: Prepared): EntrypointError {
+/** Tries each candidate. It returns only if all of them fail. */
+function execute(
+  libc: Libc,
+  { plan, argv, envp }: EncodedPlan,
+): EntrypointError {
   const args = stringArray(libc, argv);
   const variables = stringArray(libc, envp);
   const attempts: Attempt[] = [];
   for (const path of candidates(plan.path, plan.env["PATH"])) {
     libc.execve(cString(path), args.pointers, variables.pointers);
     const errno = errnoOf(libc);
-    const attempt: Attempt = { path, errno, ...lookAt(path) };
+    const attempt: Attempt = { path, errno, ...inspect(path) };
     attempts.push(attempt);
     if (!triesNext(attempt)) break;
   }
   return execFailure(plan.path, attempts);
 }
 
-function lookAt(path: string): Pick<Attempt, "exists" | "isDirectory"> {
+function inspect(path: string): Pick<Attempt, "exists" | "isDirectory"> {
   try {
     return { exists: true, isDirectory: Deno.statSync(path).isDirectory };
   } catch {
@@ -297,7 +306,7 @@ function lookAt(path: string): Pick<Attempt, "exists" | "isDirectory"> {
   }
 }
 
-/** A NULL-terminated array of C strings, and the strings, which must not go before it does. */
+/** A NULL-terminated array of C strings, and the strings, which must live as long as the array. */
 interface StringArray {
   readonly pointers: BigUint64Array<ArrayBuffer>;
   readonly strings: Uint8Array<ArrayBuffer>;
@@ -320,19 +329,19 @@ function stringArray(
   return { pointers, strings: block };
 }
 
-/** Where some bytes are: `memcpy` gives back where it copies to, be it nothing at all. */
+/** Finds the address of a buffer: `memcpy` returns its destination, even if it copies no bytes. */
 function addressOf(libc: Libc, bytes: Uint8Array<ArrayBuffer>): bigint {
-  const anywhere = BigInt(libc.__errno_location());
-  return BigInt(libc.memcpy(bytes, anywhere, 0n));
+  const anySource = BigInt(libc.__errno_location());
+  return BigInt(libc.memcpy(bytes, anySource, 0n));
 }
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) {
     throw new EntrypointError(
-      "Cannot hand over a text with a NUL character: arguments, variables and paths end there",
+      "An argument, variable or path of the program contains a NUL character, where the system would cut it off",
       {
         code: ExitCode.cannotExecute,
-        remedy: "Remove the NUL character from the argument or variable",
+        remedy: "Remove the NUL character from the argument, variable or path",
       },
     );
   }

@@ -1,17 +1,18 @@
 /**
- * What `execvp` knows: where a command may be, and what its failure means.
+ * The rules of execvp(3): which files a command can be, and what a failure means.
  *
- * Pure: it neither touches the disk nor replaces the process; `exec.ts` does.
+ * Pure: `exec.ts` makes the system calls.
  *
  * @module
  */
 
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 
-/** Where glibc's `execvp` looks when the environment has no `PATH`. */
+/** The directories that glibc searches if the environment has no `PATH` (execvp(3)). */
 const DEFAULT_PATH = "/bin:/usr/bin";
 
-/** Linux errno values that `execve` and the calls before it give, by name (`errno.h`, same on x86_64 and aarch64). */
+/** The errno values of execve(2) and of the calls before it, which are the same on x86_64 and aarch64 (errno(3)). */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -27,38 +28,39 @@ export const Errno = {
   ELOOP: 40,
 } as const;
 
-/** What an errno says, for people. */
+/** The meaning of each errno, to follow a colon. */
 const REASONS: Readonly<Record<number, string>> = {
-  [Errno.EPERM]: "the system does not permit it",
+  [Errno.EPERM]: "operation not permitted",
   [Errno.ENOENT]: "no such file or directory",
   [Errno.E2BIG]: "arguments and environment together are too long",
-  [Errno.ENOEXEC]: "neither a program for this machine nor a script with #!",
-  [Errno.EAGAIN]: "the user has too many processes already",
+  [Errno.ENOEXEC]:
+    "the file is neither a program for this machine nor a script that starts with #!",
+  [Errno.EAGAIN]: "the user has too many processes",
   [Errno.ENOMEM]: "not enough memory",
   [Errno.EACCES]: "permission denied",
   [Errno.ENOTDIR]: "part of the path is not a directory",
-  [Errno.EINVAL]: "the system does not know such an id or format",
-  [Errno.ETXTBSY]: "the file is being written",
+  [Errno.EINVAL]: "the id or the format of the file is invalid",
+  [Errno.ETXTBSY]: "another process has the file open for writing",
   [Errno.ENAMETOOLONG]: "the name is too long",
   [Errno.ELOOP]: "too many symbolic links",
 };
 
-/** The errno values after which `execvp` tries the next directory of `PATH`. */
+/** The errno values after which execvp(3) tries the next directory of `PATH`. */
 const TRY_NEXT: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ENOTDIR,
   Errno.EACCES,
 ]);
 
-/** The errno values that say that there is no such file. */
+/** The errno values of a file that does not exist. */
 const ABSENT: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
 
 /**
- * Says why a child process could not be started.
+ * Explains why a child process could not be started.
  *
  * @param path The program.
- * @param error What starting it threw.
- * @returns As {@linkcode execFailure}; the very error if the system did not give it.
+ * @param error The error of the attempt to start it.
+ * @returns An error as of {@linkcode execFailure}; `error` itself if it has no code of {@linkcode Errno}.
  */
 export function childFailure(path: string, error: unknown): unknown {
   const errno = codeNumber(error);
@@ -68,32 +70,32 @@ export function childFailure(path: string, error: unknown): unknown {
 }
 
 /**
- * The errno behind an error of the system.
+ * Converts the `code` of a system error to its errno.
  *
- * @param error What a call threw.
- * @returns The number of its `code`; `undefined` where it has none, or one that is not in {@linkcode Errno}.
+ * @param error Anything that was thrown.
+ * @returns The errno; `undefined` if the error has no code, or one that is not in {@linkcode Errno}.
  */
 export function codeNumber(error: unknown): number | undefined {
   const code = errorCode(error);
   return Object.entries(Errno).find(([name]) => name === code)?.[1];
 }
 
-/** One file that was tried, and how that failed. */
+/** A failed attempt to execute a file. */
 export interface Attempt {
   /** The file. */
   readonly path: string;
   /** The errno of `execve`. */
   readonly errno: number;
-  /** Whether there is anything at that path. */
+  /** Whether the file exists. */
   readonly exists: boolean;
-  /** Whether that is a directory. */
+  /** Whether it is a directory. */
   readonly isDirectory: boolean;
 }
 
 /**
- * Says what an errno means.
+ * Describes an errno.
  *
- * @param errno The number.
+ * @param errno The errno.
  * @returns A phrase that can follow a colon.
  */
 export function reasonOf(errno: number): string {
@@ -101,11 +103,11 @@ export function reasonOf(errno: number): string {
 }
 
 /**
- * Lists the files that a command may stand for, in the order of trying.
+ * Lists the files that a command can be, in the order in which to try them.
  *
  * @param command A path, or a name without a slash.
- * @param path The `PATH` to search; an empty element is the working directory.
- * @returns The candidates: the command itself if it has a slash, none if it is empty.
+ * @param path The `PATH` to search. An empty element means the working directory.
+ * @returns Only the command itself if it contains a slash, nothing if it is empty.
  *
  * @example
  * ```ts
@@ -124,22 +126,22 @@ export function candidates(
 }
 
 /**
- * Decides whether the search goes on after a failed attempt, as in `execvp`.
+ * Decides, as execvp(3) does, whether the search continues after a failed attempt.
  *
  * @param attempt The attempt.
- * @returns True if the next candidate may be tried.
+ * @returns Whether to try the next candidate.
  */
 export function triesNext(attempt: Attempt): boolean {
   return TRY_NEXT.has(attempt.errno);
 }
 
 /**
- * Tells why no candidate could be executed: a file that was found and refused
- * says more than those that are not there.
+ * Explains why no candidate could be executed. A file that exists, but cannot be executed,
+ * takes precedence over files that do not exist.
  *
- * @param command The command as it was given.
- * @param attempts What was tried, in order.
- * @returns The error with exit code 126 (found, not executable) or 127 (not found).
+ * @param command The command as the user gave it.
+ * @param attempts All attempts, in order.
+ * @returns An error with exit code 126 (found, but not executable) or 127 (not found).
  */
 export function execFailure(
   command: string,
@@ -150,7 +152,7 @@ export function execFailure(
   );
   if (found === undefined) return notFound(command, attempts);
   return new EntrypointError(
-    `Cannot execute ${found.path}: ${whyRefused(found)}`,
+    `Cannot execute ${found.path}: ${causeOf(found)}`,
     { code: ExitCode.cannotExecute, remedy: remedyOf(found) },
   );
 }
@@ -165,22 +167,22 @@ function notFound(
       attempts.map((attempt) => attempt.path).join(", ") || "nothing"
     }`;
   const remedy = command.includes("/")
-    ? `ls -l ${command.slice(0, command.lastIndexOf("/")) || "/"}`
+    ? `ls -l ${shellWord(command.slice(0, command.lastIndexOf("/")) || "/")}`
     : "Check the spelling, or give the full path of the command";
   return new EntrypointError(message, { code: ExitCode.notFound, remedy });
 }
 
-function whyRefused(attempt: Attempt): string {
+function causeOf(attempt: Attempt): string {
   if (attempt.isDirectory) return "it is a directory";
-  // The file is there, so what is missing is the program that should run it.
+  // The file itself exists (execve(2), ENOENT).
   if (attempt.errno === Errno.ENOENT) {
-    return "the interpreter that it names in its first line, or its loader, does not exist";
+    return "the interpreter in its first line, or its dynamic loader, does not exist";
   }
   return reasonOf(attempt.errno);
 }
 
 function remedyOf(attempt: Attempt): string {
-  const { path } = attempt;
+  const path = shellWord(attempt.path);
   if (attempt.isDirectory) return `ls -l ${path}`;
   switch (attempt.errno) {
     case Errno.EACCES:
@@ -190,7 +192,7 @@ function remedyOf(attempt: Attempt): string {
     case Errno.ENOENT:
       return `head -n 1 ${path}`;
     case Errno.E2BIG:
-      return "Pass long values in files (NAME_FILE) instead of the environment";
+      return "Put long values into files, and set NAME_FILE to the path instead of NAME to the value";
     default:
       return `ls -l ${path}`;
   }

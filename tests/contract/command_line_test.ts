@@ -85,8 +85,8 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [["app:strat"], /no command app:strat\n.*→ Did you mean app:start\?$/m],
   [["app:nonsense"], /no command app:nonsense\n.*→ The commands are app:start/],
   [["--verbose"], /The option --verbose is not known\n.*--env-file/],
-  [["--env-file"], /--env-file needs the name of a file/],
-  [["--env-file="], /--env-file needs the name of a file/],
+  [["--env-file"], /--env-file needs a file name/],
+  [["--env-file="], /--env-file needs a file name/],
   [["app:config", "--difff"], /'--difff'\n.*→ Did you mean --diff\?$/m],
   [["app:config", "--explain", "--diff"], /not both/],
   [["app:config", "--restore", "x"], /it is "x"/],
@@ -198,7 +198,10 @@ testPrograms(
       ...["--env-file", "/no/such.env", "app:version"],
     ]);
     assert.equal(outcome.code, 66);
-    assert.match(outcome.stderr, /file \/no\/such\.env of --env-file .*ENOENT/);
+    assert.match(
+      outcome.stderr,
+      /file \/no\/such\.env of the option --env-file .*ENOENT/,
+    );
     assertClean(outcome);
   },
 );

@@ -387,7 +387,7 @@ Deno.test("a server for another machine is told as such, to root and to others, 
     assert.equal(code, 126, stderr);
     assert.match(
       stderr,
-      /Cannot execute .*\/bin\/mattermost: neither a program for this machine nor a script/,
+      /Cannot execute .*\/bin\/mattermost: the file is neither a program for this machine nor a script/,
     );
   }
 });

@@ -1,6 +1,6 @@
 /**
- * The hand-off against the real system: as `deno run` and as a compiled binary,
- * a fixture becomes small programs that show what they were given.
+ * exec() and becomeUser() on the real system, with `deno run` and as a compiled binary. A
+ * fixture executes small programs that print what they got.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const ROOT = dirname(dirname(import.meta.dirname ?? "."));
 const FIXTURE = join(ROOT, "tests/fixtures/exec_fixture.ts");
 const CONFIG = join(ROOT, "tests/fixtures/exec_fixture.json");
 const PATH = "/usr/bin:/bin";
-/** The user that nobody logs in as. */
+/** The user id of nobody. */
 const NOBODY = 65534;
 
 const scratch = await Deno.makeTempDir();
@@ -43,7 +43,7 @@ const build = await new Deno.Command(Deno.execPath(), {
 }).output();
 assert.equal(build.code, 0, new TextDecoder().decode(build.stderr));
 
-/** A program to become, and before that a user. */
+/** A program to execute, and a user to change to before. */
 interface FixturePlan extends ExecPlan {
   readonly identity?: Identity;
 }
@@ -80,7 +80,7 @@ async function run(
   };
 }
 
-function become(
+function executePlan(
   runner: readonly string[],
   plan: Partial<FixturePlan>,
 ): Promise<Outcome> {
@@ -101,7 +101,7 @@ function shell(script: string, ...args: string[]): Partial<FixturePlan> {
   return { path: "sh", args: ["sh", "-c", script, ...args] };
 }
 
-/** The fields of a /proc/PID/status. */
+/** Parses the fields of /proc/PID/status. */
 function fieldsOf(status: string): Record<string, string> {
   const lines = status.trimEnd().split("\n").map((line) => line.split(":"));
   return Object.fromEntries(
@@ -114,8 +114,8 @@ function fieldsOf(status: string): Record<string, string> {
 type SignalSets = Record<"SigBlk" | "SigCgt" | "SigIgn", bigint>;
 
 /**
- * The sets of signals in a /proc/PID/status, up to signal 31: a child of
- * posix_spawn() may ignore 32 and 33, which glibc keeps for itself.
+ * Reads the sets of signals in /proc/PID/status, up to signal 31: a child of posix_spawn()
+ * may ignore 32 and 33, which glibc uses itself (signal(7)).
  */
 function signalsOf(status: string): SignalSets {
   const fields = fieldsOf(status);
@@ -134,12 +134,12 @@ const SIGPIPE_BIT = 1n << 12n;
 const STATUS = { path: "/bin/cat", args: ["cat", "/proc/self/status"] };
 
 for (const [name, runner] of Object.entries({ interpreted, compiled })) {
-  Deno.test(`${name}: the program has our PID`, async () => {
-    const { pid, stdout } = await become(runner, shell("echo $$"));
+  Deno.test(`${name}: exec() keeps the PID`, async () => {
+    const { pid, stdout } = await executePlan(runner, shell("echo $$"));
     assert.equal(stdout, `${pid}\n`);
   });
 
-  Deno.test(`${name}: the program gets its arguments as they are`, async () => {
+  Deno.test(`${name}: exec() passes the arguments unchanged`, async () => {
     const args = [
       "a name",
       "-c",
@@ -148,11 +148,11 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
       "two words",
       "ü ✓\n$x",
     ];
-    const { stdout } = await become(runner, { path: "sh", args });
+    const { stdout } = await executePlan(runner, { path: "sh", args });
     assert.deepEqual(stdout.split("\0"), [...args, ""]);
   });
 
-  Deno.test(`${name}: the program gets the environment of the plan and no other`, async () => {
+  Deno.test(`${name}: exec() passes the environment of the plan and nothing else`, async () => {
     const env = {
       PATH,
       EMPTY: "",
@@ -160,7 +160,7 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
       UTF8: "ü=✓",
       LINES: "1\n2",
     };
-    const { stdout } = await become(runner, {
+    const { stdout } = await executePlan(runner, {
       path: "cat",
       args: ["cat", "/proc/self/environ"],
       env,
@@ -171,15 +171,15 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     );
   });
 
-  Deno.test(`${name}: the program starts in the directory of the plan`, async () => {
-    const { stdout } = await become(runner, {
+  Deno.test(`${name}: exec() changes to the directory of the plan`, async () => {
+    const { stdout } = await executePlan(runner, {
       ...shell("pwd -P"),
       cwd: "/usr",
     });
     assert.equal(stdout, "/usr\n");
   });
 
-  Deno.test(`${name}: the program stays in our directory when the plan has none`, async () => {
+  Deno.test(`${name}: exec() keeps the working directory if the plan has none`, async () => {
     const { stdout } = await run(runner, {
       env: environmentOf(shell("pwd -P")),
       cwd: "/usr",
@@ -187,16 +187,16 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     assert.equal(stdout, "/usr\n");
   });
 
-  Deno.test(`${name}: signals are as for a program that is started directly`, async () => {
-    const { stdout } = await become(runner, STATUS);
-    // Not plain zeros: who starts the tests may ignore one, as nohup does.
+  Deno.test(`${name}: exec() leaves signals as in a program that is started directly`, async () => {
+    const { stdout } = await executePlan(runner, STATUS);
+    // Not zeros: the parent of the tests may ignore a signal, as nohup does.
     const direct = await run([STATUS.path, ...STATUS.args.slice(1)]);
     assert.deepEqual(signalsOf(stdout), signalsOf(direct.stdout));
     const { SigBlk, SigCgt, SigIgn } = signalsOf(stdout);
     assert.deepEqual([SigBlk, SigCgt, SigIgn & SIGPIPE_BIT], [0n, 0n, 0n]);
   });
 
-  Deno.test(`${name}: a blocked signal is unblocked`, async () => {
+  Deno.test(`${name}: exec() unblocks a blocked signal`, async () => {
     const { stdout } = await run(
       ["env", "--block-signal=USR1", ...runner],
       { env: { PATH, ...environmentOf(STATUS) } },
@@ -204,7 +204,7 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     assert.equal(signalsOf(stdout).SigBlk, 0n);
   });
 
-  Deno.test(`${name}: a signal that our parent ignored stays ignored`, async () => {
+  Deno.test(`${name}: exec() keeps a signal ignored that the parent process ignored`, async () => {
     const { stdout } = await run(
       ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", ...runner],
       { env: environmentOf(STATUS) },
@@ -212,7 +212,7 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     assert.equal(signalsOf(stdout).SigIgn & SIGHUP_BIT, SIGHUP_BIT);
   });
 
-  Deno.test(`${name}: the program has the inherited descriptors and none of ours`, async () => {
+  Deno.test(`${name}: exec() passes inherited file descriptors, and none of Deno's`, async () => {
     const inherit = ["sh", "-c", 'exec 8<&0 9</dev/zero; exec "$@"', "sh"];
     const list = ["ls", "/proc/self/fd"];
     const direct = await run([...inherit, ...list]);
@@ -223,23 +223,23 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     assert.equal(stdout, direct.stdout);
   });
 
-  Deno.test(`${name}: the program reads our standard input to its end`, async () => {
-    const { stdout, code } = await become(runner, {
+  Deno.test(`${name}: exec() passes standard input`, async () => {
+    const { stdout, code } = await executePlan(runner, {
       path: "cat",
       args: ["cat"],
     });
     assert.deepEqual({ stdout, code }, { stdout: "", code: 0 });
   });
 
-  Deno.test(`${name}: exit code and death by signal are the program's own`, async () => {
-    assert.equal((await become(runner, shell("exit 42"))).code, 42);
+  Deno.test(`${name}: exit code and signal are those of the executed program`, async () => {
+    assert.equal((await executePlan(runner, shell("exit 42"))).code, 42);
     for (const signal of ["KILL", "TERM", "PIPE"] as const) {
-      const outcome = await become(runner, shell(`kill -${signal} $$`));
+      const outcome = await executePlan(runner, shell(`kill -${signal} $$`));
       assert.equal(outcome.signal, `SIG${signal}`);
     }
   });
 
-  Deno.test(`${name}: PATH of the plan decides, past what cannot be executed`, async () => {
+  Deno.test(`${name}: exec() searches the PATH of the plan, and skips files that it may not execute`, async () => {
     const first = await Deno.makeTempDir({ dir: scratch });
     await Deno.writeTextFile(join(first, "tool"), "#!/bin/sh\n", {
       mode: 0o644,
@@ -249,12 +249,12 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     await Deno.writeTextFile(tool, "#!/bin/sh\necho found\n", { mode: 0o755 });
     const plan = { path: "tool", args: ["tool"] };
 
-    const found = await become(runner, {
+    const found = await executePlan(runner, {
       ...plan,
       env: { PATH: `${first}:${second}` },
     });
     assert.equal(found.stdout, "found\n");
-    const refused = await become(runner, {
+    const refused = await executePlan(runner, {
       ...plan,
       env: { PATH: `${first}:/proc` },
     });
@@ -265,7 +265,7 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
     );
   });
 
-  Deno.test(`${name}: what cannot be executed is told with its code`, async () => {
+  Deno.test(`${name}: exec() explains a failure, with code 126 or 127`, async () => {
     const script = join(scratch, `${name}-script`);
     await Deno.writeTextFile(script, "echo no first line\n", { mode: 0o755 });
     const orphan = join(scratch, `${name}-orphan`);
@@ -287,14 +287,14 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
       [
         { path: script },
         126,
-        /neither a program for this machine nor a script/,
+        /: the file is neither a program for this machine nor a script/,
       ],
       [{ path: orphan }, 126, /interpreter/],
-      [{ cwd: "/no/such/place" }, 126, /Cannot enter .*: no such file/],
+      [{ cwd: "/no/such/place" }, 126, /Cannot change to .*: no such file/],
       [{ args: ["true", "a\0b"] }, 126, /NUL/],
     ];
     for (const [plan, code, message] of cases) {
-      const outcome = await become(runner, plan);
+      const outcome = await executePlan(runner, plan);
       assert.equal(outcome.code, code, outcome.stderr);
       assert.match(outcome.stderr, message);
       assert.equal(outcome.stdout, "");
@@ -304,12 +304,12 @@ for (const [name, runner] of Object.entries({ interpreted, compiled })) {
 
 testWith(
   [ROOT_USER],
-  "root becomes the user, with no other groups and no way back",
+  "becomeUser() changes user and group irrevocably, and removes all other groups",
   async () => {
     for (const runner of [interpreted, compiled]) {
       const identity = { uid: 2000, gid: 2001 };
       const grouped = ["setpriv", "--groups=4,27", ...runner];
-      const { stdout } = await become(grouped, { ...STATUS, identity });
+      const { stdout } = await executePlan(grouped, { ...STATUS, identity });
       const { Uid, Gid, Groups, CapEff, CapPrm } = fieldsOf(stdout);
       const none = "0".repeat(16);
       assert.deepEqual({ Uid, Gid, Groups, CapEff, CapPrm }, {
@@ -323,28 +323,31 @@ testWith(
   },
 );
 
-Deno.test("who is not root cannot become another user, and is told how to", async () => {
+Deno.test("becomeUser() fails without root, and its remedy names the user", async () => {
   const { code, stdout, stderr } = await run(compiled, {
     env: environmentOf({ identity: { uid: 2000, gid: 2001 } }),
     ...(ROOT_USER.isMet ? { uid: NOBODY, gid: NOBODY, cwd: "/" } : {}),
   });
   assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
-  assert.match(stderr, /Cannot become the user 2000:2001: setgroups failed/);
+  assert.match(
+    stderr,
+    /Cannot change to the user 2000:2001: setgroups failed, operation not permitted/,
+  );
   assert.match(stderr, /docker run --user 2000:2001/);
 });
 
 testWith(
   [ROOT_USER],
-  "a user or group that the kernel does not know cannot be taken",
+  "becomeUser() fails with an invalid user or group",
   async () => {
-    // All bits set means "leave as it is" to the kernel, and is nobody's number.
-    const nobody = 2 ** 32 - 1;
+    // (uid_t) -1 means "unchanged" in setreuid(2), so it is not a valid id.
+    const invalid = 2 ** 32 - 1;
     const cases = [
-      [{ uid: nobody, gid: 2001 }, "setuid"],
-      [{ uid: 2000, gid: nobody }, "setgid"],
+      [{ uid: invalid, gid: 2001 }, "setuid"],
+      [{ uid: 2000, gid: invalid }, "setgid"],
     ] as const;
     for (const [identity, step] of cases) {
-      const { code, stderr } = await become(interpreted, { identity });
+      const { code, stderr } = await executePlan(interpreted, { identity });
       assert.equal(code, 126, stderr);
       assert.match(stderr, new RegExp(`: ${step} failed, `));
     }
@@ -353,10 +356,10 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "root that stays root is told what cannot be executed",
+  "exec() explains a failure after becomeUser() with root itself",
   async () => {
     for (const runner of [interpreted, compiled]) {
-      const { code, stderr } = await become(runner, {
+      const { code, stderr } = await executePlan(runner, {
         path: "/no/such/tool",
         identity: { uid: 0, gid: 0 },
       });
@@ -366,15 +369,15 @@ testWith(
   },
 );
 
-Deno.test("without the C library nothing is become, and the way out is told", async () => {
+Deno.test("exec() fails with a remedy if it cannot load the C library", async () => {
   const closed = interpreted.filter((flag) => !flag.startsWith("--allow-ffi"));
-  const { code, stdout, stderr } = await become(closed, shell("echo $$"));
+  const { code, stdout, stderr } = await executePlan(closed, shell("echo $$"));
   assert.deepEqual({ code, stdout }, { code: 126, stdout: "" });
   assert.match(stderr, /Cannot load the C library, tried: \/lib/);
   assert.match(stderr, /→ Use an image with glibc/);
 });
 
-/** A process that is prepared to become another, and then waits. */
+/** Starts a process that calls prepareExec() and then waits. */
 function prepare(): { child: Deno.ChildProcess; ready: Promise<string> } {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -395,7 +398,7 @@ function prepare(): { child: Deno.ChildProcess; ready: Promise<string> } {
   return { child, ready };
 }
 
-Deno.test("who is prepared hears no more signals, and ends by them", async () => {
+Deno.test("after prepareExec(), a termination signal ends the process directly", async () => {
   const { child, ready } = prepare();
   assert.equal(await ready, "prepared\n");
   child.kill("SIGTERM");
@@ -404,7 +407,7 @@ Deno.test("who is prepared hears no more signals, and ends by them", async () =>
   await child.stdin.close().catch(() => {});
 });
 
-Deno.test("who is prepared goes on where no signal comes", async () => {
+Deno.test("after prepareExec(), the process continues if no signal arrives", async () => {
   const { child, ready } = prepare();
   assert.equal(await ready, "prepared\n");
   await child.stdin.close();

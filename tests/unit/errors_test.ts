@@ -7,7 +7,7 @@ import {
   formatProblem,
 } from "../../lib/errors.ts";
 
-Deno.test("the exit codes are those that the operator can look up", () => {
+Deno.test("the exit codes are the documented ones", () => {
   assert.deepEqual(Object.values(ExitCode), [
     0,
     1,
@@ -24,7 +24,7 @@ Deno.test("the exit codes are those that the operator can look up", () => {
   ]);
 });
 
-Deno.test("a finding has its remedy below", () => {
+Deno.test("formatProblem() puts the remedy below the message", () => {
   assert.equal(
     formatProblem({ message: "DB_HOST is wrong", remedy: "Set it" }),
     "DB_HOST is wrong\n  → Set it",
@@ -36,7 +36,7 @@ Deno.test("a finding has its remedy below", () => {
   );
 });
 
-Deno.test("an error shows all of its findings, then its own remedy", () => {
+Deno.test("formatError() shows all problems, then the remedy of the error", () => {
   const error = new EntrypointError("The settings are wrong", {
     code: ExitCode.settings,
     problems: [
@@ -53,7 +53,7 @@ Deno.test("an error shows all of its findings, then its own remedy", () => {
   assert.equal(error.name, "EntrypointError");
 });
 
-Deno.test("an error of the operator shows neither stack nor cause", () => {
+Deno.test("formatError() shows neither stack trace nor cause of an EntrypointError", () => {
   const text = formatError(
     new EntrypointError("Not there", {
       code: ExitCode.unavailable,
@@ -63,15 +63,15 @@ Deno.test("an error of the operator shows neither stack nor cause", () => {
   assert.equal(text, "Not there");
 });
 
-Deno.test("a bug says that it is one, with its stack", () => {
+Deno.test("formatError() reports any other error as a bug, with its stack trace", () => {
   const text = formatError(new TypeError("x is not a function"));
-  assert.match(text, /^This is a bug of the entrypoint, please report it:\n/);
+  assert.match(text, /^This is a bug in the entrypoint, please report it:\n/);
   assert.match(text, /TypeError: x is not a function\n\s+at /);
   assert.match(formatError("thrown text"), /thrown text$/);
   assert.match(formatError(undefined), /undefined$/);
 });
 
-Deno.test("an error's code is found where there is one", () => {
+Deno.test("errorCode() returns a code only if it is a text", () => {
   assert.equal(
     errorCode(Object.assign(new Error(), { code: "ENOENT" })),
     "ENOENT",

@@ -17,7 +17,7 @@ function logOf(
   return { log, system };
 }
 
-Deno.test("messages go to standard error, every line with the program's name", () => {
+Deno.test("messages go to standard error, and each line has a prefix", () => {
   const { log, system } = logOf({});
   log.info("Hello");
   log.warn({ subject: "DB_HOST", message: "DB_HOST is odd", remedy: "Set it" });
@@ -32,7 +32,7 @@ Deno.test("messages go to standard error, every line with the program's name", (
   assert.equal(system.out.text, "");
 });
 
-Deno.test("steps and details are for debugging only", () => {
+Deno.test("steps and details appear only when debugging is on", () => {
   const { log, system } = logOf({});
   log.step("Settings resolved");
   log.debug("A detail");
@@ -40,7 +40,7 @@ Deno.test("steps and details are for debugging only", () => {
   assert.equal(log.isDebug, false);
 });
 
-Deno.test("a step tells how long it took since the step before", async () => {
+Deno.test("a step reports the time since the previous step", async () => {
   const { log, system } = logOf({ debug: true });
   assert.equal(log.isDebug, true);
   await system.clock.sleep(5);
@@ -53,7 +53,7 @@ Deno.test("a step tells how long it took since the step before", async () => {
   );
 });
 
-Deno.test("steps that are not shown still count", async () => {
+Deno.test("a step that is not shown still starts the time of the next one", async () => {
   const { log, system } = logOf({});
   await system.clock.sleep(100);
   log.step("Hidden");
@@ -63,7 +63,7 @@ Deno.test("steps that are not shown still count", async () => {
   assert.equal(system.err.text, "entrypoint: debug: Shown (3 ms)\n");
 });
 
-Deno.test("machines get one object a line, with keys that stay", async () => {
+Deno.test("the JSON format writes one object per line, with stable keys", async () => {
   const { log, system } = logOf({ format: "json", debug: true });
   log.info("Hello\nworld");
   log.warn({ subject: "DB_HOST", message: "DB_HOST is odd", remedy: "Set it" });
@@ -105,15 +105,15 @@ Deno.test("machines get one object a line, with keys that stay", async () => {
   ]);
 });
 
-Deno.test("a bug is one object too", () => {
+Deno.test("the JSON format writes a bug as one object", () => {
   const { log, system } = logOf({ format: "json" });
   log.fail(new TypeError("oops"));
   const { level, message } = JSON.parse(system.err.text);
   assert.equal(level, "error");
-  assert.match(message, /bug of the entrypoint[^]*TypeError: oops/);
+  assert.match(message, /bug in the entrypoint[^]*TypeError: oops/);
 });
 
-Deno.test("the live line is for terminals, and gives way to the next message", () => {
+Deno.test("the next message replaces the status line on a terminal", () => {
   const { log, system } = logOf({}, true);
   log.live("waiting 1 s");
   log.live("waiting 2 s");
@@ -128,7 +128,7 @@ Deno.test("the live line is for terminals, and gives way to the next message", (
   );
 });
 
-Deno.test("the live line goes before somebody else writes, and only once", () => {
+Deno.test("endLive() removes the status line once", () => {
   const { log, system } = logOf({}, true);
   log.live("waiting");
   log.endLive();
@@ -136,7 +136,7 @@ Deno.test("the live line goes before somebody else writes, and only once", () =>
   assert.equal(system.err.text, "entrypoint: waiting\r\x1b[K");
 });
 
-Deno.test("a log file and a machine see no live line", () => {
+Deno.test("there is no status line without a terminal, nor in the JSON format", () => {
   for (
     const { log, system } of [logOf({}, false), logOf({ format: "json" }, true)]
   ) {

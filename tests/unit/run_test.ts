@@ -16,8 +16,8 @@ async function outcome(
   return { code: await run(args, system), system };
 }
 
-/** Environment that a command which is passed through gets. */
-async function inherited(
+/** Gets the environment of another program that run() executes. */
+async function environmentOf(
   args: readonly string[],
   world: World,
 ): Promise<Readonly<Record<string, string>>> {
@@ -32,7 +32,7 @@ function envFiles(texts: Readonly<Record<string, string>>): MemoryFiles {
   return files;
 }
 
-Deno.test("a command is found by its name, and by the usual options", async () => {
+Deno.test("--version, --help and -h are aliases of commands", async () => {
   for (const args of [["app:version"], ["--version"]]) {
     const { code, system } = await outcome(args);
     assert.equal(code, 0);
@@ -47,7 +47,7 @@ Deno.test("a command is found by its name, and by the usual options", async () =
   }
 });
 
-Deno.test("an unknown command of ours is a usage error with a suggestion", async () => {
+Deno.test("an unknown app: command is a usage error with a suggestion", async () => {
   const { code, system } = await outcome(["app:strat"]);
   assert.equal(code, 64);
   assert.equal(
@@ -57,13 +57,13 @@ Deno.test("an unknown command of ours is a usage error with a suggestion", async
   );
 });
 
-Deno.test("the commands are those that app:help explains", async () => {
+Deno.test("app:help explains exactly the commands that exist", async () => {
   const { system } = await outcome(["app:zzzzzzzzzzzzzzzz"]);
   const [, names = ""] = system.err.text.trimEnd().split("The commands are ");
   assert.deepEqual(names.split(", ").sort(), Object.keys(COMMANDS).sort());
 });
 
-Deno.test("anything else becomes that program, with its arguments and environment", async () => {
+Deno.test("any other command is executed with its arguments and the environment", async () => {
   const env = { PATH: "/bin", DB_PASS: "as it is" };
   const { system } = await outcome(["bash", "-c", "exit 3"], { env });
   assert.deepEqual(system.handoffs, [
@@ -71,13 +71,13 @@ Deno.test("anything else becomes that program, with its arguments and environmen
   ]);
 });
 
-Deno.test("the process environment wins over env files, and a later file over an earlier one", async () => {
+Deno.test("the environment takes precedence over env files, and later files over earlier ones", async () => {
   const files = envFiles({
     "/a.env": "A=a\nB=a\nC=a\n",
     "/b.env": 'B=b\nC="b # c"\n# comment\n\nexport D=d\n',
   });
   assert.deepEqual(
-    await inherited(["--env-file", "/a.env", "--env-file=/b.env"], {
+    await environmentOf(["--env-file", "/a.env", "--env-file=/b.env"], {
       files,
       env: { A: "own" },
     }),
@@ -85,14 +85,17 @@ Deno.test("the process environment wins over env files, and a later file over an
   );
 });
 
-Deno.test("an env file that cannot be read is a code 66", async () => {
+Deno.test("an unreadable env file ends the program with code 66", async () => {
   const { code, system } = await outcome(["--env-file", "/none", "app:help"]);
   assert.equal(code, 66);
-  assert.match(system.err.text, /The file \/none of --env-file .*ENOENT/);
+  assert.match(
+    system.err.text,
+    /The file \/none of the option --env-file .*ENOENT/,
+  );
   assert.equal(system.out.text, "");
 });
 
-Deno.test("options before the command are usage errors unless known", async () => {
+Deno.test("an unknown or incomplete option before the command is a usage error", async () => {
   for (
     const args of [["--env-file"], ["--env-file="], ["--json"], ["-x"], ["--"]]
   ) {
@@ -101,14 +104,14 @@ Deno.test("options before the command are usage errors unless known", async () =
   }
 });
 
-Deno.test("the form of the messages is known before anything can go wrong", async () => {
+Deno.test("usage errors already have the format of ENTRYPOINT_LOG_FORMAT", async () => {
   const { system } = await outcome(["app:strat"], {
     env: { ENTRYPOINT_LOG_FORMAT: "json" },
   });
   assert.equal(JSON.parse(system.err.text).code, 64);
 });
 
-Deno.test("a signal ends the program at once with 128 and its number", async () => {
+Deno.test("a signal ends the program at once with 128 plus its number", async () => {
   for (
     const [signal, code] of [
       ["SIGHUP", 129],
@@ -127,7 +130,7 @@ Deno.test("a signal ends the program at once with 128 and its number", async () 
   }
 });
 
-Deno.test("whatever else is thrown is a bug of ours", async () => {
+Deno.test("any error but an EntrypointError ends the program as a bug, with code 70", async () => {
   const system = fakeSystem();
   const broken = {
     ...system,
@@ -139,10 +142,10 @@ Deno.test("whatever else is thrown is a bug of ours", async () => {
     },
   };
   assert.equal(await run(["app:version"], broken), 70);
-  assert.match(system.err.text, /bug of the entrypoint[^]*TypeError: oops/);
+  assert.match(system.err.text, /bug in the entrypoint[^]*TypeError: oops/);
 });
 
-Deno.test("random text is read as an env file without a crash", async () => {
+Deno.test("random text in an env file does not crash the program", async () => {
   const line = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.tuple(fc.string(), fc.string({ unit: "grapheme" }))
@@ -158,7 +161,7 @@ Deno.test("random text is read as an env file without a crash", async () => {
       fc.array(line, { maxLength: 8 }),
       fc.constantFrom("\n", "\r\n", "\0"),
       async (lines, end) => {
-        const env = await inherited(["--env-file", "/f"], {
+        const env = await environmentOf(["--env-file", "/f"], {
           files: envFiles({ "/f": lines.join(end) }),
           env: { DB_HOST: "own" },
         });
@@ -170,7 +173,7 @@ Deno.test("random text is read as an env file without a crash", async () => {
   );
 });
 
-Deno.test("in the server's place, its own command line becomes the server, with config.json if there is one", async () => {
+Deno.test("under the name mattermost, a command of the server is executed, with config.json if it exists", async () => {
   const programName = "/usr/local/bin/mattermost";
   const files = installed();
   const without = await outcome(["version", "--long"], {
@@ -200,7 +203,7 @@ Deno.test("in the server's place, its own command line becomes the server, with 
   assert.deepEqual(system.identities, []);
 });
 
-Deno.test("in the server's place, the program does not start itself", async () => {
+Deno.test("under the name mattermost, the program does not execute itself", async () => {
   const files = installed();
   files.link("/proc/self/exe", `${INSTALL}/bin/mattermost`);
   const { code, system } = await outcome(["version"], {
@@ -215,7 +218,7 @@ Deno.test("in the server's place, the program does not start itself", async () =
   assert.deepEqual(system.handoffs, []);
 });
 
-Deno.test("in the server's place, the server's options and `server` are a start", async () => {
+Deno.test("under the name mattermost, options and the command server mean app:start", async () => {
   for (const args of [["server"], ["--config", "x"], ["server", "-d"]]) {
     const { code, system } = await outcome(args, {
       programName: "mattermost",
@@ -228,7 +231,7 @@ Deno.test("in the server's place, the server's options and `server` are a start"
   }
 });
 
-Deno.test("a name that only looks like a command of JavaScript's is a program", async () => {
+Deno.test("the name of a property of every object is a program, not a command", async () => {
   for (const name of ["constructor", "__proto__", "toString"]) {
     const { system } = await outcome([name]);
     assert.deepEqual(system.handoffs.map(({ path }) => path), [name]);

@@ -18,16 +18,16 @@ function attempt(path: string, rest: Partial<Attempt> = {}): Attempt {
   };
 }
 
-Deno.test("candidates() takes a command with a slash as it is", () => {
+Deno.test("candidates() does not search for a command with a slash", () => {
   assert.deepEqual(candidates("/bin/sh", "/usr/bin"), ["/bin/sh"]);
   assert.deepEqual(candidates("bin/x", "/usr/bin"), ["bin/x"]);
 });
 
-Deno.test("candidates() searches PATH in order, an empty element is the working directory", () => {
+Deno.test("candidates() searches PATH in order, and an empty element is the working directory", () => {
   assert.deepEqual(candidates("x", "/a::/b:"), ["/a/x", "./x", "/b/x", "./x"]);
 });
 
-Deno.test("candidates() searches the system's directories when there is no PATH", () => {
+Deno.test("candidates() searches the default directories of glibc if there is no PATH", () => {
   assert.deepEqual(candidates("x"), ["/bin/x", "/usr/bin/x"]);
 });
 
@@ -35,7 +35,7 @@ Deno.test("candidates() finds nothing for an empty command", () => {
   assert.deepEqual(candidates("", "/bin"), []);
 });
 
-Deno.test("triesNext() goes on after what is absent or refused, and stops at a broken program", () => {
+Deno.test("triesNext() continues after a missing or forbidden file, and stops at a broken program", () => {
   const tried = (errno: number): boolean => triesNext(attempt("/x", { errno }));
   assert.deepEqual(
     [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES].map(tried),
@@ -47,25 +47,27 @@ Deno.test("triesNext() goes on after what is absent or refused, and stops at a b
   );
 });
 
-Deno.test("execFailure() lists where a name was searched", () => {
+Deno.test("execFailure() lists all files that were tried", () => {
   const error = execFailure("x", [attempt("/a/x"), attempt("/b/x")]);
   assert.equal(error.code, 127);
   assert.match(error.message, /"x" in PATH, tried: \/a\/x, \/b\/x$/);
 });
 
-Deno.test("execFailure() says that an empty PATH search tried nothing", () => {
+Deno.test("execFailure() reports if nothing was tried", () => {
   const error = execFailure("", []);
   assert.equal(error.code, 127);
   assert.match(error.message, /tried: nothing$/);
 });
 
-Deno.test("execFailure() points to the directory of a path that does not exist", () => {
+Deno.test("execFailure() lists the directory of a path that does not exist as remedy", () => {
   const error = execFailure("/opt/x", [attempt("/opt/x")]);
   assert.equal(error.code, 127);
   assert.equal(error.remedy, "ls -l /opt");
+  const quoted = execFailure("/My Apps/x", [attempt("/My Apps/x")]);
+  assert.equal(quoted.remedy, "ls -l '/My Apps'");
 });
 
-Deno.test("execFailure() prefers the file that was refused over those that are absent", () => {
+Deno.test("execFailure() reports a forbidden file rather than missing ones", () => {
   const refused = { errno: Errno.EACCES, exists: true };
   const error = execFailure("x", [
     attempt("/a/x"),
@@ -77,13 +79,13 @@ Deno.test("execFailure() prefers the file that was refused over those that are a
   assert.equal(error.remedy, "chmod +x /b/x");
 });
 
-Deno.test("execFailure() tells a missing interpreter from a missing file", () => {
+Deno.test("execFailure() distinguishes a missing interpreter from a missing file", () => {
   const error = execFailure("/x", [attempt("/x", { exists: true })]);
   assert.equal(error.code, 126);
   assert.match(error.message, /interpreter/);
 });
 
-Deno.test("execFailure() has a remedy for every reason", () => {
+Deno.test("execFailure() has a remedy for every errno", () => {
   for (const errno of Object.values(Errno)) {
     const error = execFailure("/x", [attempt("/x", { errno, exists: true })]);
     assert.equal(error.code, 126);
@@ -91,6 +93,6 @@ Deno.test("execFailure() has a remedy for every reason", () => {
   }
 });
 
-Deno.test("reasonOf() names a number that it does not know", () => {
+Deno.test("reasonOf() shows the number of an unknown errno", () => {
   assert.equal(reasonOf(5), "system error 5");
 });
