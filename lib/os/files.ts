@@ -1,5 +1,5 @@
 /**
- * The files of this machine.
+ * File operations on the real file system.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import {
 import { errorCode } from "../errors.ts";
 import type { Content, FileFacts, Files } from "./system.ts";
 
-/** Bytes that a file may have that is read as a whole, 64 MiB; a config.json has some ten thousand. */
-const LARGEST = 64 * 1024 ** 2;
+/** Files with more bytes are not read. A config.json has some ten thousand. */
+const MAX_SIZE = 64 * 1024 ** 2;
 
-/** The files of this machine; all functions are synchronous but {@linkcode Files.unlocked}. */
+/** File operations on the real file system, synchronous except for {@linkcode Files.unlocked}. */
 export const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
   read,
@@ -72,9 +72,9 @@ export const realFiles: Files = {
   async unlocked(path) {
     if (!exists(path)) return;
     using file = Deno.openSync(path, { write: true });
-    // Mostly nobody holds it, and then there is nothing to wait for.
+    // Faster than lock(), which uses a thread, and usually nobody holds the lock.
     if (!file.tryLockSync(true)) await file.lock(true);
-    // A thread may keep it open a little longer than we do.
+    // Not left to the end of the block: a thread of Deno may keep the file open for longer.
     file.unlockSync();
   },
   freeSpace(path) {
@@ -83,7 +83,7 @@ export const realFiles: Files = {
   },
 };
 
-/** Devices and FIFOs are opened too, to see that they are none of ours: that takes no time and changes nothing. */
+/** Opens devices and FIFOs too, to get their facts. With `O_NONBLOCK` that neither waits nor changes anything (open(2)). */
 function read(
   path: string,
   { follow }: { readonly follow: boolean },
@@ -98,7 +98,7 @@ function read(
   } catch (error) {
     const code = errorCode(error) ?? "";
     if (["ENOENT", "ENOTDIR"].includes(code)) return undefined;
-    // A link that is not followed, or a socket.
+    // ELOOP: a symbolic link that is not followed; ENXIO: a socket (open(2)).
     const facts = ["ELOOP", "ENXIO"].includes(code)
       ? factsOf(() => follow ? Deno.statSync(path) : Deno.lstatSync(path))
       : undefined;
@@ -107,7 +107,7 @@ function read(
   }
   try {
     const facts = factsOfOpen(fstatSync(descriptor));
-    const isReadable = facts.isFile && facts.size <= LARGEST;
+    const isReadable = facts.isFile && facts.size <= MAX_SIZE;
     return {
       facts,
       bytes: isReadable ? readAll(descriptor, facts) : undefined,
@@ -117,7 +117,7 @@ function read(
   }
 }
 
-/** No more than there was when it was opened, however fast it grows. */
+/** Reads at most the size that the file had when it was opened, even if it grows. */
 function readAll(descriptor: number, { size }: FileFacts): Uint8Array {
   const bytes = new Uint8Array(size);
   let length = 0;
@@ -148,7 +148,7 @@ function exists(path: string): boolean {
   try {
     return factsOf(() => Deno.statSync(path)) !== undefined;
   } catch (error) {
-    // A link that leads to itself leads nowhere.
+    // A symbolic link that leads to itself.
     if (errorCode(error) === "ELOOP") return false;
     throw error;
   }

@@ -1,9 +1,8 @@
 /**
- * One HTTP question over a connection of our own: quick to load, told what to
- * trust, and able to say when the other side's certificate expires.
+ * A small HTTP client, which reports when the certificate of the server expires.
  *
- * `fetch` would load every authority of the system before it asks, and cannot
- * be told to trust this machine's own certificate.
+ * It is used instead of `fetch`, because `fetch` loads all certificate authorities of the
+ * system before it connects, and has no option to skip the check of a certificate.
  *
  * @module
  */
@@ -12,45 +11,46 @@ import type { Socket } from "node:net";
 import { certificateEnd, encryptSocket, openSocket } from "./socket.ts";
 import { parseReply, type Reply } from "./http_reply.ts";
 
-/** What to ask, and whom. */
+/** An HTTP request. */
 export interface HttpRequest {
-  /** The whole address. */
+  /** The URL. */
   readonly url: URL;
   /** `GET` by default. */
   readonly method?: "GET" | "HEAD";
-  /** Headers besides those of every request. */
+  /** Headers in addition to `Host`, `Connection` and `User-Agent`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Ends it, with the signal's reason. */
+  /** Cancels the request, which then fails with the signal's reason. */
   readonly signal: AbortSignal;
-  /** The host to connect to, if not the one in the address. */
+  /** The host to connect to, if it is not the one in the URL. */
   readonly host?: string;
-  /** Whether the certificate is checked; it is, by default. */
+  /** Whether to check the certificate; `true` by default. */
   readonly verify?: boolean;
-  /** PEM texts of the authorities to trust instead of the runtime's own. */
+  /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
 }
 
-/** What came back; the body is cut after 64 KiB. */
+/** An HTTP response; at most its first 64 KiB, headers included. */
 export interface HttpResponse extends Reply {
   /** When the certificate expires, in milliseconds since the epoch; `undefined` without TLS. */
   readonly certificateExpires: number | undefined;
 }
 
-/** Bytes of an answer that are read; who sends more is no health endpoint. */
-const LONGEST = 65_536;
+/** Bytes of a response that are read. The responses that are of interest are much shorter. */
+const MAX_LENGTH = 65_536;
 
 /**
- * Asks.
+ * Sends an HTTP request. It does not follow redirects.
  *
- * @param question What to ask, and whom.
- * @returns The answer, whatever its status; redirections are not followed.
- * @throws {Error} With the system's or the TLS library's code; or the signal's reason.
+ * @param options The request.
+ * @returns The response, whatever its status.
+ * @throws {SyntaxError} If the response is not HTTP.
+ * @throws {Error} With the code of the system or of the TLS library; or the signal's reason.
  */
-export async function request(question: HttpRequest): Promise<HttpResponse> {
-  const { url, method = "GET", signal, ca, verify = true } = question;
+export async function request(options: HttpRequest): Promise<HttpResponse> {
+  const { url, method = "GET", signal, ca, verify = true } = options;
   const isTls = url.protocol === "https:";
   const name = url.hostname.replace(/^\[|\]$/g, "");
-  const host = question.host ?? name;
+  const host = options.host ?? name;
   const port = Number(url.port === "" ? (isTls ? 443 : 80) : url.port);
   const plain = await openSocket({ host, port }, signal);
   try {
@@ -67,7 +67,7 @@ export async function request(question: HttpRequest): Promise<HttpResponse> {
       host: url.host,
       connection: "close",
       "user-agent": "mattermost-entrypoint",
-      ...question.headers,
+      ...options.headers,
     };
     const lines = Object.entries(headers).map(([name, value]) =>
       `${name}: ${value}`
@@ -91,7 +91,9 @@ function readAll(socket: Socket, method: string): Promise<string> {
     socket.on("data", (data) => {
       text += data.toString("latin1");
       const isComplete = method === "HEAD" && text.includes("\r\n\r\n");
-      if (text.length > LONGEST || isComplete) resolve(text.slice(0, LONGEST));
+      if (text.length > MAX_LENGTH || isComplete) {
+        resolve(text.slice(0, MAX_LENGTH));
+      }
     });
     socket.once("end", () => resolve(text));
     socket.once("close", () => resolve(text));

@@ -1,27 +1,27 @@
 /**
- * Reads the text of an HTTP reply.
+ * Parses an HTTP response (RFC 9112).
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 
-/** A reply of a web server. */
+/** A parsed HTTP response. */
 export interface Reply {
-  /** The status of HTTP. */
+  /** The status code. */
   readonly status: number;
-  /** By name in lower case. */
+  /** The header values by name, in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The content, chunks joined. */
+  /** The decoded content, without the chunked transfer coding. */
   readonly body: string;
 }
 
 /**
- * Takes the text of a reply apart.
+ * Parses an HTTP response.
  *
- * @param text Head and body, as they came, one character a byte.
- * @returns Status, headers and body.
- * @throws {SyntaxError} Where it is not HTTP.
+ * @param text The bytes of the response, one character per byte (Latin-1).
+ * @returns Status, headers and body; the body is decoded as UTF-8.
+ * @throws {SyntaxError} If the text is not an HTTP response.
  */
 export function parseReply(text: string): Reply {
   const end = text.indexOf("\r\n\r\n");

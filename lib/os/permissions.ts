@@ -1,8 +1,7 @@
 /**
- * What the kernel tells about who may write where: permission bits, mounts and
- * user namespaces.
+ * Evaluates permission bits, the table of mounts and user namespaces.
  *
- * Pure: it gets facts and texts of `/proc`, and tries nothing.
+ * Pure: it works on metadata of files and on texts of `/proc`.
  *
  * @module
  */
@@ -10,20 +9,21 @@
 import { dirname } from "node:path";
 import type { FileFacts, Identity } from "./system.ts";
 
-/** Bits of one of the three classes of a mode. */
+/** The permission to read a file, or to list a directory. */
 export const MAY_READ = 0o4;
-/** The bit that lets a file be written, and a directory be changed. */
+/** The permission to write a file, or to change the entries of a directory. */
 export const MAY_WRITE = 0o2;
-/** The bit that lets a file be run and a directory be entered. */
+/** The permission to execute a file, or to access the entries of a directory. */
 export const MAY_ENTER = 0o1;
 
 /**
- * Decides by owner and mode alone: access lists and security modules are not asked.
+ * Checks whether owner and mode of a file grant permissions to a user. It does not consider
+ * access control lists and security modules.
  *
  * @param facts Owner and mode.
- * @param identity Who wants to; 0 may everything.
- * @param bits {@linkcode MAY_READ}, {@linkcode MAY_WRITE}, {@linkcode MAY_ENTER}, or several.
- * @returns Whether the bits permit it.
+ * @param identity The user; root has all permissions.
+ * @param bits {@linkcode MAY_READ}, {@linkcode MAY_WRITE} and {@linkcode MAY_ENTER}, combined with `|`.
+ * @returns Whether the user has all of these permissions.
  */
 export function permits(
   { uid, gid, mode }: Pick<FileFacts, "uid" | "gid" | "mode">,
@@ -36,24 +36,25 @@ export function permits(
 }
 
 /**
- * Finds the directory on the way to a path that a user may not enter.
+ * Finds the parent directory that keeps a user from reaching a path.
  *
- * @param path A path without symbolic links.
+ * @param path An absolute path without symbolic links.
  * @param identity The user.
- * @param stat Gives the facts of a directory.
- * @returns The first one whose owner and mode forbid it; `undefined` where there is none.
+ * @param stat Gets the metadata of a directory.
+ * @returns The topmost directory above the path that the user may not enter; `undefined` if
+ * there is none.
  */
 export function closedAbove(
   path: string,
   identity: Identity,
   stat: (path: string) => FileFacts | undefined,
 ): string | undefined {
-  const above: string[] = [];
+  const parents: string[] = [];
   for (let part = path; part !== dirname(part); part = dirname(part)) {
-    above.unshift(dirname(part));
+    parents.unshift(dirname(part));
   }
-  return above.find((part) => {
-    const facts = stat(part);
+  return parents.find((parent) => {
+    const facts = stat(parent);
     return facts !== undefined &&
       !permits(facts, identity, { bits: MAY_ENTER });
   });
@@ -61,9 +62,9 @@ export function closedAbove(
 
 /** A mounted file system. */
 export interface Mount {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly path: string;
-  /** Whether nobody can write there. */
+  /** Whether it is mounted read-only. */
   readonly readOnly: boolean;
 }
 
@@ -72,38 +73,39 @@ export interface Mount {
  *
  * @param table The text of `/proc/self/mounts` (fstab(5)).
  * @param path An absolute path without symbolic links.
- * @returns The mount; `undefined` where the table tells nothing.
+ * @returns The mount; `undefined` if the table has no entry for it.
  */
 export function mountOf(table: string, path: string): Mount | undefined {
   const mounts = table.split("\n").flatMap((line): Mount[] => {
-    const [, place = "", , options = ""] = line.split(" ");
-    if (!place.startsWith("/")) return [];
+    const [, mountPoint = "", , options = ""] = line.split(" ");
+    if (!mountPoint.startsWith("/")) return [];
     const readOnly = options.split(",").includes("ro");
-    return [{ path: unescapeOctal(place), readOnly }];
+    return [{ path: unescapeOctal(mountPoint), readOnly }];
   });
-  const around = mounts.filter((mount) =>
+  const enclosing = mounts.filter((mount) =>
     mount.path === "/" || path === mount.path ||
     path.startsWith(`${mount.path}/`)
   );
-  // Of two on the same place the later one covers the earlier one.
-  return around.reduce<Mount | undefined>(
-    (best, mount) =>
-      best === undefined || mount.path.length >= best.path.length
+  // A later mount covers an earlier one at the same mount point.
+  return enclosing.reduce<Mount | undefined>(
+    (innermost, mount) =>
+      innermost === undefined || mount.path.length >= innermost.path.length
         ? mount
-        : best,
+        : innermost,
     undefined,
   );
 }
 
-/** A range of ids: inside, outside, and how many. */
+/** A range of ids: the first one in the namespace, the first one outside, and the number of ids. */
 type IdRange = readonly [inside: number, outside: number, count: number];
 
 /**
- * Translates an id of this user namespace to the host's.
+ * Converts an id of this user namespace to the id on the host.
  *
  * @param map The text of `/proc/self/uid_map` (user_namespaces(7)).
- * @param id The id in here.
- * @returns The id out there, the same without a namespace; `undefined` where it has none.
+ * @param id The id in this namespace.
+ * @returns The id on the host; `undefined` if the namespace does not map it. Without a
+ * namespace it is the same id.
  */
 export function hostId(map: string, id: number): number | undefined {
   const ranges = map.split("\n").map((line) =>

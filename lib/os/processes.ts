@@ -1,5 +1,5 @@
 /**
- * Child processes, and the signals that this process gets.
+ * Child processes, and the signals that this process receives.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { ChildPlan, ChildResult, EndingSignal } from "./system.ts";
 import { SIGNAL_NUMBERS } from "./system.ts";
 
-/** The child processes that run. */
+/** The child processes that still run. */
 const children = new Set<Deno.ChildProcess>();
 
 /** Sends SIGTERM to all child processes that still run. */
@@ -19,12 +19,12 @@ function endChild(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGTERM");
   } catch {
-    // It has ended.
+    // It has ended in the meantime.
   }
 }
 
-/** The runtime has no code for a file that is no program of this machine's. */
-const NO_PROGRAM_REGEXP = /\(os error 8\)$/;
+/** Deno sets no `code` on the error of ENOEXEC, a file that this machine cannot execute. */
+const ENOEXEC_REGEXP = /\(os error 8\)$/;
 
 function spawn(
   program: string,
@@ -33,7 +33,7 @@ function spawn(
   try {
     return new Deno.Command(program, options).spawn();
   } catch (error) {
-    if (error instanceof Error && NO_PROGRAM_REGEXP.test(error.message)) {
+    if (error instanceof Error && ENOEXEC_REGEXP.test(error.message)) {
       throw Object.assign(error, { code: "ENOEXEC" });
     }
     throw error;
@@ -41,11 +41,11 @@ function spawn(
 }
 
 /**
- * Runs a child process to its end.
+ * Runs a child process and waits for its end.
  *
- * @param plan The program and all that it gets.
- * @returns How it ended.
- * @throws {Error} With the system's code where it cannot be executed.
+ * @param plan The program, its arguments and environment.
+ * @returns Exit code and output.
+ * @throws {Error} With the code of the system if the program cannot be executed.
  */
 export async function runChild(plan: ChildPlan): Promise<ChildResult> {
   const [program, ...args] = plan.command;
@@ -70,7 +70,7 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
   child.status.finally(() => children.delete(child));
   if (typeof plan.input === "string") {
     const writer = child.stdin.getWriter();
-    // A child that ends without reading closes the pipe; its exit code tells.
+    // A child that ends without reading its input closes the pipe. That is not an error.
     await writer.write(new TextEncoder().encode(plan.input)).catch(() => {});
     await writer.close().catch(() => {});
   }
@@ -87,10 +87,10 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
 }
 
 /**
- * Calls a handler for each signal that ends the program.
+ * Calls a handler for each termination signal.
  *
- * @param handler It gets the signal's name.
- * @returns What removes the handler.
+ * @param handler Gets the name of the signal.
+ * @returns A function that removes the handler.
  */
 export function onSignal(handler: (signal: EndingSignal) => void): () => void {
   const names = Object.keys(SIGNAL_NUMBERS) as EndingSignal[];

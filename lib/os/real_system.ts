@@ -13,9 +13,9 @@ import { endChildren, onSignal, runChild } from "./processes.ts";
 import type { Clock, Output, System } from "./system.ts";
 
 /**
- * Describes the system that this process runs on.
+ * Creates the interface to the system that this process runs on.
  *
- * @returns The system; its environment, users and terminals are those of this moment.
+ * @returns The system, with the environment, user and terminals at the time of the call.
  */
 export function realSystem(): System {
   const uid = Deno.uid() ?? 0;
@@ -25,7 +25,7 @@ export function realSystem(): System {
     gid: Deno.gid() ?? 0,
     startedAs: uid,
     runtime: Deno.version,
-    // Not Deno.execPath(): that is the file behind a link, not the name that was called.
+    // Not Deno.execPath(), which resolves symbolic links.
     programName: argv0,
     files: realFiles,
     clock: realClock,
@@ -81,7 +81,7 @@ function output(stream: typeof Deno.stdout): Output {
       try {
         while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
       } catch (error) {
-        // A reader that went away (`… | head`) is no reason to fail a start.
+        // The reader has ended, as in `… | head`. That must not make a start fail.
         if (errorCode(error) !== "EPIPE") throw error;
       }
     },

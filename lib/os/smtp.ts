@@ -1,46 +1,47 @@
 /**
- * Logs in to a mail server, and sends nothing; the only module that imports the package
- * that talks SMTP. Import it lazily, since few commands need it.
+ * Logs in to a mail server without sending mail. Import this module lazily: it loads
+ * nodemailer, which only `app:check` needs.
  *
  * @module
  */
 
-// Not the whole package: nothing is to be composed.
+// Not the whole package, which also loads what composes messages.
 import SMTPTransport from "nodemailer/lib/smtp-transport";
 
-/** Milliseconds that each step of a login may take. */
+/** Milliseconds that each of connection, greeting and reply may take. */
 const STEP_TIMEOUT = 8000;
 
-/** A mail server and the login to it. */
+/** A mail server and the credentials for it. */
 export interface MailServer {
-  /** Name or address. */
+  /** Host name or IP address. */
   readonly host: string;
   /** TCP port. */
   readonly port: number;
   /** How the connection is encrypted. */
   readonly security: "NONE" | "STARTTLS" | "TLS";
-  /** Whether its certificate is checked. */
+  /** Whether to check its certificate. */
   readonly verify: boolean;
-  /** Empty where nobody logs in. */
+  /** The user name; empty for a connection without login. */
   readonly user: string;
-  /** A secret. */
+  /** The password, a secret. */
   readonly password: string;
 }
 
-/** What ends a login, and whom it trusts. */
+/** Options of {@linkcode verifySmtpLogin}. */
 export interface SmtpOptions {
-  /** Ends it, with the signal's reason. */
+  /** Cancels the login, which then fails with the signal's reason. */
   readonly signal: AbortSignal;
-  /** PEM texts of the authorities to trust instead of the runtime's own. */
+  /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca: readonly string[] | undefined;
 }
 
 /**
- * Logs in to a mail server.
+ * Logs in to a mail server, and closes the connection.
  *
- * @param server The server and the login.
- * @param options What ends it, and whom to trust.
- * @throws {Error} With the package's code, such as `EAUTH`; the server's reply is its member `response`.
+ * @param server The server and the credentials.
+ * @param options Cancellation and certificate authorities.
+ * @throws {Error} With a code of nodemailer, such as `EAUTH`, and the reply of the server in
+ * the property `response`.
  */
 export async function verifySmtpLogin(
   { host, port, security, verify, user, password }: MailServer,

@@ -1,6 +1,6 @@
 /**
- * Connections to servers: opened and encrypted here, so that one signal destroys them at
- * any moment and no driver connects by itself.
+ * Opens and encrypts the connections of the HTTP client and of the database drivers, so that
+ * a signal can end each of them at any time.
  *
  * @module
  */
@@ -8,29 +8,30 @@
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 
-/** Where a server listens: a unix socket, or host and port. */
+/** The address of a server: the path of a unix socket, or host and port. */
 export type Address = { readonly path: string } | {
   readonly host: string;
   readonly port: number;
 };
 
-/** What TLS has to prove; the names are those of `node:tls`. */
+/** How the certificate of the server is checked. */
 export interface TlsOptions {
-  /** Whether the chain of certificates is checked. */
+  /** Whether a certificate authority must have issued it, as in `node:tls`. */
   readonly rejectUnauthorized: boolean;
-  /** PEM texts of the authorities to trust instead of the runtime's own. */
+  /** PEM texts of the certificate authorities to trust instead of the runtime's own, as in `node:tls`. */
   readonly ca?: string[];
-  /** Whether the certificate must name the host. */
+  /** Whether it must be valid for the host. */
   readonly verifyIdentity: boolean;
 }
 
 /**
- * Opens a connection; an abort of the signal destroys it, also much later.
+ * Opens a connection.
  *
- * @param address Where to connect to: a unix socket, or host and port.
- * @param signal Ends it; its reason is what every user of the socket gets.
+ * @param address The address of the server.
+ * @param signal Destroys the connection, even long after it was opened. Operations on the
+ * socket then fail with the signal's reason.
  * @returns The connected socket.
- * @throws {Error} With the system's code; or the signal's reason.
+ * @throws {Error} With the code of the system; or the signal's reason.
  */
 export function openSocket(
   address: Address,
@@ -44,7 +45,7 @@ export function openSocket(
       socket.destroy(reason instanceof Error ? reason : new Error("Aborted"));
     };
     signal.addEventListener("abort", abort, { once: true });
-    // Later on it is an error without a listener that would end the program.
+    // Also later, because an "error" event without a listener would end the program.
     socket.on("error", reject);
     socket.once("close", () => signal.removeEventListener("abort", abort));
     socket.once("connect", () => {
@@ -59,10 +60,11 @@ export function openSocket(
  * Encrypts an open connection.
  *
  * @param socket The connection, at the point where the server expects TLS.
- * @param host The name or address that the certificate must have.
- * @param options What TLS has to prove.
+ * @param host The host name or IP address that the certificate must be valid for.
+ * @param options How the certificate is checked.
  * @returns The encrypted socket.
- * @throws {Error} With the TLS library's code; or the reason of the connection's end.
+ * @throws {Error} With the code of the TLS library or of the system; or the reason of the
+ * signal that destroyed the connection.
  */
 export function encryptSocket(
   socket: Socket,
@@ -82,16 +84,16 @@ export function encryptSocket(
     socket.once("error", reject);
     socket.once(
       "close",
-      () => reject(new Error("The connection ended in the TLS handshake")),
+      () => reject(new Error("The connection ended during the TLS handshake")),
     );
   });
 }
 
 /**
- * Tells when the other side's certificate expires.
+ * Gets the time at which the certificate of the server expires.
  *
  * @param socket An encrypted socket.
- * @returns Milliseconds since the epoch; `undefined` where the runtime does not tell.
+ * @returns Milliseconds since the epoch; `undefined` if the runtime does not provide it.
  */
 export function certificateEnd(socket: TLSSocket): number | undefined {
   const expires = Date.parse(socket.getPeerCertificate()?.valid_to);

@@ -1,8 +1,6 @@
 /**
- * Everything outside the program as one interface.
- *
- * Functions ask for the part that they use, and tests pass a system of their own.
- * `real_system.ts` is the one that this process runs on.
+ * The interface to everything outside the program. Functions take the parts that they use;
+ * `real_system.ts` implements all of it, and tests use a fake.
  *
  * @module
  */
@@ -15,206 +13,214 @@ export interface Identity {
   readonly gid: number;
 }
 
-/** What the program asks of a file's metadata. */
+/** The metadata of a file that the program uses (stat(2)). */
 export interface FileFacts {
   /** Whether it is a regular file. */
   readonly isFile: boolean;
   /** Whether it is a directory. */
   readonly isDirectory: boolean;
-  /** Whether it is a symbolic link itself. */
+  /** Whether it is a symbolic link; only {@linkcode Files.lstat} and {@linkcode Files.read} find any. */
   readonly isSymlink: boolean;
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number;
   /** Permission bits, without the file type. */
   readonly mode: number;
-  /** The user. */
+  /** The user id of the owner. */
   readonly uid: number;
-  /** The group. */
+  /** The group id. */
   readonly gid: number;
-  /** The device that it is on. */
+  /** The id of the device that contains the file. */
   readonly device: number;
-  /** When the content was last written; milliseconds since the epoch. */
+  /** `mtime`: when the content last changed, in milliseconds since the epoch. */
   readonly modified: number;
-  /** When content, owner or name last changed here, so when an image's layer was unpacked; milliseconds since the epoch. */
+  /**
+   * `ctime`: when content, owner, mode or name last changed, in milliseconds since the epoch.
+   * For a file of an image it is not before the image was unpacked on this machine.
+   */
   readonly changed: number;
 }
 
-/** What a path led to when it was opened. */
+/** A file that was opened and read. */
 export interface Content {
-  /** Its facts, of the very file that was opened. */
+  /** The metadata of the file that was opened. */
   readonly facts: FileFacts;
-  /** Its bytes; `undefined` for what is no regular file, or too large. */
+  /** The content; `undefined` if it is not a regular file, or too large. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** A held lock; it also ends with the process, however that ends. */
+/** A lock on a file. It ends at the latest when the process ends (flock(2)). */
 export interface FileLock {
-  /** Gives the lock back. */
+  /** Releases the lock. */
   release(): void;
 }
 
-/** File operations. All of them throw errors with the system's `code` (`ENOENT`, `EACCES`, …). */
+/** File operations. They throw errors with the `code` of the system (`ENOENT`, `EACCES`). */
 export interface Files {
   /** Reads a file as UTF-8. */
   readText(path: string): string;
   /**
-   * Reads a regular file, and waits for nothing, not even for the writer of a FIFO.
-   * `undefined` where there is nothing. What is larger than 64 MiB has no bytes.
-   * With `follow` false, a symbolic link at the path
-   * itself is not followed, and has no bytes; directories on the way may still be links.
+   * Reads a regular file of up to 64 MiB, without waiting for the writer of a FIFO.
+   * `undefined` if the file does not exist. If `follow` is false, a symbolic link at the end
+   * of the path is not followed; one in place of a directory is.
    */
   read(
     path: string,
     options: { readonly follow: boolean },
   ): Content | undefined;
-  /** Whether a path leads to anything; a link that leads nowhere does not. */
+  /** Checks whether a path exists, symbolic links followed. */
   exists(path: string): boolean;
-  /** Facts of what a path leads to, `undefined` where there is nothing. */
+  /** Gets the metadata of a file, symbolic links followed; `undefined` if it does not exist. */
   stat(path: string): FileFacts | undefined;
-  /** As {@linkcode Files.stat}, of a symbolic link itself. */
+  /** Like {@linkcode Files.stat}, but gets the metadata of a symbolic link itself. */
   lstat(path: string): FileFacts | undefined;
-  /** The target of a symbolic link, as it is written there. */
+  /** Reads the target of a symbolic link. */
   readLink(path: string): string;
-  /** The absolute path without symbolic links. */
+  /** Resolves all symbolic links of a path. */
   realPath(path: string): string;
-  /** Names in a directory, sorted; empty where the directory does not exist. */
+  /** Lists the names in a directory, sorted; none if the directory does not exist. */
   list(path: string): readonly string[];
-  /** Creates a file that must not exist, writes it, and waits until it is on the disk. */
+  /** Creates a file, which must not exist, writes it and flushes it to the disk (fsync(2)). */
   create(path: string, text: string, mode: number): void;
-  /** Replaces the content of an existing file in place, and waits until it is on the disk. */
+  /** Replaces the content of an existing file in place, and flushes it to the disk (fsync(2)). */
   overwrite(path: string, text: string): void;
-  /** Creates a directory and its parents; an existing one is left as it is. */
+  /** Creates a directory and its parents. Existing ones stay as they are. */
   makeDirectory(path: string, mode?: number): void;
-  /** Gives a file another name, whose former file is gone then. */
+  /** Renames a file, and replaces an existing one of the new name. */
   rename(from: string, to: string): void;
   /** Removes a file or an empty directory. */
   remove(path: string): void;
   /** Changes the permission bits. */
   chmod(path: string, mode: number): void;
-  /** Sets when the content was last written; milliseconds since the epoch. */
+  /** Sets `mtime`, in milliseconds since the epoch. */
   setModified(path: string, time: number): void;
-  /** Makes an empty file that must not exist, and does not wait for the disk. */
+  /** Creates an empty file, which must not exist, without flushing it to the disk. */
   make(path: string, mode: number): void;
-  /** Opens an existing file for writing and closes it, without waiting for a reader of a FIFO. */
+  /** Opens an existing file for writing and closes it, without waiting for the reader of a FIFO. */
   tryWriting(path: string): void;
-  /** Waits until the entries of a directory are on the disk. */
+  /** Flushes the entries of a directory to the disk (fsync(2)). */
   syncDirectory(path: string): void;
-  /** Takes an exclusive lock on a file, which is created if absent; waits for another holder, deaf to signals. */
+  /**
+   * Takes the exclusive lock of a file, and creates the file if necessary. Blocks the whole
+   * program, signal handlers included, while another process holds the lock.
+   */
   lock(path: string): FileLock;
-  /** Resolves as soon as nobody holds the lock on a file, at once where there is none, and hears signals meanwhile. */
+  /** Resolves when no process holds the lock of a file, or if the file does not exist. Does not block. */
   unlocked(path: string): Promise<void>;
-  /** Bytes that may still be written to the file system of a path. */
+  /** Gets the free bytes of the file system that contains a path, without those reserved for root. */
   freeSpace(path: string): number;
 }
 
-/** Time. */
+/** Clocks and timers. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Milliseconds of a clock that never jumps. */
+  /** Milliseconds of a monotonic clock. */
   elapsed(): number;
-  /** Resolves after the milliseconds, rejects with the signal's reason when it aborts. */
+  /** Resolves after the given milliseconds; rejects with the signal's reason if the signal aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
-  /** A signal that aborts after the milliseconds with a `TimeoutError`, and keeps nobody waiting. */
+  /** Creates a signal that aborts after the given milliseconds with a `TimeoutError`. It does not keep the program running. */
   timeout(milliseconds: number): AbortSignal;
 }
 
-/** A stream for people or programs. */
+/** Standard output or standard error. */
 export interface Output {
-  /** Whether a person is likely to look at it. */
+  /** Whether it is a terminal. */
   readonly isTerminal: boolean;
-  /** Writes all of a text. */
+  /** Writes the whole text. */
   write(text: string): void;
 }
 
-/** A child process to run to its end. */
+/** A child process to run. */
 export interface ChildPlan {
-  /** Path of the program, then its arguments. */
+  /** The path of the program and its arguments. */
   readonly command: readonly [string, ...string[]];
-  /** Its whole environment. */
+  /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Its working directory; ours if absent. */
+  /** The working directory; by default that of this process. */
   readonly cwd?: string;
-  /** The user to run as; ours if absent. */
+  /** The user to run as; by default that of this process. */
   readonly uid?: number;
-  /** The group to run as; ours if absent. */
+  /** The group to run as; by default that of this process. */
   readonly gid?: number;
-  /** Text for its standard input; `inherit` passes ours on; otherwise it is empty. */
+  /** The text of its standard input, or that of this process with `inherit`; by default empty. */
   readonly input?: string | { readonly inherit: true };
-  /** `capture` collects the output, `inherit` shows it as it comes. */
+  /** `capture` returns the output, `inherit` passes it through. */
   readonly output: "capture" | "inherit";
-  /** Ends it with SIGTERM. */
+  /** Ends the child process with SIGTERM. */
   readonly signal?: AbortSignal;
 }
 
-/** How a child process ended. */
+/** The result of a child process. */
 export interface ChildResult {
-  /** Exit code, 128+n for a signal. */
+  /** The exit code; 128+n after signal n. */
   readonly code: number;
-  /** What it wrote to standard output, empty unless captured. */
+  /** Its standard output; empty unless captured. */
   readonly stdout: string;
-  /** What it wrote to standard error, empty unless captured. */
+  /** Its standard error; empty unless captured. */
   readonly stderr: string;
 }
 
-/** The program to become. */
+/** A program that replaces this process. */
 export interface ExecPlan {
-  /** An absolute path, or a name to search in the `PATH` of `env`. */
+  /** A path, or a name to search in the `PATH` of `env`. */
   readonly path: string;
-  /** The arguments, `argv[0]` first. */
+  /** The arguments, beginning with `argv[0]`. */
   readonly args: readonly string[];
-  /** The whole environment of the program. */
+  /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** The working directory; the present one if absent. */
+  /** The working directory; by default that of this process. */
   readonly cwd?: string;
 }
 
-/** Signals that end the program while it still is itself. */
+/** The signals that terminate the program. */
 export type EndingSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
 
-/** Everything that the program can see and do. */
+/** Everything that the program can observe and do outside itself. */
 export interface System {
-  /** The environment as the process got it. */
+  /** The environment of this process. */
   readonly env: Readonly<Record<string, string>>;
-  /** Effective user and group; 0 is root. */
+  /** The effective user id; 0 is root. */
   readonly uid: number;
-  /** The group. */
+  /** The effective group id. */
   readonly gid: number;
-  /** The user that the program was started as, who may have given up being root since. */
+  /** The user id at the start of the program, before a change by {@linkcode System.becomeUser}. */
   readonly startedAs: number;
   /** The versions of the runtime. */
   readonly runtime: { readonly deno: string; readonly v8: string };
-  /** The name that the program was called by: `argv[0]`. */
+  /** The name under which the program was started: `argv[0]`. */
   readonly programName: string;
   /** The file system. */
   readonly files: Files;
-  /** Time. */
+  /** Clocks and timers. */
   readonly clock: Clock;
-  /** Standard output, for answers. */
+  /** Standard output, for results. */
   readonly out: Output;
   /** Standard error, for messages. */
   readonly err: Output;
   /** Whether standard input is a terminal. */
   readonly inputIsTerminal: boolean;
-  /** Addresses of a host name, from DNS and /etc/hosts. Rejects with `ENOTFOUND` and the like. */
+  /** Resolves a host name to its addresses, with DNS and /etc/hosts. Rejects with a code such as `ENOTFOUND`. */
   resolveHost(name: string): Promise<readonly string[]>;
-  /** Cryptographically strong random bytes. */
+  /** Generates cryptographically strong random bytes. */
   random(length: number): Uint8Array;
-  /** Runs a child process to its end. Rejects with the system's `code` where it cannot be executed. */
+  /** Runs a child process and waits for its end. Rejects with the `code` of the system if it cannot be executed. */
   runChild(plan: ChildPlan): Promise<ChildResult>;
-  /** Loads what {@linkcode System.exec} needs; the result lets signals end the process by themselves, once those before were heard. */
+  /**
+   * Loads what {@linkcode System.exec} needs. The returned function makes termination signals
+   * end the process directly, and resolves when the handlers of the earlier ones have run.
+   */
   prepareExec(): () => Promise<void>;
-  /** Takes another user's identity for all threads of this process and for good, which only root can. */
+  /** Changes the user of this process irrevocably, for all threads. Only root can do that. */
   becomeUser(identity: Identity): void;
-  /** Replaces this process; comes back only by throwing. */
+  /** Replaces this process by another program; returns only by throwing. */
   exec(plan: ExecPlan): never;
-  /** Ends the process at once, and its child processes with it. */
+  /** Ends this process and its child processes at once. */
   exit(code: number): never;
-  /** Calls the handler for each of the ending signals; the result removes it. */
+  /** Calls the handler for each termination signal. The returned function removes the handler. */
   onSignal(handler: (signal: EndingSignal) => void): () => void;
 }
 
-/** Numbers of the signals, for the exit code 128+n. */
+/** The signal numbers, for the exit code 128+n. */
 export const SIGNAL_NUMBERS: Readonly<Record<EndingSignal, number>> = {
   SIGHUP: 1,
   SIGINT: 2,

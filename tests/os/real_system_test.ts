@@ -1,5 +1,5 @@
 /**
- * The real world: files, time, children and signals of this very machine.
+ * The real system: files, clocks, child processes and signals of this machine.
  *
  * @module
  */
@@ -30,7 +30,7 @@ function codeOf(step: () => unknown): unknown {
   return assert.fail("nothing was thrown");
 }
 
-Deno.test("a file is created once, overwritten in place, renamed and removed", () =>
+Deno.test("files can be created, overwritten in place, renamed and removed", () =>
   withDirectory((home) => {
     const { files } = system;
     const path = join(home, "file");
@@ -56,7 +56,7 @@ Deno.test("a file is created once, overwritten in place, renamed and removed", (
     assert.deepEqual(files.list(home), []);
   }));
 
-Deno.test("a regular file is read with its facts, and nothing is waited for or followed unasked", () =>
+Deno.test("read() reads only regular files, does not block, and follows links only on request", () =>
   withDirectory(async (home) => {
     const { files } = system;
     const path = join(home, "file");
@@ -98,7 +98,7 @@ Deno.test("a regular file is read with its facts, and nothing is waited for or f
     assert.equal(codeOf(() => files.make(link, 0o600)), "EEXIST");
   }));
 
-Deno.test("what is not there has no facts, what is closed or odd is an error", () =>
+Deno.test("stat() and list() accept a missing file, and throw on other errors", () =>
   withDirectory((home) => {
     const { files } = system;
     const path = join(home, "file");
@@ -112,7 +112,7 @@ Deno.test("what is not there has no facts, what is closed or odd is an error", (
     assert.equal(codeOf(() => files.stat(join(home, "loop"))), "ELOOP");
   }));
 
-Deno.test("whether something is there is known without its facts", () =>
+Deno.test("exists() is false for missing files and broken links", () =>
   withDirectory((home) => {
     const { files } = system;
     const path = join(home, "file");
@@ -130,7 +130,7 @@ Deno.test("whether something is there is known without its facts", () =>
     assert.equal(codeOf(() => files.list(join(path, "x"))), "ENOTDIR");
   }));
 
-Deno.test("links are followed by stat alone", () =>
+Deno.test("stat() and realPath() follow links, lstat() and readLink() do not", () =>
   withDirectory((home) => {
     const { files } = system;
     const deep = join(home, "a/b");
@@ -145,7 +145,7 @@ Deno.test("links are followed by stat alone", () =>
     assert.equal(files.realPath(link), files.realPath(deep));
   }));
 
-Deno.test("a lock is waited for until it is given back", () =>
+Deno.test("unlocked() waits until the lock is released", () =>
   withDirectory(async (home) => {
     const { files } = system;
     const path = join(home, "lock");
@@ -162,7 +162,7 @@ Deno.test("a lock is waited for until it is given back", () =>
     assert.deepEqual(files.list(home), ["lock"]);
   }));
 
-Deno.test("sleep ends with its time, or at once with the reason of its signal", async () => {
+Deno.test("sleep() ends after its time, or at once with the reason of its signal", async () => {
   const { clock } = system;
   const before = clock.elapsed();
   await clock.sleep(20, new AbortController().signal);
@@ -178,7 +178,7 @@ Deno.test("sleep ends with its time, or at once with the reason of its signal", 
   assert.ok(Math.abs(clock.now() - Date.now()) < 60_000);
 });
 
-Deno.test("a child gets its input, environment and directory, and no more", async () => {
+Deno.test("a child process gets only the planned input, environment and directory", async () => {
   const { code, stdout, stderr } = await system.runChild({
     command: [
       "/bin/sh",
@@ -195,14 +195,14 @@ Deno.test("a child gets its input, environment and directory, and no more", asyn
   assert.deepEqual([code, stdout, stderr], [3, "the input\n/\na-\n", "no\n"]);
 });
 
-Deno.test("a child that does not read ends well, one that is not there or is stopped does not", async () => {
+Deno.test("a child process may ignore its input, and fails if it is missing or stopped", async () => {
   const plan = { env: {}, output: "capture" } as const;
-  const deaf = await system.runChild({
+  const idle = await system.runChild({
     ...plan,
     command: ["/bin/true"],
     input: "x".repeat(1_000_000),
   });
-  assert.equal(deaf.code, 0);
+  assert.equal(idle.code, 0);
   await assert.rejects(
     system.runChild({ ...plan, command: ["/no/such/program"] }),
     { code: "ENOENT" },
@@ -216,10 +216,10 @@ Deno.test("a child that does not read ends well, one that is not there or is sto
   assert.equal(stopped.code, 143);
 });
 
-Deno.test("signals are heard by name until that is enough", async () => {
+Deno.test("onSignal() passes the name of the signal to the handler", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   const remove = system.onSignal(resolve);
-  // A signal alone keeps no process alive.
+  // A signal handler alone does not keep the process running.
   const alive = setInterval(() => {}, 1000);
   try {
     Deno.kill(Deno.pid, "SIGHUP");
@@ -230,7 +230,7 @@ Deno.test("signals are heard by name until that is enough", async () => {
   }
 });
 
-Deno.test("random bytes and names come from the machine", async () => {
+Deno.test("random bytes and addresses come from the machine", async () => {
   assert.equal(system.random(32).length, 32);
   assert.notDeepEqual(system.random(32), system.random(32));
   assert.ok((await system.resolveHost("localhost")).length > 0);

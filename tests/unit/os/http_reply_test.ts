@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { parseReply } from "../../../lib/os/http_reply.ts";
 
-Deno.test("a reply has a status, headers and a body", () => {
+Deno.test("parseReply() returns status, headers and body", () => {
   assert.deepEqual(
     parseReply("HTTP/1.1 200 OK\r\nX-Version-Id: 11.7.9\r\n\r\nbody"),
     { status: 200, headers: { "x-version-id": "11.7.9" }, body: "body" },
   );
 });
 
-Deno.test("chunks are joined, and characters are not torn", () => {
+Deno.test("parseReply() joins chunks before it decodes UTF-8", () => {
   const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   const bytes = new TextEncoder().encode("grüß");
   const latin = String.fromCharCode(...bytes);
@@ -19,7 +19,7 @@ Deno.test("chunks are joined, and characters are not torn", () => {
   assert.equal(parseReply(`${head}5\r\nab`).body, "ab");
 });
 
-Deno.test("what is not HTTP is refused", () => {
+Deno.test("parseReply() throws if the text is not HTTP", () => {
   for (const text of ["", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\n"]) {
     assert.throws(() => parseReply(text), SyntaxError);
   }

@@ -7,7 +7,7 @@ import {
   permits,
 } from "../../../lib/os/permissions.ts";
 
-Deno.test("owner, group and others each have their own bits", () => {
+Deno.test("permits() uses the bits of owner, group or others", () => {
   const facts = { uid: 2000, gid: 2000, mode: 0o731 };
   const may = (uid: number, gid: number, bits: number): boolean =>
     permits(facts, { uid, gid }, { bits });
@@ -16,7 +16,7 @@ Deno.test("owner, group and others each have their own bits", () => {
   assert.ok(may(1, 1, MAY_ENTER));
   assert.ok(!may(1, 1, MAY_WRITE));
   assert.ok(may(0, 0, MAY_WRITE));
-  // The owner is judged as the owner, even where others may more.
+  // For the owner only the owner's bits count, even if others have more permissions.
   assert.ok(
     !permits({ ...facts, mode: 0o077 }, { uid: 2000, gid: 2000 }, {
       bits: MAY_WRITE,
@@ -24,7 +24,7 @@ Deno.test("owner, group and others each have their own bits", () => {
   );
 });
 
-Deno.test("the innermost and latest mount is that of a path", () => {
+Deno.test("mountOf() finds the innermost and latest mount of a path", () => {
   const table = `overlay / overlay ro,relatime 0 0
 /dev/sda1 /opt/mattermost/data ext4 rw 0 0
 /dev/sdb1 /opt/mattermost/data ext4 ro,nosuid 0 0
@@ -39,7 +39,7 @@ Deno.test("the innermost and latest mount is that of a path", () => {
   assert.equal(mountOf("", "/opt"), undefined);
 });
 
-Deno.test("ids are translated to the host's", () => {
+Deno.test("hostId() converts ids of a user namespace", () => {
   const map =
     "         0       1000          1\n         1     100000      65536\n";
   assert.equal(hostId(map, 0), 1000);
