@@ -1,16 +1,16 @@
 /**
- * What the build writes into the program. `deno task compile` replaces the text of
- * {@linkcode COMMIT} in the bundle by one of the same length, so that the places of a
- * stack trace stay right (`tools/compile/build_facts.ts`).
+ * Facts about the build. `deno task compile` replaces the text of {@linkcode COMMIT} in
+ * the bundle by one of the same length, so that the positions in a stack trace stay valid
+ * (`tools/compile/build_facts.ts`).
  *
  * @module
  */
 
-/** The commit that the program was built from; in brackets, as here, where none is known. */
+/** The commit that the program was built from; a text in brackets, as here, if it is unknown. */
 export const COMMIT = "(the commit, which deno task compile writes here)";
 
 /**
- * The runtime that `deno task compile` takes where the site of Deno's vendor cannot be
- * reached (`tools/denort.ts`).
+ * The release of Deno whose runtime `deno task compile` uses if it cannot reach the
+ * vendor's site (`tools/denort.ts`).
  */
 export const FALLBACK_RUNTIME = "2.7.11";

@@ -1,43 +1,42 @@
 /**
- * When a certificate is due for renewal.
+ * When a certificate expires, and whether it is due for renewal.
  *
  * @module
  */
 
-/** A day, in milliseconds. */
-const DAY = 86_400_000;
+const DAY_MILLISECONDS = 86_400_000;
 
-/** Days before the end from which on a certificate is called out. */
-const SOON = 21;
+/** Days before the expiry from which on a certificate is due for renewal. */
+const RENEWAL_DAYS = 21;
 
-/** What there is to say about the end of a certificate. */
+/** The expiry of a certificate. */
 export interface Expiry {
-  /** `soon` is within three weeks. */
+  /** `soon` means within three weeks. */
   readonly state: "expired" | "soon" | "later";
   /** The last day, such as `2026-01-31` (UTC). */
   readonly date: string;
-  /** Whole days until then; negative for an expired one. */
+  /** Whole days until then; negative for an expired certificate. */
   readonly days: number;
 }
 
 /**
- * Judges the end of a certificate.
+ * Describes how soon a certificate expires.
  *
  * @param until When it expires, in milliseconds since the epoch.
- * @param now The time, in milliseconds since the epoch.
- * @returns How near it is.
+ * @param now The current time, in milliseconds since the epoch.
+ * @returns The date, and how far away it is.
  */
 export function expiryOf(until: number, now: number): Expiry {
-  const days = Math.floor((until - now) / DAY);
-  const state = days < 0 ? "expired" : days < SOON ? "soon" : "later";
+  const days = Math.floor((until - now) / DAY_MILLISECONDS);
+  const state = days < 0 ? "expired" : days < RENEWAL_DAYS ? "soon" : "later";
   return { state, date: dateOf(until), days };
 }
 
 /**
- * Writes a day.
+ * Formats a time as a date.
  *
- * @param milliseconds Since the epoch.
- * @returns The day in UTC: `2026-01-31`.
+ * @param milliseconds The time, in milliseconds since the epoch.
+ * @returns The date in UTC: `2026-01-31`.
  */
 export function dateOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 10);

@@ -1,22 +1,26 @@
 /**
- * How secrets are kept out of what is shown.
+ * Keeps secrets out of messages.
  *
  * @module
  */
 
-/** What stands for a secret. */
+/** The text that is shown instead of a secret. */
 export const HIDDEN = "(hidden)";
 
-/** A shorter secret would be found inside ordinary words, and would show itself by that. */
-const SHORTEST = 4;
+/**
+ * Shorter secrets are not replaced: they occur inside ordinary words, and the gaps in the
+ * words would reveal them.
+ */
+const MIN_LENGTH = 4;
 
 /**
- * Takes a secret out of what another program said.
+ * Removes a secret from the output of another program.
  *
- * @param text The text.
- * @param secret The secret, such as a password; empty for none.
- * @returns The text with {@linkcode HIDDEN} in its place.
+ * @param text The output.
+ * @param secret The secret, such as a password; may be empty.
+ * @returns The output with {@linkcode HIDDEN} in place of each occurrence. A secret of less
+ * than four characters stays.
  */
 export function withoutSecret(text: string, secret: string): string {
-  return secret.length < SHORTEST ? text : text.replaceAll(secret, HIDDEN);
+  return secret.length < MIN_LENGTH ? text : text.replaceAll(secret, HIDDEN);
 }

@@ -1,8 +1,8 @@
 /**
  * JSON values, and the dotted paths of config.json (`ServiceSettings.SiteURL`).
  *
- * The server reads the keys of config.json in any letter case, and of several spellings of
- * one key the last one counts: https://pkg.go.dev/encoding/json#Unmarshal.
+ * The server ignores the letter case of keys in config.json. If a key occurs several times,
+ * the last one counts: https://pkg.go.dev/encoding/json#Unmarshal.
  *
  * @module
  */
@@ -23,46 +23,46 @@ export interface JsonObject {
 }
 
 /**
- * Tells a JSON object from the other values.
+ * Checks whether a value is a JSON object.
  *
  * @param value Any value.
- * @returns Whether it is an object and no array.
+ * @returns Whether it is an object, and neither an array nor `null`.
  */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
- * A key, or a path, as the server compares it.
+ * Converts a key to the form in which keys are compared.
  *
- * @param key The key in any letter case.
- * @returns Its lower case.
+ * @param key A key or a path, in any letter case.
+ * @returns The key in lower case.
  */
 export function foldKey(key: string): string {
   return key.toLowerCase();
 }
 
 /**
- * The keys of an object that the server takes for the same one.
+ * Finds the keys of an object that differ from a key in letter case only.
  *
- * @param object A section, or the configuration.
- * @param key The key in any letter case.
- * @returns The keys as they are written, in their order; the server reads the last one.
+ * @param object The configuration, or a section of it.
+ * @param key The key, in any letter case.
+ * @returns The keys as the object has them, in its order; the server reads the last one.
  */
 export function spellings(object: JsonObject, key: string): readonly string[] {
   const folded = foldKey(key);
-  // Most keys differ in their length already.
+  // The length is compared first, because that is faster and most keys differ in it.
   return Object.keys(object).filter((each) =>
     each.length === key.length && foldKey(each) === folded
   );
 }
 
 /**
- * Looks a path up as the server does.
+ * Reads the value at a path, as the server does.
  *
  * @param root The configuration.
  * @param path Section and key, in any letter case.
- * @returns The value; `undefined` where there is none, or `null`.
+ * @returns The value; `undefined` if it is absent or `null`.
  */
 export function valueAt(root: Json, path: string): Json | undefined {
   let value: Json | undefined = root;
@@ -74,12 +74,12 @@ export function valueAt(root: Json, path: string): Json | undefined {
   return value ?? undefined;
 }
 
-/** The keys that the server reads, by what it compares; sections are looked at over and over. */
+/** The keys of each object by their lower case, cached because the same sections are read many times. */
 const KEYS = new WeakMap<JsonObject, ReadonlyMap<string, string>>();
 
 function keysOf(object: JsonObject): ReadonlyMap<string, string> {
-  const known = KEYS.get(object);
-  if (known !== undefined) return known;
+  const cached = KEYS.get(object);
+  if (cached !== undefined) return cached;
   const keys = new Map<string, string>();
   for (const key of Object.keys(object)) keys.set(foldKey(key), key);
   KEYS.set(object, keys);

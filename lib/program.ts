@@ -1,6 +1,6 @@
 /**
- * The program with everything that is real: the same for `deno run` and for the
- * compiled binary, which loads this module as one script.
+ * Runs the program on the real system: as `deno run` does, and as the compiled binary,
+ * which loads this module as one script.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { System } from "./os/system.ts";
 import { realSystem } from "./os/real_system.ts";
 
 /**
- * Runs the program in the real world.
+ * Runs the program on the real system.
  *
- * @param args The command line behind the program's name.
- * @param change What is to be different from the real world; nothing by default.
- * @returns The exit code; the hand-off to the server does not return.
+ * @param args The command line after the name of the program.
+ * @param change Replaces parts of the real system; by default nothing.
+ * @returns The exit code; does not return if another program takes over the process.
  */
 export function main(
   args: readonly string[],

@@ -1,17 +1,17 @@
 /**
- * Words for a shell, in the commands that messages tell people to paste.
+ * Quoting for the shell commands that messages tell the operator to paste.
  *
  * @module
  */
 
-/** What no POSIX shell gives a meaning to. */
+/** Characters without a special meaning in a POSIX shell. */
 const PLAIN_REGEXP = /^[\w%+,./:=@-]+$/;
 
 /**
- * Quotes a text where a shell would not take it as one word.
+ * Quotes a text if a shell would not read it as one word.
  *
  * @param text A path, or any other argument.
- * @returns The text as it is, or in single quotes.
+ * @returns The text unchanged, or in single quotes.
  */
 export function shellWord(text: string): string {
   return PLAIN_REGEXP.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

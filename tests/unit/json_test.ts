@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spellings, valueAt } from "../../lib/json.ts";
 
-Deno.test("valueAt() takes keys in any letter case, the last of several, and null as absent", () => {
+Deno.test("valueAt() ignores letter case, reads the last of several keys, and treats null as absent", () => {
   assert.equal(valueAt({ A: { siteName: "x" } }, "a.SiteName"), "x");
   assert.equal(valueAt({ A: { B: 2, b: 1 } }, "A.B"), 1);
   assert.equal(valueAt({ A: { B: 2 }, a: { c: 1 } }, "A.B"), undefined);
@@ -11,6 +11,6 @@ Deno.test("valueAt() takes keys in any letter case, the last of several, and nul
   assert.equal(valueAt(null, "A.b"), undefined);
 });
 
-Deno.test("spellings() gives the keys that the server takes for one", () => {
+Deno.test("spellings() finds the keys that differ in letter case only", () => {
   assert.deepEqual(spellings({ Ab: 1, aB: 2, abc: 3 }, "AB"), ["Ab", "aB"]);
 });

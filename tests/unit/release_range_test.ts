@@ -7,7 +7,7 @@ import {
   versionStep,
 } from "../../lib/release_range.ts";
 
-const READ: readonly [text: string, release: string | undefined][] = [
+const PARSED: readonly [text: string, release: string | undefined][] = [
   ["3.6.0", "3.6.0"],
   ["3.6", "3.6.0"],
   ["v3.6.0", "3.6.0"],
@@ -32,8 +32,8 @@ const READ: readonly [text: string, release: string | undefined][] = [
   ["999999999999.1.0", undefined],
 ];
 
-Deno.test("parseVersion() reads what people and servers write, and nothing else", () => {
-  for (const [text, release] of READ) {
+Deno.test("parseVersion() accepts the notations of people and servers, and nothing else", () => {
+  for (const [text, release] of PARSED) {
     const version = parseVersion(text);
     equal(version && formatVersion(version), release, JSON.stringify(text));
   }
@@ -53,7 +53,7 @@ const SORTED = [
   "11.0.0",
 ];
 
-Deno.test("compareVersions() orders by number, candidates before their release", () => {
+Deno.test("compareVersions() orders by number, and a release candidate before its release", () => {
   for (const [i, left] of SORTED.entries()) {
     for (const [j, right] of SORTED.entries()) {
       const order = compareVersions(left, right);
@@ -62,7 +62,7 @@ Deno.test("compareVersions() orders by number, candidates before their release",
   }
 });
 
-Deno.test("compareVersions() refuses what is no release", () => {
+Deno.test("compareVersions() throws if a text is not a release", () => {
   throws(() => compareVersions("latest", "3.6.0"), RangeError);
 });
 
@@ -81,19 +81,19 @@ const RANGES: readonly [version: string, range: string, inside: boolean][] = [
   ["12.0.0", ">=7.0.0", true],
 ];
 
-Deno.test("inRange() counts a candidate as its release", () => {
+Deno.test("inRange() treats a release candidate as its release", () => {
   for (const [version, range, inside] of RANGES) {
     equal(inRange(version, range), inside, `${version} in ${range}`);
   }
 });
 
-Deno.test("inRange() takes a release that was read before", () => {
+Deno.test("inRange() accepts a parsed release", () => {
   const version = parseVersion("4.0.5");
   ok(version);
   ok(inRange(version, ">=4.0.0 <4.1.0"));
 });
 
-Deno.test("inRange() refuses what is no range", () => {
+Deno.test("inRange() throws if the range is malformed", () => {
   for (
     const range of [
       "",
@@ -112,7 +112,7 @@ Deno.test("inRange() refuses what is no range", () => {
   }
 });
 
-Deno.test("versionStep() names the largest difference", () => {
+Deno.test("versionStep() returns the most significant difference", () => {
   equal(versionStep("3.6.0", "4.6.0"), "major");
   equal(versionStep("3.6.0", "3.7.0"), "minor");
   equal(versionStep("3.6.0", "3.6.1"), "patch");

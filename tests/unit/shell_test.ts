@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { shellWord } from "../../lib/shell.ts";
 
-Deno.test("shellWord() quotes what a shell would not take as one word", () => {
+Deno.test("shellWord() quotes a text that a shell would not read as one word", () => {
   for (const plain of ["/opt/mattermost/data", "2000:2000", "a-b_c.1"]) {
     assert.equal(shellWord(plain), plain);
   }
