@@ -188,7 +188,7 @@ function remedyOf(attempt: Attempt): string {
     case Errno.EACCES:
       return `chmod +x ${path}`;
     case Errno.ENOEXEC:
-      return `If it is a shell script, run it as: sh ${path}`;
+      return `Use a program for this machine (uname -m); if the file is a shell script, run: sh ${path}`;
     case Errno.ENOENT:
       return `head -n 1 ${path}`;
     case Errno.E2BIG:
