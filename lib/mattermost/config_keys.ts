@@ -1,5 +1,5 @@
 /**
- * The types of the keys of config.json, which releases read strictly or weakly.
+ * The types of the keys of config.json, and how strictly a release checks them.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import {
 import { isOverridable, variableOf } from "./effective_value.ts";
 import type { Release } from "./releases.ts";
 
-/** What a key holds. */
+/** The type of the value of a key. */
 export type KeyType = "flag" | "integer" | "text" | "list";
 
-/** Looks a path up; `undefined` where it is absent or null. */
+/** Reads the value at a path; `undefined` if it is absent or `null`. */
 export type Lookup = (path: string) => Json | undefined;
 
-/** The keys whose types are checked, by section: those that settings write and that stop a server. */
+/** The keys whose types are checked, by section: those that settings write, and those that can stop a server. */
 const KEYS: Readonly<Record<KeyType, Readonly<Record<string, string>>>> = {
   flag: {
     ServiceSettings:
@@ -80,7 +80,7 @@ const KEYS: Readonly<Record<KeyType, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** Section → key → type of every key that is checked. */
+/** The type of each checked key, by section and key. */
 export const KEY_TYPES: ReadonlyMap<string, ReadonlyMap<string, KeyType>> =
   keyTypes();
 
@@ -97,34 +97,34 @@ function keyTypes(): Map<string, Map<string, KeyType>> {
 }
 
 /**
- * The type of a key.
+ * Gets the type of a key.
  *
  * @param path Section and key.
- * @returns The type; `undefined` for a key that is not checked.
+ * @returns The type; `undefined` if the key is not checked.
  */
 export function typeOf(path: string): KeyType | undefined {
   const dot = path.indexOf(".");
   return KEY_TYPES.get(path.slice(0, dot))?.get(path.slice(dot + 1));
 }
 
-// What Go's strconv takes for a flag, and what it takes for a whole number.
+// The texts that Go accepts: https://pkg.go.dev/strconv#ParseBool, https://pkg.go.dev/strconv#ParseInt.
 const FLAG_REGEXP = /^(?:|1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
 const TRUE_REGEXP = /^(?:1|t|T|TRUE|true|True)$/;
 const INTEGER_REGEXP = /^[+-]?\d+$/;
 
-/** How a key is read. */
+/** How a release reads a key. */
 export interface Reading {
   /** The type of the key. */
   readonly type: KeyType;
-  /** Whether the release reads types strictly. */
+  /** Whether the release rejects values of another type, rather than converting them. */
   readonly strict: boolean;
 }
 
 /**
- * Tells whether the server can read a value.
+ * Checks whether the server can read a value.
  *
- * @param value The value, not null.
- * @param reading How the key is read.
+ * @param value The value, not `null`.
+ * @param reading How the release reads the key.
  * @returns Whether it can.
  */
 export function fitsType(value: Json, reading: Reading): boolean {
@@ -148,11 +148,11 @@ export function fitsType(value: Json, reading: Reading): boolean {
 }
 
 /**
- * What the server makes of a value that fits its type.
+ * Converts a value to the type of its key, as the server does.
  *
- * @param value The value.
- * @param type The type of the key.
- * @returns The value in that type.
+ * @param value A value that {@linkcode fitsType}.
+ * @param type The type of the key; `undefined` if the key is not checked.
+ * @returns The converted value.
  */
 export function readAs(value: Json, type: KeyType | undefined): Json {
   if (typeof value === "object") return value;
@@ -171,13 +171,14 @@ export function readAs(value: Json, type: KeyType | undefined): Json {
 }
 
 /**
- * The configuration as the server sees it: with the `MM_SECTION_KEY` variables
- * over the keys that are checked. What the server drops silently is left out.
+ * Applies the `MM_SECTION_KEY` variables to a configuration, as the server does. Variables of
+ * keys that are not checked are not applied, nor values that the server ignores silently.
  *
  * @param config The configuration on disk.
- * @param env The environment that the server gets.
- * @param release How the release reads overrides.
- * @returns A configuration with the overrides in it; never to be written.
+ * @param env The environment of the server.
+ * @param release The release.
+ * @returns The configuration with the values of the variables. Do not write it to the disk:
+ * it may contain secrets of the environment.
  */
 export function withOverrides(
   config: JsonObject,
@@ -185,7 +186,7 @@ export function withOverrides(
   release: Pick<Release, "environmentOverrides" | "strictTypes">,
 ): JsonObject {
   if (release.environmentOverrides === "none") return config;
-  // Mostly there are none, and then nobody has to go through all keys.
+  // Usually there are none, and the loop over all keys is not needed.
   if (Object.keys(env).length === 0) return config;
   let result = config;
   for (const [section, keys] of KEY_TYPES) {
@@ -193,16 +194,16 @@ export function withOverrides(
       const path = `${section}.${key}`;
       const text = env[variableOf(path)];
       if (text === undefined) continue;
-      const found = valueAt(config, path);
-      if (!isOverridable(release.environmentOverrides, found)) continue;
-      const value = fromVariable(text, { type, strict: release.strictTypes });
+      const current = valueAt(config, path);
+      if (!isOverridable(release.environmentOverrides, current)) continue;
+      const value = parseVariable(text, { type, strict: release.strictTypes });
       if (value !== undefined) result = replaceKey(result, [path, value]);
     }
   }
   return result;
 }
 
-function fromVariable(text: string, reading: Reading): Json | undefined {
+function parseVariable(text: string, reading: Reading): Json | undefined {
   const { type, strict } = reading;
   if (!strict || type === "text") return text;
   if (type === "list") return text.split(" ");
@@ -217,8 +218,8 @@ function replaceKey(
 ): JsonObject {
   const [section = "", key = ""] = path.split(".");
   const name = spellings(config, section).at(-1) ?? section;
-  const old = config[name];
-  const keys = isJsonObject(old) ? old : {};
+  const current = config[name];
+  const keys = isJsonObject(current) ? current : {};
   return {
     ...config,
     [name]: { ...keys, [spellings(keys, key).at(-1) ?? key]: value },

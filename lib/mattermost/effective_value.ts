@@ -1,5 +1,6 @@
 /**
- * The value that the server uses: of its own variable, or else of config.json.
+ * The value of a key that the server uses: that of its environment variable, or else that of
+ * config.json: https://docs.mattermost.com/configure/environment-variables.html
  *
  * @module
  */
@@ -8,53 +9,53 @@ import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { EnvironmentOverrides } from "./releases.ts";
 
-/** What a value may come from. */
+/** Where the value of a key can come from. */
 export interface ValueSources {
-  /** The configuration; `null` where there is none. */
+  /** The configuration; `null` if there is none. */
   readonly config: Json;
-  /** The server's own variables. */
+  /** The `MM_SECTION_KEY` variables of the server. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Which keys the release lets them override. */
+  /** Which keys they override in the release. */
   readonly overrides: EnvironmentOverrides;
 }
 
 /**
- * The variable of a key.
+ * Gets the environment variable that overrides a key.
  *
- * @param path Section and key.
- * @returns Its name: `MM_SERVICESETTINGS_SITEURL`.
+ * @param path Section and key, such as `ServiceSettings.SiteURL`.
+ * @returns The name of the variable, such as `MM_SERVICESETTINGS_SITEURL`.
  */
 export function variableOf(path: string): string {
   return `MM_${path.replace(".", "_").toUpperCase()}`;
 }
 
 /**
- * Tells whether variables override a key.
+ * Checks whether the variable of a key takes effect.
  *
- * @param overrides Which keys the release lets them override.
- * @param found The value in config.json, if there is one.
- * @returns Whether its variable counts.
+ * @param overrides Which keys variables override in the release.
+ * @param current The value in config.json; `undefined` if there is none.
+ * @returns Whether the variable takes effect.
  */
 export function isOverridable(
   overrides: EnvironmentOverrides,
-  found: Json | undefined,
+  current: Json | undefined,
 ): boolean {
   return overrides === "all keys" ||
-    overrides === "present keys" && found !== undefined;
+    overrides === "present keys" && current !== undefined;
 }
 
 /**
- * Finds the value that the server uses.
+ * Finds the value of a key that the server uses.
  *
  * @param path Section and key, in any letter case.
- * @param sources What it may come from.
- * @returns The value, a variable's as its text; `undefined` where there is none.
+ * @param sources Where the value can come from.
+ * @returns The value, that of a variable as its text; `undefined` if there is none.
  */
 export function effectiveValue(
   path: string,
   { config, variables, overrides }: ValueSources,
 ): Json | undefined {
-  const found = valueAt(config, path);
+  const current = valueAt(config, path);
   const text = variables[variableOf(path)] ?? "";
-  return text !== "" && isOverridable(overrides, found) ? text : found;
+  return text !== "" && isOverridable(overrides, current) ? text : current;
 }

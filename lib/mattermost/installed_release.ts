@@ -1,9 +1,8 @@
 /**
- * Finds out which release is installed in this image.
+ * Finds out which release of the server is installed.
  *
- * The image says it in `MATTERMOST_VERSION`; servers from 6.5 on can also be
- * asked. Older ones never are: up to 6.4 `version` connects to the database
- * and migrates it.
+ * The image sets `MATTERMOST_VERSION`. From 6.5 on, the server can also report its release;
+ * up to 6.4 its command `version` must not be run, because it migrates the database.
  *
  * @module
  */
@@ -14,108 +13,113 @@ import type { Release } from "./releases.ts";
 import { releaseFacts, versionCommand } from "./releases.ts";
 import { formatVersion, parseVersion } from "../release_range.ts";
 
-/** What there is to find the release by. */
+/** The installed server, and how to run it. */
 export interface Installation {
-  /** `MATTERMOST_VERSION`, if it is set. */
+  /** `MATTERMOST_VERSION`; `undefined` if it is not set. */
   readonly stated: string | undefined;
   /** The directory of the installed server. */
   readonly home: string;
-  /** Whom a child process runs as; as ourselves, if absent. */
+  /** The user that runs the server; by default that of this process. */
   readonly identity?: Identity;
 }
 
-/** What this needs of the world. */
+/** The parts of the system that this module uses. */
 export type World = Pick<System, "files" | "runChild" | "clock">;
 
-/** Milliseconds that a server gets to say its release. */
+/** Milliseconds after which the command `version` is stopped. */
 const VERSION_TIMEOUT = 10_000;
 
-/** Where no server can reach a database, should an old one be asked by mistake. */
-const NOWHERE = {
+/** A database that does not exist, in case a server before 6.5 is run by mistake. */
+const NO_DATABASE = {
   MM_SQLSETTINGS_DRIVERNAME: "postgres",
   MM_SQLSETTINGS_DATASOURCE: "postgres://127.0.0.1:1/none?connect_timeout=1",
 };
 
 /**
- * The installed release: as stated, else as the server says.
+ * Finds out which release is installed: that of `MATTERMOST_VERSION`, or else the one that
+ * the server reports.
  *
- * @param installation What there is to find it by.
- * @param world Files and child processes.
- * @returns The facts of the release.
- * @throws {EntrypointError} With code 78 if nothing tells, or the release is not supported.
+ * @param installation The installed server.
+ * @param system Files and child processes.
+ * @returns The facts about the release.
+ * @throws {EntrypointError} With code 78 if the release is unknown or not supported.
  */
 export async function findRelease(
   installation: Installation,
-  world: World,
+  system: World,
 ): Promise<Release> {
   const { stated, home } = installation;
   if (stated !== undefined) return releaseFacts(stated);
-  const modern = `${home}/bin/mattermost`;
-  const isOld = world.files.exists(`${home}/bin/platform`);
-  const said = isOld || !world.files.exists(modern)
+  const program = `${home}/bin/mattermost`;
+  const isOld = system.files.exists(`${home}/bin/platform`);
+  const reported = isOld || !system.files.exists(program)
     ? undefined
-    : await ask([modern, "version"], installation, world);
-  if (said !== undefined) return releaseFacts(said);
+    : await runVersion([program, "version"], installation, system);
+  if (reported !== undefined) return releaseFacts(reported);
   throw new EntrypointError(
     `Cannot find out which release of Mattermost is installed: MATTERMOST_VERSION is not set, and ${
       isOld
-        ? `${home} holds a server that is too old to be asked`
-        : `no server in ${home} tells`
+        ? `the server in ${home} is too old to report its release`
+        : `no server in ${home} reports its release`
     }`,
     {
       code: ExitCode.settings,
       remedy:
-        "MATTERMOST_VERSION=11.7.9   # the release that is installed; or set MATTERMOST_INSTALL_DIR",
+        "MATTERMOST_VERSION=11.7.9   # the installed release; or set MATTERMOST_INSTALL_DIR to the directory of the server",
     },
   );
 }
 
 /**
- * Makes sure that the installed server is the stated release, where it can be asked.
+ * Checks that the installed server is the release of `MATTERMOST_VERSION`. A server that
+ * cannot report its release passes.
  *
- * @param release The stated release.
- * @param installation Where it is.
- * @param world Files and child processes.
- * @returns Whether there is nothing left to ask: no, where the server did not answer.
- * @throws {EntrypointError} With code 78 if the server says otherwise.
+ * @param release The release of `MATTERMOST_VERSION`.
+ * @param installation The installed server.
+ * @param system Files and child processes.
+ * @returns False if the server should have reported its release, but failed to: the next start
+ * has to check again.
+ * @throws {EntrypointError} With code 78 if the server reports another release.
  */
 export async function confirmRelease(
   release: Release,
   installation: Installation,
-  world: World,
+  system: World,
 ): Promise<boolean> {
-  // What nobody stated was the server's own answer.
+  // Without the variable, the release is already the one that the server reported.
   if (installation.stated === undefined) return true;
   const command = versionCommand(release, { home: installation.home });
-  if (command === undefined || !world.files.exists(command[0])) {
+  if (command === undefined || !system.files.exists(command[0])) {
     return true;
   }
-  const said = await ask(command, installation, world);
-  if (said === undefined || said === release.version) return said !== undefined;
+  const reported = await runVersion(command, installation, system);
+  if (reported === undefined) return false;
+  if (reported === release.version) return true;
   throw new EntrypointError(
-    `MATTERMOST_VERSION is ${release.version}, but the server in ${installation.home} says that it is ${said}`,
+    `MATTERMOST_VERSION is ${release.version}, but the server in ${installation.home} reports release ${reported}`,
     {
       code: ExitCode.settings,
       remedy:
-        `Remove MATTERMOST_VERSION from your settings (the image sets it), or install ${release.version}: the variable does not choose a release, the image's tag does`,
+        `Remove MATTERMOST_VERSION from your settings, because the image sets it; to run ${release.version}, use the image with that tag`,
     },
   );
 }
 
-async function ask(
+/** Runs the command `version` of the server; `undefined` if it fails. */
+async function runVersion(
   command: readonly [string, ...string[]],
   { home, identity }: Installation,
   { runChild, clock }: World,
 ): Promise<string | undefined> {
   const { code, stdout } = await runChild({
     command,
-    env: NOWHERE,
+    env: NO_DATABASE,
     cwd: home,
     output: "capture",
     signal: clock.timeout(VERSION_TIMEOUT),
     ...identity,
   }).catch((error) => {
-    // One that cannot be executed tells nothing; the hand-off says why.
+    // The program cannot be executed. exec() will explain why.
     if (errorCode(error) === undefined) throw error;
     return { code: -1, stdout: "" };
   });

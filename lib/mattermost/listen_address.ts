@@ -1,7 +1,5 @@
 /**
- * Where the server on this machine listens, as its own configuration says.
- *
- * Pure: it gets texts, and opens nothing.
+ * The address at which the server on this machine listens, according to its configuration.
  *
  * @module
  */
@@ -10,43 +8,43 @@ import type { Json, JsonObject } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 import { effectiveValue, type ValueSources } from "./effective_value.ts";
 
-/** Where to knock. */
+/** How to connect to the server. */
 export interface Listening {
-  /** The address to connect to. */
+  /** The host to connect to. */
   readonly host: string;
-  /** The TCP port. */
+  /** The TCP port to connect to. */
   readonly port: number;
-  /** Scheme, name for the certificate and port, such as `http://127.0.0.1:80`. */
+  /** Scheme, host name of the certificate, and port, such as `http://127.0.0.1:80`. */
   readonly origin: string;
-  /** The path of the site below which everything is, without a final slash. */
+  /** The path of the site URL, without a final slash; all paths of the server are below it. */
   readonly subPath: string;
-  /** Where that was read. */
+  /** Whether that is according to config.json, or only according to the settings. */
   readonly from: "config.json" | "settings";
 }
 
-/** What tells where the server listens. */
+/** The configuration of the server. */
 export interface ListeningSources
   extends Pick<ValueSources, "variables" | "overrides"> {
-  /** The text of config.json; `undefined` where it may not be read. */
+  /** The text of config.json; `undefined` if it cannot be read. */
   readonly config: string | undefined;
-  /** The port to assume where config.json cannot be read. */
+  /** The port to use if config.json cannot be read. */
   readonly port: number;
 }
 
-/** What the server does where nothing says otherwise. */
+/** The port of a server without `ListenAddress`. */
 const DEFAULT_PORT = 8065;
 
-/** Names that Go's net package takes for a port, of those that a web server may use. */
+/** The port names that Go accepts (https://pkg.go.dev/net#Dial), as far as a web server uses them. */
 const NAMED_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 /**
- * Finds out where the server listens.
+ * Finds out how to connect to the server.
  *
- * @param sources What tells.
- * @returns The place; a server that listens everywhere is asked on the loopback address.
+ * @param sources The configuration of the server.
+ * @returns The address; the loopback address if the server listens on all of them.
  */
 export function listening(sources: ListeningSources): Listening {
-  const config = parsed(sources.config);
+  const config = parseConfig(sources.config);
   const read = (key: string): string => {
     const value = effectiveValue(`ServiceSettings.${key}`, {
       ...sources,
@@ -58,7 +56,7 @@ export function listening(sources: ListeningSources): Listening {
   const { host, port } = parseListenAddress(read("ListenAddress"), fallback);
   const site = siteOf(read("SiteURL"));
   const isTls = read("ConnectionSecurity").toUpperCase() === "TLS";
-  // The name in the handshake is the site's, since Let's Encrypt's certificates are found by it.
+  // With Let's Encrypt, the server chooses its certificate by the name in the TLS handshake.
   const name = isTls && site !== undefined
     ? site.hostname
     : host.includes(":")
@@ -73,7 +71,7 @@ export function listening(sources: ListeningSources): Listening {
   };
 }
 
-/** Reads a listen address as Go does: `:80`, `0.0.0.0:80`, `[::]:80`, `name:http`. */
+/** Parses a listen address as Go does: `:80`, `0.0.0.0:80`, `[::]:80`, `name:http`. */
 function parseListenAddress(
   text: string,
   fallback: number,
@@ -87,8 +85,8 @@ function parseListenAddress(
   };
 }
 
-/** `undefined` for what is no configuration. */
-function parsed(text: string | undefined): JsonObject | undefined {
+/** Parses config.json; `undefined` if it is not a JSON object. */
+function parseConfig(text: string | undefined): JsonObject | undefined {
   try {
     const document: Json = text === undefined ? null : JSON.parse(text);
     return isJsonObject(document) ? document : undefined;

@@ -1,10 +1,9 @@
 /**
- * The last schema migration that each release ships: the highest number in the
- * table `db_migrations` after that release started.
+ * The last schema migration of each release: the highest number in the table `db_migrations`
+ * after the release has started.
  *
- * A second witness, not proof: patch releases bring migrations of later
- * releases back, and what is marked as {@linkcode ABOUT} was read from the main
- * branch at about the time when the release was cut.
+ * The numbers are not exact for all releases: patch releases contain backported migrations,
+ * and those marked {@linkcode ABOUT} are from the main branch at about the time of the release.
  *
  * @module
  */
@@ -21,9 +20,8 @@ type Run = readonly [
 ];
 
 /**
- * Runs of releases that ship the same last migration, in the order of releases.
- * Numbers below 75 are of another tool, whose releases still keep
- * `Systems.Version`.
+ * Ranges of releases with the same last migration, in the order of releases. Releases with
+ * numbers below 75 use an older migration tool, and store their release in `Systems.Version`.
  */
 const RUNS: readonly Run[] = [
   ["6.0.0", "6.0.4", 2],
@@ -72,7 +70,7 @@ const RUNS: readonly Run[] = [
   ["10.10.0", "10.10.0", 139, ABOUT],
   ["10.10.3", "10.10.3", 141],
   ["10.11.0", "10.11.0", 141, ABOUT],
-  // The patch that took the numbers 142-144, which mean something else in 11.x.
+  // 142 to 144 are other migrations than in 11.x.
   ["10.11.17", "10.11.17", 144, ABOUT],
   ["10.12.0", "11.0.0", 141, ABOUT],
   ["11.1.0", "11.1.0", 143, ABOUT],
@@ -80,37 +78,39 @@ const RUNS: readonly Run[] = [
   ["11.3.0", "11.4.0", 148, ABOUT],
 ];
 
-/** The first number of the present migration tool; it came with 6.4.0. */
+/** The first number of the current migration tool (https://github.com/mattermost/morph), introduced with 6.4.0. */
 export const FIRST_MORPH_MIGRATION = 75;
 
-// 7.8.0 to 7.8.11 went from 101 to 113: the most that patches of one release
-// brought back.
-const BROUGHT_BACK = 12;
+/** The largest number of migrations that patches of one release backported: 7.8.0 has 101, 7.8.11 has 113. */
+const MAX_BACKPORTED = 12;
 
-// How far a number may be off that was read at about the cut of the release.
-const READ_TOO_LATE = 3;
+/** How much too high a number of the main branch may be. */
+const MAX_EXCESS = 3;
 
-/** The last migration that a release ships. */
+/** The last migration of a release. */
 export interface ShippedMigration {
-  /** Its number. */
+  /** The number of the migration. */
   readonly last: number;
-  /** `exact` as read, `about` or more for a patch that was not read, `unknown` or more for a release after those known. */
+  /**
+   * How reliable the number is: `exact`; `about` for a patch release that was not examined,
+   * which may have a higher number; `unknown` for a release newer than those examined.
+   */
   readonly quality: "exact" | "about" | "unknown";
 }
 
-/** The oldest and the newest release that can have left a number. */
+/** The releases to which a number of a migration can belong. */
 export interface ReleaseSpan {
-  /** The oldest one. */
+  /** The oldest release. */
   readonly low: string;
-  /** The newest one. */
+  /** The newest release. */
   readonly high: string;
 }
 
 /**
- * The last migration that a release ships.
+ * Gets the last migration of a release.
  *
  * @param version The release.
- * @returns The number and how well it is known, `undefined` before 6.4.0.
+ * @returns The number and its reliability; `undefined` before 6.4.0.
  */
 export function shippedMigration(
   version: string,
@@ -120,7 +120,7 @@ export function shippedMigration(
   if (run === undefined) return undefined;
   const [, last, number, about] = run;
   const newest = RUNS.at(-1) === run && compareVersions(version, last) > 0 &&
-    !sameMinor(version, last);
+    !isSameMinor(version, last);
   const quality = newest
     ? "unknown"
     : about === undefined && compareVersions(version, last) <= 0
@@ -130,10 +130,10 @@ export function shippedMigration(
 }
 
 /**
- * The releases that can have left a number in the database.
+ * Finds the releases that may have migrated a database up to a number.
  *
  * @param number The highest number in `db_migrations`, 75 or more.
- * @returns The span; its ends are releases as read, patches after them are possible.
+ * @returns The oldest and the newest release that were examined; later patches are possible.
  */
 export function releasesWith(number: number): ReleaseSpan {
   const exact = RUNS.filter((run) => run[2] === number);
@@ -141,8 +141,7 @@ export function releasesWith(number: number): ReleaseSpan {
   if (first !== undefined && last !== undefined) {
     return { low: first[0], high: last[1] };
   }
-  // Between two known numbers: a patch that was not read, or a migration that
-  // was interrupted.
+  // Between two known numbers: a patch release that was not examined, or an interrupted migration.
   const before = Math.max(
     ...RUNS.map((run) => run[2]).filter((last) => last < number),
   );
@@ -153,11 +152,11 @@ export function releasesWith(number: number): ReleaseSpan {
 }
 
 /**
- * Tells whether a release, by all that is known, ends at just this number.
+ * Checks whether a number is, as far as known, that of the last migration of a release.
  *
  * @param version The release.
  * @param number The highest number in `db_migrations`.
- * @returns Whether a database with it needs nothing from the release.
+ * @returns Whether the release has no migration left for the database.
  */
 export function endsAt(version: string, number: number): boolean {
   const shipped = shippedMigration(version);
@@ -166,60 +165,59 @@ export function endsAt(version: string, number: number): boolean {
     case "exact":
       return number === shipped.last;
     case "about":
-      return number >= shipped.last && number <= shipped.last + BROUGHT_BACK;
+      return number >= shipped.last && number <= shipped.last + MAX_BACKPORTED;
     case "unknown":
       return number > shipped.last;
   }
 }
 
 /**
- * Tells whether a release can have left a number, generously: used to see
- * whether another witness lies.
+ * Checks whether a release may have migrated a database up to a number; in doubt it may.
  *
- * @param version The release.
+ * @param version The release, such as that of another source that is to be verified.
  * @param number The highest number in `db_migrations`.
- * @returns Whether it can.
+ * @returns Whether that is possible.
  */
 export function canHaveLeft(version: string, number: number): boolean {
   const shipped = shippedMigration(version);
   if (shipped === undefined) return number < FIRST_MORPH_MIGRATION;
   if (shipped.quality === "exact") return number === shipped.last;
-  return number >= shipped.last - READ_TOO_LATE &&
-    (shipped.quality === "unknown" || number <= shipped.last + BROUGHT_BACK);
+  return number >= shipped.last - MAX_EXCESS &&
+    (shipped.quality === "unknown" || number <= shipped.last + MAX_BACKPORTED);
 }
 
 /**
- * Tells whether a number can only come from a release newer than the given one.
- * In doubt it does not.
+ * Checks whether a number certainly belongs to a newer release.
  *
  * @param version The release.
  * @param number The highest number in `db_migrations`.
- * @returns Whether the database is certainly newer.
+ * @returns Whether the database is certainly newer than the release.
  */
 export function isBeyond(version: string, number: number): boolean {
   if (number < FIRST_MORPH_MIGRATION) return false;
   const shipped = shippedMigration(version);
   if (shipped === undefined) return true;
-  const room = shipped.quality === "exact" ? 0 : BROUGHT_BACK;
-  return number > shipped.last + room &&
+  const tolerance = shipped.quality === "exact" ? 0 : MAX_BACKPORTED;
+  return number > shipped.last + tolerance &&
     compareVersions(releasesWith(number).low, version) > 0;
 }
 
-/** The highest number in `db_migrations` on both sides of a migration; `undefined` for no row, or no table. */
+/** The highest number in `db_migrations` before and after a migration; `undefined` if there is no row, or no table. */
 export interface MigrationNumbers {
-  /** Before it. */
+  /** The number before the migration. */
   readonly before: number | undefined;
-  /** After it. */
+  /** The number after the migration. */
   readonly after: number | undefined;
 }
 
 /**
- * Tells whether a migration that is said to have succeeded has certainly not. In doubt it has:
- * a database may be newer than the release, and few releases are known exactly.
+ * Detects a migration that certainly failed, although its exit code was 0. In doubt it
+ * succeeded: the database may be newer than the release, and few numbers are exact.
  *
- * @param version The release that migrated.
- * @param numbers What it found and what it left.
- * @returns What there is and what there should be, to follow a colon; `undefined` where nothing is certainly wrong.
+ * @param version The release that migrated the database.
+ * @param numbers The numbers before and after.
+ * @returns The actual and the expected state, to follow a colon; `undefined` if the migration
+ * may have succeeded.
  */
 export function unfinished(
   version: string,
@@ -232,20 +230,20 @@ export function unfinished(
     EXPECTED[quality](last)
   }`;
   if (after === undefined) {
-    return `the table db_migrations has no row, or is not there, and ${expected}`;
+    return `the table db_migrations is missing or empty, but ${expected}`;
   }
-  const found = `the last row of db_migrations is number ${after}`;
+  const actual = `the last row of db_migrations is number ${after}`;
   if (before !== undefined && after < before) {
-    return `${found}, it was number ${before} before`;
+    return `${actual}, but it was number ${before} before the migration`;
   }
   const isBehind = quality === "exact"
     ? after < last
-    : after < last - READ_TOO_LATE &&
+    : after < last - MAX_EXCESS &&
       (after === before || inRange(version, HIDES_FAILURES));
-  return isBehind ? `${found}, and ${expected}` : undefined;
+  return isBehind ? `${actual}, but ${expected}` : undefined;
 }
 
-/** Releases that end with 0 though their migration failed; from 8.1 on it is 1. */
+/** Releases whose failed migration ends with exit code 0; from 8.1 on it is 1. */
 const HIDES_FAILURES = "<8.1.0";
 
 const EXPECTED: Readonly<
@@ -256,7 +254,7 @@ const EXPECTED: Readonly<
   unknown: (last) => `number ${last} or a later one`,
 };
 
-function sameMinor(left: string, right: string): boolean {
+function isSameMinor(left: string, right: string): boolean {
   const [a, b] = [parseVersion(left), parseVersion(right)];
   return a?.major === b?.major && a?.minor === b?.minor;
 }

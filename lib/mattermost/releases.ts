@@ -1,11 +1,10 @@
 /**
- * What each release of the server needs and does, as data.
+ * Facts about the releases of the server, as data.
  *
- * A fact is a list of rows, a range of releases and what is true in it; the
- * first row that fits answers. To add a fact: a field in {@linkcode Release}
- * with its meaning, a list of rows, a line in {@linkcode releaseFacts}. Where a
- * release could not be verified the row holds what is safe on both sides, and
- * says so. Paths of settings live in the catalogue, not here.
+ * A fact is a list of rows with a range of releases and a value; the first row that matches
+ * applies. To add a fact, add a property to {@linkcode Release}, a list of rows, and a line to
+ * {@linkcode releaseFacts}. A comment marks values that could not be verified; they are safe
+ * in either case. The paths of settings are in `settings/catalogue.ts`.
  *
  * @module
  */
@@ -14,93 +13,96 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import { formatVersion, inRange, parseVersion } from "../release_range.ts";
 
-/** How a release migrates its database, besides doing it when it starts. */
+/** The command with which a release migrates its database, in addition to the migration at its start. */
 export type Migration = "db migrate" | "-upgrade_db_30" | "none";
 
-/** A request that tells whether the server is well. */
+/** A request that checks the health of the server. */
 export interface HealthEndpoint {
-  /** Path and query, below the sub-path of the site. */
+  /** Path and query, below the path of the site URL. */
   readonly path: string;
-  /** Text that the reply holds when all is well, besides the status 200. */
+  /** Text that the response of a healthy server contains, in addition to the status 200. */
   readonly contains: string | undefined;
 }
 
-/** A database product as a release accepts it. */
+/** The versions of a database product that a release accepts. */
 export interface DatabaseFacts {
-  /** Oldest version that the server starts on, as people write it; `undefined` where it does not look. */
+  /** The oldest version that the server accepts, such as `8.0.0`; `undefined` if it does not check. */
   readonly minimum: string | undefined;
-  /** The same in the unit that the product counts in, see {@linkcode databaseNumber}; 0 where it does not look. */
+  /** The same as a {@linkcode databaseNumber}; 0 if the server does not check. */
   readonly minimumNumber: number;
-  /** Whether the release is meant for new installations on this product. */
+  /** Whether Mattermost supports new installations of the release with this product. */
   readonly newInstallations: boolean;
 }
 
 /**
- * What `LogSettings.FileLocation` is: the file itself, a directory that has to
- * end in a slash (it is joined by concatenation), or a directory.
+ * The meaning of `LogSettings.FileLocation`: the path of the log file, or of its directory.
+ * The server appends the name of the file to a `directory with slash` without adding a slash.
  */
 export type LogLocation = "file" | "directory with slash" | "directory";
 
-/** When the server rewrites its config.json at start; from `incomplete` on an unwritable file stops it. */
+/**
+ * When the server rewrites config.json at its start: if it can, if keys are missing, or
+ * always. With the latter two, the start fails if the file is not writable.
+ */
 export type ConfigWrites = "best effort" | "incomplete" | "always";
 
-/** Which keys `MM_SECTION_KEY` variables override: none, those that config.json holds, or all. */
+/** The keys that `MM_SECTION_KEY` variables override: none, those that config.json contains, or all. */
 export type EnvironmentOverrides = "none" | "present keys" | "all keys";
 
-/** All that the entrypoint knows of one release. */
+/** The facts about a release. */
 export interface Release {
-  /** The release, `major.minor.patch` and perhaps a candidate's suffix. */
+  /** The release, such as `11.0.0` or `11.0.0-rc1`. */
   readonly version: string;
-  /** Something to tell the operator: the release is newer than those known. */
+  /** A warning for the operator if the release is newer than those known. */
   readonly warning: string | undefined;
-  /** The server's program, relative to its home. */
+  /** The path of the server's program, relative to the directory of the server. */
   readonly binary: string;
-  /** How the database is migrated apart from a start. */
+  /** The command that migrates the database. */
   readonly migration: Migration;
-  /** Whether `version` works without configuration and database; before, it migrates the database. */
+  /** Whether the command `version` works without configuration and database; if not, it migrates the database. */
   readonly offlineVersion: boolean;
-  /** Tells whether the server answers; touches no database. */
+  /** Checks whether the server responds, without a query to the database. */
   readonly liveness: HealthEndpoint;
-  /** Tells whether the server can serve, its database included where the release can tell. */
+  /** Checks whether the server can handle requests; from 5.14 on with a check of the database. */
   readonly readiness: HealthEndpoint;
-  /** The products that the release accepts; `undefined` for one that it does not. */
+  /** The supported database products; `undefined` for one that is not supported. */
   readonly databases: {
     readonly mysql: DatabaseFacts | undefined;
     readonly postgres: DatabaseFacts;
   };
-  /** The adapter where the operator names none. */
+  /** The default of `DB_ADAPTER`. */
   readonly defaultAdapter: Adapter;
-  /** What `LogSettings.FileLocation` is. */
+  /** The meaning of `LogSettings.FileLocation`. */
   readonly logLocation: LogLocation;
-  /** Whether a JSON text is refused where a flag or a number belongs. */
+  /** Whether the server rejects a text in place of a flag or a number. */
   readonly strictTypes: boolean;
-  /** When the server rewrites its config.json at start. */
+  /** When the server rewrites config.json at its start. */
   readonly configWrites: ConfigWrites;
-  /** Whether the server ends when it cannot listen; otherwise it stays alive and deaf. */
+  /** Whether the server ends if it cannot listen; if not, it keeps running without listening. */
   readonly failsOnListenError: boolean;
-  /** Which keys `MM_SECTION_KEY` variables override. */
+  /** The keys that `MM_SECTION_KEY` variables override. */
   readonly environmentOverrides: EnvironmentOverrides;
-  /** Whether the server knows plugins. */
+  /** Whether the server supports plugins. */
   readonly plugins: boolean;
-  /** Directories below the home that the server's user must be able to write, created where missing. */
+  /** Directories that the server writes to, relative to the directory of the server. */
   readonly writableDirectories: readonly string[];
 }
 
-/** The releases that the entrypoint knows, as a range. */
+/** The range of the known releases. */
 const KNOWN_RELEASES = ">=3.0.0 <12.0.0";
 
 type Rows<T> = readonly (readonly [range: string, fact: T])[];
 
 const ANY = ">=0.0.0";
 
-// bin/platform of 5.0-5.36 is a stub that starts bin/mattermost with an empty
-// environment, so that all MM_ variables are lost.
+// From 5.0 to 5.36 there is also bin/platform. It starts bin/mattermost with an empty
+// environment, so all MM_ variables are lost.
 const BINARY: Rows<string> = [
   ["<5.0.0", "bin/platform"],
   [ANY, "bin/mattermost"],
 ];
 
-// -upgrade_db_30 of 3.4 and 3.5 does nothing and exits 0; 3.6 refuses it.
+// 3.4 and 3.5 accept -upgrade_db_30 and do nothing; 3.6 rejects it.
 const MIGRATION: Rows<Migration> = [
   ["<3.4.0", "-upgrade_db_30"],
   ["<6.5.0", "none"],
@@ -113,7 +115,7 @@ const LIVENESS: Rows<HealthEndpoint> = [
   [ANY, { path: "/api/v4/system/ping", contains: '"status":"OK"' }],
 ];
 
-// From 9.3 on the value must be exactly "true"; before, anything but nothing.
+// Up to 9.2 any value enables get_server_status, from 9.3 on only "true".
 const READINESS: Rows<HealthEndpoint> = [
   [">=5.14.0", {
     path: "/api/v4/system/ping?get_server_status=true",
@@ -148,7 +150,7 @@ const CONFIG_WRITES: Rows<ConfigWrites> = [
   [ANY, "always"],
 ];
 
-// The source of 4.10 takes all keys, only 5.0 was run.
+// The boundary 4.10 is from the source code; only 5.0 was tested.
 const ENVIRONMENT_OVERRIDES: Rows<EnvironmentOverrides> = [
   ["<3.8.0", "none"],
   ["<4.10.0", "present keys"],
@@ -162,28 +164,26 @@ const WRITABLE_DIRECTORIES: Rows<readonly string[]> = [
 ];
 
 /**
- * All that is known of a release. One that is newer than those known is taken
- * for the newest, with a warning.
+ * Gets the facts about a release. A release that is newer than the known ones is treated like
+ * the newest of them, with a warning.
  *
- * @param version The release, as {@linkcode parseVersion} reads it.
+ * @param version The release, in a notation that {@linkcode parseVersion} accepts.
  * @returns The facts.
- * @throws {EntrypointError} with code 78 when the text is no release, or an unsupported one.
+ * @throws {EntrypointError} With code 78 if the text is not a release, or not a supported one.
  */
 export function releaseFacts(version: string): Release {
-  const known = KNOWN.get(version) ?? findFacts(version);
-  KNOWN.set(version, known);
-  return known;
+  const release = CACHE.get(version) ?? findFacts(version);
+  CACHE.set(version, release);
+  return release;
 }
 
-/** One release is asked for again and again. */
-const KNOWN = new Map<string, Release>();
+/** The facts by the text of the release; most callers use the same one. */
+const CACHE = new Map<string, Release>();
 
 function findFacts(version: string): Release {
   const parsed = parseVersion(version);
   if (parsed === undefined) {
-    throw unsupported(
-      `Cannot tell the release of the server from "${version}"`,
-    );
+    throw unsupported(`"${version}" is not a release of Mattermost`);
   }
   if (inRange(parsed, "<3.0.0")) {
     throw unsupported(
@@ -198,7 +198,7 @@ function findFacts(version: string): Release {
       ? undefined
       : `Mattermost ${
         formatVersion(parsed)
-      } is newer than the releases that this entrypoint knows (3.0 to 11.x), it is treated like the newest of them`,
+      } is newer than the releases that the entrypoint knows (3.0 to 11.x), so it is treated like the newest of them`,
     binary: pick(BINARY),
     migration: pick(MIGRATION),
     offlineVersion: fits(">=6.5.0"),
@@ -214,8 +214,7 @@ function findFacts(version: string): Release {
     logLocation: pick(LOG_LOCATION),
     strictTypes: fits("<3.8.0 || >=5.30.0"),
     configWrites: pick(CONFIG_WRITES),
-    // 4.1-5.36 were not run: taken for deaf, which only means that the port is
-    // looked at before.
+    // 4.1 to 5.36 were not tested. False is safe: it only adds a check of the port.
     failsOnListenError: fits(">=5.37.0"),
     environmentOverrides: pick(ENVIRONMENT_OVERRIDES),
     plugins: fits(">=4.2.0"),
@@ -223,21 +222,21 @@ function findFacts(version: string): Release {
   };
 }
 
-/** Where the server and its configuration are. */
+/** The paths of the server and its configuration. */
 export interface ServerPaths {
-  /** The server's home, absolute. */
+  /** The absolute path of the server's directory. */
   readonly home: string;
-  /** Its config.json, absolute: relative names are searched in several places. */
+  /** The absolute path of config.json. The server searches for a relative one in several directories. */
   readonly config: string;
 }
 
 /**
- * The command that starts the server. `BINARY --config PATH` is the one form
- * that all releases from 3.0 on understand; the subcommand `server` is not:
- * 3.6.1-3.7.6 ignore its `--config` silently.
+ * Gets the command that starts the server. All releases from 3.0 on accept
+ * `BINARY --config PATH`. The subcommand `server` is not used, because 3.6.1 to 3.7.6 silently
+ * ignore its option `--config`.
  *
  * @param release The release.
- * @param paths Where it is.
+ * @param paths The paths of the server.
  * @returns Program and arguments.
  */
 export function serverCommand(
@@ -248,12 +247,12 @@ export function serverCommand(
 }
 
 /**
- * The command that migrates the database. The migration to 3.0 reads two lines:
- * `YES`, and the name of the primary team.
+ * Gets the command that migrates the database. `-upgrade_db_30` reads two lines from standard
+ * input: `YES`, and the name of the primary team.
  *
  * @param release The release.
- * @param paths Where it is.
- * @returns Program and arguments, `undefined` for a release that migrates only when it starts.
+ * @param paths The paths of the server.
+ * @returns Program and arguments; `undefined` if the release migrates only at its start.
  */
 export function migrationCommand(
   release: Release,
@@ -271,11 +270,11 @@ export function migrationCommand(
 }
 
 /**
- * The command that prints `Version: X.Y.Z` and touches nothing.
+ * Gets the command that prints `Version: X.Y.Z`.
  *
  * @param release The release.
- * @param paths Where it is.
- * @returns Program and arguments, `undefined` for a release whose `version` migrates the database.
+ * @param paths The paths of the server.
+ * @returns Program and arguments; `undefined` if the command would migrate the database.
  */
 export function versionCommand(
   release: Release,
@@ -287,19 +286,19 @@ export function versionCommand(
 }
 
 /**
- * Variables that the server reads and that are no settings.
+ * Gets the variables that the server needs in its environment, in addition to settings.
  *
  * @param release The release.
- * @param logDirectory The directory of the log files, absolute.
- * @returns Names and values to hand over, unless the operator set them.
+ * @param logDirectory The absolute path of the log directory.
+ * @returns Names and values; those of the operator take precedence.
  */
 export function serverEnvironment(
   release: Release,
   logDirectory: string,
 ): Readonly<Record<string, string>> {
   return {
-    // 10.11.11 and later of 10.11, and 11.2 and later, refuse log files outside of it. Which
-    // patches of 11.2 and 11.3 do is not known; it does no harm where it is not read.
+    // From 10.11.11 and 11.2 on, the server rejects log files outside of this directory (not
+    // known for each patch of 11.2 and 11.3). Other releases ignore the variable.
     ...(inRange(release.version, ">=10.11.0")
       ? { MM_LOG_PATH: logDirectory }
       : {}),
@@ -310,11 +309,11 @@ export function serverEnvironment(
 }
 
 /**
- * The value of `LogSettings.FileLocation` for a log directory.
+ * Gets the value of `LogSettings.FileLocation` for a log directory.
  *
  * @param release The release.
- * @param logDirectory The directory of the log files, absolute.
- * @returns The file in it, or the directory, as the release wants it.
+ * @param logDirectory The absolute path of the log directory.
+ * @returns The value in the form that the release expects.
  */
 export function logFileLocation(
   release: Release,
@@ -332,20 +331,19 @@ export function logFileLocation(
 }
 
 /**
- * A database product's version in the unit that it counts in itself:
+ * Converts the version of a database to the number that the server compares:
  * `server_version_num` of PostgreSQL (15.4 is 150004, 9.6.24 is 90624), and
- * major · 1000 + minor · 100 + patch for MySQL (5.7.12 is 5712), which is how
- * the server compares them.
+ * major · 1000 + minor · 100 + patch for MySQL (5.7.12 is 5712).
  *
  * @param adapter The product.
- * @param text What the database says of itself: `15.4 (Debian 15.4-2)`, `8.0.36`, `10.11.6-MariaDB`.
- * @returns The number, `undefined` where the text starts with no version.
+ * @param text The version that the database reports: `15.4 (Debian 15.4-2)`, `8.0.36`, `10.11.6-MariaDB`.
+ * @returns The number; `undefined` if the text does not begin with a version.
  */
 export function databaseNumber(
   adapter: Adapter,
   text: string,
 ): number | undefined {
-  // MariaDB puts 5.5.5- before its version when it introduces itself.
+  // MariaDB prepends 5.5.5- for old clients: https://mariadb.com/kb/en/version/
   const version = text.trim().replace(/^5\.5\.5-(?=.*mariadb)/i, "");
   const match = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(version);
   if (match === null) return undefined;
@@ -377,11 +375,11 @@ function pickRow<T>(rows: Rows<T>, fits: (range: string) => boolean): T {
 
 function unsupported(message: string): EntrypointError {
   return new EntrypointError(
-    `${message}: releases from 3.0.0 to the newest 11.x are supported`,
+    `${message}: the entrypoint supports releases from 3.0.0 to the newest 11.x`,
     {
       code: ExitCode.settings,
       remedy:
-        "MATTERMOST_VERSION=11.7.9   # the release that the image holds, recorded when it is built",
+        "MATTERMOST_VERSION=11.7.9   # the release in the image, set when the image is built",
     },
   );
 }

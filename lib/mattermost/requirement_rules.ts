@@ -1,8 +1,8 @@
 /**
- * What the releases' own validation refuses, and what they ignore, as data.
+ * The rules by which releases validate config.json, and warnings about values that they
+ * ignore, as data.
  *
- * To add a rule: a row with the path, the releases, what holds for a value that
- * is there, and the words; and a passing and a failing case in its test.
+ * To add a rule, add a row here, and a valid and an invalid value to its test.
  *
  * @module
  */
@@ -10,56 +10,55 @@
 import type { Json } from "../json.ts";
 import type { Lookup } from "./config_keys.ts";
 
-/** The edition of the server; `undefined` where it is not known. */
+/** The edition of the server; `undefined` if it is unknown. */
 export type Edition = "team" | "enterprise" | undefined;
 
-/** One thing that releases check. */
+/** A rule by which releases reject a value. */
 export interface Rule {
-  /** Names the rule in its test. */
+  /** The name of the rule in its test. */
   readonly name: string;
   /** Section and key. */
   readonly path: string;
-  /** Releases that check it. */
+  /** The range of the releases that have the rule. */
   readonly releases: string;
-  /** Releases among them that also refuse the absence of the key. */
+  /** The range of those that also reject a missing key. */
   readonly neededIn?: string;
-  /** Whether a value that is there is accepted. */
+  /** Checks whether the releases accept a value. */
   holds(value: Json, config: Lookup): boolean;
-  /** What is wanted, to be read after "must". */
+  /** What they accept, to follow "must". */
   readonly must: string;
   /** The variable to set, or the step to take. */
   readonly remedy: string;
-  /** Whether the value must not be shown. */
+  /** Whether the value is a secret. */
   readonly secret?: boolean;
 }
 
-/** One thing that does nothing, or not what it seems to. */
+/** A warning about a value that has no effect, or an unexpected one. */
 export interface Warning {
-  /** Names the warning in its test. */
+  /** The name of the warning in its test. */
   readonly name: string;
   /** Section and key. */
   readonly path: string;
-  /** Releases that it is about. */
+  /** The range of the affected releases. */
   readonly releases: string;
-  /** The edition that it is about; every one where absent. An unknown edition counts as Team Edition. */
+  /** The affected edition, by default all. An unknown edition counts as Team Edition. */
   readonly edition?: "team";
-  /** Whether the value is of no use. */
+  /** Checks whether the warning applies to a value. */
   applies(value: Json, config: Lookup): boolean;
-  /** What happens instead; follows a colon. */
+  /** The actual effect, to follow a colon. */
   readonly message: string;
   /** The variable to set, or the step to take. */
   readonly remedy?: string;
 }
 
 const ALL = ">=3.0.0";
-// Plain fields up to 4.1: an absent key is 0 or "". Later ones became pointers
-// with defaults at releases that are not all known, and check for themselves.
+// Up to 4.1 a missing key has Go's zero value, 0 or "". Later releases have defaults.
 const PLAIN = "<4.2.0";
-// All that 3.7 to 4.0 may have; a name outside of it stops them.
+// The locales of 3.7 to 4.0, which do not start with any other one.
 const LOCALES: readonly string[] =
   "de en es fr it ja ko nl pl pt-BR ru tr zh-CN zh-TW".split(" ");
 
-/** What the releases' own validation refuses. */
+/** The rules by which releases reject a value. */
 export const RULES: readonly Rule[] = [
   {
     name: "login attempts",
@@ -75,7 +74,7 @@ export const RULES: readonly Rule[] = [
     path: "ServiceSettings.SiteURL",
     releases: ">=3.3.0",
     holds: (value) => value === "" || isRequestUri(value),
-    must: "be a URL with its scheme",
+    must: "be a URL with a scheme",
     remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
   },
   {
@@ -101,7 +100,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.6.0",
     holds: isPositive,
     must: "be a number above 0",
-    remedy: `MM_SERVICESETTINGS_${key.toUpperCase()}=300, or in config.json`,
+    remedy: `MM_SERVICESETTINGS_${key.toUpperCase()}=300`,
   })),
   {
     name: "TLS of the web server",
@@ -109,7 +108,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.6.0",
     holds: isOneOf("", "TLS"),
     must: 'be "" or "TLS"',
-    remedy: 'set ServiceSettings.ConnectionSecurity to "" in config.json',
+    remedy: 'Set ServiceSettings.ConnectionSecurity to "" in config.json',
   },
   {
     name: "site name",
@@ -142,7 +141,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.5.0",
     holds: isPositive,
     must: "be a number above 0",
-    remedy: "set TeamSettings.MaxChannelsPerTeam to 2000 in config.json",
+    remedy: "Set TeamSettings.MaxChannelsPerTeam to 2000 in config.json",
   },
   {
     name: "notifications per channel",
@@ -151,7 +150,7 @@ export const RULES: readonly Rule[] = [
     holds: isPositive,
     must: "be a number above 0",
     remedy:
-      "set TeamSettings.MaxNotificationsPerChannel to 1000 in config.json",
+      "Set TeamSettings.MaxNotificationsPerChannel to 1000 in config.json",
   },
   {
     name: "direct messages",
@@ -168,7 +167,7 @@ export const RULES: readonly Rule[] = [
     holds: (value) => value !== false,
     must: "not be false",
     remedy:
-      "remove TeamSettings.ExperimentalViewArchivedChannels from config.json",
+      "Remove TeamSettings.ExperimentalViewArchivedChannels from config.json",
   },
   {
     name: "encryption key",
@@ -186,7 +185,7 @@ export const RULES: readonly Rule[] = [
     neededIn: PLAIN,
     holds: isOneOf("mysql", "postgres"),
     must: 'be "mysql" or "postgres"',
-    remedy: "DB_ADAPTER=mysql, or postgres",
+    remedy: "DB_ADAPTER=mysql   # or postgres",
   },
   {
     name: "driver without MySQL",
@@ -194,7 +193,8 @@ export const RULES: readonly Rule[] = [
     releases: ">=11.0.0",
     holds: isOneOf("postgres"),
     must: 'be "postgres"',
-    remedy: "DB_ADAPTER=postgres, after the data moved to PostgreSQL",
+    remedy:
+      "DB_ADAPTER=postgres   # after you have migrated the data to PostgreSQL",
   },
   {
     name: "data source",
@@ -213,7 +213,7 @@ export const RULES: readonly Rule[] = [
     neededIn: PLAIN,
     holds: isPositive,
     must: "be a number above 0",
-    remedy: `set SqlSettings.${key} to ${
+    remedy: `Set SqlSettings.${key} to ${
       key === "MaxIdleConns" ? 20 : 300
     } in config.json`,
   })),
@@ -226,22 +226,22 @@ export const RULES: readonly Rule[] = [
     remedy: "MATTERMOST_MAX_FILE_SIZE=52428800",
   },
   {
-    // Later releases may know more drivers, and say so themselves.
+    // Later releases may have more drivers. They report an error themselves.
     name: "file driver",
     path: "FileSettings.DriverName",
     releases: "<10.0.0",
     neededIn: PLAIN,
     holds: isOneOf("local", "amazons3"),
     must: 'be "local" or "amazons3"',
-    remedy: 'set FileSettings.DriverName to "local" in config.json',
+    remedy: 'Set FileSettings.DriverName to "local" in config.json',
   },
   {
     name: "file directory",
     path: "FileSettings.Directory",
     releases: ">=10.10.0",
     holds: (value) => typeof value === "string" && value === value.trim(),
-    must: "not start or end with blanks",
-    remedy: 'set FileSettings.Directory to "./data/" in config.json',
+    must: "not begin or end with blanks",
+    remedy: 'Set FileSettings.Directory to "./data/" in config.json',
   },
   {
     name: "public link salt",
@@ -266,15 +266,15 @@ export const RULES: readonly Rule[] = [
     neededIn: "<4.0.0",
     holds: isPositive,
     must: "be a number above 0",
-    remedy: `set FileSettings.${key} to ${size} in config.json`,
+    remedy: `Set FileSettings.${key} to ${size} in config.json`,
   })),
   {
     name: "PreviewHeight",
     path: "FileSettings.PreviewHeight",
     releases: "<4.0.0",
     holds: (value) => typeof value === "number" && value >= 0,
-    must: "be 0 or a number above it",
-    remedy: "set FileSettings.PreviewHeight to 0 in config.json",
+    must: "be 0 or a number above 0",
+    remedy: "Set FileSettings.PreviewHeight to 0 in config.json",
   },
   {
     name: "mail security, early",
@@ -282,7 +282,7 @@ export const RULES: readonly Rule[] = [
     releases: "<3.4.0",
     holds: isOneOf("", "TLS", "STARTTLS"),
     must: 'be "", "TLS" or "STARTTLS"',
-    remedy: "SMTP_SECURITY=STARTTLS, or leave it out",
+    remedy: "SMTP_SECURITY=STARTTLS   # or leave it out",
   },
   {
     name: "mail security",
@@ -290,7 +290,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.4.0",
     holds: isOneOf("", "TLS", "STARTTLS", "PLAIN"),
     must: 'be "", "TLS", "STARTTLS" or "PLAIN"',
-    remedy: "SMTP_SECURITY=STARTTLS, or leave it out",
+    remedy: "SMTP_SECURITY=STARTTLS   # or leave it out",
   },
   {
     name: "invite salt",
@@ -320,7 +320,7 @@ export const RULES: readonly Rule[] = [
     remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
   },
   {
-    // Here an absent site URL has a default.
+    // In these releases a missing site URL has a default.
     name: "batched mails without site URL",
     path: "EmailSettings.EnableEmailBatching",
     releases: ">=5.10.0",
@@ -344,7 +344,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.4.0",
     holds: isPositive,
     must: "be a number above 0",
-    remedy: "set EmailSettings.EmailBatchingBufferSize to 256 in config.json",
+    remedy: "Set EmailSettings.EmailBatchingBufferSize to 256 in config.json",
   },
   {
     name: "mail batch interval",
@@ -352,7 +352,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.4.0",
     holds: (value) => typeof value === "number" && value >= 30,
     must: "be 30 or more seconds",
-    remedy: "set EmailSettings.EmailBatchingInterval to 30 in config.json",
+    remedy: "Set EmailSettings.EmailBatchingInterval to 30 in config.json",
   },
   {
     name: "rate limit",
@@ -369,7 +369,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.5.0",
     holds: isPositive,
     must: "be a number above 0",
-    remedy: "set RateLimitSettings.MaxBurst to 100 in config.json",
+    remedy: "Set RateLimitSettings.MaxBurst to 100 in config.json",
   },
   {
     name: "rate limit store",
@@ -386,7 +386,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=3.6.0 <7.0.0",
     holds: (value) => typeof value === "number" && value >= 5 && value <= 64,
     must: "be a number from 5 to 64",
-    remedy: "set PasswordSettings.MinimumLength to 8 in config.json",
+    remedy: "Set PasswordSettings.MinimumLength to 8 in config.json",
   },
   ...(["DefaultServerLocale", "DefaultClientLocale"] as const).map((
     key,
@@ -401,7 +401,7 @@ export const RULES: readonly Rule[] = [
       : "MATTERMOST_CLIENT_LOCALE=en",
   })),
   {
-    // The releases between correct it themselves.
+    // The releases in between correct the value themselves.
     name: "available locales",
     path: "LocalizationSettings.AvailableLocales",
     releases: ">=3.7.0 <4.0.3 || >=4.3.0 <5.10.0",
@@ -419,7 +419,7 @@ export const RULES: readonly Rule[] = [
     releases: ">=11.0.0",
     holds: (value) => value !== true,
     must: "not be true",
-    remedy: "remove ExperimentalSettings.ClientSideCertEnable from config.json",
+    remedy: "Remove ExperimentalSettings.ClientSideCertEnable from config.json",
   },
   {
     name: "image proxy",
@@ -428,11 +428,11 @@ export const RULES: readonly Rule[] = [
     holds: (value, config) =>
       value !== "atmos/camo" || config("ImageProxySettings.Enable") !== true,
     must: 'not be "atmos/camo"',
-    remedy: 'set ImageProxySettings.ImageProxyType to "local" in config.json',
+    remedy: 'Set ImageProxySettings.ImageProxyType to "local" in config.json',
   },
 ];
 
-/** What releases accept and do not do. */
+/** Warnings about values that have no effect, or an unexpected one. */
 export const WARNINGS: readonly Warning[] = [
   {
     name: "GitLab sign-on",
@@ -441,16 +441,16 @@ export const WARNINGS: readonly Warning[] = [
     edition: "team",
     applies: (value) => value === true,
     message:
-      "signing in with GitLab needs a licence since 11.0, in Team Edition the button is gone",
-    remedy: "stay with 10.11, or use the Enterprise Edition with a licence",
+      "from 11.0 on, signing in with GitLab needs a licence, and Team Edition does not offer it",
+    remedy: "Stay with 10.11, or use the Enterprise Edition with a licence",
   },
   ...(["EnableIndexing", "EnableSearching"] as const).map((key): Warning => ({
     name: `Bleve ${key}`,
     path: `BleveSettings.${key}`,
     releases: ">=11.0.0",
     applies: (value) => value === true,
-    message: "the Bleve search was retired with 11.0, it does nothing",
-    remedy: "remove BleveSettings from config.json",
+    message: "release 11.0 removed the Bleve search",
+    remedy: "Remove BleveSettings from config.json",
   })),
   {
     name: "no search left",
@@ -459,8 +459,9 @@ export const WARNINGS: readonly Warning[] = [
     applies: (value, config) =>
       value === true &&
       config("ElasticsearchSettings.EnableSearching") !== true,
-    message: "without Bleve and Elasticsearch nothing is found",
-    remedy: "set SqlSettings.DisableDatabaseSearch to false in config.json",
+    message:
+      "without Bleve, which 11.0 removed, and without Elasticsearch, searches find nothing",
+    remedy: "Set SqlSettings.DisableDatabaseSearch to false in config.json",
   },
   {
     name: "rate limit by header, ignored",
@@ -481,7 +482,7 @@ export const WARNINGS: readonly Warning[] = [
     path: "RateLimitSettings.VaryByHeader",
     releases: ">=4.7.0",
     applies: (value) => typeof value === "string" && /[\s,]/.test(value.trim()),
-    message: "since 4.7 it is the name of one header",
+    message: "from 4.7 on, it must be the name of a single header",
     remedy: "MATTERMOST_RATE_LIMIT_HEADERS=X-Forwarded-For",
   },
   {
@@ -489,8 +490,8 @@ export const WARNINGS: readonly Warning[] = [
     path: "RateLimitSettings.EnableRateLimiter",
     releases: ">=3.5.0",
     applies: () => true,
-    message: "since 3.5 the key is Enable, this one does nothing",
-    remedy: "remove RateLimitSettings.EnableRateLimiter from config.json",
+    message: "from 3.5 on, the name of the key is RateLimitSettings.Enable",
+    remedy: "Remove RateLimitSettings.EnableRateLimiter from config.json",
   },
   {
     name: "mail credentials unused",
@@ -501,8 +502,9 @@ export const WARNINGS: readonly Warning[] = [
       (config("EmailSettings.EnableSMTPAuth") === false ||
         (config("EmailSettings.EnableSMTPAuth") === undefined &&
           !isFilled(config("EmailSettings.ConnectionSecurity") ?? ""))),
-    message: "it is unused unless EmailSettings.EnableSMTPAuth is true",
-    remedy: "set EmailSettings.EnableSMTPAuth to true in config.json",
+    message:
+      "the server does not use it unless EmailSettings.EnableSMTPAuth is true",
+    remedy: "Set EmailSettings.EnableSMTPAuth to true in config.json",
   },
   {
     name: "mail credentials unused, early",
@@ -511,8 +513,10 @@ export const WARNINGS: readonly Warning[] = [
     applies: (value, config) =>
       isFilled(value) &&
       !isFilled(config("EmailSettings.ConnectionSecurity") ?? ""),
-    message: "it is unused unless EmailSettings.ConnectionSecurity is set",
-    remedy: "SMTP_SECURITY=STARTTLS, or PLAIN for none on 3.4 to 4.0",
+    message:
+      "the server does not use it unless EmailSettings.ConnectionSecurity is set",
+    remedy:
+      "SMTP_SECURITY=STARTTLS   # or on 3.4 to 4.0, for a connection without TLS, PLAIN",
   },
   {
     name: "log file instead of a directory",
@@ -520,8 +524,9 @@ export const WARNINGS: readonly Warning[] = [
     releases: ">=3.8.0",
     applies: (value) => typeof value === "string" && value.endsWith(".log"),
     message:
-      "since 3.8 it is a directory; a file of this name stops releases from 4.2 on",
-    remedy: "set LogSettings.FileLocation to the directory of the file",
+      "from 3.8 on, it must be a directory, and from 4.2 on, the server does not start if it is a file",
+    remedy:
+      "Set LogSettings.FileLocation to the directory of the file in config.json",
   },
   {
     name: "log directory without slash",
@@ -530,17 +535,18 @@ export const WARNINGS: readonly Warning[] = [
     applies: (value) =>
       typeof value === "string" && value !== "" && !value.endsWith("/") &&
       !value.endsWith(".log"),
-    message: "releases 3.8 to 4.1 append the file's name without a slash",
-    remedy: "end LogSettings.FileLocation with a slash",
+    message:
+      "releases 3.8 to 4.1 append the name of the file without adding a slash",
+    remedy: "Add a slash to the end of LogSettings.FileLocation in config.json",
   },
   {
     name: "emoji restriction",
     path: "ServiceSettings.RestrictCustomEmojiCreation",
     releases: ">=3.2.0 <6.0.0",
     applies: (value) => value === "",
-    message: "an empty value is invalid, releases 5.x complain about it",
+    message: "an empty value is invalid, and releases 5.x log an error",
     remedy:
-      'set ServiceSettings.RestrictCustomEmojiCreation to "all" in config.json',
+      'Set ServiceSettings.RestrictCustomEmojiCreation to "all" in config.json',
   },
   {
     name: "image proxy, soon refused",
@@ -548,21 +554,21 @@ export const WARNINGS: readonly Warning[] = [
     releases: ">=11.0.0",
     applies: (value) => value === "atmos/camo",
     message: "12.0 and later do not start with atmos/camo",
-    remedy: 'set ImageProxySettings.ImageProxyType to "local" in config.json',
+    remedy: 'Set ImageProxySettings.ImageProxyType to "local" in config.json',
   },
 ];
 
-/** A key that old releases need in the file. */
+/** A key that old releases need in config.json. */
 export interface NeededKey {
   /** Section and key. */
   readonly path: string;
-  /** What the releases' own default configuration has. */
+  /** The value in the releases' own default configuration. */
   readonly value: Json;
-  /** Releases that need it. */
+  /** The range of the releases that need it. */
   readonly releases: string;
 }
 
-/** Keys that no setting writes, in case the release brings no default configuration. */
+/** Keys that no setting writes, for releases without a default configuration. */
 export const NEEDED_KEYS: readonly NeededKey[] = [
   { path: "SqlSettings.MaxIdleConns", value: 10, releases: "<3.2.0" },
   { path: "SqlSettings.MaxOpenConns", value: 10, releases: "<3.2.0" },
@@ -570,7 +576,7 @@ export const NEEDED_KEYS: readonly NeededKey[] = [
   { path: "SqlSettings.MaxOpenConns", value: 300, releases: ">=3.2.0 <4.2.0" },
   { path: "FileSettings.DriverName", value: "local", releases: "<5.10.0" },
   { path: "FileSettings.Directory", value: "./data/", releases: "<5.10.0" },
-  // Empty, the server makes one up; absent, it does not start.
+  // With an empty value, the server generates one; without the key, it does not start.
   {
     path: "FileSettings.PublicLinkSalt",
     value: "",
@@ -617,7 +623,7 @@ function bytes(value: Json): number {
   return typeof value === "string" ? new TextEncoder().encode(value).length : 0;
 }
 
-/** Go's `url.ParseRequestURI`: an absolute path, or a scheme and what follows. */
+/** Checks a URL or an absolute path like https://pkg.go.dev/net/url#ParseRequestURI. */
 function isRequestUri(value: Json): boolean {
   if (typeof value !== "string") return false;
   // deno-lint-ignore no-control-regex
@@ -625,12 +631,12 @@ function isRequestUri(value: Json): boolean {
   const rest = /^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(.*)$/s.exec(value)?.[1] ?? "";
   if (rest === value && !value.startsWith("/")) return false;
   const authority = /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "";
-  // User information may hold colons, an IPv6 address does within brackets.
+  // The user information may contain colons, and so does an IPv6 address in brackets.
   return /^(?:[^\s@]*@)?(?:\[[0-9a-fA-F:.%]+\]|[^\s:<>"\\^`{|}[\]]*)(?::\d*)?$/
     .test(authority);
 }
 
-/** Go's `net.SplitHostPort`, an address or a domain name, and a number. */
+/** Checks a listen address like https://pkg.go.dev/net#SplitHostPort, with a numeric port. */
 function isListenAddress(value: Json): boolean {
   if (typeof value !== "string") return false;
   const match = /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9_.-]*):(\d{1,5})$/.exec(

@@ -1,9 +1,8 @@
 /**
- * Checks a config.json for a release before the server sees it: releases up to
- * 3.9 end with exit code 0, or stay alive and deaf, on what they refuse.
+ * Checks a config.json before the server reads it: if releases up to 3.9 reject it, they end
+ * with exit code 0, or keep running without listening.
  *
- * It looks at the file alone. A key that an `MM_` variable overrides should be
- * put into the configuration before.
+ * To include `MM_` variables in the check, apply them with `withOverrides` first.
  *
  * @module
  */
@@ -34,15 +33,15 @@ import {
 } from "./requirement_rules.ts";
 import { inRange } from "../release_range.ts";
 
-/** What a check is made for. */
+/** The server that a configuration is for. */
 export interface CheckContext {
   /** The release of the server. */
   readonly version: string;
-  /** Its edition; an unknown one counts as Team Edition. */
+  /** The edition of the server; an unknown one counts as Team Edition. */
   readonly edition?: Edition;
 }
 
-/** A key and the value that a release needs in its config.json. */
+/** A key that a release needs in config.json. */
 export interface MustHave {
   /** Section and key. */
   readonly path: string;
@@ -50,7 +49,7 @@ export interface MustHave {
   readonly value: Json;
 }
 
-interface Look {
+interface Reader {
   readonly read: Lookup;
   readonly version: string;
 }
@@ -63,27 +62,26 @@ const TYPE_WORDS: Readonly<Record<KeyType, string>> = {
 };
 
 /**
- * Finds what would stop the server, by the rules of its release.
+ * Finds values that would stop the server at its start.
  *
  * @param config The configuration as it is, or will be, on disk.
  * @param version The release of the server.
- * @returns Everything that is wrong, empty where the server starts.
- * @throws {EntrypointError} with code 78 when the release is not supported.
+ * @returns All problems; empty if the server would start.
+ * @throws {EntrypointError} With code 78 if the release is not supported.
  */
 export function checkConfig(
   config: JsonObject,
   version: string,
 ): readonly Problem[] {
   const release = releaseFacts(version);
-  const find: Lookup = (path) => valueAt(config, path);
   const types = typeProblems(config, release);
-  const wrong = new Set(types.map(({ subject }) => subject));
-  const look = { read: reader(find), version: release.version };
+  const wrongTypes = new Set(types.map(({ subject }) => subject));
+  const reader = { read: lookup(config), version: release.version };
   const rules = RULES.filter((rule) =>
-    !wrong.has(rule.path) && inRange(release.version, rule.releases) &&
-    !isKept(rule, look)
+    !wrongTypes.has(rule.path) && inRange(release.version, rule.releases) &&
+    !isFollowed(rule, reader)
   );
-  return [...types, ...rules.map((rule) => ruleProblem(rule, look))];
+  return [...types, ...rules.map((rule) => ruleProblem(rule, reader))];
 }
 
 function typeProblems(
@@ -91,9 +89,9 @@ function typeProblems(
   { version, strictTypes: strict }: Release,
 ): Problem[] {
   return [...KEY_TYPES].flatMap(([section, keys]) => {
-    const held = valueAt(config, section);
-    return !isJsonObject(held) ? [] : [...keys].flatMap(([key, type]) => {
-      const value = valueAt(held, key);
+    const values = valueAt(config, section);
+    return !isJsonObject(values) ? [] : [...keys].flatMap(([key, type]) => {
+      const value = valueAt(values, key);
       return value === undefined || fitsType(value, { type, strict })
         ? []
         : [typeProblem({ path: `${section}.${key}`, type, version })];
@@ -102,66 +100,65 @@ function typeProblems(
 }
 
 /**
- * Finds what does nothing, or not what it seems to, in a release and edition.
+ * Finds values that the server accepts, but that have no effect or an unexpected one.
  *
  * @param config The configuration as it is, or will be, on disk.
- * @param context Release and edition.
- * @returns The findings.
- * @throws {EntrypointError} with code 78 when the release is not supported.
+ * @param context Release and edition of the server.
+ * @returns The warnings.
+ * @throws {EntrypointError} With code 78 if the release is not supported.
  */
 export function configWarnings(
   config: JsonObject,
   context: CheckContext,
 ): readonly Problem[] {
   const { version } = releaseFacts(context.version);
-  const read = reader((path) => valueAt(config, path));
-  const idle = WARNINGS.flatMap((warning) => {
+  const read = lookup(config);
+  const warnings = WARNINGS.flatMap((warning) => {
     const value = read(warning.path);
-    const concerns = inRange(version, warning.releases) &&
+    const isRelevant = inRange(version, warning.releases) &&
       (warning.edition === undefined || context.edition !== "enterprise");
-    return concerns && value !== undefined && warning.applies(value, read)
+    return isRelevant && value !== undefined && warning.applies(value, read)
       ? [{
         subject: warning.path,
         message:
-          `${warning.path} does not do what it seems to: ${warning.message}`,
+          `${warning.path} does not have the expected effect: ${warning.message}`,
         ...(warning.remedy === undefined ? {} : { remedy: warning.remedy }),
       }]
       : [];
   });
-  return [...idle, ...doubleSpellings(config)];
+  return [...warnings, ...duplicateKeys(config)];
 }
 
 /**
- * The keys that a release needs in its config.json though no setting writes
- * them; for a release that brings no default configuration. Values that are
- * there already should win.
+ * Gets the keys that a release needs in config.json, but that no setting writes. They are for
+ * releases without a default configuration; existing values take precedence.
  *
  * @param version The release of the server.
- * @returns Paths and values, each path once.
+ * @returns Paths and values; each path occurs once.
  */
 export function mustHave(version: string): readonly MustHave[] {
   return NEEDED_KEYS.filter(({ releases }) => inRange(version, releases))
     .map(({ path, value }) => ({ path, value }));
 }
 
-function reader(find: Lookup): Lookup {
+function lookup(config: JsonObject): Lookup {
   return (path) => {
-    const value = find(path);
+    const value = valueAt(config, path);
     return value === undefined ? undefined : readAs(value, typeOf(path));
   };
 }
 
-function isKept(rule: Rule, { read, version }: Look): boolean {
+function isFollowed(rule: Rule, { read, version }: Reader): boolean {
   const value = read(rule.path);
   if (value !== undefined) return rule.holds(value, read);
   return rule.neededIn === undefined || !inRange(version, rule.neededIn);
 }
 
-function ruleProblem(rule: Rule, { read, version }: Look): Problem {
+function ruleProblem(rule: Rule, { read, version }: Reader): Problem {
   return {
     subject: rule.path,
     message:
-      `Mattermost ${version} refuses ${rule.path}: it must ${rule.must}, and it is ${
+      `Mattermost ${version} rejects ${rule.path}: it must ${rule.must}, but it is ${
         describeState(read(rule.path), rule)
       }`,
     remedy: rule.remedy,
@@ -169,7 +166,7 @@ function ruleProblem(rule: Rule, { read, version }: Look): Problem {
 }
 
 function describeState(value: Json | undefined, rule: Rule): string {
-  if (value === undefined) return "absent";
+  if (value === undefined) return "missing";
   if (value === "") return "empty";
   return rule.secret === true ? "too short" : JSON.stringify(value);
 }
@@ -186,21 +183,21 @@ function typeProblem(
     message: `Mattermost ${version} cannot read ${path}: it must be ${
       TYPE_WORDS[type]
     }`,
-    remedy: `set ${path} in config.json to ${TYPE_WORDS[type]}`,
+    remedy: `Set ${path} in config.json to ${TYPE_WORDS[type]}`,
   };
 }
 
-/** Names that differ only in case are one key for the server, and the last one wins. */
-function doubleSpellings(config: JsonObject): readonly Problem[] {
+/** Finds keys that differ in letter case only; the server uses the last of them. */
+function duplicateKeys(config: JsonObject): readonly Problem[] {
   return Object.entries(config).flatMap(([section, keys]) =>
     !isJsonObject(keys) ? [] : Object.keys(keys).flatMap((key) => {
       const names = spellings(keys, key);
       return names.length < 2 || names[0] !== key ? [] : [{
         subject: `${section}.${key}`,
-        message: `${section}.${key} is there as ${
+        message: `config.json contains ${section}.${key} several times, as ${
           names.join(" and ")
-        }, which are the same for the server`,
-        remedy: `remove ${section}.${key} from config.json`,
+        }, and the server uses only the last one`,
+        remedy: `Remove ${section}.${key} from config.json`,
       }];
     })
   );

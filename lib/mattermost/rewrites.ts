@@ -1,8 +1,8 @@
 /**
- * Values of config.json that the server changes by itself at its start. Such a value is
- * nobody's edit.
+ * Values of config.json that the server itself replaces at its start. They are not edits of
+ * an administrator.
  *
- * Only keys that settings write are listed, and only what those settings can write.
+ * The list contains only keys and values that settings write.
  *
  * @module
  */
@@ -12,15 +12,16 @@ import { inRange } from "../release_range.ts";
 
 interface Rewrite {
   readonly path: string;
-  /** What was in the file. */
+  /** The value before. */
   readonly from: Json;
-  /** What the server makes of it. */
+  /** The value that the server writes. */
   readonly to: Json;
-  /** The releases that may find it in their file, since they or one before them wrote it. */
+  /** The releases whose config.json may contain it, because they or an older release wrote it. */
   readonly releases: string;
 }
 
-// `EmailSettings.SetDefaults` in the server's model/config.go, which fills empty texts in.
+// SetDefaults() of EmailSettings replaces empty texts:
+// https://github.com/mattermost/mattermost/blob/master/server/public/model/config.go
 const REWRITES: readonly Rewrite[] = [
   {
     path: "EmailSettings.SMTPServer",
@@ -37,12 +38,12 @@ const REWRITES: readonly Rewrite[] = [
 ];
 
 /**
- * The values that the server may have turned into one that is in config.json.
+ * Finds the values that the server may have replaced by the one in config.json.
  *
  * @param version The release.
  * @param path Section and key.
  * @param value The value in config.json.
- * @returns The values before; none for what the server leaves alone.
+ * @returns The values before; empty if the server does not write this value.
  */
 export function rewrittenFrom(
   version: string,

@@ -130,7 +130,7 @@ const FAILURES: readonly Failure[] = [
     name: "release that the server is not",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "11.6.0" }),
-    says: [/MATTERMOST_VERSION is 11\.6\.0, but .* says that it is 11\.7\.9/],
+    says: [/MATTERMOST_VERSION is 11\.6\.0, but .* reports release 11\.7\.9/],
   },
   {
     name: "file of a secret that is not there",

@@ -136,7 +136,7 @@ Deno.test("a server of another release than the image names is not started, and 
     (error) =>
       error instanceof EntrypointError && error.code === 78 &&
       error.message ===
-        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} says that it is 11.6.0`,
+        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} reports release 11.6.0`,
   );
   assert.equal(system.files.steps, steps);
 });

@@ -7,7 +7,7 @@ const CONFIG = {
   Broken: 1,
 };
 
-Deno.test("readAs() reads texts as the weak releases do", () => {
+Deno.test("readAs() converts values like the releases that are not strict", () => {
   equal(readAs("t", "flag"), true);
   equal(readAs("false", "flag"), false);
   equal(readAs(1, "flag"), true);
@@ -16,7 +16,7 @@ Deno.test("readAs() reads texts as the weak releases do", () => {
   equal(readAs(25, "text"), "25");
 });
 
-Deno.test("withOverrides() puts MM_ variables where the release reads them", () => {
+Deno.test("withOverrides() applies MM_ variables as the release does", () => {
   const env = {
     MM_TEAMSETTINGS_SITENAME: "Variable",
     MM_TEAMSETTINGS_MAXUSERSPERTEAM: "many",

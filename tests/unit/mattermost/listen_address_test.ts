@@ -17,7 +17,7 @@ function place(
   });
 }
 
-Deno.test("listen addresses are read as Go reads them", () => {
+Deno.test("listening() parses listen addresses as Go does", () => {
   const cases: readonly (readonly [string, string, number])[] = [
     [":80", "127.0.0.1", 80],
     ["0.0.0.0:8065", "127.0.0.1", 8065],
@@ -35,7 +35,7 @@ Deno.test("listen addresses are read as Go reads them", () => {
   }
 });
 
-Deno.test("config.json tells address, encryption and path", () => {
+Deno.test("listening() reads address, TLS and path from config.json", () => {
   assert.deepEqual(
     place({
       ListenAddress: ":8443",
@@ -54,7 +54,7 @@ Deno.test("config.json tells address, encryption and path", () => {
   assert.equal(place({}).port, 8065);
 });
 
-Deno.test("without config.json the settings' port is asked", () => {
+Deno.test("listening() uses the port of the settings without a valid config.json", () => {
   assert.deepEqual(place(undefined, { port: 8080 }), {
     host: "127.0.0.1",
     port: 8080,
@@ -66,7 +66,7 @@ Deno.test("without config.json the settings' port is asked", () => {
   assert.equal(place(undefined, { config: "[]" }).from, "settings");
 });
 
-Deno.test("variables win where the release lets them", () => {
+Deno.test("listening() applies MM_ variables as the release does", () => {
   const variables = { MM_SERVICESETTINGS_LISTENADDRESS: ":9000" };
   const port = (service: object, overrides: ListeningSources["overrides"]) =>
     place(service, { variables, overrides }).port;
@@ -77,6 +77,6 @@ Deno.test("variables win where the release lets them", () => {
   assert.equal(port({ ListenAddress: ":1" }, "none"), 1);
 });
 
-Deno.test("a site that is no address has no path", () => {
+Deno.test("listening() ignores an invalid site URL", () => {
   assert.equal(place({ SiteURL: "chat" }).subPath, "");
 });

@@ -8,7 +8,7 @@ import {
   unfinished,
 } from "../../../lib/mattermost/migrations.ts";
 
-/** Spot values of the list that the table was made from. */
+/** Samples of the list from which the table was made. */
 const SHIPPED: readonly [version: string, last: number, quality: string][] = [
   ["6.4.0", 75, "exact"],
   ["6.5.2", 77, "exact"],
@@ -33,7 +33,7 @@ const SHIPPED: readonly [version: string, last: number, quality: string][] = [
   ["9.6.0", 119, "exact"],
   ["9.10.0", 121, "exact"],
   ["10.10.3", 141, "exact"],
-  // Patches after those that were read, and releases read from the main branch.
+  // Patch releases that were not examined, and releases with numbers from the main branch.
   ["9.5.14", 122, "about"],
   ["9.9.3", 121, "about"],
   ["9.10.3", 121, "about"],
@@ -54,7 +54,7 @@ const SHIPPED: readonly [version: string, last: number, quality: string][] = [
   ["12.4.0", 148, "unknown"],
 ];
 
-Deno.test("shippedMigration() gives the number and how well it is known", () => {
+Deno.test("shippedMigration() returns the number and its reliability", () => {
   for (const [version, last, quality] of SHIPPED) {
     deepEqual(shippedMigration(version), { last, quality }, version);
   }
@@ -62,7 +62,7 @@ Deno.test("shippedMigration() gives the number and how well it is known", () => 
   equal(shippedMigration("3.6.0"), undefined);
 });
 
-Deno.test("releasesWith() gives the oldest and the newest release of a number", () => {
+Deno.test("releasesWith() returns the oldest and the newest release with a number", () => {
   const cases: readonly [number, string, string][] = [
     [75, "6.4.0", "6.4.3"],
     [82, "6.6.1", "6.7.2"],
@@ -70,7 +70,7 @@ Deno.test("releasesWith() gives the oldest and the newest release of a number", 
     [113, "7.8.11", "9.2.6"],
     [119, "9.5.0", "9.7.6"],
     [121, "9.9.0", "9.10.0"],
-    // No release is known to end there.
+    // Numbers that are not the last one of any known release.
     [80, "6.6.0", "6.7.2"],
     [123, "9.5.7", "9.11.0"],
     [145, "10.11.17", "11.2.0"],
@@ -81,7 +81,7 @@ Deno.test("releasesWith() gives the oldest and the newest release of a number", 
   }
 });
 
-Deno.test("canHaveLeft(), endsAt() and isBeyond() are generous where the number is vague", () => {
+Deno.test("canHaveLeft(), endsAt() and isBeyond() tolerate deviations of numbers that are not exact", () => {
   const cases: readonly [string, number, boolean, boolean, boolean][] = [
     ["7.8.15", 113, true, true, false],
     ["7.8.15", 112, false, false, false],
@@ -107,56 +107,76 @@ Deno.test("canHaveLeft(), endsAt() and isBeyond() are generous where the number 
   }
 });
 
-/** A release, the numbers before and after, and what is certainly wrong. */
+/** A release, the numbers before and after its migration, and the message. */
 const MIGRATED: readonly [
   version: string,
   before: number | undefined,
   after: number | undefined,
   wrong?: RegExp,
 ][] = [
-  // Nothing is there, whatever is known of the release.
-  ["6.7.2", undefined, undefined, /has no row.*6\.7\.2 is number 82$/],
-  ["10.5.14", undefined, undefined, /has no row.*is about number 129$/],
-  ["11.10.0", undefined, undefined, /has no row.*is number 148 or a later/],
-  ["12.0.0", 148, undefined, /has no row/],
-  // Known exactly: it came to the end or it did not.
+  // No row, whatever the reliability of the number.
+  ["6.7.2", undefined, undefined, /is missing or empty.*6\.7\.2 is number 82$/],
+  [
+    "10.5.14",
+    undefined,
+    undefined,
+    /is missing or empty.*is about number 129$/,
+  ],
+  [
+    "11.10.0",
+    undefined,
+    undefined,
+    /is missing or empty.*is number 148 or a later/,
+  ],
+  ["12.0.0", 148, undefined, /is missing or empty/],
+  // Exact numbers.
   ["6.7.2", undefined, 82],
   ["6.7.2", 82, 82],
-  ["6.7.2", undefined, 81, /row of db_migrations is number 81, and .* 82$/],
-  ["6.7.2", 78, 80, /number 80, and/],
-  ["7.8.4", 95, 95, /number 95, and .* number 101$/],
-  // A newer database that the operator goes back on.
+  ["6.7.2", undefined, 81, /row of db_migrations is number 81, but .* 82$/],
+  ["6.7.2", 78, 80, /number 80, but/],
+  ["7.8.4", 95, 95, /number 95, but .* number 101$/],
+  // A newer database, opened with an older release.
   ["6.7.2", 101, 101],
   ["9.5.0", 148, 148],
   ["10.5.14", 148, 148],
-  // Known roughly: a step is enough, and what is near enough is not doubted.
+  // Approximate numbers: any progress is accepted, and so is a small deviation.
   ["9.5.14", 119, 122],
   ["9.5.14", 122, 122],
   ["10.5.14", 126, 126],
-  ["10.5.14", 125, 125, /number 125, and .* about number 129$/],
+  ["10.5.14", 125, 125, /number 125, but .* about number 129$/],
   ["10.5.14", 111, 120],
-  // Releases that hide a failure: some steps are not enough.
-  ["7.6.0", 85, 86, /number 86, and .* about number \d+$/],
-  ["7.6.0", undefined, 50, /number 50, and/],
-  ["7.10.6", undefined, 1, /number 1, and/],
+  // Releases that hide failures: some progress is not enough.
+  ["7.6.0", 85, 86, /number 86, but .* about number \d+$/],
+  ["7.6.0", undefined, 50, /number 50, but/],
+  ["7.10.6", undefined, 1, /number 1, but/],
   ["7.6.0", 85, 95],
   ["10.11.23", 141, 141],
   ["11.10.0", 148, 148],
   ["11.10.0", 141, 155],
-  ["11.10.0", 141, 141, /number 141, and .* number 148 or a later one$/],
+  ["11.10.0", 141, 141, /number 141, but .* number 148 or a later one$/],
   ["11.10.0", undefined, 201],
-  // None goes backwards.
-  ["11.10.0", 201, 199, /is number 199, it was number 201 before$/],
-  ["6.7.2", 101, 89, /is number 89, it was number 101 before$/],
+  // The number must not decrease.
+  [
+    "11.10.0",
+    201,
+    199,
+    /is number 199, but it was number 201 before the migration$/,
+  ],
+  [
+    "6.7.2",
+    101,
+    89,
+    /is number 89, but it was number 101 before the migration$/,
+  ],
   // Before 6.4 there is no such table.
   ["6.3.10", undefined, undefined],
 ];
 
-Deno.test("unfinished() claims only what is certain", () => {
+Deno.test("unfinished() reports only what is certain", () => {
   for (const [version, before, after, wrong] of MIGRATED) {
-    const said = unfinished(version, { before, after });
-    const label = `${version}: ${before} to ${after}: ${said}`;
-    if (wrong === undefined) equal(said, undefined, label);
-    else match(said ?? "", wrong, label);
+    const message = unfinished(version, { before, after });
+    const label = `${version}: ${before} to ${after}: ${message}`;
+    if (wrong === undefined) equal(message, undefined, label);
+    else match(message ?? "", wrong, label);
   }
 });

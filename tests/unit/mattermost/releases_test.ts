@@ -13,8 +13,8 @@ import {
 
 const PATHS = { home: "/opt/mattermost", config: "/data/config.json" };
 
-/** What is asked of a release, by name, as one short text each. */
-const QUESTIONS: Readonly<
+/** The facts about a release by name, each as a short text. */
+const FACTS: Readonly<
   Record<string, (release: Release) => string | undefined>
 > = {
   binary: (release) => release.binary,
@@ -38,8 +38,8 @@ const QUESTIONS: Readonly<
     Object.keys(serverEnvironment(release, "/var/log/mm")).join(" "),
 };
 
-/** Question → the answers, each with the first and the last release that has it. */
-const ANSWERS: Readonly<
+/** The values of each fact, with the first and the last release that has the value. */
+const EXPECTED: Readonly<
   Record<string, readonly (readonly [string, string, string | undefined])[]>
 > = {
   binary: [
@@ -115,29 +115,29 @@ const ANSWERS: Readonly<
   ],
 };
 
-for (const [question, rows] of Object.entries(ANSWERS)) {
-  Deno.test(`releaseFacts() knows the ranges of "${question}"`, () => {
-    const ask = QUESTIONS[question];
-    ok(ask);
-    for (const [first, last, answer] of rows) {
-      equal(ask(releaseFacts(first)), answer, first);
-      equal(ask(releaseFacts(last)), answer, last);
+for (const [name, rows] of Object.entries(EXPECTED)) {
+  Deno.test(`releaseFacts() has the right ranges of "${name}"`, () => {
+    const factOf = FACTS[name];
+    ok(factOf);
+    for (const [first, last, value] of rows) {
+      equal(factOf(releaseFacts(first)), value, first);
+      equal(factOf(releaseFacts(last)), value, last);
     }
   });
 }
 
-Deno.test("every question about a release has answers", () => {
-  deepEqual(Object.keys(ANSWERS), Object.keys(QUESTIONS));
+Deno.test("every fact about a release has expected values", () => {
+  deepEqual(Object.keys(EXPECTED), Object.keys(FACTS));
 });
 
-Deno.test("releaseFacts() counts a candidate as its release and keeps its name", () => {
+Deno.test("releaseFacts() treats a release candidate as its release, and keeps its name", () => {
   const release = releaseFacts("v11.0.0-rc1");
   equal(release.version, "11.0.0-rc1");
   equal(release.databases.mysql, undefined);
   equal(release.warning, undefined);
 });
 
-Deno.test("releaseFacts() takes a future release for the newest and warns", () => {
+Deno.test("releaseFacts() treats a future release like the newest one, with a warning", () => {
   const release = releaseFacts("12.0.0");
   match(release.warning ?? "", /12\.0\.0 is newer than the releases/);
   deepEqual({ ...release, version: "", warning: "" }, {
@@ -148,7 +148,7 @@ Deno.test("releaseFacts() takes a future release for the newest and warns", () =
 });
 
 for (const version of ["2.2.0", "0.6.0", "latest", "", "3"]) {
-  Deno.test(`releaseFacts() refuses "${version}" and says what is supported`, () => {
+  Deno.test(`releaseFacts() rejects "${version}" and names the supported releases`, () => {
     throws(
       () => releaseFacts(version),
       (error) =>
@@ -159,7 +159,7 @@ for (const version of ["2.2.0", "0.6.0", "latest", "", "3"]) {
   });
 }
 
-Deno.test("serverCommand() has the one form that all releases understand", () => {
+Deno.test("serverCommand() returns the form that all releases accept", () => {
   deepEqual(serverCommand(releaseFacts("3.6.1"), PATHS), [
     "/opt/mattermost/bin/platform",
     "--config",
@@ -194,7 +194,7 @@ Deno.test("migrationCommand() and versionCommand() exist only where they are saf
   ]);
 });
 
-Deno.test("databaseNumber() counts as the product does", () => {
+Deno.test("databaseNumber() converts the versions of both products", () => {
   const cases: readonly ["mysql" | "postgres", string, number | undefined][] = [
     ["postgres", "15.4 (Debian 15.4-2.pgdg120+1)", 150004],
     ["postgres", "9.6.24", 90624],
@@ -212,7 +212,7 @@ Deno.test("databaseNumber() counts as the product does", () => {
   }
 });
 
-Deno.test("the minimum of a database is given in both units", () => {
+Deno.test("the minimum of a database is also a number", () => {
   equal(releaseFacts("7.8.15").databases.mysql?.minimumNumber, 5712);
   equal(releaseFacts("9.5.14").databases.mysql?.minimumNumber, 8000);
   equal(releaseFacts("10.11.23").databases.postgres.minimumNumber, 130000);

@@ -70,19 +70,24 @@ const GENERATIONS = [
   "12.0.0",
 ];
 
-Deno.test("checkConfig() has nothing against what the settings write", () => {
+Deno.test("checkConfig() and configWarnings() accept what the settings write", () => {
   for (const version of GENERATIONS) {
     deepEqual(checkConfig(config(healthy(version)), version), [], version);
     deepEqual(configWarnings(config(healthy(version)), { version }), []);
   }
 });
 
-/** A release that checks, one that does not (any more), a value for and one against, and what else is there. */
+/** A case of a rule or of a warning. */
 interface Case {
+  /** A release that has the rule. */
   readonly checks: string;
+  /** A release that does not have it. */
   readonly ignores?: string;
+  /** A value that the rule accepts. */
   readonly good: Json;
+  /** A value that it rejects. */
   readonly bad: Json;
+  /** Values of other keys. */
   readonly also?: Values;
 }
 
@@ -255,12 +260,12 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-Deno.test("every rule has a case, and every case a rule", () => {
+Deno.test("every rule has a case, and every case has a rule", () => {
   deepEqual(Object.keys(CASES).sort(), RULES.map(({ name }) => name).sort());
 });
 
 for (const rule of RULES) {
-  Deno.test(`checkConfig() knows the rule "${rule.name}"`, () => {
+  Deno.test(`checkConfig() applies the rule "${rule.name}"`, () => {
     const { checks, ignores, good, bad, also } = CASES[rule.name] ?? {};
     ok(checks !== undefined && good !== undefined && bad !== undefined);
     const subjects = (version: string, value: Json): readonly string[] =>
@@ -275,7 +280,7 @@ for (const rule of RULES) {
 }
 
 for (const rule of RULES.filter(({ neededIn }) => neededIn !== undefined)) {
-  Deno.test(`checkConfig() misses "${rule.path}" where the release needs it`, () => {
+  Deno.test(`checkConfig() reports a missing "${rule.path}" if the release needs it`, () => {
     for (const version of GENERATIONS) {
       const { [rule.path]: _, ...rest } = healthy(version);
       const needed = inRange(version, rule.neededIn ?? "") &&
@@ -284,12 +289,12 @@ for (const rule of RULES.filter(({ neededIn }) => neededIn !== undefined)) {
         subject === rule.path
       );
       equal(missing.length, needed ? 1 : 0, version);
-      for (const { message } of missing) ok(message.endsWith("it is absent"));
+      for (const { message } of missing) ok(message.endsWith("it is missing"));
     }
   });
 }
 
-Deno.test("checkConfig() reads absent site URLs as the release does", () => {
+Deno.test("checkConfig() treats a missing site URL as the release does", () => {
   const without = (version: string): number => {
     const { "ServiceSettings.SiteURL": _, ...rest } = healthy(version);
     return checkConfig(
@@ -302,7 +307,7 @@ Deno.test("checkConfig() reads absent site URLs as the release does", () => {
   equal(without("11.7.9"), 0);
 });
 
-Deno.test("checkConfig() finds values of a wrong type where the release is strict", () => {
+Deno.test("checkConfig() reports a value of a wrong type if the release is strict", () => {
   const cases: readonly [string, Json, strict: boolean, weak: boolean][] = [
     ["EmailSettings.SendPushNotifications", "true", false, true],
     ["EmailSettings.SendPushNotifications", "yes", false, false],
@@ -335,7 +340,7 @@ Deno.test("checkConfig() finds values of a wrong type where the release is stric
   }
 });
 
-Deno.test("checkConfig() applies the rules to what a weak release reads", () => {
+Deno.test("checkConfig() applies the rules to converted values if the release is not strict", () => {
   const values = { ...healthy("4.10.10"), "RateLimitSettings.PerSec": "0" };
   deepEqual(
     checkConfig(config(values), "4.10.10").map(({ subject }) => subject),
@@ -343,7 +348,7 @@ Deno.test("checkConfig() applies the rules to what a weak release reads", () => 
   );
 });
 
-Deno.test("checkConfig() reads names in any case, as the server does", () => {
+Deno.test("checkConfig() ignores the letter case of keys, as the server does", () => {
   const values = { ...healthy("3.6.0") };
   const { "RateLimitSettings.PerSec": _, ...rest } = values;
   deepEqual(
@@ -352,7 +357,7 @@ Deno.test("checkConfig() reads names in any case, as the server does", () => {
   );
 });
 
-Deno.test("site URLs are read as the server reads them", () => {
+Deno.test("checkConfig() accepts the same site URLs as the server", () => {
   const urls: readonly [string, boolean][] = [
     ["https://chat.example.com", true],
     ["https://chat.example.com/", true],
@@ -374,7 +379,7 @@ Deno.test("site URLs are read as the server reads them", () => {
   }
 });
 
-Deno.test("no problem shows the value of a secret", () => {
+Deno.test("checkConfig() does not show the value of a secret", () => {
   const secret = "hunter2";
   for (const rule of RULES.filter((rule) => rule.secret)) {
     const values = { ...healthy("3.6.0"), [rule.path]: secret };
@@ -382,12 +387,12 @@ Deno.test("no problem shows the value of a secret", () => {
   }
 });
 
-Deno.test("a problem reads like this", () => {
+Deno.test("checkConfig() names release, key, expected and actual value", () => {
   const values = { ...healthy("3.6.0"), "RateLimitSettings.PerSec": 0 };
   deepEqual(checkConfig(config(values), "3.6.0"), [{
     subject: "RateLimitSettings.PerSec",
     message:
-      "Mattermost 3.6.0 refuses RateLimitSettings.PerSec: it must be a number above 0, and it is 0",
+      "Mattermost 3.6.0 rejects RateLimitSettings.PerSec: it must be a number above 0, but it is 0",
     remedy: "MATTERMOST_RATE_LIMIT_QPS=10",
   }]);
 });
@@ -477,7 +482,7 @@ const WARNING_CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-Deno.test("every warning has a case, and every case a warning", () => {
+Deno.test("every warning has a case, and every case has a warning", () => {
   deepEqual(
     Object.keys(WARNING_CASES).sort(),
     WARNINGS.map(({ name }) => name).sort(),
@@ -485,7 +490,7 @@ Deno.test("every warning has a case, and every case a warning", () => {
 });
 
 for (const warning of WARNINGS) {
-  Deno.test(`configWarnings() knows "${warning.name}"`, () => {
+  Deno.test(`configWarnings() reports "${warning.name}"`, () => {
     const { checks, ignores, good, bad } = WARNING_CASES[warning.name] ?? {};
     ok(checks !== undefined && good !== undefined && bad !== undefined);
     const subjects = (version: string, value: Json): readonly string[] =>
@@ -499,14 +504,14 @@ for (const warning of WARNINGS) {
   });
 }
 
-Deno.test("configWarnings() is silent about GitLab in the Enterprise Edition", () => {
+Deno.test("configWarnings() does not warn about GitLab in the Enterprise Edition", () => {
   const values = config({ "GitLabSettings.Enable": true });
   const count = (edition: "team" | "enterprise" | undefined): number =>
     configWarnings(values, { version: "11.7.9", edition }).length;
   deepEqual([count("team"), count(undefined), count("enterprise")], [1, 1, 0]);
 });
 
-Deno.test("configWarnings() is silent about mail credentials that are used", () => {
+Deno.test("configWarnings() does not warn about mail credentials that the server uses", () => {
   const values = {
     "EmailSettings.SMTPUsername": "me",
     "EmailSettings.EnableSMTPAuth": true,
@@ -514,19 +519,19 @@ Deno.test("configWarnings() is silent about mail credentials that are used", () 
   deepEqual(configWarnings(config(values), { version: "11.7.9" }), []);
 });
 
-Deno.test("configWarnings() finds a key that is there in two spellings", () => {
+Deno.test("configWarnings() reports keys that differ in letter case only", () => {
   const values = {
     GitLabSettings: { UserApiEndpoint: "a", UserAPIEndpoint: "b", Id: "c" },
   };
   deepEqual(configWarnings(values, { version: "11.7.9" }), [{
     subject: "GitLabSettings.UserApiEndpoint",
     message:
-      "GitLabSettings.UserApiEndpoint is there as UserApiEndpoint and UserAPIEndpoint, which are the same for the server",
-    remedy: "remove GitLabSettings.UserApiEndpoint from config.json",
+      "config.json contains GitLabSettings.UserApiEndpoint several times, as UserApiEndpoint and UserAPIEndpoint, and the server uses only the last one",
+    remedy: "Remove GitLabSettings.UserApiEndpoint from config.json",
   }]);
 });
 
-Deno.test("mustHave() names each path once, and only for old releases", () => {
+Deno.test("mustHave() returns each path once, and none for recent releases", () => {
   for (const version of GENERATIONS) {
     const paths = mustHave(version).map(({ path }) => path);
     equal(new Set(paths).size, paths.length, version);
@@ -547,6 +552,6 @@ Deno.test("mustHave() names each path once, and only for old releases", () => {
   deepEqual(mustHave("6.0.4"), []);
 });
 
-Deno.test("checkConfig() refuses a release that is not supported", () => {
+Deno.test("checkConfig() throws if the release is not supported", () => {
   throws(() => checkConfig({}, "2.2.0"), EntrypointError);
 });

@@ -1,7 +1,7 @@
 import { deepEqual } from "node:assert/strict";
 import { rewrittenFrom } from "../../../lib/mattermost/rewrites.ts";
 
-Deno.test("rewrittenFrom() knows the mail server that the server names itself, by release", () => {
+Deno.test("rewrittenFrom() knows the mail servers that the releases set themselves", () => {
   const path = "EmailSettings.SMTPServer";
   const from = (version: string, value: string): readonly unknown[] =>
     rewrittenFrom(version, path, value);

@@ -335,7 +335,7 @@ Deno.test("a VERSION file that is younger than another program does not confirm 
     (error) =>
       error instanceof EntrypointError && error.code === 78 &&
       error.message ===
-        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} says that it is 11.8.0`,
+        `MATTERMOST_VERSION is 11.7.9, but the server in ${INSTALL} reports release 11.8.0`,
   );
 });
 

@@ -313,12 +313,12 @@ Deno.test("plan: a server that does not tell its release, or is too old to be as
   ) {
     const error = await refusal({ env, runChild });
     assert.equal(error.code, 78);
-    assert.match(error.message, /no server in .* tells$/);
+    assert.match(error.message, /no server in .* reports its release$/);
   }
   const files = installed();
   files.place(`${INSTALL}/bin/platform`, "", 0o755);
   const { system, context } = stage({ env, files });
-  await assert.rejects(makePlan(context), /holds a server that is too old/);
+  await assert.rejects(makePlan(context), /is too old to report its release/);
   assert.deepEqual(system.children, []);
 });
 
