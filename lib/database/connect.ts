@@ -1,5 +1,5 @@
 /**
- * Chooses the driver, and imports no other than the one that is needed.
+ * Logs in with the driver of the database's product, and loads no other driver.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { addressOf, type LoginOptions, tlsOptions } from "./connection.ts";
 import { openSocket } from "../os/socket.ts";
 
 /**
- * Logs in to the database that the source names.
+ * Logs in to a database.
  *
  * @param source The database and the login.
- * @param options What ends it, and whom to trust.
+ * @param options The signal that ends the session, and the certificate authorities.
  * @returns The session.
- * @throws {ProbeError} Why it did not work.
+ * @throws {ProbeError} The reason why it failed; or the signal's reason.
  */
 export async function connect(
   source: DataSource,
@@ -24,14 +24,14 @@ export async function connect(
 ): Promise<Session> {
   const { signal, ca } = options;
   const tls = tlsOptions(source, ca);
-  // The connection is made while its driver is loaded.
+  // The socket connects while the driver is loaded.
   const opening = openSocket(addressOf(source), signal);
   try {
     return await login(source, { ...options, opening, tls });
   } catch (error) {
-    const hasNone = error instanceof ProbeError && error.reason === "tls";
-    if (source.sslMode !== "prefer" || !hasNone) throw error;
-    // As go-sql-driver: no encryption where the server has none.
+    const isTlsError = error instanceof ProbeError && error.reason === "tls";
+    if (source.sslMode !== "prefer" || !isTlsError) throw error;
+    // go-sql-driver continues without encryption too, if the server does not offer TLS.
     return await connect({ ...source, sslMode: "disable" }, options);
   }
 }
@@ -40,7 +40,7 @@ async function login(
   source: DataSource,
   options: LoginOptions,
 ): Promise<Session> {
-  // Who awaits it hears how it failed; until then nobody does.
+  // The driver's module handles a failure. Until it is loaded, a rejection would count as unhandled.
   options.opening.catch(() => {});
   if (source.adapter === "mysql") {
     const { connectMysql } = await import("./mysql/session.ts");

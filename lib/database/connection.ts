@@ -1,6 +1,6 @@
 /**
- * The connection below both drivers: what its TLS must prove, what comes over it, and how
- * it ends.
+ * The connection that both drivers use: what TLS must prove, which data a driver gets, and
+ * how the connection ends.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import {
 } from "../os/socket.ts";
 import { ProbeError } from "./session.ts";
 
-/** What a driver logs in with. */
+/** What a driver needs to log in. */
 export interface LoginOptions extends ConnectOptions {
-  /** The connection, which may still be under way. */
+  /** The connection, which may not be open yet. */
   readonly opening: Promise<Socket>;
-  /** What TLS has to prove; `undefined` for none. */
+  /** What TLS must prove; `undefined` for a connection without TLS. */
   readonly tls: TlsOptions | undefined;
 }
 
 /**
- * Where a database listens.
+ * The address that a database listens on.
  *
  * @param source The database.
- * @returns The address; of a unix socket, the very file.
+ * @returns Host and port, or the file of the unix socket.
  */
 export function addressOf(
   { adapter, host, port, socket }: DataSource,
@@ -42,62 +42,63 @@ export function addressOf(
 }
 
 /**
- * Rejects when a connection is gone, however that came. Drivers may miss it, or
- * wait for an answer that can come no more.
+ * Rejects when a connection ends for any reason. A driver may not notice that, and wait
+ * for ever for an answer.
  *
  * @param socket The connection, before a driver listens to it.
  * @returns Never resolves; rejects with the error that ended the connection.
  */
 export function rejectOnClose(socket: Socket): Promise<never> {
-  const lost = new Promise<never>((_, reject) => {
-    const lose = (): void =>
+  const closed = new Promise<never>((_, reject) => {
+    const fail = (): void =>
       reject(
         socket.errored ??
           new ProbeError("protocol", "The server closed the connection"),
       );
-    if (socket.destroyed) lose();
-    socket.once("close", lose);
+    if (socket.destroyed) fail();
+    socket.once("close", fail);
   });
-  // Nobody may be waiting when it happens.
-  lost.catch(() => {});
-  return lost;
+  // The rejection counts as handled, also while no caller awaits it.
+  closed.catch(() => {});
+  return closed;
 }
 
 /**
- * Says the last word to a server, so that its log holds no complaint. Never throws.
+ * Sends the protocol's last message of a session, without which servers log an
+ * aborted connection. Never throws.
  *
  * @param socket The connection.
- * @param word What sessions of its protocol end with.
- * @returns Resolves when the word is on its way, or the connection is gone.
+ * @param message The message.
+ * @returns Resolves when the message is sent, or the connection has ended.
  */
-export async function sendLast(
+export async function sendLastMessage(
   socket: Socket,
-  word: Uint8Array,
+  message: Uint8Array,
 ): Promise<void> {
-  const lost = rejectOnClose(socket);
+  const closed = rejectOnClose(socket);
   const sent = new Promise<void>((resolve) =>
-    socket.write(word, () => resolve())
+    socket.write(message, () => resolve())
   );
-  await Promise.race([sent, lost]).catch(() => {});
+  await Promise.race([sent, closed]).catch(() => {});
 }
 
 /**
  * Ends a connection. Never throws.
  *
  * @param socket The connection.
- * @returns Resolves when nothing of it is left.
+ * @returns Resolves when the socket is closed.
  */
 export async function destroySocket(socket: Socket): Promise<void> {
-  const lost = rejectOnClose(socket);
+  const closed = rejectOnClose(socket);
   socket.destroy();
-  await lost.catch(() => {});
+  await closed.catch(() => {});
 }
 
-/** How a driver's server talks. */
+/** How to recognise valid data of a protocol. */
 export interface Protocol {
   /** Whether these five bytes, or more, can begin the server's first message. */
   readonly isGreeting: (head: Buffer) => boolean;
-  /** How many bytes the driver may have by now, or what is wrong with them; by default all. */
+  /** Number of bytes that the driver may read now, or the error in them; all bytes by default. */
   readonly wholeMessages?: (bytes: Buffer) => number | ProbeError;
 }
 
@@ -105,11 +106,11 @@ export interface Protocol {
 const GREETING = 5;
 
 /**
- * Holds back what the server says until it was looked at, so that no driver parses
- * what belongs to another protocol, or is garbled.
+ * Checks the server's data before the driver reads it, so that no driver parses malformed
+ * data or another protocol, on which it could fail or loop.
  *
- * @param socket The connection, before anybody listens to its data.
- * @param language What is looked at.
+ * @param socket The connection, before anything listens to its data.
+ * @param protocol The checks.
  */
 export function inspectData(
   socket: Socket,
@@ -126,9 +127,7 @@ export function inspectData(
       if (held.length < GREETING) return true;
       isGreeted = isGreeting(held);
     }
-    const size = isGreeted
-      ? wholeMessages(held)
-      : new ProbeError("protocol", "Another kind of server answers there");
+    const size = isGreeted ? wholeMessages(held) : otherServer();
     if (size instanceof ProbeError) {
       socket.emit = emit;
       socket.destroy(size);
@@ -141,26 +140,40 @@ export function inspectData(
 }
 
 /**
- * Decides what TLS must prove.
+ * The error for a first message that is not of the product's protocol.
+ *
+ * @returns The error.
+ */
+export function otherServer(): ProbeError {
+  return new ProbeError(
+    "protocol",
+    "Another kind of server listens at this address",
+  );
+}
+
+/**
+ * Decides what TLS must prove, as the server's own driver does.
  *
  * @param source The database.
- * @param ca PEM texts of authorities.
- * @returns Options for `node:tls`, `undefined` where there is to be no TLS.
+ * @param ca PEM texts of certificate authorities.
+ * @returns Options for `node:tls`; `undefined` for a connection without TLS.
+ * @see https://pkg.go.dev/github.com/lib/pq#hdr-Connection_String_Parameters
+ * @see https://github.com/go-sql-driver/mysql#tls
  */
 export function tlsOptions(
   source: DataSource,
   ca: readonly string[] | undefined,
 ): TlsOptions | undefined {
   const { adapter, sslMode, socket } = source;
-  // Unix sockets have none.
+  // Neither driver uses TLS through a unix socket.
   if (sslMode === "disable" || socket !== undefined) return undefined;
-  // As lib/pq: an authority that is named is checked, even when only `require` is asked.
-  const checked = sslMode.startsWith("verify-") ||
+  // lib/pq checks the chain where an authority is named, even with `require`.
+  const isChecked = sslMode.startsWith("verify-") ||
     adapter === "postgres" && ca !== undefined;
   return {
-    rejectUnauthorized: checked,
+    rejectUnauthorized: isChecked,
     ...(ca === undefined ? {} : { ca: [...ca] }),
-    // As go-sql-driver, which cannot check the chain without the name.
+    // go-sql-driver cannot check the chain without the name.
     verifyIdentity: sslMode === "verify-full" ||
       adapter === "mysql" && sslMode === "verify-ca",
   };
@@ -171,7 +184,7 @@ export function tlsOptions(
  *
  * @param socket The connection, at the point where the server expects TLS.
  * @param host The name or address that the certificate must have.
- * @param options What to prove.
+ * @param options What TLS must prove.
  * @returns The encrypted socket.
  * @throws {ProbeError} With reason `tls`.
  */
@@ -186,14 +199,14 @@ export function secureSocket(
 }
 
 /**
- * Tells how a connection is encrypted.
+ * Reports how a connection is encrypted.
  *
  * @param socket Any socket.
- * @returns The facts, `false` for a plain socket.
+ * @returns The facts; `false` for a socket without TLS.
  */
 export function tlsFacts(socket: Socket | TLSSocket): TlsFacts | false {
   if (!("getPeerCertificate" in socket)) return false;
-  // The runtime of the npm stub, Deno 2.7, does not tell the protocol.
+  // Deno 2.7 does not report the protocol.
   const protocol = typeof socket.getProtocol === "function"
     ? socket.getProtocol()
     : null;

@@ -1,5 +1,5 @@
 /**
- * What a database and the login to it are, and what both DSN grammars share.
+ * A database with the login to it, and what the DSN grammars of both products share.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import type { Adapter } from "../settings/adapter.ts";
 
 /**
- * How much TLS has to prove. `prefer` (encrypt if the server can) is in MySQL's
- * driver only, and that one takes `verify-ca` for `verify-full`.
+ * What TLS must prove. Only MySQL's driver has `prefer`, which encrypts if the server
+ * can; it treats `verify-ca` as `verify-full`.
  */
 export type SslMode =
   | "disable"
@@ -19,49 +19,51 @@ export type SslMode =
 
 /** A database and the login to it. */
 export interface DataSource {
-  /** Which driver of the server, and so which grammar. */
+  /** The server's driver, which determines the grammar of the DSN. */
   readonly adapter: Adapter;
-  /** Name or address; an IPv6 address without brackets. */
+  /** Host name or address; an IPv6 address without brackets. */
   readonly host: string;
   /** TCP port; for PostgreSQL also a part of the unix socket's name. */
   readonly port: number;
   /** Unix socket, instead of host and port: the file for MySQL, its directory for PostgreSQL. */
   readonly socket?: string;
-  /** Who logs in. */
+  /** Name of the database user. */
   readonly user: string;
-  /** A secret; empty for none. */
+  /** Password of the user, a secret; empty for none. */
   readonly password: string;
   /** Name of the database. */
   readonly database: string;
-  /** What TLS has to prove; unix sockets have none. */
+  /** What TLS must prove; connections through unix sockets are not encrypted. */
   readonly sslMode: SslMode;
   /**
-   * Path of a PEM file with the authorities to trust. A PostgreSQL DSN names it.
-   * A MySQL DSN cannot: there the server must inherit `SSL_CERT_FILE`, the path of
-   * a bundle that holds the system's authorities too, since Go reads no other then.
+   * Path of a PEM file with the certificate authorities to trust. A PostgreSQL DSN names
+   * it. A MySQL DSN cannot: the server must inherit `SSL_CERT_FILE` with the path of a
+   * bundle that holds the system's authorities too, since Go then reads no other file.
+   *
+   * @see https://pkg.go.dev/crypto/x509#SystemCertPool
    */
   readonly sslCa?: string;
-  /** MySQL only: the character sets to ask for, best first. */
+  /** MySQL only: the character sets to request, best first. */
   readonly encoding?: string;
-  /** Any other parameter of the DSN, as its text there: decoded for PostgreSQL, raw for MySQL. */
+  /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** The ports that the products listen on by default. */
+/** The default TCP ports of the products. */
 export const DEFAULT_PORTS: Readonly<Record<Adapter, number>> = {
   mysql: 3306,
   postgres: 5432,
 };
 
-/** `host`, `[address]`, each with or without `:port`. */
+/** `host` or `[address]`, with or without `:port`. */
 export const HOST_PORT_REGEXP = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d*))?$/;
 
 /**
- * Reads a TCP port.
+ * Parses a TCP port.
  *
  * @param text Decimal digits.
  * @returns The port, 1 to 65535.
- * @throws {SyntaxError} Where it is none.
+ * @throws {SyntaxError} Where the text is not a port.
  */
 export function portNumber(text: string): number {
   const port = Number(text);
@@ -72,10 +74,10 @@ export function portNumber(text: string): number {
 }
 
 /**
- * Writes a host so that a port can follow.
+ * Writes a host so that a colon and a port can follow.
  *
- * @param host Name or address.
- * @returns The same, an IPv6 address in brackets.
+ * @param host Host name or address.
+ * @returns The same; an IPv6 address in brackets.
  */
 export function bracket(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
@@ -85,13 +87,15 @@ export function bracket(host: string): string {
  * Decodes percent-encoded UTF-8.
  *
  * @param text The encoded text.
- * @returns The text.
- * @throws {SyntaxError} Where a percent sign encodes nothing.
+ * @returns The decoded text.
+ * @throws {SyntaxError} Where a percent sign does not begin an encoded character.
  */
 export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new SyntaxError("The DSN has a percent sign that encodes nothing");
+    throw new SyntaxError(
+      "The DSN has a percent sign that does not begin an encoded character",
+    );
   }
 }

@@ -1,8 +1,6 @@
 /**
- * The DSN of a data source in the form that the server's own driver parses:
+ * The DSN of a data source, in the form that the server's own driver parses:
  * lib/pq for PostgreSQL, go-sql-driver for MySQL.
- *
- * Pure: it knows the grammars, not the network.
  *
  * @module
  */
@@ -18,37 +16,31 @@ import {
 } from "./postgres/dsn.ts";
 
 /**
- * Writes the DSN that the server's driver reads as exactly this source.
+ * Writes the DSN that the server's driver parses as exactly this source.
  *
  * @param source The database and the login.
  * @returns The value of `SqlSettings.DataSource`.
- * @throws {EntrypointError} Where that driver's grammar has no way to say it.
+ * @throws {EntrypointError} With code 78 where the driver's grammar cannot express the source.
  */
 export function formatDsn(source: DataSource): string {
-  const problems = source.adapter === "mysql"
-    ? mysqlProblems(source)
-    : postgresProblems(source);
+  const isMysql = source.adapter === "mysql";
+  const problems = isMysql ? mysqlProblems(source) : postgresProblems(source);
   if (problems.length > 0) {
     throw new EntrypointError(
       "The database settings cannot be written as a DSN",
-      {
-        code: ExitCode.settings,
-        problems,
-      },
+      { code: ExitCode.settings, problems },
     );
   }
-  return source.adapter === "mysql"
-    ? formatMysql(source)
-    : formatPostgres(source);
+  return isMysql ? formatMysql(source) : formatPostgres(source);
 }
 
 /**
- * Reads a DSN as the server's driver does.
+ * Parses a DSN as the server's driver does.
  *
- * @param adapter Whose grammar it is.
+ * @param adapter The driver.
  * @param dsn The text, such as the value of `MM_SQLSETTINGS_DATASOURCE`.
- * @returns The source; its port, encoding and TLS mode filled in as the driver does.
- * @throws {SyntaxError} Where the driver would not read it, or reads more than one host.
+ * @returns The source, with the driver's own defaults for port, encoding and TLS mode.
+ * @throws {SyntaxError} Where the driver would not parse it, or where it names several hosts.
  */
 export function parseDsn(adapter: Adapter, dsn: string): DataSource {
   return adapter === "mysql" ? parseMysql(dsn) : parsePostgres(dsn);

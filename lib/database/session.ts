@@ -1,15 +1,16 @@
 /**
- * What is asked of a database before the server starts, and how the answer
- * looks, whatever the product: implemented once for each driver.
+ * What a login to a database offers before the server starts, the same for each product.
+ * Each driver has one implementation.
  *
  * @module
  */
 
 import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
+import { ExitCode } from "../errors.ts";
 import { REASONS } from "./reasons.ts";
 
-/** A database that cannot be used, and why. Its text holds no secret. */
+/** The reason why a database cannot be used. Its text holds no secret. */
 export class ProbeError extends Error {
   /** The kind of failure. */
   readonly reason: Reason;
@@ -17,11 +18,11 @@ export class ProbeError extends Error {
   readonly code: string | undefined;
 
   /**
-   * Says what is wrong.
+   * Makes the error.
    *
    * @param reason The kind of failure.
-   * @param detail What the server or the system said, in one line; may be empty.
-   * @param code What it is called there.
+   * @param detail The message of the server or of the system, in one line; may be empty.
+   * @param code The code of the server or of the system.
    */
   constructor(reason: Reason, detail: string, code?: string) {
     super(detail);
@@ -29,9 +30,9 @@ export class ProbeError extends Error {
     this.code = code;
   }
 
-  /** Whether it may pass by itself. */
-  get healable(): boolean {
-    return REASONS[this.reason].healable;
+  /** Whether the reason can pass without the operator, so that waiting can help. */
+  get isTemporary(): boolean {
+    return REASONS[this.reason].exitCode === ExitCode.unavailable;
   }
 
   /** The name that a stack trace shows. */
@@ -40,77 +41,77 @@ export class ProbeError extends Error {
   }
 }
 
-/** Bytes of the longest message that can answer a question of ours, in either protocol. */
-export const LONGEST_ANSWER = 1_000_000;
+/** Bytes of the longest message that is accepted from a server, in either protocol. */
+export const LONGEST_MESSAGE = 1_000_000;
 
 /**
- * The error for an answer that does not follow the protocol.
+ * The error for a message that does not follow the protocol.
  *
  * @returns The error.
  */
 export function malformedPacket(): ProbeError {
-  return new ProbeError("protocol", "The answer is malformed");
+  return new ProbeError("protocol", "The server's message is malformed");
 }
 
-/** What the tables tell about the Mattermost that made them. */
+/** What Mattermost has left in the database. Tables of other programs do not count. */
 export interface SchemaFacts {
-  /** Whether Mattermost's own tables exist; tables of others do not count. */
+  /** Whether Mattermost's own tables exist. */
   readonly installed: boolean;
-  /** Row `Version` of the table Systems: the schema's release up to 7.0, absent in databases born later. */
+  /** Row `Version` of the table Systems: the schema's release up to 7.0, absent in newer installations. */
   readonly systemsVersion?: string;
   /** The highest number in the table db_migrations, which exists from 6.0 on. */
   readonly lastMigration?: number;
-  /** Whether users belong to one team, as they did before 3.0. */
+  /** Whether the table Users has the column TeamId, which the migration to 3.0 drops. */
   readonly usersHaveTeamId: boolean;
 }
 
 /** The encryption of a connection. */
 export interface TlsFacts {
-  /** Such as `TLSv1.3`, where the runtime tells. */
+  /** Such as `TLSv1.3`; absent where the runtime does not report it. */
   readonly protocol?: string;
-  /** When the server's certificate expires, in milliseconds since the epoch, where the runtime tells. */
+  /** Expiry of the server's certificate in milliseconds since the epoch; absent where the runtime does not report it. */
   readonly certificateExpires?: number;
 }
 
-/** What a database says about itself. */
+/** What a database reports about itself. */
 export interface DatabaseFacts {
-  /** What the server is, whatever the adapter is called. */
+  /** The product of the server; the adapter does not tell MySQL from MariaDB. */
   readonly product: "PostgreSQL" | "MySQL" | "MariaDB";
-  /** As the server spells it. */
+  /** The version as the server writes it. */
   readonly version: string;
-  /** Whether this login cannot write: a standby, or a server set so. */
+  /** Whether this login cannot write: the server is a standby, or is configured so. */
   readonly readOnly: boolean;
-  /** Whether this login may create tables where Mattermost would; not known while read-only, and then true. */
+  /** Whether this login has the privilege to create tables where Mattermost would. */
   readonly mayCreateTables: boolean;
   /** Character set of the database. */
   readonly encoding: string;
   /** Sort order of the database. */
   readonly collation: string;
-  /** Milliseconds since the epoch. */
+  /** The server's clock, in milliseconds since the epoch. */
   readonly serverTime: number;
-  /** How the connection is encrypted, `false` where it is not. */
+  /** How the connection is encrypted; `false` where it is not. */
   readonly tls: TlsFacts | false;
   /** What Mattermost has left in the database. */
   readonly schema: SchemaFacts;
 }
 
-/** A login. It ends with {@linkcode Session.close} or with the signal given to {@linkcode Connect}. */
+/** A login. It ends with {@linkcode Session.close}, or when the signal given to {@linkcode Connect} aborts. */
 export interface Session {
   /**
-   * Asks for everything at once.
+   * Queries all facts at once.
    *
-   * @throws {ProbeError}
+   * @throws {ProbeError} Where the database fails.
    */
   facts(): Promise<DatabaseFacts>;
 
   /**
-   * Takes a lock that only one session of this database can hold; it is given back
-   * when the connection ends, so a holder that crashed blocks nobody.
+   * Takes a lock that only one session of this database can hold. The server releases it
+   * when the connection ends, so a holder that crashed blocks no other.
    *
-   * @param name The lock.
+   * @param name The name of the lock.
    * @param seconds How long to wait for another holder; 0 tries once.
-   * @returns Whether it is held now.
-   * @throws {ProbeError}
+   * @returns Whether this session holds the lock now.
+   * @throws {ProbeError} Where the database fails.
    */
   lock(name: string, seconds: number): Promise<boolean>;
 
@@ -122,28 +123,28 @@ export interface Session {
 export interface ConnectOptions {
   /** Ends the attempt, and later the session, at once. It is the only time limit. */
   readonly signal: AbortSignal;
-  /** PEM texts of the authorities to trust instead of the runtime's own. */
+  /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
-  /** Whether a server's tables are likely to be there: then they are asked at once, else only when they were found. */
+  /** Whether Mattermost's tables probably exist: then one message queries them together with the rest. */
   readonly isUsed?: boolean;
 }
 
 /**
- * An answer that may be one of some errors.
+ * Awaits a query, and replaces expected errors by `undefined`.
  *
- * @param asked The answer to come.
- * @param isOne Whether it is one of them, by its {@linkcode ProbeError.code}.
- * @returns The answer; `undefined` for one of the errors.
+ * @param query The query.
+ * @param isExpected Whether an error with this {@linkcode ProbeError.code} is expected.
+ * @returns The result; `undefined` for an expected error.
  * @throws {ProbeError} Any other error.
  */
-export async function unless<Answer>(
-  asked: Promise<Answer>,
-  isOne: (code: string) => boolean,
-): Promise<Answer | undefined> {
+export async function unlessError<Result>(
+  query: Promise<Result>,
+  isExpected: (code: string) => boolean,
+): Promise<Result | undefined> {
   try {
-    return await asked;
+    return await query;
   } catch (error) {
-    if (error instanceof ProbeError && isOne(error.code ?? "")) {
+    if (error instanceof ProbeError && isExpected(error.code ?? "")) {
       return undefined;
     }
     throw error;
@@ -153,7 +154,7 @@ export async function unless<Answer>(
 /**
  * Logs in.
  *
- * @throws {ProbeError} Why it did not work; or the signal's reason.
+ * @throws {ProbeError} The reason why it failed; or the signal's reason.
  */
 export type Connect = (
   source: DataSource,

@@ -1,8 +1,8 @@
 /**
- * Waits until a database is there and good enough for the server, and says why
- * while it is not.
+ * Waits until a database accepts logins and meets Mattermost's needs, and reports why it
+ * does not yet.
  *
- * Its clock, its chance and its connections come in; it writes nothing itself.
+ * The clock, the random numbers and the connections are parameters.
  *
  * @module
  */
@@ -20,66 +20,68 @@ import { ProbeError } from "./session.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
 import { REASONS, remedyFor } from "./reasons.ts";
 
-/** Milliseconds that one login with its questions may take. */
+/** Time limit of one login with its queries, in milliseconds. */
 const ATTEMPT = 5000;
 
-/** Milliseconds for the last attempt, when the end of all is nearer than that. */
+/** Least time limit of the last attempt, in milliseconds, where less time is left. */
 const SHORTEST_ATTEMPT = 250;
 
-/** Milliseconds below which silence says nothing of the database. */
-const FAIR_ATTEMPT = 1000;
+/** An attempt with a lower limit, in milliseconds, may time out on a database that works. */
+const MEANINGFUL_ATTEMPT = 1000;
 
-/** Milliseconds between attempts: first, and at most. */
+/** The first pause between attempts and the longest one, in milliseconds. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
 
 /**
- * Milliseconds during which even what cannot heal is tried again: images of both
- * products restart once and create their users while they are initialised.
+ * Milliseconds during which attempts go on after a reason that is not temporary: the
+ * images of both products create users and databases, and restart, when they initialise
+ * an empty volume.
  */
 const GRACE = 5000;
 
-/** A database that takes the server. */
+/** A database that Mattermost can use. */
 export interface ReadyDatabase {
-  /** The open login, for locks; its owner closes it. */
+  /** The open login, for locks; the caller closes it. */
   readonly session: Session;
-  /** What the database says about itself. */
+  /** What the database reports about itself. */
   readonly facts: DatabaseFacts;
 }
 
 /** A new reason for waiting. */
 export interface WaitChange {
-  /** Why the database cannot be used now. */
+  /** The reason why the database cannot be used now. */
   readonly error: ProbeError;
-  /** One line for people, without a secret. */
+  /** One line for the log, without a secret. */
   readonly message: string;
   /** Milliseconds since the wait began. */
   readonly elapsed: number;
 }
 
-/** Options of {@linkcode waitForDatabase}. Its signal ends the wait, and the session that came of it, at once. */
+/** Options of {@linkcode waitForDatabase}. Its signal ends the wait, and later the session, at once. */
 export interface WaitOptions extends ConnectOptions {
   /** Logs in, once for each attempt. */
   readonly connect: Connect;
-  /** Measures and passes the time. */
+  /** The clock that the time limits use. */
   readonly clock: Pick<Clock, "elapsed" | "sleep">;
   /** Called once for each change of the reason. */
   readonly report: (change: WaitChange) => void;
-  /** Called after every attempt in vain, for a line that moves. */
+  /** Called after each attempt that fails, for a progress line. */
   readonly tick?: (state: Omit<WaitChange, "message">) => void;
-  /** Seconds for all attempts together; 0 makes one attempt. */
+  /** Time limit of all attempts together, in seconds; 0 makes one attempt. */
   readonly timeout: number;
-  /** A number from 0 to 1, for the jitter. */
+  /** A random number from 0 to 1, for the jitter of the pauses. */
   readonly random: () => number;
 }
 
 /**
- * Tries until the database is ready, its time is up, or nothing can help.
+ * Logs in again and again until the database is ready, or the time is over. A reason that
+ * is not temporary ends the wait after 5 seconds.
  *
  * @param source The database and the login.
- * @param options How to connect, for how long, and whom to tell.
- * @returns The open session and what the database says about itself.
- * @throws {EntrypointError} Why not, with a remedy; or the signal's reason.
+ * @param options How to connect, the time limit, and what to call for progress.
+ * @returns The open session and what the database reports about itself.
+ * @throws {EntrypointError} With the exit code and the remedy of the last reason; or the signal's reason.
  */
 export async function waitForDatabase(
   source: DataSource,
@@ -90,24 +92,24 @@ export async function waitForDatabase(
   const deadline = start + 1000 * timeout;
   let last: ProbeError | undefined;
   let pause = FIRST_PAUSE;
-  let hopelessSince: number | undefined;
+  let permanentSince: number | undefined;
   while (true) {
     const left = deadline - clock.elapsed();
     const limit = timeout === 0
       ? ATTEMPT
       : Math.max(SHORTEST_ATTEMPT, Math.min(ATTEMPT, left));
-    const told = await attempt(source, limit, options);
-    // An attempt that was cut short knows less than the one before it.
-    const isCut = told instanceof ProbeError && told.reason === "timeout" &&
-      limit < FAIR_ATTEMPT;
-    const outcome = isCut && last !== undefined ? last : told;
+    const result = await attempt(source, limit, options);
+    // The reason of the attempt before is better than the timeout of a shortened attempt.
+    const isCut = result instanceof ProbeError && result.reason === "timeout" &&
+      limit < MEANINGFUL_ATTEMPT;
+    const outcome = isCut && last !== undefined ? last : result;
     if (!(outcome instanceof ProbeError)) {
       const { session, facts } = outcome;
-      return { session: explained(session, source), facts };
+      return { session: withRemedies(session, source), facts };
     }
     const now = clock.elapsed();
-    hopelessSince = outcome.healable ? undefined : hopelessSince ?? now;
-    const stop = Math.min(deadline, (hopelessSince ?? Infinity) + GRACE);
+    permanentSince = outcome.isTemporary ? undefined : permanentSince ?? now;
+    const stop = Math.min(deadline, (permanentSince ?? Infinity) + GRACE);
     if (now >= stop) {
       const seconds = Math.round((now - start) / 1000);
       throw failure(outcome, source, `gave up after ${seconds} s`);
@@ -126,10 +128,11 @@ export async function waitForDatabase(
 }
 
 /**
- * Judges a database by what every Mattermost needs.
+ * Checks what every release of Mattermost needs: a database that is writable, and tables
+ * or the privilege to create them.
  *
- * @param facts What the database says about itself.
- * @returns What is wrong, `undefined` for a good one.
+ * @param facts What the database reports about itself.
+ * @returns What is wrong; `undefined` where nothing is.
  */
 export function judge(facts: DatabaseFacts): ProbeError | undefined {
   if (facts.readOnly) return new ProbeError("read-only", "");
@@ -139,9 +142,9 @@ export function judge(facts: DatabaseFacts): ProbeError | undefined {
 }
 
 /**
- * Says what is wrong with which database, naming the variables.
+ * Writes a message about a database, with the variables that name it.
  *
- * @param error Why it cannot be used.
+ * @param error The reason why it cannot be used.
  * @param source The database and the login.
  * @returns One line without a final period and without a secret.
  */
@@ -170,16 +173,16 @@ function failure(
   });
 }
 
-/** A session whose later failures are told to the operator as those of the wait are. */
-function explained(session: Session, source: DataSource): Session {
-  const told = <Result>(work: Promise<Result>): Promise<Result> =>
+/** A session whose later failures read like those of the wait. */
+function withRemedies(session: Session, source: DataSource): Session {
+  const explain = <Result>(work: Promise<Result>): Promise<Result> =>
     work.catch((error) => {
       if (!(error instanceof ProbeError)) throw error;
-      throw failure(error, source, "it was ready before");
+      throw failure(error, source, "an earlier login succeeded");
     });
   return {
-    facts: () => told(session.facts()),
-    lock: (name, seconds) => told(session.lock(name, seconds)),
+    facts: () => explain(session.facts()),
+    lock: (name, seconds) => explain(session.lock(name, seconds)),
     close: () => session.close(),
   };
 }
@@ -204,14 +207,14 @@ async function attempt(
     return await Promise.race([work, alarm]);
   } catch (error) {
     late.abort(error);
-    // A login that succeeds after all has nobody who would close it.
+    // A login that succeeds after the time limit has no other code that closes it.
     work.then(({ session }) => session.close(), () => {});
     signal.throwIfAborted();
     if (error instanceof ProbeError) return error;
     throw error;
   } finally {
     alarm.catch(() => {});
-    // Without a reason the runtime would make an error with a stack trace for it.
+    // Without a reason the runtime would create an error with a stack trace.
     done.abort("done");
   }
 }
@@ -224,8 +227,8 @@ async function login(
   const session = await options.connect(source, { ...options, signal });
   try {
     const facts = await session.facts();
-    const refusal = judge(facts);
-    if (refusal !== undefined) throw refusal;
+    const problem = judge(facts);
+    if (problem !== undefined) throw problem;
     return { session, facts };
   } catch (error) {
     await session.close();

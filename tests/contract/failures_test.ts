@@ -178,7 +178,7 @@ const FAILURES: readonly Failure[] = [
     name: "login that may not create tables",
     code: 77,
     env: () => ({ DB_USER: "stranger", DB_PASS: STRANGER, ...ONCE }),
-    says: [/does not permit what Mattermost needs/, /GRANT /],
+    says: [/denies access that Mattermost needs/, /GRANT /],
   },
   {
     name: "no such database",
@@ -190,7 +190,7 @@ const FAILURES: readonly Failure[] = [
     name: "TLS that the database does not have",
     code: 78,
     env: () => ({ DB_SSL_MODE: "require", ...ONCE }),
-    says: [/cannot be reached over TLS as asked/, /DB_SSL_MODE=disable/],
+    says: [/does not meet the TLS settings/, /DB_SSL_MODE=disable/],
   },
   {
     name: "data source that no driver reads",

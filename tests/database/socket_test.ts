@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { rejectOnClose, sendLast } from "../../lib/database/connection.ts";
+import {
+  rejectOnClose,
+  sendLastMessage,
+} from "../../lib/database/connection.ts";
 import { openSocket } from "../../lib/os/socket.ts";
 
 /** A server on the loopback interface that counts what it reads, and says nothing. */
@@ -60,8 +63,8 @@ Deno.test("the last message to a connection that is gone is dropped", async () =
   await using server = silentServer();
   const { signal } = new AbortController();
   const socket = await openSocket(server.address, signal);
-  await sendLast(socket, Uint8Array.of(1, 2, 3));
+  await sendLastMessage(socket, Uint8Array.of(1, 2, 3));
   socket.destroy();
   assert.equal(await server.received, 3);
-  await sendLast(socket, Uint8Array.of(1, 2, 3));
+  await sendLastMessage(socket, Uint8Array.of(1, 2, 3));
 });

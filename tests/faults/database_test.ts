@@ -183,7 +183,7 @@ for (const product of found) {
           ...{ code, phrase, seconds: 5 },
           // MariaDB tells nothing of a database that the user may not know of.
           ...(name === "MariaDB" && code === 78
-            ? { code: 77, phrase: "does not permit what Mattermost needs" }
+            ? { code: 77, phrase: "denies access that Mattermost needs" }
             : {}),
         })
       ),
@@ -226,20 +226,26 @@ for (const product of found) {
       Array.from({ length: count }, () => holdConnection(source)),
     );
     await assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
-      ...{ code: 69, phrase: "has no connection left", seconds: 2 },
+      ...{
+        code: 69,
+        phrase: "has reached its limit of connections",
+        seconds: 2,
+      },
     });
     const running = start(COMPILED, ["app:start"], { env });
-    await running.until(/Waiting.* has no connection left/);
+    await running.until(/Waiting.* has reached its limit of connections/);
     for (const session of held) await session.close();
     const outcome = await running.outcome;
     assertStarted(outcome);
-    assert.deepEqual(reasonsOf(outcome.stderr), ["has no connection left"]);
+    assert.deepEqual(reasonsOf(outcome.stderr), [
+      "has reached its limit of connections",
+    ]);
     await assertName(home, env);
   });
 
   Deno.test(`${name}: servers that drop the connection, talk garbage or drip are told`, async () => {
     await using home = await startedHome(source);
-    const broken = "breaks off before the login is complete";
+    const broken = "does not provide a working connection";
     const cases: readonly (readonly [Treatment, string])[] = [
       [dropAtOnce, broken],
       [dropAfterGreeting(server), broken],
@@ -283,22 +289,22 @@ for (const product of found) {
     });
     const env = settingsOf(home, { ...source, port: changing.port });
     const running = start(COMPILED, ["app:start"], { env });
-    await running.until(/Waiting.* breaks off/);
+    await running.until(/Waiting.* working connection/);
     // Told once, though it happens again and again.
     await until(() => calls >= 4);
     treatment = silence;
     await running.until(/Waiting.* does not answer/);
     treatment = dropAtOnce;
     await running.until(
-      /Waiting.* does not answer[^]*Waiting.* breaks off/,
+      /Waiting.* does not answer[^]*Waiting.* working connection/,
     );
     treatment = proxyTo(server, false);
     const outcome = await running.outcome;
     assertStarted(outcome);
     assert.deepEqual(reasonsOf(outcome.stderr), [
-      "breaks off before the login is complete",
+      "does not provide a working connection",
       "does not answer",
-      "breaks off before the login is complete",
+      "does not provide a working connection",
     ]);
     await assertName(home, env);
   });

@@ -1,7 +1,8 @@
 /**
  * The DSN grammar of go-sql-driver: `user:password@protocol(address)/database?parameters`.
- * Nothing but parameter values is encoded in it.
+ * Only the values of parameters are percent-encoded.
  *
+ * @see https://github.com/go-sql-driver/mysql#dsn-data-source-name
  * @module
  */
 
@@ -15,10 +16,10 @@ import {
   portNumber,
 } from "../data_source.ts";
 
-/** The character sets that the server's own default MySQL DSN asks for. */
+/** The character sets in the server's own default DSN. */
 const DEFAULT_ENCODING = "utf8mb4,utf8";
 
-/** What go-sql-driver calls the modes. It cannot check the chain without the name. */
+/** The modes in go-sql-driver's terms. It cannot check the chain of certificates without the name. */
 const MYSQL_TLS: Readonly<Record<SslMode, string | undefined>> = {
   disable: undefined,
   prefer: "preferred",
@@ -27,7 +28,7 @@ const MYSQL_TLS: Readonly<Record<SslMode, string | undefined>> = {
   "verify-full": "true",
 };
 
-/** Values of `tls` in a MySQL DSN; booleans as Go's `readBool` takes them. */
+/** Values of `tls`, in lower case. The driver's `readBool` accepts these booleans. */
 const MYSQL_SSL_MODES: Readonly<Record<string, SslMode>> = {
   "1": "verify-full",
   true: "verify-full",
@@ -37,14 +38,14 @@ const MYSQL_SSL_MODES: Readonly<Record<string, SslMode>> = {
   preferred: "prefer",
 };
 
-/** What no name in a MySQL DSN can hold: the driver splits there, or decodes it from 1.8 on. */
+/** Characters that no database name in a DSN can hold: the driver splits at `/` and `?`, and decodes `%` from 1.8 on. */
 const MYSQL_DATABASE_REGEXP = /[/?%]/;
 
 /**
- * Finds what go-sql-driver's grammar has no way to say.
+ * Finds what go-sql-driver's grammar cannot express.
  *
  * @param source The database and the login.
- * @returns One finding a setting, none for a source that can be written.
+ * @returns One problem for each setting; none for a source that can be written.
  */
 export function mysqlProblems(source: DataSource): Problem[] {
   const problems: Problem[] = [];
@@ -52,7 +53,7 @@ export function mysqlProblems(source: DataSource): Problem[] {
     problems.push({
       subject: "DB_USER",
       message:
-        'DB_USER must not contain ":", since the MySQL driver of the server takes what follows for the password',
+        'DB_USER must not contain ":", since the server\'s MySQL driver reads the rest as the password',
       remedy: "Create a database user without a colon in its name",
     });
   }
@@ -60,15 +61,15 @@ export function mysqlProblems(source: DataSource): Problem[] {
     problems.push({
       subject: "DB_NAME",
       message:
-        'DB_NAME must not contain "/", "?" or "%", which have a meaning of their own in a MySQL DSN',
-      remedy: "DB_NAME=mattermost",
+        'DB_NAME must not contain "/", "?" or "%", which are syntax in a MySQL DSN',
+      remedy: "Rename the database, and set DB_NAME to the new name",
     });
   }
   return problems;
 }
 
 /**
- * Writes a DSN that every go-sql-driver reads as this source.
+ * Writes a DSN that every release of go-sql-driver parses as this source.
  *
  * @param source The database and the login.
  * @returns The DSN.
@@ -89,11 +90,11 @@ export function formatMysql(source: DataSource): string {
 }
 
 /**
- * Reads a DSN as go-sql-driver does, its defaults filled in.
+ * Parses a DSN as go-sql-driver does, with its defaults.
  *
  * @param dsn The text.
  * @returns The source.
- * @throws {SyntaxError} Where the driver would not read it, or reads a TLS configuration made in code.
+ * @throws {SyntaxError} Where the driver would not parse it, or where `tls` names a configuration that only Go code can register.
  */
 export function parseMysql(dsn: string): DataSource {
   const slash = dsn.lastIndexOf("/");
@@ -114,7 +115,7 @@ export function parseMysql(dsn: string): DataSource {
   const { charset, tls = "false", ...rest } = parameters;
   const sslMode = MYSQL_SSL_MODES[decode(tls).toLowerCase()];
   if (sslMode === undefined) {
-    throw new SyntaxError("The MySQL DSN names a TLS configuration of its own");
+    throw new SyntaxError("The MySQL DSN names a custom TLS configuration");
   }
   return {
     adapter: "mysql",

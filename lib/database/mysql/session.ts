@@ -1,6 +1,6 @@
 /**
- * A login to MySQL or MariaDB, and what is asked of it. Import it lazily: only this
- * module imports the driver, which costs time.
+ * A login to MySQL or MariaDB. Only this module imports the driver, which takes time to
+ * load, so import it dynamically.
  *
  * @see https://sidorares.github.io/node-mysql2/docs
  * @module
@@ -14,10 +14,10 @@ import { hash } from "node:crypto";
 import mysql, { type Connection, type RowDataPacket } from "mysql";
 import { classify } from "../classify.ts";
 import {
-  LONGEST_ANSWER,
+  LONGEST_MESSAGE,
   malformedPacket,
   ProbeError,
-  unless,
+  unlessError,
 } from "../session.ts";
 import {
   destroySocket,
@@ -25,21 +25,25 @@ import {
   type LoginOptions,
   type Protocol,
   rejectOnClose,
-  sendLast,
+  sendLastMessage,
   tlsFacts,
 } from "../connection.ts";
 
-/** The packet that ends a session: one byte long, number 0, `COM_QUIT`. */
+/** The packet `COM_QUIT`, which ends a session: its length, its number, its content. */
 const QUIT = Buffer.from([1, 0, 0, 0, 1]);
 
 /** Bytes before the content of a packet: its length and its number. */
 const HEADER = 4;
-/** Bytes of the longest initial handshake packet; it holds a version and the name of a plugin. */
+/** Limit for the initial handshake packet, which holds little more than a version and the name of a plugin. */
 const LONGEST_GREETING = 4096;
 
-/** What the driver may read before it knows that this is MySQL, and how much at once. */
+/**
+ * Passes only whole packets to the driver.
+ *
+ * @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
+ */
 const MYSQL_PROTOCOL: Protocol = {
-  // The first packet has number 0, and holds protocol version 10 or an error.
+  // The first packet has number 0. It begins with protocol version 10, or is an error.
   isGreeting(head) {
     const length = head.readUIntLE(0, 3);
     return length >= 4 && length <= LONGEST_GREETING && head[3] === 0 &&
@@ -49,7 +53,7 @@ const MYSQL_PROTOCOL: Protocol = {
     let size = 0;
     while (bytes.length - size >= HEADER) {
       const length = bytes.readUIntLE(size, 3);
-      if (length === 0 || length > LONGEST_ANSWER) return malformedPacket();
+      if (length === 0 || length > LONGEST_MESSAGE) return malformedPacket();
       if (size + HEADER + length > bytes.length) break;
       size += HEADER + length;
     }
@@ -57,17 +61,17 @@ const MYSQL_PROTOCOL: Protocol = {
   },
 };
 
-/** Error numbers that answer a question instead of failing it. */
+/** Error numbers that answer the queries below; they mean no failure. */
 const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
 const DENIED_ERRORS: readonly string[] = ["1142", "1044"];
 
-/** Seconds that a lock is waited for where no end is asked; MariaDB knows no infinity. */
+/** The longest time to wait for a lock, in seconds. MariaDB does not support an infinite wait. */
 const LONGEST_WAIT = 31_536_000;
 
 /**
- * One message and one answer. Names of tables are told in either case, since
- * `lower_case_table_names` decides how they are stored; the versions are read by
- * prepared text, since a plain query of a missing table would fail the message.
+ * One message for all facts. Names of tables are compared in both letter cases, since
+ * `lower_case_table_names` determines how they are stored. The versions are read by a
+ * prepared statement, since a query of a missing table would fail the whole message.
  */
 const FACTS_QUERY = `
 SELECT COUNT(DISTINCT IF(LOWER(c.TABLE_NAME) = 'systems', c.COLUMN_NAME, NULL)) = 2
@@ -93,12 +97,12 @@ PREPARE entrypoint_facts FROM @entrypoint_text;
 EXECUTE entrypoint_facts;
 DEALLOCATE PREPARE entrypoint_facts;`;
 
-/** Both are refused where this login cannot do it, and neither does anything. */
+/** Both fail where this login lacks the privilege, and neither changes anything. */
 const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
 const CREATE_QUERY =
   "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
 
-/** Runs statements in one message, and gives the rows of all of them. */
+/** Sends statements in one message, and returns the rows of all of them. */
 type Query = (text: string) => Promise<readonly Row[]>;
 
 type Row = Readonly<Record<string, string | number | null>>;
@@ -107,9 +111,9 @@ type Row = Readonly<Record<string, string | number | null>>;
  * Logs in to MySQL or MariaDB.
  *
  * @param source The database and the login.
- * @param options The connection, and whom to trust.
+ * @param options The connection, and what TLS must prove.
  * @returns The session.
- * @throws {ProbeError} Why it did not work.
+ * @throws {ProbeError} The reason why it failed.
  */
 export async function connectMysql(
   source: DataSource,
@@ -138,7 +142,7 @@ export async function connectMysql(
       return String(row?.["held"]) === "1";
     },
     async close() {
-      await sendLast(socket, QUIT);
+      await sendLastMessage(socket, QUIT);
       await destroySocket(socket);
     },
   };
@@ -156,18 +160,18 @@ async function login(
     stream,
     host,
     port,
-    // The driver sends a password in clear only over TLS, or where it knows of a unix socket.
+    // The driver sends a password in clear text only over TLS, or with this option.
     ...(path === undefined ? {} : { socketPath: path }),
     user,
     password,
     database,
     ...(tls === undefined ? {} : { ssl: { ...tls } }),
-    // The signal ends the attempt.
+    // The caller's signal is the only time limit.
     connectTimeout: 0,
     multipleStatements: true,
-    // Compiled row parsers pay off after many rows only, and need `eval`.
+    // Compiled row parsers are slower for few rows, and need `eval`.
     disableEval: true,
-    // A server must not be able to ask for our files.
+    // LOAD DATA LOCAL would let the server read files of this container.
     flags: ["-LOCAL_FILES"],
     connectAttributes: { program_name: "mattermost-entrypoint" },
   };
@@ -184,20 +188,20 @@ async function login(
   }
 }
 
-/** The driver names a plugin that it does not have only in the text of its error. */
+/** Only the text of the driver's error names a plugin that it does not support. */
 const PLUGIN_REGEXP =
   /\bunknown plugin (\w+)|authentication using (mysql_clear_password)/;
 
 function unsupportedPlugin(error: unknown): ProbeError | undefined {
-  const [, unknown, disabled] = PLUGIN_REGEXP.exec(String(error)) ?? [];
-  const plugin = unknown ?? disabled;
+  const [, unknown, clear] = PLUGIN_REGEXP.exec(String(error)) ?? [];
+  const plugin = unknown ?? clear;
   return plugin === undefined ? undefined : new ProbeError(
     "credentials",
-    `The account uses the authentication plugin ${plugin}, which Mattermost cannot use: it must be caching_sha2_password or mysql_native_password`,
+    `The account uses the authentication plugin ${plugin}, but Mattermost needs caching_sha2_password or mysql_native_password`,
   );
 }
 
-/** With TLS it is another socket than the one that the driver was given. */
+/** The socket in use: with TLS the driver replaces the one that it was given. */
 function socketOf(connection: Connection): Socket {
   return (connection as unknown as { readonly stream: Socket }).stream;
 }
@@ -205,7 +209,7 @@ function socketOf(connection: Connection): Socket {
 function rowsOf(connection: Connection, text: string): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     connection.query<RowDataPacket[]>(text, (error, result) => {
-      // A statement without rows has an object instead of a list.
+      // The result of a statement without rows is an object.
       if (error) reject(error);
       else resolve((Array.isArray(result) ? result : []).flat() as Row[]);
     });
@@ -216,8 +220,8 @@ async function readFacts(
   query: Query,
   tls: DatabaseFacts["tls"],
 ): Promise<DatabaseFacts> {
-  // All in one message, which mostly is not refused; one that is does not tell the rest.
-  const told = await unless(
+  // One message for everything. It fails as a whole where one statement does; then each is sent alone.
+  const all = await unlessError(
     query(`${FACTS_QUERY}${WRITE_QUERY}${CREATE_QUERY}`),
     (code) => READ_ONLY_ERRORS.includes(code) || DENIED_ERRORS.includes(code),
   );
@@ -225,12 +229,13 @@ async function readFacts(
     text: string,
     codes: readonly string[],
   ): Promise<boolean> =>
-    told === undefined &&
-    await unless(query(text), (code) => codes.includes(code)) === undefined;
-  const rows = told ?? await query(FACTS_QUERY);
+    all === undefined &&
+    await unlessError(query(text), (code) => codes.includes(code)) ===
+      undefined;
+  const rows = all ?? await query(FACTS_QUERY);
   const row = rows.find(({ version }) => version);
   if (row === undefined) {
-    throw new ProbeError("protocol", "The server answers without a row");
+    throw new ProbeError("protocol", "The server returned no row");
   }
   const text = (column: string): string => String(row[column] ?? "");
   const version = text("version");
@@ -255,7 +260,7 @@ async function readFacts(
   };
 }
 
-/** Locks belong to the whole server, and their names have at most 64 characters. */
+/** Locks belong to the whole server, so the name includes the database. It may have 64 characters. */
 function lockName({ database }: DataSource, name: string): string {
   const digest = hash("sha256", `${database}\0${name}`, "hex");
   return `mattermost-entrypoint-${digest.slice(0, 32)}`;

@@ -1,6 +1,7 @@
 /**
  * The two DSN grammars of lib/pq: a URL, and a list of keywords and values.
  *
+ * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
  * @module
  */
 
@@ -14,7 +15,7 @@ import {
   portNumber,
 } from "../data_source.ts";
 
-/** Seconds that lib/pq may take to connect; the value of the server's own default DSN. */
+/** Seconds that lib/pq may take to connect, as in the server's own default DSN. */
 const CONNECT_TIMEOUT = "10";
 
 const POSTGRES_SSL_MODES: readonly string[] = [
@@ -26,26 +27,27 @@ const POSTGRES_SSL_MODES: readonly string[] = [
 
 const POSTGRES_URL_REGEXP =
   /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?(?:#.*)?$/s;
-/** One `key = value` of lib/pq's other form; a value may be quoted. */
+/** One `keyword = value`; a value may be in quotes. */
 const KEYWORD_REGEXP =
   /\s*([^\s=]+)\s*=\s*(?:'((?:\\.|[^\\'])*)'|((?:\\.|\S)*))/gsy;
+
 /**
- * Finds what lib/pq's grammar has no way to say.
+ * Finds what lib/pq's grammar cannot express.
  *
  * @param source The database and the login.
- * @returns One finding a setting, none for a source that can be written.
+ * @returns One problem for each setting; none for a source that can be written.
  */
 export function postgresProblems(source: DataSource): Problem[] {
   return source.sslMode !== "prefer" ? [] : [{
     subject: "DB_SSL_MODE",
     message:
-      "DB_SSL_MODE must not be prefer, which is unknown to the PostgreSQL driver of the server; it knows disable, require, verify-ca and verify-full",
+      "DB_SSL_MODE must be disable, require, verify-ca or verify-full, since the server's PostgreSQL driver does not support prefer",
     remedy: "DB_SSL_MODE=require",
   }];
 }
 
 /**
- * Writes a URL that every lib/pq reads as this source.
+ * Writes a URL that every release of lib/pq parses as this source.
  *
  * @param source The database and the login.
  * @returns The DSN.
@@ -71,11 +73,11 @@ export function formatPostgres(source: DataSource): string {
 }
 
 /**
- * Reads either grammar as lib/pq does, its defaults filled in.
+ * Parses either grammar as lib/pq does, with its defaults.
  *
  * @param dsn The text.
  * @returns The source.
- * @throws {SyntaxError} Where lib/pq would not read it, or reads more than one host.
+ * @throws {SyntaxError} Where lib/pq would not parse it, or where it names several hosts.
  */
 export function parsePostgres(dsn: string): DataSource {
   const values = /^postgres(?:ql)?:\/\//.test(dsn)
@@ -114,7 +116,7 @@ export function parsePostgres(dsn: string): DataSource {
     user,
     password,
     database: dbname,
-    // lib/pq never speaks TLS through a unix socket.
+    // lib/pq does not use TLS through a unix socket.
     sslMode: local ? "disable" : sslmode as SslMode,
     ...(sslrootcert === undefined ? {} : { sslCa: sslrootcert }),
     ...(Object.keys(rest).length === 0 ? {} : { parameters: rest }),
@@ -159,7 +161,7 @@ function keywordValues(dsn: string): Record<string, string> {
   return values;
 }
 
-/** As `encodeURIComponent`, and nothing left that any parser could take for syntax. */
+/** Encodes more than `encodeURIComponent`: every character that a parser of URLs could read as syntax. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -1,22 +1,24 @@
 /**
- * The messages of PostgreSQL, looked at before its driver reads them: it looks for the
- * end of a name without an end of its own, and a login that is garbled it leaves to
- * nobody, so that either could end the program, or keep it busy for ever.
+ * Checks the messages of PostgreSQL before the driver reads them. The driver searches for
+ * the end of a column's name beyond the end of the message, and throws on a malformed
+ * login where no caller can catch it: either could end the program, or keep it busy for
+ * ever.
  *
- * @see PostgreSQL's documentation, "Frontend/Backend Protocol", and RFC 5802
+ * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
+ * @see https://www.rfc-editor.org/rfc/rfc5802
  * @module
  */
 
 import type { Protocol } from "../connection.ts";
 import { Buffer } from "node:buffer";
-import { LONGEST_ANSWER, malformedPacket, ProbeError } from "../session.ts";
+import { LONGEST_MESSAGE, malformedPacket, ProbeError } from "../session.ts";
 
 /** Bytes before the content of a message: its type and its length. */
 const HEAD = 5;
-/** Bytes behind the name of a column. */
+/** Bytes after the name of a column in a row description. */
 const COLUMN_FACTS = 18;
 
-/** Whether an authentication request that the driver answers holds what it must, by its number. */
+/** Whether the content of an authentication request that the driver answers is valid, by the request's number. */
 const PASSWORD_REQUESTS: Readonly<
   Record<number, (content: string) => boolean>
 > = {
@@ -28,27 +30,24 @@ const PASSWORD_REQUESTS: Readonly<
   12: (text) => text.startsWith("v="),
 };
 
-/** Requests for what is no password, by their number. */
+/** Authentication methods that Mattermost does not support, by the request's number. */
 const OTHER_REQUESTS: Readonly<Record<number, string>> = {
   2: "Kerberos V5",
   7: "GSSAPI",
   9: "SSPI",
 };
 
-/** Types of messages: an authentication request, a row description. */
+/** Types of messages: `R`, an authentication request, and `T`, a row description. */
 const [REQUEST, ROWS] = [0x52, 0x54];
-/** Types of the other messages that may come, all of which the driver reads safely. */
+/** Types of the other expected messages, all of which the driver parses safely. */
 const SAFE_TYPES: ReadonlySet<number | undefined> = new Set(
   Buffer.from("ACDEIKNSZv"),
 );
 
-/** Gives the driver whole messages only, and none that would harm it. */
-export const POSTGRES_PROTOCOL: Protocol = {
-  isGreeting,
-  wholeMessages: wholeMessages,
-};
+/** Passes only whole and valid messages to the driver. */
+export const POSTGRES_PROTOCOL: Protocol = { isGreeting, wholeMessages };
 
-/** The limits are those of libpq: an authentication request or an error. */
+/** The first message is an authentication request or an error; the limits are those of libpq. */
 function isGreeting(head: Buffer): boolean {
   const length = head.readUInt32BE(1);
   const type = String.fromCharCode(head[0] ?? 0);
@@ -56,39 +55,39 @@ function isGreeting(head: Buffer): boolean {
     (type === "E" || type === "v") && length >= 8 && length <= 30_000;
 }
 
-/** How many bytes at the beginning are whole messages, or what is wrong with one of them. */
+/** Number of bytes at the beginning that are whole messages, or the error in one of them. */
 function wholeMessages(bytes: Buffer): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUInt32BE(size + 1);
-    if (length < HEAD - 1 || length > LONGEST_ANSWER) return malformedPacket();
+    if (length < HEAD - 1 || length > LONGEST_MESSAGE) return malformedPacket();
     const end = size + 1 + length;
     if (end > bytes.length) break;
-    // Of most messages the type is enough.
+    // The content of most messages needs no check.
     if (!SAFE_TYPES.has(bytes[size])) {
-      const fault = faultOf(bytes.subarray(size, end));
-      if (fault !== undefined) return fault;
+      const error = messageError(bytes.subarray(size, end));
+      if (error !== undefined) return error;
     }
     size = end;
   }
   return size;
 }
 
-function faultOf(message: Buffer): ProbeError | undefined {
-  if (message[0] === REQUEST) return requestFault(message);
+function messageError(message: Buffer): ProbeError | undefined {
+  if (message[0] === REQUEST) return requestError(message);
   return message[0] === ROWS && isRowDescription(message)
     ? undefined
     : malformedPacket();
 }
 
-function requestFault(message: Buffer): ProbeError | undefined {
+function requestError(message: Buffer): ProbeError | undefined {
   if (message.length < HEAD + 4) return malformedPacket();
   const number = message.readUInt32BE(HEAD);
-  const other = OTHER_REQUESTS[number];
-  if (other !== undefined) {
+  const method = OTHER_REQUESTS[number];
+  if (method !== undefined) {
     return new ProbeError(
       "forbidden",
-      `pg_hba.conf asks for ${other}: for Mattermost it must ask for a password, as scram-sha-256 does`,
+      `pg_hba.conf requires ${method} for this login, but Mattermost needs a password method such as scram-sha-256`,
     );
   }
   const content = message.toString("latin1", HEAD + 4);
@@ -97,14 +96,14 @@ function requestFault(message: Buffer): ProbeError | undefined {
     : malformedPacket();
 }
 
-/** Names that end, with all their facts behind them. */
+/** Whether each column has a name that ends, and its facts, and nothing follows the last one. */
 function isRowDescription(message: Buffer): boolean {
   if (message.length < HEAD + 2) return false;
-  let at = HEAD + 2;
+  let offset = HEAD + 2;
   for (let left = message.readUInt16BE(HEAD); left > 0; left--) {
-    const end = message.indexOf(0, at);
+    const end = message.indexOf(0, offset);
     if (end < 0) return false;
-    at = end + 1 + COLUMN_FACTS;
+    offset = end + 1 + COLUMN_FACTS;
   }
-  return at === message.length;
+  return offset === message.length;
 }

@@ -1,7 +1,8 @@
 /**
- * A login to PostgreSQL; the only module that imports its driver. Import it
- * lazily, since the driver costs time.
+ * A login to PostgreSQL. Only this module imports the driver, which takes time to load, so
+ * import it dynamically.
  *
+ * @see https://github.com/porsager/postgres
  * @module
  */
 
@@ -18,26 +19,27 @@ import { hash } from "node:crypto";
 import postgres from "postgres";
 import { classify } from "../classify.ts";
 import { POSTGRES_PROTOCOL } from "./messages.ts";
-import { ProbeError, unless } from "../session.ts";
+import { ProbeError, unlessError } from "../session.ts";
 import {
   destroySocket,
   inspectData,
   type LoginOptions,
+  otherServer,
   rejectOnClose,
   secureSocket,
-  sendLast,
+  sendLastMessage,
   tlsFacts,
 } from "../connection.ts";
 
-/** Bytes of the message that asks a server for TLS. */
+/** The message `SSLRequest`. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** Bytes of the message that ends a session. */
+/** The message `Terminate`, which ends a session. */
 const TERMINATE = Buffer.from([88, 0, 0, 0, 4]);
 
 /**
- * One row; `to_regclass` follows the search path as the server's own queries do. It
- * looks into no catalogue that a fresh connection would have to load for it.
+ * One row. `to_regclass` follows the search path, as the server's own queries do, and reads
+ * only catalogues that a new connection has loaded already.
  */
 const FACTS_QUERY = `
 SELECT current_setting('server_version') AS version,
@@ -55,20 +57,20 @@ const SYSTEMS_QUERY =
   "SELECT value AS systems_version FROM systems WHERE name = 'Version'";
 const MIGRATIONS_QUERY =
   "SELECT max(version)::int AS last_migration FROM db_migrations";
-/** Only in databases without migrations. */
+/** Needed only in databases without the table db_migrations. */
 const TEAM_QUERY = `
 SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
   AND attname = 'teamid' AND NOT attisdropped) AS team_id`;
 
 /** SQLSTATE `undefined_column`. */
 const NO_SUCH_COLUMN = "42703";
-/** SQLSTATEs of tables and columns that are not there, are closed, or hold something else. */
-const UNFIT_REGEXP = /^(?:22|42)/;
+/** SQLSTATEs of tables and columns that do not exist, may not be read, or have other types. */
+const OTHER_SCHEMA_REGEXP = /^(?:22|42)/;
 
 /** SQLSTATE `lock_not_available`. */
 const LOCK_TIMEOUT = "55P03";
 
-/** Runs statements in one message, and gives the rows of all of them. */
+/** Sends statements in one message, and returns the rows of all of them. */
 type Query = <Row>(text: string) => Promise<Row[]>;
 
 interface FactsRow {
@@ -82,7 +84,7 @@ interface FactsRow {
   readonly migrations: boolean;
 }
 
-/** A row of one of the other queries. */
+/** A row of any of the other queries about the schema. */
 interface SchemaRow {
   readonly systems_version?: string;
   readonly last_migration?: number | null;
@@ -93,9 +95,9 @@ interface SchemaRow {
  * Logs in to PostgreSQL.
  *
  * @param source The database and the login.
- * @param options The connection, and whom to trust.
+ * @param options The connection, and what TLS must prove.
  * @returns The session.
- * @throws {ProbeError} Why it did not work.
+ * @throws {ProbeError} The reason why it failed.
  */
 export async function connectPostgres(
   source: DataSource,
@@ -114,7 +116,7 @@ export async function connectPostgres(
       throw classify(error, source);
     }
   };
-  // The driver logs in for the first question, so the first one is asked at once.
+  // The driver logs in with its first query, so the facts are queried now.
   let first: DatabaseFacts | undefined;
   try {
     first = await readFacts(query, socket, options);
@@ -130,7 +132,7 @@ export async function connectPostgres(
     },
     lock: (name, seconds) => lock(query, name, seconds),
     async close() {
-      await sendLast(socket, TERMINATE);
+      await sendLastMessage(socket, TERMINATE);
       await destroySocket(socket);
     },
   };
@@ -147,10 +149,14 @@ async function openSecureSocket(
   socket.destroy();
   throw answer === "N"
     ? new ProbeError("tls", "The server does not offer TLS")
-    : new ProbeError("protocol", "Another kind of server answers there");
+    : otherServer();
 }
 
-/** The one letter with which PostgreSQL answers; nothing else may come with it. */
+/**
+ * The answer to `SSLRequest`: one letter. More than that is an answer too, and refused by
+ * the caller, since whoever can insert data into the connection may have sent it
+ * (https://www.postgresql.org/support/security/CVE-2021-23222/).
+ */
 function requestTls(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
@@ -169,9 +175,9 @@ function requestTls(socket: Socket): Promise<string> {
 }
 
 function login(source: DataSource, socket: Socket): postgres.Sql {
-  let given = false;
+  let isUsed = false;
   const options = {
-    // Given in lists and as functions, so that no PG… variable is used instead.
+    // Lists and a function: the driver would replace plain values by PG… variables.
     host: [source.host],
     port: [source.port],
     user: source.user,
@@ -195,11 +201,11 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
     target_session_attrs: null,
     onnotice: () => {},
     socket(): Socket {
-      // The driver asks again when the server hangs up; waiting is not its task.
-      if (given) {
+      // The driver would connect again after the server has closed the connection.
+      if (isUsed) {
         throw new ProbeError("protocol", "The server closed the connection");
       }
-      given = true;
+      isUsed = true;
       inspectData(socket, POSTGRES_PROTOCOL);
       return socket;
     },
@@ -212,10 +218,10 @@ async function readFacts(
   socket: Socket,
   { isUsed = false }: Pick<ConnectOptions, "isUsed">,
 ): Promise<DatabaseFacts> {
-  const told = isUsed ? await readAll(query) : undefined;
-  const [row] = told ?? await query<FactsRow>(FACTS_QUERY);
+  const rows = isUsed ? await readAll(query) : undefined;
+  const [row] = rows ?? await query<FactsRow>(FACTS_QUERY);
   if (row === undefined) {
-    throw new ProbeError("protocol", "The server answers without a row");
+    throw new ProbeError("protocol", "The server returned no row");
   }
   return {
     product: "PostgreSQL",
@@ -228,20 +234,20 @@ async function readFacts(
     tls: tlsFacts(socket),
     schema: !row.installed
       ? NOTHING_INSTALLED
-      : told === undefined
+      : rows === undefined
       ? await readSchema(query, row.migrations)
-      : schemaOf(told),
+      : schemaOf(rows),
   };
 }
 
-/** All in one message, which fails as a whole where one of the tables is not what it should be. */
+/** Queries everything in one message. It fails as a whole where one of the tables is not Mattermost's. */
 async function readAll(
   query: Query,
 ): Promise<readonly (FactsRow & SchemaRow)[] | undefined> {
   const text = [FACTS_QUERY, SYSTEMS_QUERY, MIGRATIONS_QUERY].join(";");
-  return await unless(
+  return await unlessError(
     query<FactsRow & SchemaRow>(text),
-    (code) => UNFIT_REGEXP.test(code),
+    (code) => OTHER_SCHEMA_REGEXP.test(code),
   );
 }
 
@@ -255,12 +261,12 @@ async function readSchema(
   migrations: boolean,
 ): Promise<SchemaFacts> {
   const more = migrations ? MIGRATIONS_QUERY : TEAM_QUERY;
-  const rows = await unless(
+  const rows = await unlessError(
     query<SchemaRow>(`${SYSTEMS_QUERY}; ${more}`),
     (code) => code === NO_SUCH_COLUMN,
   );
   if (rows !== undefined) return schemaOf(rows);
-  // Tables of somebody else that have the names of ours, one of them or all.
+  // Another program's table has the name of one of Mattermost's.
   return migrations ? await readSchema(query, false) : NOTHING_INSTALLED;
 }
 
@@ -297,7 +303,7 @@ async function lock(
   }
 }
 
-/** Advisory locks have numbers: the first 63 bits of the name's hash. */
+/** Advisory locks have numbers instead of names: the first 63 bits of the name's hash. */
 function lockKey(name: string): string {
   const digest = hash("sha256", name, "buffer");
   return (digest.readBigUInt64BE() >> 1n).toString();

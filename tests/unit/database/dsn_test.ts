@@ -16,7 +16,7 @@ const POSTGRES: DataSource = {
 
 const MYSQL: DataSource = { ...POSTGRES, adapter: "mysql", port: 3306 };
 
-/** Any text but lone surrogates and NUL, which no connection could carry. */
+/** Any text without lone surrogates and NUL, which neither protocol can transmit. */
 const TEXT = fc.string({ unit: "grapheme" }).map((text) =>
   text.replaceAll("\0", "")
 );
@@ -31,7 +31,7 @@ Deno.test("formatDsn() writes a percent-encoded URL for PostgreSQL", () => {
   );
 });
 
-Deno.test("formatDsn() names the socket's directory and the authority of PostgreSQL as parameters", () => {
+Deno.test("formatDsn() writes the socket's directory and the certificate authority of PostgreSQL as parameters", () => {
   assert.equal(
     formatDsn({ ...POSTGRES, password: "", socket: "/run/postgresql" }),
     "postgres://mmuser@/mattermost?host=%2Frun%2Fpostgresql&port=5432&sslmode=disable&connect_timeout=10",
@@ -48,7 +48,7 @@ Deno.test("formatDsn() names the socket's directory and the authority of Postgre
   );
 });
 
-Deno.test("formatDsn() writes user and password of MySQL as they are", () => {
+Deno.test("formatDsn() does not encode the user and the password of MySQL", () => {
   assert.equal(
     formatDsn(MYSQL),
     "mmuser:p@ss/word?#%:&+ ü@tcp(db:3306)/mattermost?charset=utf8mb4,utf8",
@@ -63,7 +63,7 @@ Deno.test("formatDsn() writes user and password of MySQL as they are", () => {
   );
 });
 
-Deno.test("formatDsn() names the TLS modes as go-sql-driver does", () => {
+Deno.test("formatDsn() writes the TLS modes in go-sql-driver's terms", () => {
   const names = Object.fromEntries(
     (["disable", "prefer", "require", "verify-ca", "verify-full"] as const)
       .map((sslMode) => [
@@ -80,12 +80,12 @@ Deno.test("formatDsn() names the TLS modes as go-sql-driver does", () => {
   });
 });
 
-Deno.test("formatDsn() encodes a slash in a parameter of MySQL, where the name would begin", () => {
+Deno.test("formatDsn() encodes a slash in a parameter of MySQL, which would start the database name", () => {
   const dsn = formatDsn({ ...MYSQL, parameters: { loc: "Europe/Berlin" } });
   assert.match(dsn, /&loc=Europe%2FBerlin$/);
 });
 
-Deno.test("formatDsn() refuses what the server's driver could not read", () => {
+Deno.test("formatDsn() refuses a source that the server's driver could not parse", () => {
   const bad: [DataSource, string][] = [
     [{ ...MYSQL, user: "a:b" }, "DB_USER"],
     [{ ...MYSQL, database: "a/b" }, "DB_NAME"],
@@ -105,7 +105,7 @@ Deno.test("formatDsn() refuses what the server's driver could not read", () => {
   }
 });
 
-Deno.test("parseDsn() reads back every PostgreSQL source that formatDsn() writes", () => {
+Deno.test("parseDsn() parses every PostgreSQL source that formatDsn() writes", () => {
   const sources = fc.record({
     adapter: fc.constant("postgres" as const),
     host: HOST,
@@ -125,7 +125,7 @@ Deno.test("parseDsn() reads back every PostgreSQL source that formatDsn() writes
   }));
 });
 
-Deno.test("parseDsn() reads back every MySQL source that formatDsn() writes", () => {
+Deno.test("parseDsn() parses every MySQL source that formatDsn() writes", () => {
   const sources = fc.record({
     adapter: fc.constant("mysql" as const),
     host: HOST,
@@ -146,7 +146,7 @@ Deno.test("parseDsn() reads back every MySQL source that formatDsn() writes", ()
   }));
 });
 
-Deno.test("parseDsn() reads back sockets and parameters", () => {
+Deno.test("parseDsn() parses sockets and parameters that formatDsn() writes", () => {
   const sources: DataSource[] = [
     {
       ...POSTGRES,
@@ -168,7 +168,7 @@ Deno.test("parseDsn() reads back sockets and parameters", () => {
   }
 });
 
-Deno.test("parseDsn() fills in what lib/pq fills in", () => {
+Deno.test("parseDsn() has the defaults of lib/pq", () => {
   assert.deepEqual(parseDsn("postgres", "postgresql://mm@db"), {
     adapter: "postgres",
     host: "db",
@@ -180,7 +180,7 @@ Deno.test("parseDsn() fills in what lib/pq fills in", () => {
   });
 });
 
-Deno.test("parseDsn() reads lib/pq's keywords and values", () => {
+Deno.test("parseDsn() parses lib/pq's keywords and values", () => {
   const dsn = String
     .raw`host=db  port = 6543 user='m m' password='it\'s \\ 1' dbname=mm sslmode=disable search_path=a\ b`;
   assert.deepEqual(parseDsn("postgres", dsn), {
@@ -195,7 +195,7 @@ Deno.test("parseDsn() reads lib/pq's keywords and values", () => {
   });
 });
 
-Deno.test("parseDsn() fills in what go-sql-driver fills in", () => {
+Deno.test("parseDsn() has the defaults of go-sql-driver", () => {
   const filled = { adapter: "mysql", password: "", sslMode: "disable" };
   const local = { host: "127.0.0.1", port: 3306, user: "" };
   assert.deepEqual(parseDsn("mysql", "/"), {
@@ -218,7 +218,7 @@ Deno.test("parseDsn() fills in what go-sql-driver fills in", () => {
   });
 });
 
-Deno.test("parseDsn() refuses what the driver would not read, with a SyntaxError and without the password", () => {
+Deno.test("parseDsn() throws a SyntaxError without the password for a DSN that the driver would not parse", () => {
   const bad: ["mysql" | "postgres", string][] = [
     ["postgres", "postgres://u:hunter22@a:1,b:2/mm"],
     ["postgres", "postgres://u:hunter22@db:99999/mm"],

@@ -30,7 +30,7 @@ const FACTS: DatabaseFacts = {
   schema: { installed: false, usersHaveTeamId: false },
 };
 
-/** A clock whose time passes only by sleeping. */
+/** A clock whose time passes only while a caller sleeps. */
 class FakeClock {
   time = 0;
   readonly pauses: number[] = [];
@@ -42,7 +42,7 @@ class FakeClock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      // Whatever happens without any time passing happens first.
+      // Everything that takes no time happens first.
       const timer = setTimeout(() => {
         this.time += milliseconds;
         this.pauses.push(milliseconds);
@@ -56,8 +56,8 @@ class FakeClock {
   }
 }
 
-/** A world where each connection attempt takes the next answer, the last one for ever. */
-function world(...answers: (Reason | DatabaseFacts | "silence")[]) {
+/** Options with which each attempt gets the next answer, and the last one again and again. */
+function optionsFor(...answers: (Reason | DatabaseFacts | "silence")[]) {
   const clock = new FakeClock();
   const seen = { attempts: 0, closed: 0, reports: [] as [string, number][] };
   const options: WaitOptions = {
@@ -76,7 +76,7 @@ function world(...answers: (Reason | DatabaseFacts | "silence")[]) {
         );
       }
       if (typeof answer === "string") {
-        return Promise.reject(new ProbeError(answer, "the server's words"));
+        return Promise.reject(new ProbeError(answer, "the server's message"));
       }
       const session: Session = {
         facts: () => Promise.resolve(answer ?? FACTS),
@@ -99,11 +99,11 @@ async function failureOf(options: WaitOptions): Promise<EntrypointError> {
     assert(error instanceof EntrypointError, String(error));
     return error;
   }
-  assert.fail("The wait was to fail");
+  assert.fail("The wait should have failed");
 }
 
-Deno.test("wait: every attempt in vain is ticked, with the time that has passed", async () => {
-  const { options } = world("refused", "refused", "starting up", FACTS);
+Deno.test("waitForDatabase() calls tick after each failed attempt, with the time that has passed", async () => {
+  const { options } = optionsFor("refused", "refused", "starting up", FACTS);
   const ticks: [string, number][] = [];
   await waitForDatabase(SOURCE, {
     ...options,
@@ -115,16 +115,16 @@ Deno.test("wait: every attempt in vain is ticked, with the time that has passed"
   ]]);
 });
 
-Deno.test("waitForDatabase() gives an open session and the facts at once", async () => {
-  const { clock, seen, options } = world(FACTS);
+Deno.test("waitForDatabase() returns an open session and the facts of a database that is ready", async () => {
+  const { clock, seen, options } = optionsFor(FACTS);
   const { facts } = await waitForDatabase(SOURCE, options);
   assert.equal(facts, FACTS);
   assert.equal(clock.time, 0);
   assert.deepEqual(seen, { attempts: 1, closed: 0, reports: [] });
 });
 
-Deno.test("waitForDatabase() reports each change of the reason once, and pauses shortly after it", async () => {
-  const { clock, seen, options } = world(
+Deno.test("waitForDatabase() reports each change of the reason once, and shortens its pauses after it", async () => {
+  const { clock, seen, options } = optionsFor(
     "dns",
     "dns",
     "refused",
@@ -142,7 +142,7 @@ Deno.test("waitForDatabase() reports each change of the reason once, and pauses 
 });
 
 Deno.test("waitForDatabase() never pauses for more than two seconds", async () => {
-  const { clock, options } = world(
+  const { clock, options } = optionsFor(
     ...Array<Reason>(12).fill("refused"),
     FACTS,
   );
@@ -150,26 +150,26 @@ Deno.test("waitForDatabase() never pauses for more than two seconds", async () =
   assert.equal(Math.max(...clock.pauses), 2000);
 });
 
-Deno.test("waitForDatabase() shortens its pauses by chance, to half at most", async () => {
-  const { clock, options } = world("refused", "refused", FACTS);
+Deno.test("waitForDatabase() shortens its pauses at random, at most by half", async () => {
+  const { clock, options } = optionsFor("refused", "refused", FACTS);
   await waitForDatabase(SOURCE, { ...options, random: () => 0 });
   assert.deepEqual(clock.pauses, [50, 100]);
 });
 
-Deno.test("waitForDatabase() gives up what can heal after the timeout, with code 69", async () => {
-  const { clock, seen, options } = world("refused");
+Deno.test("waitForDatabase() gives up on a temporary reason after the timeout, with code 69", async () => {
+  const { clock, seen, options } = optionsFor("refused");
   const error = await failureOf({ ...options, timeout: 30 });
   assert.equal(clock.time, 30_000);
   assert.equal(error.code, 69);
   assert.equal(
     error.message,
-    "The PostgreSQL database (DB_HOST=db, DB_PORT=5432, DB_NAME=mattermost, DB_USER=mmuser) refuses connections: the server's words (gave up after 30 s)",
+    "The PostgreSQL database (DB_HOST=db, DB_PORT=5432, DB_NAME=mattermost, DB_USER=mmuser) refuses connections: the server's message (gave up after 30 s)",
   );
   assert.match(error.remedy ?? "", /listens on port 5432/);
   assert.equal(seen.reports.length, 1);
 });
 
-Deno.test("waitForDatabase() gives up what cannot heal after a short grace, each with its code", async () => {
+Deno.test("waitForDatabase() gives up on any other reason after 5 seconds, with its exit code", async () => {
   const codes: [Reason, number][] = [
     ["credentials", 77],
     ["forbidden", 77],
@@ -177,15 +177,15 @@ Deno.test("waitForDatabase() gives up what cannot heal after a short grace, each
     ["tls", 78],
   ];
   for (const [reason, code] of codes) {
-    const { clock, options } = world(reason);
+    const { clock, options } = optionsFor(reason);
     const error = await failureOf(options);
     assert.equal(clock.time, 5000);
     assert.equal(error.code, code);
   }
 });
 
-Deno.test("waitForDatabase() starts the grace anew when the database was away in between", async () => {
-  const { clock, options } = world(
+Deno.test("waitForDatabase() starts the 5 seconds again after a temporary reason", async () => {
+  const { clock, options } = optionsFor(
     ...Array<Reason>(5).fill("credentials"),
     "refused",
     "credentials",
@@ -196,42 +196,42 @@ Deno.test("waitForDatabase() starts the grace anew when the database was away in
 });
 
 Deno.test("waitForDatabase() does not fail while an image creates its users", async () => {
-  const { options } = world("credentials", "no such database", FACTS);
+  const { options } = optionsFor("credentials", "no such database", FACTS);
   assert.equal((await waitForDatabase(SOURCE, options)).facts, FACTS);
 });
 
-Deno.test("waitForDatabase() bounds each attempt, and calls silence a timeout", async () => {
-  const { clock, seen, options } = world("silence", FACTS);
+Deno.test("waitForDatabase() limits each attempt to 5 seconds", async () => {
+  const { clock, seen, options } = optionsFor("silence", FACTS);
   await waitForDatabase(SOURCE, options);
   assert.deepEqual(seen.reports, [["timeout", 5000]]);
   assert.equal(clock.time, 5100);
 });
 
-Deno.test("waitForDatabase() ends with the timeout even in the middle of an attempt", async () => {
-  const { clock, options } = world("silence");
+Deno.test("waitForDatabase() shortens the last attempt so that the wait ends in time", async () => {
+  const { clock, options } = optionsFor("silence");
   const error = await failureOf({ ...options, timeout: 7 });
   assert.equal(error.code, 69);
   assert.match(error.message, /does not answer: No answer within 1\.9 s/);
   assert.equal(clock.time, 7000);
 });
 
-Deno.test("waitForDatabase() ends with the reason before, where the last attempt had hardly any time", async () => {
-  const { options } = world("credentials", "silence");
+Deno.test("waitForDatabase() fails with the previous reason where the last attempt was too short", async () => {
+  const { options } = optionsFor("credentials", "silence");
   const error = await failureOf({ ...options, timeout: 0.3 });
   assert.equal(error.code, 77);
   assert.match(error.message, /refuses the credentials/);
 });
 
 Deno.test("waitForDatabase() makes one attempt when the timeout is 0", async () => {
-  const { clock, seen, options } = world("refused");
+  const { clock, seen, options } = optionsFor("refused");
   const error = await failureOf({ ...options, timeout: 0 });
   assert.equal(error.code, 69);
   assert.equal(seen.attempts, 1);
   assert.equal(clock.time, 0);
 });
 
-Deno.test("waitForDatabase() waits for a standby to be promoted, and closes the sessions before", async () => {
-  const { seen, options } = world({ ...FACTS, readOnly: true }, FACTS);
+Deno.test("waitForDatabase() waits for a standby to be promoted, and closes the earlier sessions", async () => {
+  const { seen, options } = optionsFor({ ...FACTS, readOnly: true }, FACTS);
   await waitForDatabase(SOURCE, options);
   assert.deepEqual(seen, {
     attempts: 2,
@@ -240,21 +240,21 @@ Deno.test("waitForDatabase() waits for a standby to be promoted, and closes the 
   });
 });
 
-Deno.test("waitForDatabase() needs the right to create tables only for a first start", async () => {
-  const poor = { ...FACTS, mayCreateTables: false };
-  const error = await failureOf(world(poor).options);
+Deno.test("waitForDatabase() requires the privilege to create tables only for a first start", async () => {
+  const reader = { ...FACTS, mayCreateTables: false };
+  const error = await failureOf(optionsFor(reader).options);
   assert.equal(error.code, 77);
   assert.match(error.remedy ?? "", /GRANT USAGE, CREATE ON SCHEMA public/);
-  const { options } = world({
-    ...poor,
+  const { options } = optionsFor({
+    ...reader,
     schema: { installed: true, usersHaveTeamId: false },
   });
   assert(await waitForDatabase(SOURCE, options));
 });
 
-Deno.test("waitForDatabase() ends at once when its signal aborts, with the signal's reason", async () => {
+Deno.test("waitForDatabase() rejects with the signal's reason when the signal aborts", async () => {
   for (const answer of ["silence", "refused"] as const) {
-    const { options } = world(answer);
+    const { options } = optionsFor(answer);
     const controller = new AbortController();
     const reason = new Error("SIGTERM");
     const waiting = waitForDatabase(SOURCE, {
@@ -268,8 +268,8 @@ Deno.test("waitForDatabase() ends at once when its signal aborts, with the signa
   }
 });
 
-Deno.test("waitForDatabase() lets a bug of ours through", async () => {
-  const { options } = world(FACTS);
+Deno.test("waitForDatabase() does not catch the program's own bugs", async () => {
+  const { options } = optionsFor(FACTS);
   const bug = new TypeError("bug");
   await assert.rejects(
     waitForDatabase(SOURCE, { ...options, connect: () => Promise.reject(bug) }),

@@ -6,7 +6,7 @@ import { POSTGRES_PROTOCOL } from "../../../../lib/database/postgres/messages.ts
 import { ProbeError } from "../../../../lib/database/session.ts";
 import { inspectData } from "../../../../lib/database/connection.ts";
 
-/** A connection whose data a driver listens to. */
+/** A connection with a listener in the place of a driver. */
 function connection() {
   const passed: Buffer[] = [];
   let error: unknown;
@@ -47,7 +47,7 @@ function column(name: string): Buffer {
 const WELCOME = request(0);
 const ROWS = message("T", Buffer.from([0, 2]), column("a"), column("b"));
 
-Deno.test("inspectData() passes whole messages on, whatever they come in", () => {
+Deno.test("inspectData() passes only whole messages, however the data is split", () => {
   const all = Buffer.concat([
     request(10, "SCRAM-SHA-256\0\0"),
     request(11, "r=nonce,s=c2FsdA==,i=4096"),
@@ -70,7 +70,7 @@ Deno.test("inspectData() passes whole messages on, whatever they come in", () =>
   }
 });
 
-Deno.test("inspectData() ends a connection before the driver reads what would harm it", () => {
+Deno.test("inspectData() ends the connection before the driver reads a malformed message", () => {
   const nameless = message("T", Buffer.from([0, 1]), Buffer.alloc(20, "x"));
   const short = message("T", Buffer.from([0, 2]), column("a"));
   const long = message("T", Buffer.from([0, 1]), column("a"), column("b"));
@@ -99,12 +99,12 @@ Deno.test("inspectData() ends a connection before the driver reads what would ha
     const reason = error();
     assert.ok(reason instanceof ProbeError, each.toString("latin1"));
     assert.equal(reason.reason, "protocol");
-    assert.equal(reason.message, "The answer is malformed");
+    assert.equal(reason.message, "The server's message is malformed");
     assert.deepEqual(Buffer.concat(passed), WELCOME);
   }
 });
 
-Deno.test("inspectData() takes only a greeting for the first message", () => {
+Deno.test("inspectData() accepts only a greeting as the first message", () => {
   for (const first of [Buffer.from("HTTP/1.1 400 Bad"), ROWS]) {
     const { receive, passed, error } = connection();
     receive(first);
@@ -115,7 +115,7 @@ Deno.test("inspectData() takes only a greeting for the first message", () => {
   }
 });
 
-Deno.test("inspectData() tells of a login that needs no password but something else", () => {
+Deno.test("inspectData() reports a login that requires another method than a password", () => {
   for (
     const [kind, name] of [[2, "Kerberos V5"], [7, "GSSAPI"], [
       9,
@@ -127,6 +127,6 @@ Deno.test("inspectData() tells of a login that needs no password but something e
     const reason = error();
     assert.ok(reason instanceof ProbeError);
     assert.equal(reason.reason, "forbidden");
-    assert.match(reason.message, new RegExp(`pg_hba.conf asks for ${name}`));
+    assert.match(reason.message, new RegExp(`pg_hba.conf requires ${name}`));
   }
 });
