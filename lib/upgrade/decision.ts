@@ -1,18 +1,18 @@
 /**
- * The guard before every start: whether this release may open this database.
+ * Decides before every start whether the release may open the database.
  *
- * It decides from facts and changes nothing; the VERSION file is written by
- * the caller, when the start goes ahead.
+ * The decision changes nothing. The caller writes the VERSION file when the start
+ * continues.
  *
  * @module
  */
 
+import type { SchemaFacts } from "../database/session.ts";
 import type { Problem } from "../errors.ts";
 import {
   describeInstalled,
   inferInstalled,
   type Installed,
-  type SchemaFacts,
 } from "./previous_release.ts";
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "../mattermost/releases.ts";
@@ -26,7 +26,7 @@ import {
   COLLIDING_FROM,
   COLLIDING_NUMBERS,
   COLLIDING_TO,
-  pathOffMysql,
+  pathFromMysql,
   upgradeStops,
 } from "./path.ts";
 import {
@@ -37,45 +37,45 @@ import {
   versionStep,
 } from "../release_range.ts";
 
-/** What the guard is asked. */
+/** The facts that a decision depends on. */
 export interface UpgradeFacts {
   /** The release that is to start. */
   readonly target: string;
   /** The product of the database. */
   readonly adapter: Adapter;
-  /** What was read of the database. */
+  /** What Mattermost has left in the database. */
   readonly schema: SchemaFacts;
   /** The content of `data/VERSION`; absent where there is no file. */
   readonly versionFile?: string | undefined;
-  /** What the database says of its own version: `15.4 (Debian …)`, `10.11.6-MariaDB`. */
+  /** The version that the database reports: `15.4 (Debian …)`, `10.11.6-MariaDB`. */
   readonly databaseVersion?: string | undefined;
-  /** `MATTERMOST_FORCE_UPGRADE`: overrides the refusals that are policy. */
+  /** `MATTERMOST_FORCE_UPGRADE`, which overrides refusals that are only advice. */
   readonly force?: boolean | undefined;
 }
 
-/** A start that goes ahead. */
+/** The decision that the start continues. */
 export interface Permit {
   /**
-   * `new`: the database is empty or a first start was interrupted; `same`:
-   * there is nothing to migrate; `upgrade`: the server migrates when it starts;
-   * `migrate-3.0`: the server's migration to 3.0 has to run before; `forced`:
-   * a refusal was overridden.
+   * `new`: the database is empty, or a first start was interrupted; `same`: there is
+   * nothing to migrate; `upgrade`: the server migrates the database when it starts;
+   * `migrate-3.0`: the server's migration to 3.0 must run first; `forced`: a refusal was
+   * overridden.
    */
   readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
   /** The server may start. */
   readonly allowed: true;
-  /** Things to tell the operator. */
+  /** Warnings for the log. */
   readonly notices: readonly string[];
 }
 
-/** A start that is refused. */
+/** The decision that the server must not start. */
 export interface Refusal {
   /**
-   * `stops`: other releases have to run first; `downgrade`: the database is
-   * newer; `mysql-gone`: the release knows no MySQL; `database-too-old`: the
-   * release refuses this version of the database product; `collision`: the
-   * migrations of the two releases have the same numbers; `unknown`: the
-   * database cannot be understood.
+   * `stops`: other releases must run first; `downgrade`: the database is newer than the
+   * release; `mysql-gone`: the release does not support MySQL; `database-too-old`: the
+   * release does not support this version of the database product; `collision`: the last
+   * migrations of the previous release have the numbers of other migrations of this one;
+   * `unknown`: the state of the database is not known.
    */
   readonly kind:
     | "stops"
@@ -86,29 +86,26 @@ export interface Refusal {
     | "unknown";
   /** The server must not start. */
   readonly allowed: false;
-  /** Tags of the image to run in order, the last one being the one to stay with; empty where there is no path. */
+  /** Tags of the image to run in this order; the last one is the one to keep. Empty where there is no path. */
   readonly path: readonly string[];
-  /** Whether the operator can override it; otherwise the server itself refuses, or destroys something. */
+  /** Whether the operator can override the refusal; otherwise the server itself would fail, or damage the data. */
   readonly policy: boolean;
-  /** State, wanted state and remedy. */
+  /** The message and its remedy. */
   readonly problem: Problem;
-  /** Things to tell the operator. */
+  /** Warnings for the log. */
   readonly notices: readonly string[];
 }
 
-/** What the guard answers. */
+/** Whether the server may start. */
 export type Decision = Permit | Refusal;
 
-/** The question, and what was inferred. */
-interface Opening extends UpgradeFacts {
+/** The facts, and the release that last migrated the database, `undefined` where it is not known. */
+interface Upgrade extends UpgradeFacts {
   readonly from: Installed | undefined;
 }
 
-/** The facts that the rules below share. */
-interface Case {
-  readonly target: string;
-  readonly adapter: Adapter;
-  readonly schema: SchemaFacts;
+/** An upgrade from a known release. */
+interface KnownUpgrade extends Upgrade {
   readonly from: Installed;
 }
 
@@ -116,39 +113,39 @@ type Verdict =
   | Pick<Permit, "kind">
   | Pick<Refusal, "kind" | "path" | "policy" | "problem">;
 
-const BACKUP = "back up the database and the data directory first";
+const BACKUP = "Back up the database and the data directory; then";
 
 /**
  * Decides whether a release may open a database.
  *
- * @param question Release, database and VERSION file.
+ * @param facts Release, database and VERSION file.
  * @returns A permit, or a refusal with its remedy.
- * @throws {EntrypointError} with code 78 when the target is no supported release.
+ * @throws {EntrypointError} With code 78 where the release is not supported.
  */
-export function decideUpgrade(question: UpgradeFacts): Decision {
-  const release = releaseFacts(question.target);
+export function decideUpgrade(facts: UpgradeFacts): Decision {
+  const release = releaseFacts(facts.target);
   const target = release.version;
-  const { adapter, schema, versionFile } = question;
+  const { adapter, schema, versionFile } = facts;
   const { installed: from, notices } = schema.installed
     ? inferInstalled(schema, versionFile)
     : { installed: undefined, notices: emptyNotices(versionFile) };
-  const opening = { ...question, target, from };
-  const verdict = mysqlGone(opening) ?? databaseTooOld(opening) ??
+  const upgrade = { ...facts, target, from };
+  const verdict = mysqlGone(upgrade) ?? databaseTooOld(upgrade) ??
     (from === undefined
-      ? withoutVersion(target, schema)
-      : withVersion({ target, adapter, schema, from }));
+      ? withoutVersion(upgrade)
+      : withVersion({ ...upgrade, from }));
   const warnings = release.databases[adapter]?.newInstallations === false &&
       verdict.kind === "new"
     ? [
       ...notices,
-      `New installations of Mattermost ${target} on MySQL are not supported by its makers, use PostgreSQL`,
+      `Mattermost ${target} does not support new installations on MySQL: use PostgreSQL`,
     ]
     : notices;
   if (!("path" in verdict)) {
     return { ...verdict, allowed: true, notices: warnings };
   }
   const refusal: Refusal = { ...verdict, allowed: false, notices };
-  if (!refusal.policy || question.force !== true) return refusal;
+  if (!refusal.policy || facts.force !== true) return refusal;
   return {
     kind: "forced",
     allowed: true,
@@ -162,42 +159,43 @@ export function decideUpgrade(question: UpgradeFacts): Decision {
 function emptyNotices(versionFile: string | undefined): readonly string[] {
   const version = parseVersion(versionFile ?? "");
   return version === undefined ? [] : [
-    `data/VERSION says ${
+    `data/VERSION names Mattermost ${
       formatVersion(version)
-    }, but the database holds no Mattermost tables: it becomes a new installation. If it should not, check DB_HOST and DB_NAME`,
+    }, but the database holds no Mattermost tables and becomes a new installation; if that is not intended, check DB_HOST and DB_NAME`,
   ];
 }
 
-function mysqlGone({ target, adapter, from }: Opening): Verdict | undefined {
-  if (adapter !== "mysql" || releaseFacts(target).databases.mysql) {
-    return undefined;
-  }
+function mysqlGone({ target, adapter, from }: Upgrade): Verdict | undefined {
+  const { databases } = releaseFacts(target);
+  if (adapter !== "mysql" || databases.mysql) return undefined;
   const gone = `Mattermost ${target} runs only on PostgreSQL`;
+  const replacement = `PostgreSQL ${databases.postgres.minimum} or newer`;
   if (from === undefined) {
     return refuse("mysql-gone", {
       subject: "DB_ADAPTER",
-      message: `${gone}, but mysql is chosen`,
-      remedy: "DB_ADAPTER=postgres, and a PostgreSQL 14 or newer",
+      message: `${gone}, but DB_ADAPTER is mysql`,
+      remedy: `Set DB_ADAPTER=postgres, and use ${replacement}`,
     });
   }
-  const { mysql, postgres } = pathOffMysql({ from: from.low, to: target });
+  const { mysql, postgres } = pathFromMysql({ from: from.low, to: target });
   const before = mysql.length === 0
     ? ""
-    : `on MySQL run the image tags ${listTags(mysql)}; then `;
+    : `run the image tags ${listTags(mysql)} on MySQL; then `;
   return refuse("mysql-gone", {
     subject: "DB_ADAPTER",
     message: `${gone}, but the database is MySQL, last migrated by ${
       describeInstalled(from)
     }`,
     remedy:
-      `${BACKUP}; ${before}migrate the data to PostgreSQL 14 or newer ("Migrate from MySQL to PostgreSQL" in Mattermost's documentation), set DB_ADAPTER=postgres, and run ${
+      `${BACKUP} ${before}migrate the data to ${replacement} ("Migrate from MySQL to PostgreSQL" in Mattermost's documentation), set DB_ADAPTER=postgres, and run the image tags ${
         listTags(postgres)
       }`,
   }, { path: [...mysql, ...postgres] });
 }
 
-function databaseTooOld(opening: Opening): Verdict | undefined {
-  const { target, adapter, databaseVersion: version } = opening;
+function databaseTooOld(
+  { target, adapter, databaseVersion: version }: Upgrade,
+): Verdict | undefined {
   const facts = releaseFacts(target).databases[adapter];
   const number = databaseNumber(adapter, version ?? "");
   if (facts?.minimum === undefined || number === undefined) return undefined;
@@ -206,100 +204,99 @@ function databaseTooOld(opening: Opening): Verdict | undefined {
   return refuse("database-too-old", {
     subject: product,
     message:
-      `The database is ${product} ${version?.trim()}, Mattermost ${target} needs ${facts.minimum} or newer`,
+      `The database is ${product} ${version?.trim()}, but Mattermost ${target} needs ${facts.minimum} or newer`,
     remedy:
-      `${BACKUP}; upgrade the database to ${product} ${facts.minimum} or newer, or run an older image`,
+      `${BACKUP} upgrade the database to ${product} ${facts.minimum} or newer, or run an older image`,
   });
 }
 
-function withoutVersion(target: string, schema: SchemaFacts): Verdict {
+function withoutVersion({ target, schema }: Upgrade): Verdict {
   if (!schema.installed) return { kind: "new" };
-  // Migrations were started and did not get to the first one that tells a
-  // release: the first start was interrupted, and the tool goes on with it.
+  // The first start was interrupted before the first migration whose number names a
+  // release. The migration tool continues where it stopped.
   if (schema.lastMigration !== undefined && inRange(target, ">=6.4.0")) {
     return { kind: "new" };
   }
   return refuse("unknown", {
     subject: "database",
     message:
-      "The database holds Mattermost's tables, but neither Systems.Version nor db_migrations nor data/VERSION says of which release",
+      "The database holds Mattermost's tables, but neither Systems.Version nor db_migrations nor data/VERSION names their release",
     remedy:
-      "write the release that last ran on it to VERSION in the data directory, for example: echo 3.6.0 > VERSION",
+      "Write the release that last ran on the database to VERSION in the data directory, for example: echo 3.6.0 > VERSION",
   }, { policy: true });
 }
 
-function withVersion(facts: Case): Verdict {
-  return usersOf2(facts) ?? downgrade(facts) ?? collision(facts) ??
-    stops(facts) ?? { kind: isSame(facts) ? "same" : "upgrade" };
+function withVersion(upgrade: KnownUpgrade): Verdict {
+  return migrationTo3(upgrade) ?? downgrade(upgrade) ?? collision(upgrade) ??
+    stops(upgrade) ?? { kind: isSame(upgrade) ? "same" : "upgrade" };
 }
 
-/** Databases of 2.x, whose users belong to one team each. */
-function usersOf2(
-  { target, adapter, schema, from }: Case,
+/** The migration to 3.0: before it, each user belongs to one team, whose column is TeamId. */
+function migrationTo3(
+  { target, adapter, schema: { usersHaveTeamId }, from }: KnownUpgrade,
 ): Verdict | undefined {
-  const old = inRange(from.low, "<3.0.0");
-  const { usersHaveTeamId = old } = schema;
-  if (old !== usersHaveTeamId) {
+  const isBefore3 = inRange(from.low, "<3.0.0");
+  if (isBefore3 !== usersHaveTeamId) {
     return refuse("unknown", {
       subject: "database",
-      message: `The database says ${
+      message: `The database was last migrated by ${
         describeInstalled(from)
       }, but its table Users ${
-        usersHaveTeamId ? "still has" : "no longer has"
-      } the column TeamId: the migration to 3.0 was interrupted`,
-      remedy: "restore the backup that was made before the migration",
+        usersHaveTeamId ? "still" : "no longer"
+      } has the column TeamId: the migration to 3.0 was interrupted`,
+      remedy: "Restore the backup that was made before the migration",
     }, { policy: true });
   }
-  if (!old) return undefined;
-  const able = inRange(from.low, ">=2.0.0");
-  if (able && inRange(target, "<3.4.0")) return { kind: "migrate-3.0" };
+  if (!isBefore3) return undefined;
+  const isReady = inRange(from.low, ">=2.0.0");
+  if (isReady && inRange(target, "<3.4.0")) return { kind: "migrate-3.0" };
   const path = [
-    ...(able ? [] : ["2.2.0"]),
+    ...(isReady ? [] : ["2.2.0"]),
     ...tags(upgradeStops({ from: from.low, to: target, adapter })),
     target,
   ];
-  const wanted = able
-    ? `Mattermost ${target} cannot do the migration to 3.0, only 3.0.0 to 3.3.0 can`
-    : "the migration to 3.0 needs a database of 2.0.0 to 2.2.0";
+  const reason = isReady
+    ? `only Mattermost 3.0.0 to 3.3.0 can migrate it to 3.0, and ${target} cannot`
+    : "only a database of 2.0.0 to 2.2.0 can be migrated to 3.0";
   return refuse("stops", {
     subject: "database",
     message: `The database was last migrated by ${
       describeInstalled(from)
-    }: ${wanted}`,
-    remedy: `${BACKUP}; run the image tags ${
+    }: ${reason}`,
+    remedy: `${BACKUP} run the image tags ${
       listTags(path)
     } in this order, 3.3.0 with MATTERMOST_MIGRATION_DEFAULT_TEAM=<team> or app:migrate`,
   }, { path });
 }
 
-function downgrade(facts: Case): Verdict | undefined {
-  const { target, from } = facts;
-  const newer = from.exact || from.migration === undefined
+function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
+  const { target, from } = upgrade;
+  const isDowngrade = from.exact || from.migration === undefined
     ? isNewer(from, target)
     : isBeyond(target, from.migration);
-  if (!newer) return undefined;
-  const own = from.exact ? from.high : `${from.low} or newer`;
+  if (!isDowngrade) return undefined;
+  const previous = from.exact ? from.high : `${from.low} or newer`;
   return refuse("downgrade", {
     subject: "database",
     message: `The database was last migrated by ${
       describeInstalled(from)
-    }, Mattermost ${target} is older: downgrades are not supported`,
+    }, but Mattermost ${target} is older, and Mattermost does not support downgrades`,
     remedy:
-      `run the image tag ${own}, or restore a backup of the database that ${target} made`,
-  }, { path: [from.high], policy: !serverRefuses(facts) });
+      `Run the image tag ${previous}, or restore a backup of the database that was made with ${target}`,
+  }, { path: [from.high], policy: !serverRefuses(upgrade) });
 }
 
-/** An inexact version of the table Systems names the minor release only. */
+/** The table Systems names the minor release only. */
 function isNewer(from: Installed, target: string): boolean {
   const step = versionStep(from.low, target);
   return compareVersions(from.low, target) > 0 &&
     (from.exact || step === "major" || step === "minor");
 }
 
-/** Whether the server itself would not open this newer database, or ruin it. */
-function serverRefuses({ target, schema, from }: Case): boolean {
-  // Its migrations are kept in another form, and the row Version may be absent,
-  // which these releases take for a new installation.
+/** Whether the server itself would refuse this newer database, or damage it. */
+function serverRefuses({ target, schema, from }: KnownUpgrade): boolean {
+  // Releases before 6.4 ignore db_migrations. Where the row Version is absent, they
+  // treat the database as a new installation.
   if (from.migration !== undefined && inRange(target, "<6.4.0")) return true;
   const version = parseVersion(schema.systemsVersion ?? "");
   if (version === undefined) return inRange(target, "<6.4.0");
@@ -309,7 +306,7 @@ function serverRefuses({ target, schema, from }: Case): boolean {
   return inRange(target, "<7.1.0") && step === "major";
 }
 
-function collision({ target, from }: Case): Verdict | undefined {
+function collision({ target, from }: KnownUpgrade): Verdict | undefined {
   if (!inRange(target, COLLIDING_TO)) return undefined;
   const certain = from.exact && inRange(from.low, COLLIDING_FROM);
   const possible = !from.exact && from.migration !== undefined &&
@@ -321,18 +318,18 @@ function collision({ target, from }: Case): Verdict | undefined {
     message: certain
       ? `The database was last migrated by ${
         describeInstalled(from)
-      }, whose migrations have the numbers of others in Mattermost ${target}: it would skip its own`
-      : `The database ends at migration ${from.migration}, which is of 10.11.17 and later or of 11.1: after the former Mattermost ${target} would skip its own migrations`,
+      }: Mattermost ${target} has other migrations with the same numbers, and would skip them`
+      : `The last migration of the database is number ${from.migration}, which either 10.11.17 or later, or 11.1 has made: in the first case Mattermost ${target} would skip its own migrations`,
     remedy:
-      `${BACKUP}; run the image tag ${AFTER_COLLISION}, which is safe after both`,
+      `${BACKUP} run the image tag ${AFTER_COLLISION}, which is safe in both cases`,
   }, { path: [AFTER_COLLISION], policy: !certain });
 }
 
-function stops({ target, adapter, from }: Case): Verdict | undefined {
-  // Asked of the newest release that it may be: no healthy database is refused
-  // for a doubt. What cannot work ends where the doubt begins, with 6.4.
+function stops({ target, adapter, from }: KnownUpgrade): Verdict | undefined {
+  // The newest possible release counts, so that no good database is refused where the
+  // release is uncertain. That begins with 6.4, and from 6.4 on all stops are advice.
   const needed = upgradeStops({ from: from.high, to: target, adapter });
-  const policy = needed.every((stop) => stop.policy);
+  const policy = needed.every((stop) => stop.isAdvice);
   const [first] = needed;
   if (first === undefined) return undefined;
   const path = [...tags(needed), target];
@@ -340,14 +337,14 @@ function stops({ target, adapter, from }: Case): Verdict | undefined {
     subject: "database",
     message: `The database was last migrated by ${
       describeInstalled(from)
-    }, on the way to Mattermost ${target} it needs ${first.release} first: ${first.reason}`,
-    remedy: `${BACKUP}; run the image tags ${
+    } and must be migrated by ${first.release} before Mattermost ${target} can start: ${first.reason}`,
+    remedy: `${BACKUP} run the image tags ${
       listTags(path)
-    } in this order, each until it answers`,
+    } in this order, each until Mattermost answers`,
   }, { path, policy });
 }
 
-function isSame({ target, from }: Case): boolean {
+function isSame({ target, from }: KnownUpgrade): boolean {
   if (from.exact) return compareVersions(from.low, target) === 0;
   if (from.migration === undefined) {
     return ["none", "patch", "prerelease"].includes(
@@ -361,7 +358,7 @@ function isSame({ target, from }: Case): boolean {
 function refuse(
   kind: Refusal["kind"],
   problem: Problem,
-  options: { path?: readonly string[]; policy?: boolean } = {},
+  options: Partial<Pick<Refusal, "path" | "policy">> = {},
 ): Verdict {
   const { path = [], policy = false } = options;
   return { kind, path, policy, problem };

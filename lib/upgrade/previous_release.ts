@@ -1,15 +1,16 @@
 /**
- * Which release a database was last migrated by, from what it says itself and
- * from the VERSION file.
+ * Finds the release that last migrated a database, from the database itself and from the
+ * VERSION file.
  *
- * `Systems.Version` is kept from 3.0 to 7.0 and frozen after that; the numbers
- * in `db_migrations` tell from 6.4 on, roughly; the file is exact and may be
- * wrong: copied from elsewhere, or left behind when the database was restored.
- * So the database counts, and the file refines it.
+ * Releases 3.0 to 7.0 write `Systems.Version`; later ones leave it unchanged. The last
+ * number in `db_migrations` narrows the release down from 6.4 on. The file names the exact
+ * release, but may be wrong: copied from another installation, or older than a database
+ * that was restored. So the database counts, and the file adds the patch where both agree.
  *
  * @module
  */
 
+import type { SchemaFacts } from "../database/session.ts";
 import {
   canHaveLeft,
   FIRST_MORPH_MIGRATION,
@@ -23,46 +24,34 @@ import {
   type Version,
 } from "../release_range.ts";
 
-/** What was read of the database; nothing of it is secret. */
-export interface SchemaFacts {
-  /** Whether it holds Mattermost's own tables. Tables of others do not count. */
-  readonly installed: boolean;
-  /** The value of the row `Version` in the table `Systems`. */
-  readonly systemsVersion?: string | undefined;
-  /** The highest `Version` in the table `db_migrations`. */
-  readonly lastMigration?: number | undefined;
-  /** Whether the table `Users` has a column `TeamId`, which the migration to 3.0 drops. */
-  readonly usersHaveTeamId?: boolean | undefined;
-}
-
-/** The release that a database was last migrated by, as well as it can be told. */
+/** The release that last migrated a database, as exactly as it is known. */
 export interface Installed {
-  /** The oldest release that it can be. */
+  /** The oldest possible release. */
   readonly low: string;
-  /** The newest one; patches after it are possible unless {@linkcode exact}. */
+  /** The newest possible release; later patches of it are possible too unless {@linkcode Installed.exact}. */
   readonly high: string;
   /** Whether the patch is certain. */
   readonly exact: boolean;
-  /** Who said so. */
-  readonly witness: "VERSION" | "Systems.Version" | "db_migrations";
-  /** The highest number in `db_migrations`, of the tool that 6.4.0 brought. */
+  /** The version source. */
+  readonly source: "VERSION" | "Systems.Version" | "db_migrations";
+  /** The highest number in `db_migrations`, if it is of the migration tool that 6.4.0 introduced. */
   readonly migration: number | undefined;
 }
 
-/** The finding, and what was odd on the way to it. */
+/** The release, and warnings about its sources. */
 export interface Inference {
-  /** `undefined` where no witness says anything. */
+  /** The release; `undefined` where no version source names one. */
   readonly installed: Installed | undefined;
-  /** Sentences for the operator. */
+  /** Warnings for the log. */
   readonly notices: readonly string[];
 }
 
 /**
- * Infers the installed release of a database that holds Mattermost's tables.
+ * Infers the release that last migrated a database with Mattermost's tables.
  *
- * @param schema What the database says.
- * @param versionFile The content of `data/VERSION`, `undefined` where there is none.
- * @returns The release, and notices about witnesses that disagree.
+ * @param schema What Mattermost has left in the database.
+ * @param versionFile The content of `data/VERSION`; `undefined` where there is no file.
+ * @returns The release, and warnings where the sources disagree.
  */
 export function inferInstalled(
   schema: SchemaFacts,
@@ -82,22 +71,22 @@ export function inferInstalled(
     installed: database,
     notices: [
       ...file.notices,
-      `data/VERSION says ${file.version}, but the database was last migrated by ${
+      `data/VERSION names Mattermost ${file.version}, but the database was last migrated by ${
         describeInstalled(database)
-      } (${database.witness}): the database counts. One of the two comes from another installation or from a backup, or a start was interrupted`,
+      } according to ${database.source}, and the database counts; one of the two comes from another installation or from a backup, or a start was interrupted`,
     ],
   };
 }
 
 /**
- * Puts the finding into words.
+ * Describes the release for a message.
  *
- * @param installed The finding.
+ * @param installed The release.
  * @returns `Mattermost 5.37.10`, `Mattermost 5.37.x`, `Mattermost 7.1.5 to 7.5.2`.
  */
 export function describeInstalled(installed: Installed): string {
-  const { low, high, witness } = installed;
-  if (witness === "Systems.Version") {
+  const { low, high, source } = installed;
+  if (source === "Systems.Version") {
     const version = parseVersion(low);
     return `Mattermost ${version?.major}.${version?.minor}.x`;
   }
@@ -117,7 +106,7 @@ function readVersionFile(content: string | undefined): VersionFile {
   return version === undefined
     ? {
       version: undefined,
-      notices: ["data/VERSION holds no release, it is ignored"],
+      notices: ["data/VERSION does not name a release and is ignored"],
     }
     : { version: formatVersion(version), notices: [] };
 }
@@ -132,7 +121,7 @@ function fromFile(
     low: version,
     high: version,
     exact: true,
-    witness: "VERSION",
+    source: "VERSION",
     migration,
   };
 }
@@ -143,7 +132,7 @@ function fromDatabase(schema: SchemaFacts): Installed | undefined {
     return {
       ...releasesWith(lastMigration),
       exact: false,
-      witness: "db_migrations",
+      source: "db_migrations",
       migration: lastMigration,
     };
   }
@@ -154,7 +143,7 @@ function fromDatabase(schema: SchemaFacts): Installed | undefined {
     low,
     high: low,
     exact: false,
-    witness: "Systems.Version",
+    source: "Systems.Version",
     migration: undefined,
   };
 }
@@ -163,7 +152,7 @@ function agrees(file: string, database: Installed): boolean {
   if (database.migration !== undefined) {
     return canHaveLeft(file, database.migration);
   }
-  // Frozen: without the migrations it says no more than "not older than this".
+  // Later releases leave Systems.Version unchanged, so it is only a lower limit.
   if (inRange(database.low, ">=6.4.0")) {
     return compareVersions(file, database.low) >= 0;
   }

@@ -174,7 +174,9 @@ for (const recording of [POSTGRES, MYSQL]) {
     // The database is empty here: only VERSION can tell that a server has run.
     assert.match(
       stderr,
-      new RegExp(`data/VERSION says ${recording.env["MATTERMOST_VERSION"]}`),
+      new RegExp(
+        `data/VERSION names Mattermost ${recording.env["MATTERMOST_VERSION"]}`,
+      ),
     );
   });
 }

@@ -189,7 +189,7 @@ for (const product of found) {
         });
         const error = await refusalOf({ ...source, port: server.port });
         assert.equal(error.reason, "credentials");
-        assert.match(error.message, new RegExp(`plugin ${plugin}, which`));
+        assert.match(error.message, new RegExp(`plugin ${plugin}, but`));
       });
     }
   }

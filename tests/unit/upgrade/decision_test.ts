@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { EntrypointError } from "../../../lib/errors.ts";
-import type { SchemaFacts } from "../../../lib/upgrade/previous_release.ts";
+import type { SchemaFacts } from "../../../lib/database/session.ts";
 import { shippedMigration } from "../../../lib/mattermost/migrations.ts";
 import {
   decideUpgrade,
@@ -10,25 +10,25 @@ import {
 import { compareVersions, inRange } from "../../../lib/release_range.ts";
 
 /**
- * A database in short: `-` is empty, `tables` has Mattermost's tables and no
- * version, `3.6.0` is Systems.Version, `#113` the last migration, `T` behind it
- * that Users has TeamId, `t` that it has not.
+ * Parses the notation of a database: `-` is empty, `tables` has Mattermost's tables and no
+ * version, `3.6.0` is Systems.Version, `#113` the last migration, and a final `T` means
+ * that the table Users has the column TeamId.
  */
 function schema(text: string): SchemaFacts {
-  if (text === "-") return { installed: false };
-  if (text === "tables") return { installed: true };
-  const match = /^([^#Tt]*)(?:#(\d+))?([Tt])?$/.exec(text);
+  if (text === "-") return { installed: false, usersHaveTeamId: false };
+  if (text === "tables") return { installed: true, usersHaveTeamId: false };
+  const match = /^([^#T]*)(?:#(\d+))?(T)?$/.exec(text);
   ok(match, text);
-  const [, version, migration, team] = match;
+  const [, systemsVersion, migration, team] = match;
   return {
     installed: true,
-    systemsVersion: version === "" ? undefined : version,
-    lastMigration: migration === undefined ? undefined : Number(migration),
-    usersHaveTeamId: team === undefined ? undefined : team === "T",
+    ...(systemsVersion ? { systemsVersion } : {}),
+    ...(migration ? { lastMigration: Number(migration) } : {}),
+    usersHaveTeamId: team !== undefined,
   };
 }
 
-/** A decision in short: the kind, `!` for a hard and `?` for a policy refusal, and the path. */
+/** The notation of a decision: its kind, for a refusal `?` if it is advice and `!` if not, and the path. */
 function short(decision: Decision): string {
   if (decision.allowed) return decision.kind;
   const mark = decision.policy ? "?" : "!";
@@ -55,14 +55,14 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.7.9", PG, "-", "5.37.10", "new"],
     ["12.0.0", PG, "-", NO, "new"],
   ],
-  "a first start that was interrupted goes on": [
+  "a first start that was interrupted continues": [
     ["9.11.18", PG, "#40", NO, "new"],
     ["9.11.18", PG, "#74", NO, "new"],
     ["6.4.0", PG, "#40", NO, "new"],
     ["9.11.18", PG, "#40", "9.11.18", "same"],
     ["3.6.0", MY, "tables", "3.6.0", "same"],
   ],
-  "tables without any version are not understood": [
+  "tables without any version are refused": [
     ["3.6.0", MY, "tables", NO, "unknown?"],
     ["3.6.0", MY, "tables", "rubbish", "unknown?"],
     ["3.6.0", MY, "rubbish", NO, "unknown?"],
@@ -92,7 +92,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.10.0", PG, "#170", NO, "same"],
     ["11.7.9", PG, "#160", "rubbish", "same"],
   ],
-  "an upgrade that needs no stop goes ahead": [
+  "an upgrade without a stop is allowed": [
     ["3.6.7", MY, "3.6.0", "3.6.0", "upgrade"],
     ["3.6.0", MY, "3.0.0", NO, "upgrade"],
     ["5.33.5", MY, "3.6.0", "3.6.0", "upgrade"],
@@ -114,10 +114,10 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.0.7", PG, "#141", "10.11.10", "upgrade"],
     ["6.5.2", PG, "6.5.0", "6.5.0", "upgrade"],
   ],
-  "2.x needs a release that can migrate the users": [
+  "a database of 2.x needs a release that can migrate its users": [
     ["3.0.0", MY, "2.2.0T", NO, "migrate-3.0"],
     ["3.3.0", MY, "2.0.0T", "2.0.0", "migrate-3.0"],
-    ["3.3.0", PG, "2.1.0", NO, "migrate-3.0"],
+    ["3.3.0", PG, "2.1.0T", NO, "migrate-3.0"],
     // The old image wrote VERSION before it migrated.
     ["3.3.0", MY, "2.2.0T", "3.3.0", "migrate-3.0"],
     ["3.4.0", MY, "2.2.0T", NO, "stops! 3.3.0 3.4.0"],
@@ -125,11 +125,11 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["5.37.10", MY, "2.1.0T", NO, "stops! 3.3.0 5.31.9 5.37.10"],
     ["3.3.0", MY, "1.4.0T", NO, "stops! 2.2.0 3.3.0"],
     ["3.6.0", MY, "1.4.0T", NO, "stops! 2.2.0 3.3.0 3.6.0"],
-    ["3.3.0", MY, "2.2.0t", NO, "unknown?"],
+    ["3.3.0", MY, "2.2.0", NO, "unknown?"],
     ["3.6.0", MY, "3.6.0T", NO, "unknown?"],
     ["3.4.0", MY, "3.6.0T", NO, "unknown?"],
   ],
-  "3.x and 4.x cannot jump over 5.0-5.33": [
+  "an upgrade from 3.x or 4.x cannot skip 5.0 to 5.33": [
     ["5.34.5", PG, "4.10.0", NO, "stops! 5.31.9 5.34.5"],
     ["5.37.10", MY, "3.6.0", "3.6.0", "stops! 5.31.9 5.37.10"],
     ["6.7.2", PG, "4.10.0", "4.10.10", "stops! 5.31.9 6.7.2"],
@@ -144,7 +144,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       `stops! 5.31.9 ${FROM_5} 10.11.23 11.7.9`,
     ],
   ],
-  "documented stops are policy": [
+  "documented stops are advice": [
     ["6.0.4", PG, "5.31.0", NO, "stops? 5.37.10 6.0.4"],
     ["7.0.2", MY, "5.31.0", NO, "stops? 5.37.10 7.0.2"],
     ["7.8.15", PG, "5.37.0", NO, "stops? 7.1.9 7.8.15"],
@@ -157,7 +157,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.7.9", PG, "#129", "10.5.14", "stops? 10.11.23 11.7.9"],
     ["11.7.2", PG, "#129", "10.5.14", "stops? 10.12.4 11.7.2"],
     ["12.0.0", PG, "#148", "11.3.3", "stops? 11.7.9 12.0.0"],
-    // 7.8.11 to 9.2.6 end at 113: what is only advised is not asked in doubt.
+    // 7.8.11 to 9.2.6 end at 113: advice is not given where the release is uncertain.
     ["9.5.14", PG, "#113", NO, "upgrade"],
     ["10.5.14", PG, "#113", NO, "stops? 9.5.14 9.11.18 10.5.14"],
   ],
@@ -175,7 +175,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["6.3.10", PG, "#148", NO, "downgrade! 11.4.0"],
     ["3.6.0", PG, "#148", "11.4.0", "downgrade! 11.4.0"],
   ],
-  "any other downgrade is policy": [
+  "the refusal of any other downgrade is advice": [
     ["5.11.0", PG, "5.37.0", "5.37.10", "downgrade? 5.37.10"],
     ["6.4.0", PG, "6.4.0#113", "7.8.15", "downgrade? 7.8.15"],
     ["7.1.0", PG, "8.0.0#109", "8.0.0", "downgrade? 8.0.0"],
@@ -188,7 +188,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["10.11.20", PG, "#144", "10.11.23", "downgrade? 10.11.23"],
     ["11.7.0", PG, "#160", "11.7.9", "downgrade? 11.7.9"],
   ],
-  "a number that patches may have brought back is no downgrade": [
+  "a migration that patches may have backported is not a downgrade": [
     // 7.1.5 and later end at 95, as 7.4.1 does.
     ["7.2.1", PG, "#95", NO, "upgrade"],
     ["6.6.0", PG, "#80", NO, "upgrade"],
@@ -198,12 +198,12 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.4.5", PG, "#155", NO, "same"],
   ],
   "the database counts where the VERSION file disagrees": [
-    // Restored from a backup, or a start that failed after VERSION was written.
+    // The database was restored from a backup, or a start failed after it wrote VERSION.
     ["3.6.0", MY, "3.5.0", "3.6.0", "upgrade"],
     ["7.8.15", PG, "6.4.0#95", "7.8.15", "upgrade"],
     ["9.5.14", PG, "6.4.0#95", "9.5.14", "stops? 7.8.15 8.1.13 9.5.14"],
     ["5.37.10", MY, "3.6.0", "5.37.10", "stops! 5.31.9 5.37.10"],
-    // The file of another, or an older, installation.
+    // The file comes from another installation, or is older than the database.
     ["7.8.15", PG, "#148", "7.8.15", "downgrade? 11.4.0"],
     ["3.6.0", MY, "4.10.0", "3.6.0", "downgrade! 4.10.0"],
     ["11.7.9", PG, "#160", "2.0.0", "same"],
@@ -211,7 +211,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["6.4.3", PG, "6.3.0", "6.4.3", "upgrade"],
     ["6.5.2", PG, "6.5.0", "6.4.0", "same"],
   ],
-  "MySQL is gone in 11": [
+  "MySQL is not supported from 11 on": [
     ["11.0.7", MY, "-", NO, "mysql-gone!"],
     [
       "11.7.9",
@@ -223,7 +223,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ["11.7.9", MY, "#141", "10.11.5", "mysql-gone! 11.7.9"],
     ["11.0.7", MY, "#129", "10.5.14", "mysql-gone! 10.12.4 11.0.7"],
     ["11.7.0", MY, "#144", "10.11.23", "mysql-gone! 11.7.9"],
-    // 7.8.11 to 9.2.6 end at 113: the way from the oldest of them is safe for all.
+    // 7.8.11 to 9.2.6 end at 113: the path from the oldest of them is safe for all.
     [
       "11.7.9",
       MY,
@@ -233,7 +233,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ],
     ["12.0.0", MY, "#129", "10.5.14", "mysql-gone! 10.11.23 11.7.9 12.0.0"],
   ],
-  "10.11.17 and later collide with 11.x before 11.7.3": [
+  "the migrations of 10.11.17 and later collide with 11.x before 11.7.3": [
     ["11.7.2", PG, "#144", "10.11.17", "collision! 11.7.9"],
     ["11.0.7", PG, "#144", "10.11.23", "collision! 11.7.9"],
     ["11.7.3", PG, "#144", "10.11.17", "upgrade"],
@@ -253,7 +253,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-function ask(row: Row, more: Partial<UpgradeFacts> = {}): Decision {
+function decide(row: Row, more: Partial<UpgradeFacts> = {}): Decision {
   const [target, adapter, database, versionFile] = row;
   return decideUpgrade({
     target,
@@ -267,16 +267,16 @@ function ask(row: Row, more: Partial<UpgradeFacts> = {}): Decision {
 for (const [rule, rows] of Object.entries(TABLE)) {
   Deno.test(`decideUpgrade(): ${rule}`, () => {
     for (const row of rows) {
-      equal(short(ask(row)), row[4], row.slice(0, 4).join(" "));
+      equal(short(decide(row)), row[4], row.slice(0, 4).join(" "));
     }
   });
 }
 
 const ROWS = Object.values(TABLE).flat();
 
-Deno.test("force overrides every refusal that is policy, and no other", () => {
+Deno.test("MATTERMOST_FORCE_UPGRADE overrides every refusal that is advice, and no other", () => {
   for (const row of ROWS) {
-    const [plain, forced] = [ask(row), ask(row, { force: true })];
+    const [plain, forced] = [decide(row), decide(row, { force: true })];
     if (plain.allowed || !plain.policy) {
       deepEqual(forced, plain);
     } else {
@@ -288,9 +288,9 @@ Deno.test("force overrides every refusal that is policy, and no other", () => {
   }
 });
 
-Deno.test("every refusal names the target, and a remedy with every tag of its path", () => {
+Deno.test("every refusal names the target release, and its remedy every tag of the path", () => {
   for (const row of ROWS) {
-    const decision = ask(row);
+    const decision = decide(row);
     if (decision.allowed) continue;
     const { problem, path, kind } = decision;
     ok(problem.subject !== "");
@@ -303,89 +303,89 @@ Deno.test("every refusal names the target, and a remedy with every tag of its pa
   }
 });
 
-Deno.test("a refusal reads like this", () => {
-  const decision = ask(["5.37.10", "mysql", "3.6.0", "3.6.0", ""]);
+Deno.test("the message of a refusal gives the reason, and the remedy the image tags", () => {
+  const decision = decide(["5.37.10", "mysql", "3.6.0", "3.6.0", ""]);
   ok(!decision.allowed);
   deepEqual(decision.problem, {
     subject: "database",
     message:
-      "The database was last migrated by Mattermost 3.6.0, on the way to Mattermost 5.37.10 it needs 5.31.9 first: later releases index a column that only 5.0 to 5.33 add, and leave the database half-way",
+      "The database was last migrated by Mattermost 3.6.0 and must be migrated by 5.31.9 before Mattermost 5.37.10 can start: later releases index a column that only 5.0 to 5.33 add, and fail in the middle of the migration",
     remedy:
-      "back up the database and the data directory first; run the image tags 5.31.9, 5.37.10 in this order, each until it answers",
+      "Back up the database and the data directory; then run the image tags 5.31.9, 5.37.10 in this order, each until Mattermost answers",
   });
 });
 
-Deno.test("a refusal says what is known of the database, and what to run", () => {
+Deno.test("each kind of refusal names the previous release and the image tags to run", () => {
   const cases: readonly [Row, RegExp, RegExp][] = [
     [
       ["3.6.0", "mysql", "2.2.0T", undefined, ""],
-      /: Mattermost 3\.6\.0 cannot do the migration to 3\.0/,
+      /: only Mattermost 3\.0\.0 to 3\.3\.0 can migrate it to 3\.0, and 3\.6\.0/,
       /run the image tags 3\.3\.0, 3\.6\.0 in this order/,
     ],
     [
       ["3.6.0", "mysql", "1.4.0T", undefined, ""],
-      /: the migration to 3\.0 needs a database of 2\.0\.0 to 2\.2\.0/,
+      /: only a database of 2\.0\.0 to 2\.2\.0 can be migrated to 3\.0/,
       /run the image tags 2\.2\.0, 3\.3\.0, 3\.6\.0/,
     ],
     [
       ["7.0.2", "postgres", "6.4.0#95", "7.1.9", ""],
-      /by Mattermost 7\.1\.9, Mattermost 7\.0\.2 is older/,
-      /^run the image tag 7\.1\.9, or restore/,
+      /by Mattermost 7\.1\.9, but Mattermost 7\.0\.2 is older/,
+      /^Run the image tag 7\.1\.9, or restore/,
     ],
     [
       ["9.0.5", "postgres", "#119", undefined, ""],
-      /by Mattermost 9\.5\.0 to 9\.7\.6, /,
-      /^run the image tag 9\.5\.0 or newer, or restore/,
+      /by Mattermost 9\.5\.0 to 9\.7\.6, but /,
+      /^Run the image tag 9\.5\.0 or newer, or restore/,
     ],
     [
       ["11.7.2", "postgres", "#144", "10.11.17", ""],
-      /by Mattermost 10\.11\.17, whose migrations have the numbers of others/,
+      /by Mattermost 10\.11\.17: Mattermost 11\.7\.2 has other migrations with/,
       /run the image tag 11\.7\.9/,
     ],
     [
       ["11.7.2", "postgres", "#142", undefined, ""],
-      /ends at migration 142, which is of 10\.11\.17 and later or of 11\.1/,
+      /is number 142, which either 10\.11\.17 or later, or 11\.1 has made/,
       /run the image tag 11\.7\.9/,
     ],
   ];
   for (const [row, message, remedy] of cases) {
-    const decision = ask(row);
+    const decision = decide(row);
     ok(!decision.allowed);
     match(decision.problem.message, message);
     match(decision.problem.remedy ?? "", remedy);
   }
 });
 
-Deno.test("witnesses that disagree, and files of no use, are told", () => {
-  const notices = (row: Row): string => ask(row).notices.join("\n");
+Deno.test("version sources that disagree and useless VERSION files are reported", () => {
+  const notices = (row: Row): string => decide(row).notices.join("\n");
   match(
     notices(["3.6.0", "mysql", "3.5.0", "3.6.0", ""]),
-    /data\/VERSION says 3\.6\.0, but .* by Mattermost 3\.5\.x \(Systems\.Version\)/,
+    /data\/VERSION names Mattermost 3\.6\.0, but .* by Mattermost 3\.5\.x according to Systems\.Version/,
   );
   match(
     notices(["7.8.15", "postgres", "#95", "7.8.15", ""]),
-    /by Mattermost 7\.1\.5 to 7\.5\.2 \(db_migrations\): the database counts/,
+    /by Mattermost 7\.1\.5 to 7\.5\.2 according to db_migrations, and the database counts/,
   );
   match(
     notices(["11.7.9", "postgres", "-", "5.37.10", ""]),
-    /holds no Mattermost tables: it becomes a new installation/,
+    /holds no Mattermost tables and becomes a new installation/,
   );
   match(
     notices(["3.6.0", "mysql", "3.6.0", "rubbish", ""]),
-    /holds no release, it is ignored/,
+    /does not name a release and is ignored/,
   );
   match(
     notices(["10.11.23", "mysql", "-", undefined, ""]),
-    /on MySQL are not supported/,
+    /does not support new installations on MySQL/,
   );
-  // On refusals as well.
+  // Refusals have notices too.
   match(
     notices(["5.37.10", "mysql", "3.6.0", "5.37.10", ""]),
-    /data\/VERSION says 5\.37\.10/,
+    /data\/VERSION names Mattermost 5\.37\.10/,
   );
   match(
     notices(["10.11.23", "mysql", "-", "5.37.10", ""]),
-    /holds no Mattermost tables.*\n.*on MySQL are not supported/,
+    /holds no Mattermost tables.*\n.*installations on MySQL/,
   );
   equal(notices(["10.11.23", "mysql", "#144", "10.11.23", ""]), "");
   equal(notices(["9.11.18", "mysql", "-", undefined, ""]), "");
@@ -394,7 +394,7 @@ Deno.test("witnesses that disagree, and files of no use, are told", () => {
   equal(notices(["3.6.0", "mysql", "3.6.0", "", ""]), "");
 });
 
-Deno.test("a database product that the release refuses is refused before", () => {
+Deno.test("a database version that the release does not support is refused", () => {
   const cases: readonly [string, "mysql" | "postgres", string, boolean][] = [
     ["11.7.9", "postgres", "13.14", false],
     ["11.7.9", "postgres", "14.0", true],
@@ -406,7 +406,7 @@ Deno.test("a database product that the release refuses is refused before", () =>
     ["9.4.5", "mysql", "5.7.12", true],
     ["6.0.4", "mysql", "5.6.49", false],
     ["9.5.14", "mysql", "10.11.6-MariaDB", true],
-    ["11.7.9", "postgres", "no idea", true],
+    ["11.7.9", "postgres", "unreadable", true],
   ];
   for (const [target, adapter, databaseVersion, allowed] of cases) {
     const decision = decideUpgrade({
@@ -426,37 +426,38 @@ const PATCHES =
   `3.0.3 3.1.0 3.2.0 3.3.0 3.4.0 3.5.1 3.6.7 3.7.5 3.8.3 3.9.2 3.10.3 4.0.5 4.1.2 4.2.2 4.3.4 4.4.5 4.5.2 4.6.3 4.7.4 4.8.2 4.9.4 4.10.10 5.0.3 5.1.2 5.2.2 5.3.1 5.4.0 5.5.3 5.6.5 5.7.3 5.8.2 5.9.8 5.10.2 5.11.1 5.12.6 5.13.3 5.14.5 5.15.5 5.16.5 5.17.3 5.18.2 5.19.3 5.20.2 5.21.0 5.22.3 5.23.2 5.24.3 5.25.7 5.26.2 5.27.2 5.28.2 5.29.2 5.30.3 5.31.9 5.32.1 5.33.5 5.34.5 5.35.5 5.36.2 5.37.10 5.38.4 5.39.3 6.0.4 6.1.3 6.2.5 6.3.10 6.4.3 6.5.2 6.6.2 6.7.2 7.0.2 7.1.9 7.2.1 7.3.1 7.4.1 7.5.2 7.7.4 7.8.15 7.9.6 7.10.5 8.0.4 8.1.13 9.0.5 9.1.5 9.2.6 9.3.3 9.4.5 9.5.14 9.6.3 9.7.6 9.8.3 9.9.3 9.10.3 9.11.18 10.0.4 10.1.7 10.2.3 10.3.4 10.4.5 10.5.14 10.6.6 10.7.4 10.8.4 10.9.5 10.10.3 10.11.23 10.12.4 11.0.7 11.1.3 11.2.4 11.3.3 11.4.5 11.5.7 11.6.6 11.7.9 11.8.5 11.9.1 11.10.0`
     .split(/\s+/);
 
-/** What a release leaves in its database, patches without migrations of their own. */
-function left(release: string): SchemaFacts {
+/** What a release leaves in its database. */
+function schemaOf(release: string): SchemaFacts {
   const [major, minor] = release.split(".");
-  return inRange(release, "<7.1.0")
-    ? {
-      installed: true,
-      systemsVersion: `${major}.${minor}.0`,
-      lastMigration: shippedMigration(release)?.last,
-      usersHaveTeamId: false,
-    }
-    : { installed: true, lastMigration: shippedMigration(release)?.last };
+  const last = shippedMigration(release)?.last;
+  return {
+    installed: true,
+    usersHaveTeamId: false,
+    ...(inRange(release, "<7.1.0")
+      ? { systemsVersion: `${major}.${minor}.0` }
+      : {}),
+    ...(last === undefined ? {} : { lastMigration: last }),
+  };
 }
 
 Deno.test("no release is refused on its own database, with or without VERSION", () => {
   for (const target of PATCHES) {
-    const question = { target, schema: left(target), adapter: PG } as const;
+    const facts = { target, schema: schemaOf(target), adapter: PG } as const;
     for (const versionFile of [undefined, target, "rubbish"]) {
-      const decision = decideUpgrade({ ...question, versionFile });
+      const decision = decideUpgrade({ ...facts, versionFile });
       ok(decision.allowed, `${target} ${versionFile}: ${short(decision)}`);
     }
-    equal(decideUpgrade({ ...question, versionFile: target }).kind, "same");
+    equal(decideUpgrade({ ...facts, versionFile: target }).kind, "same");
   }
 });
 
-Deno.test("no release opens the database of a newer one that VERSION names", () => {
+Deno.test("no release opens the database of a newer release that VERSION names", () => {
   for (const from of PATCHES) {
     for (const target of PATCHES) {
       if (compareVersions(from, target) <= 0) continue;
       const decision = decideUpgrade({
         target,
-        schema: left(from),
+        schema: schemaOf(from),
         adapter: PG,
         versionFile: from,
       });
@@ -465,7 +466,7 @@ Deno.test("no release opens the database of a newer one that VERSION names", () 
   }
 });
 
-Deno.test("the whole path of a refusal can be walked without another one", () => {
+Deno.test("every release on the path of a refusal is allowed after the one before it", () => {
   const some = [
     ...PATCHES.filter((_, index) => index % 4 === 0),
     "10.12.4",
@@ -475,7 +476,7 @@ Deno.test("the whole path of a refusal can be walked without another one", () =>
     for (const target of some) {
       const first = decideUpgrade({
         target,
-        schema: left(from),
+        schema: schemaOf(from),
         adapter: PG,
         versionFile: from,
       });
@@ -484,7 +485,7 @@ Deno.test("the whole path of a refusal can be walked without another one", () =>
       for (const stop of first.path) {
         const leg = decideUpgrade({
           target: stop,
-          schema: left(at),
+          schema: schemaOf(at),
           adapter: PG,
           versionFile: at,
         });
@@ -496,6 +497,6 @@ Deno.test("the whole path of a refusal can be walked without another one", () =>
   }
 });
 
-Deno.test("decideUpgrade() refuses a target that is not supported", () => {
-  throws(() => ask(["2.2.0", "mysql", "-", undefined, ""]), EntrypointError);
+Deno.test("decideUpgrade() throws for a release that is not supported", () => {
+  throws(() => decide(["2.2.0", "mysql", "-", undefined, ""]), EntrypointError);
 });

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { releaseFacts } from "../../../lib/mattermost/releases.ts";
-import { pathOffMysql, upgradeStops } from "../../../lib/upgrade/path.ts";
+import { pathFromMysql, upgradeStops } from "../../../lib/upgrade/path.ts";
 import { compareVersions } from "../../../lib/release_range.ts";
 
 const RELEASES = [
@@ -29,20 +29,20 @@ const RELEASES = [
   "11.10.0",
 ];
 
-Deno.test("upgradeStops() is a way upwards on which every leg is free", () => {
+Deno.test("upgradeStops() returns a path whose steps need no other stop", () => {
   for (const adapter of ["mysql", "postgres"] as const) {
     for (const from of RELEASES) {
       for (const to of RELEASES) {
         if (compareVersions(from, to) >= 0) continue;
         const stops = upgradeStops({ from, to, adapter });
-        const way = [from, ...stops.map(({ release }) => release), to];
-        for (const [i, start] of way.slice(0, -1).entries()) {
-          const end = way[i + 1] ?? "";
-          ok(compareVersions(start, end) < 0, way.join(" "));
+        const path = [from, ...stops.map(({ release }) => release), to];
+        for (const [i, start] of path.slice(0, -1).entries()) {
+          const end = path[i + 1] ?? "";
+          ok(compareVersions(start, end) < 0, path.join(" "));
           deepEqual(
             upgradeStops({ from: start, to: end, adapter }),
             [],
-            way.join(" "),
+            path.join(" "),
           );
         }
       }
@@ -50,7 +50,7 @@ Deno.test("upgradeStops() is a way upwards on which every leg is free", () => {
   }
 });
 
-/** Between which releases a stop is asked. */
+/** The upgrades that need a stop. */
 interface Bounds {
   readonly stop: string;
   /** The newest release that needs it, and the next one. */
@@ -89,31 +89,31 @@ const BOUNDS: readonly Bounds[] = [
   { stop: "11.7.9", from: ["11.6.6", "11.7.0"], to: ["12.0.0", "11.99.0"] },
 ];
 
-Deno.test("upgradeStops() asks for each stop between its bounds, and nowhere else", () => {
+Deno.test("upgradeStops() requires each stop between its bounds, and nowhere else", () => {
   for (const { stop, from, to, until, adapter = "mysql" } of BOUNDS) {
     const first = (start: string, end: string): boolean =>
       upgradeStops({ from: start, to: end, adapter })[0]?.release === stop;
-    const [asked, free] = from;
-    equal(first(asked, to[0]), true, `${stop}: ${asked} to ${to[0]}`);
-    equal(first(asked, to[1]), false, `${stop}: ${asked} to ${to[1]}`);
+    const [needs, free] = from;
+    equal(first(needs, to[0]), true, `${stop}: ${needs} to ${to[0]}`);
+    equal(first(needs, to[1]), false, `${stop}: ${needs} to ${to[1]}`);
     equal(first(free, to[0]), false, `${stop}: ${free} to ${to[0]}`);
     if (until === undefined) continue;
-    equal(first(asked, until[0]), true, `${stop}: ${asked} to ${until[0]}`);
-    equal(first(asked, until[1]), false, `${stop}: ${asked} to ${until[1]}`);
+    equal(first(needs, until[0]), true, `${stop}: ${needs} to ${until[0]}`);
+    equal(first(needs, until[1]), false, `${stop}: ${needs} to ${until[1]}`);
   }
 });
 
-Deno.test("upgradeStops() is never hard from 6.4 on, where a database may not tell its release", () => {
+Deno.test("upgradeStops() only advises from 6.4 on, where the release of a database may be uncertain", () => {
   for (const from of ["6.4.0", ...RELEASES]) {
     if (compareVersions(from, "6.4.0") < 0) continue;
     const stops = upgradeStops({ from, to: "12.0.0", adapter: "postgres" });
-    ok(stops.every(({ policy }) => policy), from);
+    ok(stops.every(({ isAdvice }) => isAdvice), from);
   }
 });
 
-Deno.test("upgradeStops() says of each stop whether it is policy, and why", () => {
+Deno.test("upgradeStops() returns for each stop its reason, and whether it is advice", () => {
   const stops = upgradeStops({ from: "2.2.0", to: "7.8.15", adapter: "mysql" });
-  deepEqual(stops.map(({ release, policy }) => [release, policy]), [
+  deepEqual(stops.map(({ release, isAdvice }) => [release, isAdvice]), [
     ["3.3.0", false],
     ["5.31.9", false],
     ["5.37.10", true],
@@ -122,7 +122,7 @@ Deno.test("upgradeStops() says of each stop whether it is policy, and why", () =
   for (const { reason } of stops) ok(reason.length > 20);
 });
 
-Deno.test("pathOffMysql() leaves MySQL from 10.11, and from the release before 11 that fits the target", () => {
+Deno.test("pathFromMysql() leaves MySQL with 10.11 or 10.12, whichever is compatible with the target", () => {
   const cases: readonly [string, string, string, string][] = [
     ["10.11.0", "11.7.9", "", "11.7.9"],
     ["10.10.3", "11.7.9", "10.11.23", "11.7.9"],
@@ -132,7 +132,7 @@ Deno.test("pathOffMysql() leaves MySQL from 10.11, and from the release before 1
     ["9.11.18", "12.0.0", "10.5.14 10.11.23", "11.7.9 12.0.0"],
   ];
   for (const [from, to, before, after] of cases) {
-    const { mysql, postgres } = pathOffMysql({ from, to });
+    const { mysql, postgres } = pathFromMysql({ from, to });
     deepEqual(
       [mysql.join(" "), postgres.join(" ")],
       [before, after],
@@ -141,12 +141,12 @@ Deno.test("pathOffMysql() leaves MySQL from 10.11, and from the release before 1
   }
 });
 
-Deno.test("pathOffMysql() stays on releases that know MySQL until the move", () => {
+Deno.test("pathFromMysql() names only releases that support MySQL before the move", () => {
   for (
     const from of RELEASES.filter((from) => compareVersions(from, "3.0.0") >= 0)
   ) {
     for (const to of ["11.0.7", "11.7.2", "11.7.9", "11.10.0"]) {
-      const { mysql, postgres } = pathOffMysql({ from, to });
+      const { mysql, postgres } = pathFromMysql({ from, to });
       for (const release of mysql) {
         ok(releaseFacts(release).databases.mysql, `${from} ${to}`);
       }
