@@ -15,7 +15,7 @@ import {
   startWithUser,
 } from "./support.ts";
 
-/** Real time, and what was reported of a wait. */
+/** Options of a wait in real time, and the reasons that it reported. */
 function realTime(timeout = 30) {
   const changes: Reason[] = [];
   return {
@@ -48,9 +48,15 @@ const GARBAGE: readonly [string, Uint8Array][] = [
   ],
   ["zeros", new Uint8Array(64)],
   ["ones", new Uint8Array(64).fill(255)],
-  // A head that PostgreSQL could send, and one that MySQL could, with nonsense behind.
-  ["a half of PostgreSQL", Uint8Array.of(82, 0, 0, 0, 8, 0, 0, 0, 99, 1, 2, 3)],
-  ["a half of MySQL", Uint8Array.of(5, 0, 0, 0, 10, 65, 66, 67, 68, 1, 2, 3)],
+  // A valid beginning of a message of each product, and invalid data after it.
+  [
+    "the beginning of a message of PostgreSQL",
+    Uint8Array.of(82, 0, 0, 0, 8, 0, 0, 0, 99, 1, 2, 3),
+  ],
+  [
+    "the beginning of a message of MySQL",
+    Uint8Array.of(5, 0, 0, 0, 10, 65, 66, 67, 68, 1, 2, 3),
+  ],
 ];
 
 /** A packet of MySQL's protocol, each character a byte. */
@@ -70,25 +76,25 @@ function greeting(): Uint8Array {
   );
 }
 
-/** What becomes of each byte. */
+/** How a byte is changed. */
 const NOISE: readonly [string, (byte: number, index: number) => number][] = [
   ["zeros", () => 0],
   ["ones", () => 255],
-  ["their opposite", (byte) => byte ^ 255],
+  ["inverted bytes", (byte) => byte ^ 255],
   [
-    "something else here and there",
+    "some wrong bytes",
     (byte, index) => index % 7 === 5 ? byte + 1 : byte,
   ],
 ];
 
-function malformedPacket() {
+function malformations() {
   const times = ["in the login", "after the login"] as const;
   return times.flatMap((when) =>
     NOISE.map(([title, noise]) => [when, title, noise] as const)
   );
 }
 
-/** A PostgreSQL, and its administrator. */
+/** The data source of a PostgreSQL server and its administrator. */
 function sourceOf(server: DatabaseServer): DataSource {
   const { host, port, user, password } = server;
   return {
@@ -102,7 +108,7 @@ function sourceOf(server: DatabaseServer): DataSource {
   };
 }
 
-/** A user who is no administrator. */
+/** A user without administrative privileges. */
 const ORDINARY = { user: "mmuser", password: "hunter22" };
 
 const found = products();
@@ -119,10 +125,10 @@ for (const product of found) {
     sslMode: "disable",
   };
 
-  // One driver each is enough for servers that are none.
+  // MySQL has MariaDB's driver, and such servers are the same for both.
   if (name !== "MySQL") {
     for (const [title, bytes] of GARBAGE) {
-      Deno.test(`${name}: ${title} instead of a greeting is told as protocol`, async () => {
+      Deno.test(`${name}: ${title} instead of a greeting has the reason protocol`, async () => {
         await using server = misbehave(async (connection) => {
           if (adapter === "postgres") {
             await connection.read(new Uint8Array(512));
@@ -136,7 +142,7 @@ for (const product of found) {
     }
 
     for (const sslMode of ["disable", "require"] as const) {
-      Deno.test(`${name}: a connection dropped in the handshake is told as protocol (${sslMode})`, async () => {
+      Deno.test(`${name}: a connection that is dropped in the handshake has the reason protocol (${sslMode})`, async () => {
         await using server = misbehave((connection) => {
           connection.close();
           return Promise.resolve();
@@ -150,7 +156,7 @@ for (const product of found) {
       });
     }
 
-    Deno.test(`${name}: a silent port is told as timeout, and left when the time is up`, async () => {
+    Deno.test(`${name}: a silent port has the reason timeout, and the connection ends with the wait`, async () => {
       const hungUp = Promise.withResolvers<void>();
       await using server = misbehave(async (connection) => {
         while (await connection.read(new Uint8Array(512)) !== null);
@@ -173,11 +179,11 @@ for (const product of found) {
   if (name === "MariaDB") {
     for (
       const [plugin, title] of [
-        ["client_ed25519", "that the driver does not have"],
-        ["mysql_clear_password", "that would send the password in clear"],
+        ["client_ed25519", "that the driver does not support"],
+        ["mysql_clear_password", "that would send the password in clear text"],
       ] as const
     ) {
-      Deno.test(`${name}: an authentication plugin ${title} is named`, async () => {
+      Deno.test(`${name}: the message names an authentication plugin ${title}`, async () => {
         await using server = misbehave(async (connection) => {
           await connection.write(greeting());
           await connection.read(new Uint8Array(512));
@@ -194,7 +200,7 @@ for (const product of found) {
     }
   }
 
-  Deno.test(`${name}: a server that answers byte by byte is understood`, async () => {
+  Deno.test(`${name}: a login succeeds with a server that sends single bytes`, async () => {
     const { server, source } = await startWithUser(product);
     await using _ = server;
     await using proxy = misbehave(async (client) => {
@@ -218,17 +224,17 @@ for (const product of found) {
     assert.equal(facts.product, name);
   });
 
-  for (const [when, title, noise] of malformedPacket()) {
-    Deno.test(`${name}: answers that turn to ${title} ${when} are waited out, and told`, async () => {
+  for (const [when, title, noise] of malformations()) {
+    Deno.test(`${name}: answers that change to ${title} ${when} end the wait with a message`, async () => {
       const { server, source } = await startWithUser(product);
       await using _ = server;
       await using proxy = misbehave(async (client) => {
         const upstream = await Deno.connect({ port: server.port });
-        let isGarbled = false;
+        let isMalformed = false;
         const back = (async () => {
           for await (const chunk of upstream.readable) {
-            await client.write(isGarbled ? chunk.map(noise) : chunk);
-            isGarbled ||= when === "in the login";
+            await client.write(isMalformed ? chunk.map(noise) : chunk);
+            isMalformed ||= when === "in the login";
           }
           client.closeWrite();
           // The server or the client hung up.
@@ -237,7 +243,7 @@ for (const product of found) {
         let size: number | null;
         while ((size = await client.read(buffer).catch(() => null)) !== null) {
           const sent = buffer.slice(0, size);
-          isGarbled ||= new TextDecoder().decode(sent).includes("SELECT");
+          isMalformed ||= new TextDecoder().decode(sent).includes("SELECT");
           await upstream.write(sent);
         }
         upstream.close();
@@ -259,14 +265,14 @@ for (const product of found) {
     });
   }
 
-  Deno.test(`${name}: a server at its limit of connections is told`, async () => {
+  Deno.test(`${name}: a server at its limit of connections has the reason too many connections`, async () => {
     const { server, source } = await startWithUser(product, {
       settings: adapter === "postgres"
         ? { max_connections: 4, superuser_reserved_connections: 3 }
         : { "max-connections": name === "MariaDB" ? 10 : 1 },
     });
     await using _ = server;
-    // An administrator has a place beyond the limit, MariaDB's limit is 10 at least.
+    // Administrators have one more connection. MariaDB's lowest limit is 10.
     const holders = Array(name === "MariaDB" ? 10 : 1).fill(source);
     const held = await Promise.all(
       holders.map((each) =>
@@ -278,7 +284,7 @@ for (const product of found) {
     for (const session of held) await session.close();
   });
 
-  Deno.test(`${name}: a server that starts late is waited for, and then lets us in`, async () => {
+  Deno.test(`${name}: a wait ends with a login when the server has started`, async () => {
     const server = await product.prepare();
     await using _ = server;
     const time = realTime();
@@ -302,7 +308,7 @@ for (const product of found) {
     await session.close();
   });
 
-  Deno.test(`${name}: a frozen server is waited for, and goes on when it thaws`, async () => {
+  Deno.test(`${name}: a wait ends with a login when a frozen server continues`, async () => {
     const { server, source } = await startWithUser(product);
     await using _ = server;
     await factsOf(source);
@@ -315,7 +321,7 @@ for (const product of found) {
 }
 
 for (const method of ["password", "md5", "scram-sha-256", "trust"]) {
-  Deno.test(`PostgreSQL: pg_hba.conf may ask for the method ${method}`, async () => {
+  Deno.test(`PostgreSQL: a login succeeds with the method ${method} in pg_hba.conf`, async () => {
     await using server = await startPostgres({
       access: ["local all all trust", `host all all all ${method}`],
     });
@@ -330,7 +336,7 @@ for (const method of ["password", "md5", "scram-sha-256", "trust"]) {
   });
 }
 
-Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbidden", async () => {
+Deno.test("PostgreSQL: a host without an entry in pg_hba.conf has the reason forbidden", async () => {
   await using server = await startPostgres({
     access: ["local all all trust", "host all postgres all scram-sha-256"],
   });
@@ -340,10 +346,10 @@ Deno.test("PostgreSQL: a host that pg_hba.conf does not let in is told as forbid
   assert.match(error.message, /no pg_hba\.conf entry/);
 });
 
-Deno.test("PostgreSQL: a standby is read-only", async () => {
+Deno.test("PostgreSQL: a standby has the reason read-only", async () => {
   await using server = await startPostgres();
   const source = sourceOf(server);
-  // In recovery for ever, as a standby is; it never says that it is ready.
+  // Always in recovery, as a standby is. It never reports that it is ready.
   const [row] = await server.sql("SHOW data_directory");
   await server.halt();
   await Deno.writeTextFile(`${row?.["data_directory"]}/standby.signal`, "");

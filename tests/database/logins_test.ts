@@ -24,7 +24,7 @@ for (const product of products()) {
   });
   Deno.test.afterAll(() => server.stop());
 
-  Deno.test(`${name}: an empty database and its server tell the facts`, async () => {
+  Deno.test(`${name}: the facts of an empty database are read`, async () => {
     const { version, serverTime, ...facts } = await factsOf(source);
     assert.deepEqual(facts, {
       product: name,
@@ -42,14 +42,14 @@ for (const product of products()) {
     assert(Math.abs(serverTime - Date.now()) < 60_000);
   });
 
-  Deno.test(`${name}: a wrong password and an unknown user are told as credentials`, async () => {
+  Deno.test(`${name}: a wrong password and an unknown user have the reason credentials`, async () => {
     for (const wrong of [{ password: "wrong" }, { user: "nobody" }]) {
       const error = await refusalOf({ ...source, ...wrong });
       assert.equal(error.reason, "credentials");
     }
   });
 
-  Deno.test(`${name}: a database that does not exist is told`, async () => {
+  Deno.test(`${name}: a missing database has the reason no such database`, async () => {
     const administrator = {
       ...source,
       user: server.user,
@@ -61,14 +61,14 @@ for (const product of products()) {
     assert.match(error.message, /nowhere/);
   });
 
-  Deno.test(`${name}: a name that does not resolve and a closed port are told`, async () => {
+  Deno.test(`${name}: a name that does not resolve has the reason dns, and a closed port the reason refused`, async () => {
     const unknown = await refusalOf({ ...source, host: "db.invalid" });
     assert.equal(unknown.reason, "dns");
     const closed = await refusalOf({ ...source, port: 1 });
     assert.equal(closed.reason, "refused");
   });
 
-  Deno.test(`${name}: a user who may not create tables is found out without creating any`, async () => {
+  Deno.test(`${name}: a missing privilege to create tables is detected without creating one`, async () => {
     await server.sql(product.createUser("reader", "reader"));
     await server.sql(
       postgres
@@ -87,8 +87,8 @@ for (const product of products()) {
     assert.equal(rows.length, 0);
   });
 
-  Deno.test(`${name}: a user who may not see the database is told as forbidden`, async () => {
-    await server.sql(product.createUser("stranger", "stranger"));
+  Deno.test(`${name}: a user without access to the database has the reason forbidden`, async () => {
+    await server.sql(product.createUser("outsider", "outsider"));
     if (postgres) {
       await server.sql(
         `REVOKE CONNECT ON DATABASE ${source.database} FROM PUBLIC`,
@@ -96,13 +96,13 @@ for (const product of products()) {
     }
     const error = await refusalOf({
       ...source,
-      user: "stranger",
-      password: "stranger",
+      user: "outsider",
+      password: "outsider",
     });
     assert.equal(error.reason, "forbidden");
   });
 
-  Deno.test(`${name}: a read-only server is told, and not to an administrator who may write`, async () => {
+  Deno.test(`${name}: a server is read-only for a user, but not for an administrator`, async () => {
     const set = (value: "on" | "off") =>
       server.sql(
         postgres
@@ -124,7 +124,7 @@ for (const product of products()) {
     assert.equal((await factsOf(source)).readOnly, false);
   });
 
-  Deno.test(`${name}: passwords of each printable ASCII character and of UTF-8 log in, also as read back from the DSN`, async () => {
+  Deno.test(`${name}: passwords with every printable ASCII character and UTF-8 log in from the DSN`, async () => {
     const ascii = Array.from(
       { length: 95 },
       (_, index) => String.fromCharCode(32 + index),
@@ -141,8 +141,8 @@ for (const product of products()) {
           ? `ALTER ROLE mmuser PASSWORD ${product.text(password)}`
           : `ALTER USER 'mmuser'@'%' IDENTIFIED BY ${product.text(password)}`,
       );
-      const asked = { ...source, password };
-      const read = parseDsn(adapter, formatDsn(asked));
+      const login = { ...source, password };
+      const read = parseDsn(adapter, formatDsn(login));
       assert.equal(read.password, password);
       await withSession(read, () => Promise.resolve());
     }
@@ -153,15 +153,14 @@ for (const product of products()) {
     );
   });
 
-  Deno.test(`${name}: random users, passwords and databases log in as read back from the DSN`, async () => {
-    // Within the products' limits: length, no blank at the end of a name.
+  Deno.test(`${name}: random users, passwords and databases log in from the DSN`, async () => {
+    // The products limit the length of names, and forbid a blank at the end.
     const word = fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 })
       .filter((text) => /^[^\p{C}\s:/?%]+$/u.test(text))
       .filter((text) => new TextEncoder().encode(text).length < 30);
     const login = fc.record({
-      // PostgreSQL keeps passwords in NFKC, and no driver makes that of them, neither
-      // ours nor the server's.
-      // Ideographs beyond the basic plane are in no name of MySQL.
+      // Names of MySQL cannot contain characters beyond the Basic Multilingual Plane.
+      // PostgreSQL normalises passwords to NFKC; neither this driver nor the server's does.
       user: word.filter((text) => !/[\u{10000}-\u{10ffff}]/u.test(text)),
       password: word.map((text) => text.normalize("NFKC")),
       database: word.filter((text) => !/[\u{10000}-\u{10ffff}.@]/u.test(text)),
@@ -175,15 +174,15 @@ for (const product of products()) {
         for (const text of product.createDatabase(database, user)) {
           await server.sql(text);
         }
-        const asked = { ...source, user, password: values.password, database };
-        await factsOf(parseDsn(adapter, formatDsn(asked)));
+        const login = { ...source, user, password: values.password, database };
+        await factsOf(parseDsn(adapter, formatDsn(login)));
         await server.sql(`DROP DATABASE ${product.identifier(database)}`);
       }),
       { numRuns: 8 },
     );
   });
 
-  // MySQL keeps what it knows of a password until the account changes, and asks for it once before that.
+  // MySQL caches a password after its first login, and drops it when the account changes.
   if (name === "MySQL") {
     for (const method of ["caching_sha2_password", "sha256_password"]) {
       Deno.test(`${name}: ${method} logs in over each kind of connection`, async () => {
@@ -202,12 +201,12 @@ for (const product of products()) {
           await server.sql(
             `GRANT ALL ON ${source.database}.* TO '${user}'@'%'`,
           );
-          const asked = { ...source, ...way, user, password };
+          const login = { ...source, ...way, user, password };
           for (const time of ["unknown", "known"]) {
-            const { tls } = await factsOf(asked);
+            const { tls } = await factsOf(login);
             assert.equal(tls !== false, way.sslMode === "require", time);
           }
-          const error = await refusalOf({ ...asked, password: "wrong" });
+          const error = await refusalOf({ ...login, password: "wrong" });
           assert.equal(error.reason, "credentials");
         }
       });
@@ -215,7 +214,7 @@ for (const product of products()) {
   }
 
   if (!postgres) {
-    Deno.test(`${name}: an account without a password logs in, and one with a password does not without it`, async () => {
+    Deno.test(`${name}: an account without a password logs in, and an account with one needs it`, async () => {
       await server.sql(`CREATE USER 'open'@'%'`);
       await server.sql(`GRANT ALL ON ${source.database}.* TO 'open'@'%'`);
       await factsOf({ ...source, user: "open", password: "" });
@@ -225,7 +224,7 @@ for (const product of products()) {
     });
   }
 
-  Deno.test(`${name}: the unix socket logs in`, async () => {
+  Deno.test(`${name}: a login through the unix socket succeeds`, async () => {
     const local = {
       ...source,
       host: "localhost",
@@ -234,7 +233,7 @@ for (const product of products()) {
     assert.equal((await factsOf(local)).product, name);
   });
 
-  Deno.test(`${name}: a lock is held by one session, waited for, and ends with its session`, async () => {
+  Deno.test(`${name}: one session at a time holds a lock, and releases it when it ends`, async () => {
     await withSession(source, async (first) => {
       await withSession(source, async (second) => {
         assert.equal(await first.lock("start", 0), true);
@@ -248,7 +247,7 @@ for (const product of products()) {
     });
   });
 
-  Deno.test(`${name}: the lock of a holder that was killed is free`, async () => {
+  Deno.test(`${name}: the lock of a killed session is released`, async () => {
     const killed = new AbortController();
     const holder = await connect(source, { signal: killed.signal });
     assert.equal(await holder.lock("start", 0), true);
@@ -260,7 +259,7 @@ for (const product of products()) {
     await holder.close();
   });
 
-  Deno.test(`${name}: locks of two databases do not meet`, async () => {
+  Deno.test(`${name}: locks of two databases are independent`, async () => {
     for (const text of product.createDatabase("elsewhere", "mmuser")) {
       await server.sql(text);
     }
@@ -275,7 +274,7 @@ for (const product of products()) {
     });
   });
 
-  Deno.test(`${name}: an abort ends a session that waits, at once`, async () => {
+  Deno.test(`${name}: an abort ends a waiting session at once`, async () => {
     const controller = new AbortController();
     await withSession(source, async (holder) => {
       assert.equal(await holder.lock("start", 0), true);
@@ -288,7 +287,7 @@ for (const product of products()) {
     });
   });
 
-  Deno.test(`${name}: a server without a connection left is told`, async () => {
+  Deno.test(`${name}: a user at the limit of connections has the reason too many connections`, async () => {
     await server.sql(
       postgres
         ? "ALTER ROLE mmuser CONNECTION LIMIT 1"
@@ -310,8 +309,8 @@ for (const product of products()) {
 
   Deno.test({
     name:
-      `${name}: a server that ends is told, and the session closes all the same`,
-    // The process of the server is another one afterwards.
+      `${name}: a session reports that the server has ended, and can be closed`,
+    // The restarted server is another process.
     sanitizeOps: false,
     sanitizeResources: false,
   }, async () => {

@@ -4,7 +4,7 @@ import type { DataSource } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { factsOf, products, startWithUser } from "./support.ts";
 
-/** Tables as the generations of Mattermost made them, shortened to what tells them apart. */
+/** Tables of a generation of Mattermost, reduced to what distinguishes it. */
 interface Generation {
   readonly title: string;
   readonly tables: readonly string[];
@@ -20,7 +20,7 @@ const MIGRATIONS =
 
 const GENERATIONS: readonly Generation[] = [
   {
-    title: "2.2, where users belong to one team",
+    title: "2.2, with users of one team each",
     tables: [
       SYSTEMS,
       "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, TeamId varchar(26))",
@@ -38,7 +38,7 @@ const GENERATIONS: readonly Generation[] = [
     },
   },
   {
-    title: "6.7, which knows both numbers",
+    title: "6.7, with both version sources",
     tables: [
       SYSTEMS,
       USERS,
@@ -54,7 +54,7 @@ const GENERATIONS: readonly Generation[] = [
     },
   },
   {
-    title: "11, born without a version",
+    title: "11, installed without a version row",
     tables: [
       SYSTEMS,
       USERS,
@@ -69,7 +69,7 @@ const GENERATIONS: readonly Generation[] = [
     schema: { installed: true, usersHaveTeamId: false },
   },
   {
-    title: "others: users of another program",
+    title: "another program",
     tables: [
       "CREATE TABLE Users (Id int PRIMARY KEY, TeamId int)",
       "CREATE TABLE wp_posts (Id int PRIMARY KEY)",
@@ -79,12 +79,12 @@ const GENERATIONS: readonly Generation[] = [
     schema: { installed: false, usersHaveTeamId: false },
   },
   {
-    title: "others: a table of that name with other columns",
+    title: "another program with a table Systems",
     tables: ["CREATE TABLE Systems (Id int PRIMARY KEY, Name text)", USERS],
     schema: { installed: false, usersHaveTeamId: false },
   },
   {
-    title: "others: both names with other columns",
+    title: "another program with tables Systems and db_migrations",
     tables: [
       "CREATE TABLE Systems (Id int PRIMARY KEY, Name text)",
       USERS,
@@ -93,7 +93,7 @@ const GENERATIONS: readonly Generation[] = [
     schema: { installed: false, usersHaveTeamId: false },
   },
   {
-    title: "5.37, and migrations of another program",
+    title: "5.37, and of another program's migrations",
     tables: [
       SYSTEMS,
       "INSERT INTO Systems VALUES ('Version', '5.37.0')",
@@ -120,7 +120,7 @@ for (const product of found) {
   Deno.test.afterAll(() => server.stop());
 
   for (const [index, { title, tables, schema }] of GENERATIONS.entries()) {
-    Deno.test(`${product.name}: the tables of ${title}, are told`, async () => {
+    Deno.test(`${product.name}: the tables of ${title}, are recognised`, async () => {
       const database = `generation${index}`;
       for (const text of product.createDatabase(database, source.user)) {
         await server.sql(text);
@@ -141,7 +141,7 @@ for (const product of found) {
 }
 
 for (const product of found.filter(({ name }) => name === "MariaDB")) {
-  Deno.test("MariaDB: names of tables stored in lower case are found", async () => {
+  Deno.test("MariaDB: table names in lower case are recognised", async () => {
     const { server, source } = await startWithUser(product, {
       settings: { "lower-case-table-names": 1 },
     });

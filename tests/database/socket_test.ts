@@ -5,7 +5,7 @@ import {
 } from "../../lib/database/connection.ts";
 import { openSocket } from "../../lib/os/socket.ts";
 
-/** A server on the loopback interface that counts what it reads, and says nothing. */
+/** A server on the loopback interface that counts the bytes that it reads, and sends nothing. */
 function silentServer() {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const ended = Promise.withResolvers<number>();
@@ -29,7 +29,7 @@ function silentServer() {
   };
 }
 
-Deno.test("an abort ends an open connection, and one that is being opened, with its reason", async () => {
+Deno.test("an abort ends a connection, open or not yet, with the signal's reason", async () => {
   await using server = silentServer();
   const reason = new Error("enough");
   const ending = new AbortController();
@@ -46,7 +46,7 @@ Deno.test("an abort ends an open connection, and one that is being opened, with 
   await assert.rejects(openSocket(server.address, early.signal), reason);
 });
 
-Deno.test("a connection that fails rejects with the system's code", async () => {
+Deno.test("a failed connection rejects with the system's code", async () => {
   const { signal } = new AbortController();
   for (
     const [address, code] of [
@@ -59,7 +59,7 @@ Deno.test("a connection that fails rejects with the system's code", async () => 
   }
 });
 
-Deno.test("the last message to a connection that is gone is dropped", async () => {
+Deno.test("the last message to a closed connection is ignored", async () => {
   await using server = silentServer();
   const { signal } = new AbortController();
   const socket = await openSocket(server.address, signal);

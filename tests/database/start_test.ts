@@ -1,6 +1,6 @@
 /**
- * Starts, migrations and the preflight against a real database, in a world in
- * memory but for that.
+ * Starts, migrations and `app:check` against a real database, with everything else in
+ * memory.
  *
  * @module
  */
@@ -32,11 +32,11 @@ const VERSION = "/opt/mattermost/data/VERSION";
 const database = await startPostgres({ password: PASSWORD });
 
 interface Conditions extends World {
-  /** The name of an empty database of its own. */
+  /** The name of the database, which is created if it does not exist. */
   readonly name: string;
 }
 
-/** A container beside the database; its clock is the real one. */
+/** Makes a container in memory that uses the real database and the real clock. */
 async function container(
   { name, env = {}, files = installed(), ...world }: Conditions,
 ): Promise<{ readonly system: FakeSystem; readonly context: Context }> {
@@ -76,7 +76,7 @@ async function container(
   return staged;
 }
 
-/** The least of a schema that tells its release. */
+/** Creates the smallest schema whose release is recognised. */
 async function fill(name: string): Promise<void> {
   for (
     const statement of [
@@ -88,7 +88,7 @@ async function fill(name: string): Promise<void> {
   ) await database.sql(statement, name);
 }
 
-Deno.test("a start writes everything, and then becomes the server as its user", async () => {
+Deno.test("a start writes all files, and then executes the server as its user", async () => {
   const { system, context } = await container({ name: "first" });
   await assert.rejects(start(["--", "--extra"], context), Handoff);
   const [plan, ...others] = system.handoffs;
@@ -103,29 +103,29 @@ Deno.test("a start writes everything, and then becomes the server as its user", 
   assert.equal(system.files.readText(VERSION), "11.7.9\n");
   assert.equal(system.files.stat(CONFIG)?.mode, 0o600);
   assert.ok(!system.err.text.includes(PASSWORD));
-  // The server was asked whether it is the release that the image names.
+  // The start compares the server's release with the one that the image names.
   const [asked, ...rest] = system.children.map(({ command }) => command);
   assert.deepEqual(asked, [`${INSTALL}/bin/mattermost`, "version"]);
   assert.deepEqual(rest.map(([program]) => program), ["chown"]);
 });
 
-Deno.test("a server that was asked on this image is not asked again, a newer one is asked once", async () => {
+Deno.test("the server's release is queried once for each image", async () => {
   const { system, context } = await container({ name: "first" });
   await assert.rejects(start([], context), Handoff);
   const { files } = system;
-  const questions = async (): Promise<number> => {
+  const queries = async (): Promise<number> => {
     const again = await container({ name: "first", files });
     await assert.rejects(start([], again.context), Handoff);
     return again.system.children.length;
   };
-  assert.equal(await questions(), 0);
-  // An image that was made again, of the same release.
+  assert.equal(await queries(), 0);
+  // A new image of the same release.
   age(files, VERSION, 2000);
-  assert.equal(await questions(), 1);
-  assert.equal(await questions(), 0);
+  assert.equal(await queries(), 1);
+  assert.equal(await queries(), 0);
 });
 
-Deno.test("a server of another release than the image names is not started, and nothing is written", async () => {
+Deno.test("a server of another release than the image's is not started, and nothing is written", async () => {
   const { system, context } = await container({
     name: "first",
     runChild: () => ({ code: 0, stdout: "Version: 11.6.0\n", stderr: "" }),
@@ -156,7 +156,7 @@ Deno.test("data of a newer release stops a start before anything is written", as
   assert.deepEqual(system.handoffs, []);
 });
 
-Deno.test("a migration runs the server in the foreground, as its user, and its code is ours", async () => {
+Deno.test("app:migrate runs the server in the foreground as its user, and returns its exit code", async () => {
   for (const code of [3, 0]) {
     const { system, context } = await container({
       name: "migrated",
@@ -166,12 +166,12 @@ Deno.test("a migration runs the server in the foreground, as its user, and its c
       },
     });
     assert.equal(await migrate([], context), code);
-    const [question, gift, child] = system.children;
-    assert.deepEqual(question?.command, [
+    const [query, chown, child] = system.children;
+    assert.deepEqual(query?.command, [
       `${INSTALL}/bin/mattermost`,
       "version",
     ]);
-    assert.equal(gift?.command[0], "chown");
+    assert.equal(chown?.command[0], "chown");
     assert.deepEqual(
       [child?.command.slice(0, 3), child?.output, child?.cwd],
       [
@@ -187,12 +187,12 @@ Deno.test("a migration runs the server in the foreground, as its user, and its c
         ? /The migration is complete/
         : /The migration ended with code 3/,
     );
-    // Only what came to its end is remembered.
+    // VERSION is written only after a complete migration.
     assert.equal(system.files.stat(VERSION) !== undefined, code === 0);
   }
 });
 
-Deno.test("a connection that did not live through the migration is made again, to look at what was left", async () => {
+Deno.test("app:migrate connects again to check the result if its connection was lost", async () => {
   const name = "idle";
   for (const isFilled of [false, true]) {
     const { system, context } = await container({
@@ -223,7 +223,7 @@ Deno.test("a connection that did not live through the migration is made again, t
   }
 });
 
-Deno.test("a migration of another schema than the one that a session sees raises no false alarm", async () => {
+Deno.test("app:migrate accepts a migration of another schema than the session's", async () => {
   const { port, user } = database;
   const { system, context } = await container({
     name: "first",
@@ -238,7 +238,7 @@ Deno.test("a migration of another schema than the one that a session sees raises
   assert.match(system.err.text, /The migration is complete/);
 });
 
-Deno.test("a release that migrates at its start has nothing to migrate before", async () => {
+Deno.test("app:migrate does nothing for a release that migrates when it starts", async () => {
   const { system, context } = await container({
     name: "first",
     env: { MATTERMOST_VERSION: "5.37.10" },
@@ -249,7 +249,7 @@ Deno.test("a release that migrates at its start has nothing to migrate before", 
   assert.equal(system.files.stat(CONFIG), undefined);
 });
 
-Deno.test("who waits for another's migration finds it done", async () => {
+Deno.test("app:migrate waits for the migration of another container, and finds it complete", async () => {
   const { system, context } = await container({ name: "turns" });
   const { database: { source } } = await makePlan(context);
   const other = await connect(source, { signal: AbortSignal.timeout(30_000) });
@@ -266,7 +266,7 @@ Deno.test("who waits for another's migration finds it done", async () => {
   assert.match(system.err.text, /The other container is done/);
 });
 
-Deno.test("a wrong password ends with 77 at once where nobody wants to wait", async () => {
+Deno.test("a wrong password ends with 77 at once if DB_TIMEOUT is 0", async () => {
   const { system, context } = await container({
     name: "first",
     env: { DB_PASS: "another p@ss" },
@@ -278,7 +278,7 @@ Deno.test("a wrong password ends with 77 at once where nobody wants to wait", as
   assert.ok(!system.err.text.includes("another p@ss"));
 });
 
-Deno.test("a database that is not there yet is waited for, and the wait is told", async () => {
+Deno.test("a start waits for a database that does not exist yet, and logs that", async () => {
   const { system, context } = await container({
     name: "first",
     env: { DB_NAME: "later", DB_TIMEOUT: "30" },
@@ -294,14 +294,14 @@ Deno.test("a database that is not there yet is waited for, and the wait is told"
   assert.equal(facts.product, "PostgreSQL");
 });
 
-interface Preflight extends Conditions {
-  /** Milliseconds that our clock is ahead. */
+interface CheckConditions extends Conditions {
+  /** Milliseconds by which the container's clock is ahead. */
   readonly ahead?: number;
   readonly signal?: AbortSignal;
 }
 
 async function findings(
-  { ahead = 0, signal, ...conditions }: Preflight,
+  { ahead = 0, signal, ...conditions }: CheckConditions,
 ): Promise<string[]> {
   const { system, context } = await container(conditions);
   system.clock.now = () => Date.now() + ahead;
@@ -316,7 +316,7 @@ async function findings(
   );
 }
 
-Deno.test("the preflight tells what a good database is, and what the next start does to it", async () => {
+Deno.test("app:check reports a good database, and what the next start does with it", async () => {
   const [login, ...others] = await findings({
     name: "checked",
     hosts: { localhost: ["127.0.0.1"] },
@@ -337,7 +337,7 @@ Deno.test("the preflight tells what a good database is, and what the next start 
   );
 });
 
-Deno.test("the preflight tells of clocks that differ, of few characters, and of an upgrade that is refused", async () => {
+Deno.test("app:check reports clocks that differ, a limited encoding, and a refused upgrade", async () => {
   await database.sql(
     "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
   );
@@ -345,7 +345,7 @@ Deno.test("the preflight tells of clocks that differ, of few characters, and of 
   const files = installed();
   files.makeDirectory("/opt/mattermost/data");
   files.place(VERSION, "11.10.0\n");
-  for (const [ahead, said] of [[60_000, "behind"], [-60_000, "ahead of"]]) {
+  for (const [ahead, expected] of [[60_000, "behind"], [-60_000, "ahead of"]]) {
     const found = await findings({
       name: "latin",
       files,
@@ -353,7 +353,7 @@ Deno.test("the preflight tells of clocks that differ, of few characters, and of 
     });
     assert.ok(
       found.includes(
-        `warning database.clock: The database's clock is 60 s ${said} this one`,
+        `warning database.clock: The database's clock is 60 s ${expected} this one`,
       ),
       found.join("\n"),
     );
@@ -367,7 +367,7 @@ Deno.test("the preflight tells of clocks that differ, of few characters, and of 
   }
 });
 
-Deno.test("the preflight tells who may not write, who is refused, and who gets no answer in time", async () => {
+Deno.test("app:check reports a missing privilege, a refused login, and a timeout", async () => {
   await database.sql("CREATE ROLE reader LOGIN PASSWORD 'read3r'");
   const found = await findings({
     name: "checked",

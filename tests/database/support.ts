@@ -1,6 +1,6 @@
 /**
- * What the tests of logins share: the products with their dialects, sources for
- * running servers, and servers that misbehave.
+ * Helpers for tests of logins: the products with their SQL dialects, data sources of running
+ * servers, and servers that misbehave.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import { prepareMysql } from "../servers/mysql.ts";
 import { MARIADB_SERVER, MYSQL_SERVER } from "../support/database_needs.ts";
 import { testWith } from "../support/needs.ts";
 
-/** A product with what differs in its SQL. */
+/** A product and its SQL dialect. */
 export interface Product {
   readonly name: DatabaseFacts["product"];
   readonly adapter: DataSource["adapter"];
   readonly prepare: (options?: ServerOptions) => Promise<DatabaseServer>;
   readonly identifier: (name: string) => string;
   readonly text: (value: string) => string;
-  /** Statements that make a user who may connect, and no more. */
+  /** The statement that creates a user without privileges. */
   readonly createUser: (user: string, password: string) => string;
   readonly createDatabase: (database: string, owner: string) => string[];
 }
@@ -71,7 +71,7 @@ const MARIADB: Product = {
   ],
 };
 
-/** The products that can be had here; where one cannot, an ignored test says so. */
+/** The products that are installed; for each missing one, an ignored test gives the reason. */
 export function products(): Product[] {
   const mysql = { ...MARIADB, name: "MySQL", prepare: prepareMysql } as const;
   const family = [[MARIADB, MARIADB_SERVER], [mysql, MYSQL_SERVER]] as const;
@@ -83,7 +83,7 @@ export function products(): Product[] {
   return found;
 }
 
-/** A server with a user and a database of the user's own. */
+/** Starts a server with a user and a database that the user owns. */
 export async function startWithUser(
   product: Product,
   options: ServerOptions = {},
@@ -106,18 +106,18 @@ export async function startWithUser(
   return { server, source };
 }
 
-/** What is special about a login. */
-type LoginWishes = Omit<ConnectOptions, "signal">;
+/** Options of a login. */
+type LoginOptions = Omit<ConnectOptions, "signal">;
 
 /** Logs in, uses the session, and ends it. */
 export async function withSession<Result>(
   source: DataSource,
   use: (session: Session) => Promise<Result>,
-  wishes: LoginWishes = {},
+  options: LoginOptions = {},
 ): Promise<Result> {
   const session = await connect(source, {
     signal: new AbortController().signal,
-    ...wishes,
+    ...options,
   });
   try {
     return await use(session);
@@ -126,15 +126,15 @@ export async function withSession<Result>(
   }
 }
 
-/** The facts, through a login of their own. */
+/** Logs in, reads the facts, and ends the session. */
 export function factsOf(
   source: DataSource,
-  wishes: LoginWishes = {},
+  options: LoginOptions = {},
 ): Promise<DatabaseFacts> {
-  return withSession(source, (session) => session.facts(), wishes);
+  return withSession(source, (session) => session.facts(), options);
 }
 
-/** Why a login fails. */
+/** Returns the error of a login that must fail. */
 export async function refusalOf(
   source: DataSource,
   ca?: readonly string[],
@@ -144,14 +144,14 @@ export async function refusalOf(
   } catch (error) {
     assert(error instanceof ProbeError, String(error));
     assert(!error.message.includes(source.password));
-    // PostgreSQL's driver leaves a timer of no time behind.
+    // PostgreSQL's driver leaves a timer of 0 ms behind.
     await new Promise((resolve) => setTimeout(resolve, 1));
     return error;
   }
-  assert.fail("The login was to fail");
+  assert.fail("The login should have failed");
 }
 
-/** A listener that treats every connection its own way. */
+/** Starts a listener that passes each connection to a function. */
 export function misbehave(
   treat: (connection: Deno.TcpConn) => Promise<void>,
 ): { port: number } & AsyncDisposable {
@@ -160,7 +160,7 @@ export function misbehave(
   const serving = (async () => {
     for await (const connection of listener) {
       connections.add(connection);
-      // A client that hangs up ends the treatment, not the test.
+      // A client that closes the connection ends the function, not the test.
       treat(connection).catch(() => {});
     }
   })();
@@ -172,7 +172,7 @@ export function misbehave(
         try {
           connection.close();
         } catch {
-          // Closed by its treatment.
+          // The function has closed it.
         }
       }
       await serving;

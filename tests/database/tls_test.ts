@@ -6,12 +6,12 @@ import { createAuthority } from "../servers/certificates.ts";
 import { factsOf, products, refusalOf, startWithUser } from "./support.ts";
 
 const authority = createAuthority();
-const stranger = createAuthority("Stranger");
+const otherAuthority = createAuthority("Other");
 const ours = [authority.certificate];
 
 type Outcome = "plain" | "encrypted" | Reason;
 
-/** What each mode makes of a server with the right name, one with another name, and one without TLS. */
+/** The outcome of each mode for a server with the right name, one with another name, and one without TLS. */
 const EXPECTED: Readonly<
   Record<
     "postgres" | "mysql",
@@ -28,9 +28,9 @@ const EXPECTED: Readonly<
     ["disable", undefined, "plain", "plain", "plain"],
     ["require", undefined, "encrypted", "encrypted", "tls"],
     ["require", ours, "encrypted", "encrypted", "tls"],
-    ["require", [stranger.certificate], "tls", "tls", "tls"],
+    ["require", [otherAuthority.certificate], "tls", "tls", "tls"],
     ["verify-ca", ours, "encrypted", "encrypted", "tls"],
-    ["verify-ca", [stranger.certificate], "tls", "tls", "tls"],
+    ["verify-ca", [otherAuthority.certificate], "tls", "tls", "tls"],
     ["verify-full", ours, "encrypted", "tls", "tls"],
     ["verify-full", undefined, "tls", "tls", "tls"],
   ],
@@ -38,10 +38,10 @@ const EXPECTED: Readonly<
     ["disable", undefined, "plain", "plain", "plain"],
     ["prefer", undefined, "encrypted", "encrypted", "plain"],
     ["require", undefined, "encrypted", "encrypted", "tls"],
-    ["require", [stranger.certificate], "encrypted", "encrypted", "tls"],
+    ["require", [otherAuthority.certificate], "encrypted", "encrypted", "tls"],
     ["verify-ca", ours, "encrypted", "tls", "tls"],
     ["verify-full", ours, "encrypted", "tls", "tls"],
-    ["verify-full", [stranger.certificate], "tls", "tls", "tls"],
+    ["verify-full", [otherAuthority.certificate], "tls", "tls", "tls"],
     ["verify-full", undefined, "tls", "tls", "tls"],
   ],
 };
@@ -87,7 +87,7 @@ for (const product of products()) {
       : ca === ours
       ? "the right authority"
       : "another authority";
-    Deno.test(`${name}: ${sslMode} with ${trust} proves what the server's own driver would`, async () => {
+    Deno.test(`${name}: ${sslMode} with ${trust} checks what the server's own driver checks`, async () => {
       for (const host of ["127.0.0.1", "localhost"]) {
         const outcomes = [];
         for (const { source } of servers) {
@@ -98,7 +98,7 @@ for (const product of products()) {
     });
   }
 
-  Deno.test(`${name}: the facts tell when the certificate expires`, async () => {
+  Deno.test(`${name}: the facts include the expiry of the certificate`, async () => {
     const [first] = servers;
     assert(first);
     const { tls } = await factsOf({ ...first.source, sslMode: "require" });
@@ -107,9 +107,9 @@ for (const product of products()) {
     assert(days > 28 && days < 32, String(days));
   });
 
-  // MySQL has MariaDB's driver, and takes seconds to start.
+  // MySQL has MariaDB's driver, and takes several seconds to start.
   if (name === "MySQL") continue;
-  Deno.test(`${name}: an expired certificate is refused where it is checked`, async () => {
+  Deno.test(`${name}: a mode that checks the certificate refuses an expired one`, async () => {
     const { server, source } = await startWithUser(product, {
       tls: authority.issue({ expired: true }),
     });

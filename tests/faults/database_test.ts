@@ -1,6 +1,6 @@
 /**
- * Databases and networks that fail, in front of the compiled program: how long it
- * waits, what it says, how it ends, and that nothing is written before all is well.
+ * The compiled program with databases and networks that fail: how long it waits, what it
+ * reports, how it ends, and that it writes nothing before the database is ready.
  *
  * @module
  */
@@ -22,9 +22,9 @@ import {
 } from "../support/program.ts";
 
 const VERSION = "11.7.9";
-/** Seconds beyond what was asked for, on a machine that does other things too. */
+/** Seconds that a wait may take longer than its limit, on a busy machine. */
 const MARGIN = 6;
-/** What the database takes and the program must not show. */
+/** The password, which no output may contain. */
 const PASSWORD = "hunter22";
 
 let number = 0;
@@ -63,14 +63,14 @@ async function startedHome(source: DataSource): Promise<Home> {
   return home;
 }
 
-/** The server runs, under the same process id. */
+/** Asserts that the server runs, under the same process id. */
 function assertStarted(outcome: Outcome): void {
   assert.equal(outcome.code, 0, outcome.stderr);
   assert.equal(shown(outcome.stdout).pid, outcome.pid);
   assertClean({ ...outcome, stdout: "" }, [PASSWORD]);
 }
 
-/** Each reason that was told while waiting, by its phrase. */
+/** The phrases of the reasons that were logged during the wait. */
 function reasonsOf(stderr: string): string[] {
   return [...stderr.matchAll(
     /^entrypoint: Waiting(?: \(\d+ s\))?: The \w+ database \(.*?\) ([^:\n]+)(?:: .*)?$/gm,
@@ -79,14 +79,14 @@ function reasonsOf(stderr: string): string[] {
 
 interface Expected {
   readonly code: number;
-  /** The phrase of the last reason, and of the only one unless others are given. */
+  /** The phrase of the last reason, and the only one by default. */
   readonly phrase: string;
   readonly reasons?: readonly string[];
   /** Seconds of the wait. */
   readonly seconds: number;
 }
 
-/** A start that fails for one reason, in its time, and leaves all files alone. */
+/** Asserts that a start fails with the expected reason after the expected time, and changes no file. */
 async function assertFails(
   home: Home,
   env: Readonly<Record<string, string>>,
@@ -97,11 +97,10 @@ async function assertFails(
   const outcome = await start(COMPILED, ["app:start"], { env }).outcome;
   const took = (performance.now() - began) / 1000;
   const { stderr, stdout } = outcome;
-  console.log(`${phrase}: asked ${seconds} s, took ${took.toFixed(2)} s`);
   assert.equal(outcome.code, code, stderr);
   assert.equal(stdout, "");
   assert.deepEqual(reasonsOf(stderr), reasons, stderr);
-  // The last attempt may have been cut short by the end of the time.
+  // The end of the wait may have shortened the last attempt.
   const last = `${phrase}|No answer within 0\\.\\d s`;
   assert.match(stderr, new RegExp(`error: The \\w+ database .*(?:${last})`));
   assert.match(stderr, /\(gave up after \d+ s\)\nentrypoint: +→ \S/);
@@ -123,7 +122,7 @@ for (const product of found) {
     ({ server, source } = await startWithUser(product));
   });
 
-  Deno.test(`${name}, stopped: refused until DB_TIMEOUT is over, and waited for`, async () => {
+  Deno.test(`${name}: a start waits for a stopped server, at most DB_TIMEOUT`, async () => {
     await using home = await startedHome(source);
     await server.halt();
     const env = settingsOf(home, source);
@@ -137,20 +136,20 @@ for (const product of found) {
     assertStarted(outcome);
     const [first, ...rest] = reasonsOf(outcome.stderr);
     assert.equal(first, "refuses connections");
-    // A server that comes up may say so, and nothing else may be said.
+    // A starting server may report that, but nothing else.
     for (const each of rest) {
       assert.equal(each, "is starting up or shutting down");
     }
     await assertName(home, env);
   });
 
-  Deno.test(`${name}, frozen: no answer until DB_TIMEOUT is over, and waited for`, async () => {
+  Deno.test(`${name}: a start waits for a frozen server, at most DB_TIMEOUT`, async () => {
     await using home = await startedHome(source);
     const env = settingsOf(home, source);
     server.freeze();
     try {
       await Promise.all([
-        // The end comes with the first attempt.
+        // The wait ends with the first attempt.
         assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
           ...{ code: 69, phrase: "does not answer", reasons: [], seconds: 2 },
         }),
@@ -170,7 +169,7 @@ for (const product of found) {
     }
   });
 
-  Deno.test(`${name}: what cannot heal is told after a grace, not after DB_TIMEOUT`, async () => {
+  Deno.test(`${name}: a wrong password or a missing database ends the start after 5 seconds`, async () => {
     await using home = await startedHome(source);
     const env = settingsOf(home, source);
     const cases = [
@@ -181,7 +180,7 @@ for (const product of found) {
       cases.map(([wrong, code, phrase]) =>
         assertFails(home, { ...env, ...wrong }, {
           ...{ code, phrase, seconds: 5 },
-          // MariaDB tells nothing of a database that the user may not know of.
+          // MariaDB does not tell a user without privileges whether a database exists.
           ...(name === "MariaDB" && code === 78
             ? { code: 77, phrase: "denies access that Mattermost needs" }
             : {}),
@@ -191,9 +190,9 @@ for (const product of found) {
     for (const text of texts) assert.ok(!text.includes("wrong-password"), text);
   });
 
-  Deno.test(`${name}, restarted while a start waits for its turn: 69, and nothing is written`, async () => {
+  Deno.test(`${name}: a start ends with 69 if the server restarts during another's migration`, async () => {
     await using home = await startedHome(source);
-    // Another release than the one that ran last, so the turn is waited for.
+    // Without VERSION the start may have to migrate, so it waits for the lock.
     await Deno.remove(home.version);
     const env = settingsOf(home, source);
     const before = await home.snapshot();
@@ -212,7 +211,7 @@ for (const product of found) {
     await home.assertUnchanged(before);
   });
 
-  Deno.test(`${name}, at its limit of connections: told, and waited for`, async () => {
+  Deno.test(`${name}: a start waits for a server at its limit of connections`, async () => {
     const { server, source } = await startWithUser(product, {
       settings: product.adapter === "postgres"
         ? { max_connections: 4, superuser_reserved_connections: 3 }
@@ -243,7 +242,7 @@ for (const product of found) {
     await assertName(home, env);
   });
 
-  Deno.test(`${name}: servers that drop the connection, talk garbage or drip are told`, async () => {
+  Deno.test(`${name}: a start reports a server that drops connections, or sends invalid data or single bytes`, async () => {
     await using home = await startedHome(source);
     const broken = "does not provide a working connection";
     const cases: readonly (readonly [Treatment, string])[] = [
@@ -263,13 +262,13 @@ for (const product of found) {
       const env = settingsOf(home, { ...source, port: fake.port });
       await assertFails(home, { ...env, DB_TIMEOUT: "2" }, {
         ...{ code: 69, phrase, seconds: 2 },
-        // Without an answer, the end comes with the first attempt.
+        // Without an answer, the wait ends with the first attempt.
         ...(phrase === broken ? {} : { reasons: [] }),
       });
     }));
   });
 
-  Deno.test(`${name}, byte by byte: understood`, async () => {
+  Deno.test(`${name}: a start succeeds with a server that sends single bytes`, async () => {
     await using home = await startedHome(source);
     await using slow = misbehave(proxyTo(server, true));
     const env = settingsOf(home, { ...source, port: slow.port });
@@ -279,7 +278,7 @@ for (const product of found) {
     await assertName(home, env);
   });
 
-  Deno.test(`${name}: one line for each change of the reason, then the start goes on`, async () => {
+  Deno.test(`${name}: a wait logs one line for each change of the reason`, async () => {
     await using home = await startedHome(source);
     let treatment: Treatment = dropAtOnce;
     let calls = 0;
@@ -290,7 +289,7 @@ for (const product of found) {
     const env = settingsOf(home, { ...source, port: changing.port });
     const running = start(COMPILED, ["app:start"], { env });
     await running.until(/Waiting.* working connection/);
-    // Told once, though it happens again and again.
+    // The reason is logged once for several attempts.
     await until(() => calls >= 4);
     treatment = silence;
     await running.until(/Waiting.* does not answer/);
@@ -311,11 +310,11 @@ for (const product of found) {
 
   testWith(
     [MOUNTS],
-    `${name}: a name that does not resolve is told, and waited for`,
+    `${name}: a start waits for a host name that does not resolve`,
     async () => {
       await using home = await startedHome(source);
       const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
-      // Nobody answers there, and at once.
+      // Nothing listens at this address, so queries fail at once.
       const resolver = await home.write(
         "etc/resolv.conf",
         "nameserver 127.255.255.254\noptions timeout:1 attempts:1\n",
@@ -354,7 +353,7 @@ type Treatment = (client: Deno.TcpConn) => Promise<void>;
 const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
 
-/** The config.json is the one that the start wanted. */
+/** Asserts that config.json has the start's settings. */
 async function assertName(
   home: Home,
   env: Readonly<Record<string, string>>,
@@ -372,7 +371,7 @@ function dropAtOnce(client: Deno.TcpConn): Promise<void> {
   return Promise.resolve();
 }
 
-/** Passes the first message of the server on, and hangs up when the client answers. */
+/** Forwards the first message of the server, and closes the connection when the client answers. */
 function dropAfterGreeting(server: DatabaseServer): Treatment {
   return async (client) => {
     using upstream = await Deno.connect({ port: server.port });
@@ -401,14 +400,14 @@ async function silence(client: Deno.TcpConn): Promise<void> {
   while (await client.read(buffer) !== null);
 }
 
-/** A greeting that never ends: one byte at a time, of a message that could be one. */
+/** Sends an endless greeting: single bytes of a message that could be a greeting. */
 function drip(adapter: DataSource["adapter"]): Treatment {
   const isPostgres = adapter === "postgres";
   const head = isPostgres
     ? Uint8Array.of(0x52, 0, 0, 4, 0)
     : Uint8Array.of(0, 4, 0, 0, 10);
   return async (client) => {
-    // PostgreSQL's client speaks first.
+    // PostgreSQL's client sends the first message.
     if (isPostgres) await client.read(new Uint8Array(512));
     for (const byte of head) {
       await client.write(Uint8Array.of(byte));
@@ -447,7 +446,7 @@ function proxyTo(server: DatabaseServer, byByte: boolean): Treatment {
       try {
         upstream.close();
       } catch {
-        // Its stream has ended, and closed it.
+        // The end of the stream has closed it.
       }
       await back;
     }
