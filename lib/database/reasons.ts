@@ -154,12 +154,12 @@ export const REASONS = {
     sqlStates: "42501 55000",
     mysqlErrors: "1044 1129 1130 1142 1143 1227 1370",
     remedy: {
-      postgres: ({ user, database }) =>
+      postgres: ({ user, database, sslMode }) =>
         `In that database, as its administrator: GRANT CONNECT, CREATE ON DATABASE ${
           identifier(database)
         } TO ${identifier(user)}; GRANT USAGE, CREATE ON SCHEMA public TO ${
           identifier(user)
-        }; (pg_hba.conf must also allow this host, with or without TLS as DB_SSL_MODE has it)`,
+        }; (pg_hba.conf must also allow this host, for connections with DB_SSL_MODE=${sslMode})`,
       mysql: ({ user, database }) =>
         `As the administrator: ${
           grantAll(database, user)

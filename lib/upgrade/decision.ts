@@ -319,7 +319,7 @@ function collision({ target, from }: KnownUpgrade): Verdict | undefined {
       ? `The database was last migrated by ${
         describeInstalled(from)
       }: Mattermost ${target} has other migrations with the same numbers, and would skip them`
-      : `The last migration of the database is number ${from.migration}, which either 10.11.17 or later, or 11.1 has made: in the first case Mattermost ${target} would skip its own migrations`,
+      : `The last migration of the database is number ${from.migration}, which comes from 11.1, or from 10.11.17 or a later 10.11: in the second case Mattermost ${target} would skip its own migrations`,
     remedy:
       `${BACKUP} run the image tag ${AFTER_COLLISION}, which is safe in both cases`,
   }, { path: [AFTER_COLLISION], policy: !certain });

@@ -175,7 +175,7 @@ function requestTls(socket: Socket): Promise<string> {
 }
 
 function login(source: DataSource, socket: Socket): postgres.Sql {
-  let isUsed = false;
+  let isTaken = false;
   const options = {
     // Lists and a function: the driver would replace plain values by PG… variables.
     host: [source.host],
@@ -202,10 +202,10 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
     onnotice: () => {},
     socket(): Socket {
       // The driver would connect again after the server has closed the connection.
-      if (isUsed) {
+      if (isTaken) {
         throw new ProbeError("protocol", "The server closed the connection");
       }
-      isUsed = true;
+      isTaken = true;
       inspectData(socket, POSTGRES_PROTOCOL);
       return socket;
     },
