@@ -1,6 +1,6 @@
 /**
- * `app:check`: a preflight report. It runs anywhere, with or without a server,
- * and changes nothing.
+ * `app:check`: a report on everything that a start depends on. It needs no installed
+ * server, and changes nothing.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import type { Context } from "../startup/context.ts";
 import { once } from "../startup/once.ts";
 import { makePlan, type Plan } from "../startup/plan.ts";
 
-/** The checks in the order of the report; all run at the same time. */
+/** The checks in the order of the report. They run concurrently. */
 const CHECKS: Readonly<Record<string, Check>> = {
   "settings.release": checkRelease,
   settings: checkSettings,
@@ -42,18 +42,21 @@ const CHECKS: Readonly<Record<string, Check>> = {
   cluster: checkCluster,
 };
 
-/** Seconds that all checks together may take, unless `--timeout` says otherwise. */
+/** Seconds that all checks together may take without `--timeout`. */
 const DEFAULT_TIMEOUT = 10;
 
-/** Milliseconds kept for the report, so that the whole stays within its time. */
+/** Milliseconds of the timeout that are kept for ending the checks and printing the report. */
 const RESERVE = 200;
 
+/** Milliseconds that the checks get even if loading the settings has used up the timeout. */
+const SHORTEST_CHECK = 100;
+
 /**
- * Checks everything that a start depends on.
+ * Runs all checks and prints the report.
  *
- * @param args `--json`, `--timeout S`.
- * @param context The world.
- * @returns 0 if nothing failed, 1 if something did, and the cause's own code if the settings cannot be resolved.
+ * @param args `--json`, `--timeout SECONDS`.
+ * @param context The system to check, and the signal that ends the checks.
+ * @returns 0 if no check failed, 1 if one did; if the settings cannot be loaded, the exit code that a start would have.
  * @throws {EntrypointError} With code 64 for wrong arguments.
  */
 export async function check(
@@ -95,7 +98,10 @@ async function runChecks(
     const findings = fromError(subject, error);
     return { report: { release: undefined, findings }, code: error.code };
   }
-  const left = Math.max(100, deadline - context.system.clock.elapsed());
+  const left = Math.max(
+    SHORTEST_CHECK,
+    deadline - context.system.clock.elapsed(),
+  );
   const authorities = plan.authorities();
   const world: CheckWorld = {
     plan,
@@ -113,24 +119,24 @@ async function runChecks(
     ...authorityFindings(authorities),
     ...groups.flat(),
   ];
-  const isBad = findings.some(({ level }) => level === "failed");
+  const hasFailed = findings.some(({ level }) => level === "failed");
   return {
     report: { release: plan.release.version, findings },
-    code: isBad ? ExitCode.failure : ExitCode.ok,
+    code: hasFailed ? ExitCode.failure : ExitCode.ok,
   };
 }
 
 function authorityFindings(
   { problems, warnings, added }: Authorities,
 ): Finding[] {
-  const all = [
+  const findings = [
     ...problems.map((problem) => failed("authorities", problem)),
     ...warnings.map((problem) => warning("authorities", problem)),
   ];
-  return all.length > 0 || added === 0 ? all : [
+  return findings.length > 0 || added === 0 ? findings : [
     ok(
       "authorities",
-      `Certificates of your own that are trusted besides the system's: ${added}`,
+      `The server will trust the system's certificate authorities and ${added} of your own`,
     ),
   ];
 }
@@ -141,30 +147,33 @@ interface CheckRun {
   readonly milliseconds: number;
 }
 
-/** A check that does not end in time, or that the system stops, is a finding too. */
+/** Runs one check. A timeout and an {@linkcode EntrypointError} become findings. */
 async function runCheck(
   check: Check,
   { world, subject, milliseconds }: CheckRun,
 ): Promise<readonly Finding[]> {
   const { clock } = world.system;
-  const late = new AbortController();
+  const expired = new AbortController();
   const done = new AbortController();
-  const signal = AbortSignal.any([world.signal, late.signal]);
-  const alarm = clock.sleep(milliseconds, done.signal)
+  const signal = AbortSignal.any([world.signal, expired.signal]);
+  const timeout = clock.sleep(milliseconds, done.signal)
     .then(async () => {
-      late.abort(new DOMException("no answer in time", "TimeoutError"));
-      // Those that listen to the signal say it better themselves.
+      expired.abort(new DOMException("no answer in time", "TimeoutError"));
+      // A check that uses the signal has time to report which service did not answer.
       await clock.sleep(RESERVE / 2, done.signal);
       const seconds = Math.round(milliseconds / 100) / 10;
-      return [failed(subject, { message: `No result within ${seconds} s` })];
+      return [failed(subject, {
+        message: `The check did not finish within ${seconds} s`,
+        remedy: "mattermost-entrypoint app:check --timeout 60",
+      })];
     });
   try {
-    return await Promise.race([check({ ...world, signal }), alarm]);
+    return await Promise.race([check({ ...world, signal }), timeout]);
   } catch (error) {
     if (!(error instanceof EntrypointError)) throw error;
     return fromError(subject, error);
   } finally {
-    alarm.catch(() => {});
+    timeout.catch(() => {});
     done.abort();
   }
 }

@@ -1,9 +1,9 @@
 /**
- * `app:health`: asks the server on this machine whether it is well, wherever
- * its config.json lets it listen. One line to standard output, for `docker inspect`.
+ * `app:health`: sends a request to the server on this machine, at the address on which
+ * config.json lets it listen, and prints one line, which `docker inspect` shows.
  *
- * It is started every few seconds: it loads no driver, merges nothing and
- * writes nothing. Any user may run it.
+ * Docker runs it every few seconds, so it loads no database driver, does not merge
+ * config.json, and writes nothing. Any user may run it.
  *
  * @module
  */
@@ -22,24 +22,24 @@ import { readArguments, readSeconds } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
-/** Seconds that the server has to answer. */
+/** Seconds to wait for the answer without `--timeout`. */
 const DEFAULT_TIMEOUT = 5;
 
-/** The releases whose endpoints are tried, in order, where nothing tells which one runs. */
+/** The releases whose endpoints are tried, in order, if the release is not known. */
 const ASSUMED_RELEASES = ["11.0.0", "3.6.0"];
 
-/** What was asked, and what came of it. */
+/** The result, and the line that reports it. */
 interface Verdict {
-  readonly isWell: boolean;
+  readonly isHealthy: boolean;
   readonly text: string;
 }
 
 /**
- * Asks the server on this machine whether it is well.
+ * Checks the health of the server on this machine.
  *
- * @param args `--ready` asks for the database and the file store too; `--timeout S`.
- * @param context The world.
- * @returns 0 if it is, else 1.
+ * @param args `--ready` includes the server's database and file store; `--timeout SECONDS`.
+ * @param context The system with the settings, config.json and the network.
+ * @returns 0 if the server is healthy, else 1.
  * @throws {EntrypointError} With code 64 for wrong arguments.
  */
 export async function health(
@@ -52,17 +52,17 @@ export async function health(
     values: ["timeout"],
   });
   const seconds = readSeconds(timeout, "app:health");
-  const ending = AbortSignal.any([
+  const end = AbortSignal.any([
     signal,
     system.clock.timeout(1000 * seconds),
   ]);
-  const { isWell, text } = await checkHealth(system, {
-    ready: ready,
-    signal: ending,
+  const { isHealthy, text } = await checkHealth(system, {
+    ready,
+    signal: end,
     seconds,
   });
   system.out.write(`${text}\n`);
-  return isWell ? ExitCode.ok : ExitCode.failure;
+  return isHealthy ? ExitCode.ok : ExitCode.failure;
 }
 
 interface HealthCheck {
@@ -89,13 +89,13 @@ async function checkHealth(
     overrides: release?.environmentOverrides ?? "all keys",
   });
   const candidates = release === undefined
-    ? ASSUMED_RELEASES.map((guess) => releaseFacts(guess))
+    ? ASSUMED_RELEASES.map((assumed) => releaseFacts(assumed))
     : [release];
   const note = place.from === "config.json"
     ? ""
     : ` (${configPath} ${
-      config === undefined ? fault : "cannot be understood"
-    }: asked the port of MATTERMOST_PORT)`;
+      config === undefined ? fault : "cannot be parsed"
+    }, so the port is that of MATTERMOST_PORT)`;
   let verdict: Verdict | undefined;
   for (const candidate of candidates) {
     const endpoint = ready ? candidate.readiness : candidate.liveness;
@@ -105,7 +105,7 @@ async function checkHealth(
         url,
         host: place.host,
         signal,
-        // It is this machine's own server, and its certificate names the site, not this machine.
+        // The request stays on this machine, and the certificate is for the site's name.
         verify: false,
       });
       verdict = judge(answer, { url, endpoint, ready });
@@ -115,7 +115,10 @@ async function checkHealth(
       break;
     }
   }
-  return { isWell: verdict?.isWell ?? false, text: `${verdict?.text}${note}` };
+  return {
+    isHealthy: verdict?.isHealthy ?? false,
+    text: `${verdict?.text}${note}`,
+  };
 }
 
 function judge(
@@ -126,28 +129,28 @@ function judge(
     readonly ready: boolean;
   },
 ): Verdict {
-  const isWell = status === 200 &&
+  const isHealthy = status === 200 &&
     (endpoint.contains === undefined || body.includes(endpoint.contains));
-  const parts = ready ? componentStates(body) : [];
-  const isServing = parts.every(({ state }) => state === "OK");
+  const components = ready ? componentStates(body) : [];
+  const isServing = components.every(({ state }) => state === "OK");
   const word = ready ? "ready" : "healthy";
-  const details = parts.map(({ name, state }) => `${name} ${state}`);
-  if (ready && parts.length === 0 && isWell) {
-    details.push("this release does not tell about its database");
+  const details = components.map(({ name, state }) => `${name} ${state}`);
+  if (ready && components.length === 0 && isHealthy) {
+    details.push("this release does not report the state of its database");
   }
-  const said = [
-    `${url.href} answers ${status}`,
+  const outcome = [
+    `${url.href} answers with HTTP status ${status}`,
     ...details,
     ...(status === 404
-      ? ["it is not the server that config.json describes"]
+      ? ["so it is not the server that config.json describes"]
       : []),
   ].join(", ");
-  return isWell && isServing
-    ? { isWell: true, text: `${word}: ${said}` }
-    : { isWell: false, text: `not ${word}: ${said}` };
+  return isHealthy && isServing
+    ? { isHealthy: true, text: `${word}: ${outcome}` }
+    : { isHealthy: false, text: `not ${word}: ${outcome}` };
 }
 
-/** Names of the members in which the server tells about what it depends on. */
+/** The members of the server's answer with the states of what it depends on. */
 const COMPONENTS: Readonly<Record<string, string>> = {
   database_status: "database",
   filestore_status: "file store",
@@ -171,13 +174,17 @@ function unreachable(
   },
 ): Verdict {
   const code = errorCode(error);
-  const isLate = error instanceof DOMException && error.name === "TimeoutError";
+  const isTimeout = error instanceof DOMException &&
+    error.name === "TimeoutError";
   const why = code === "ECONNREFUSED"
     ? `nothing listens on ${place.host} port ${place.port}`
-    : isLate
+    : isTimeout
     ? `no answer within ${seconds} s`
     : `${code ?? (error instanceof Error ? error.message : String(error))}`;
-  return { isWell: false, text: `not healthy: ${url.href}: ${why}` };
+  return {
+    isHealthy: false,
+    text: `not healthy: ${url.href} cannot be reached: ${why}`,
+  };
 }
 
 function knownRelease(version: string | undefined): Release | undefined {
@@ -188,18 +195,20 @@ function knownRelease(version: string | undefined): Release | undefined {
   }
 }
 
-/** Whatever cannot be read is guessed: this command must not fail where the server runs. */
+/** Reads a file if possible: a server that runs must not count as unhealthy because of a file. */
 function readOptional(
   path: string,
   { files }: Pick<System, "files">,
 ): { readonly text: string | undefined; readonly fault: string } {
   try {
     const found = files.read(path, { follow: true });
-    if (found === undefined) return { text: undefined, fault: "is not there" };
+    if (found === undefined) {
+      return { text: undefined, fault: "does not exist" };
+    }
     return found.bytes === undefined
-      ? { text: undefined, fault: "is no regular file, or too large" }
+      ? { text: undefined, fault: "is not a regular file, or is too large" }
       : { text: new TextDecoder().decode(found.bytes), fault: "" };
   } catch {
-    return { text: undefined, fault: "may not be read" };
+    return { text: undefined, fault: "cannot be read" };
   }
 }

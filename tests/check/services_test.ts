@@ -1,6 +1,6 @@
 /**
- * What the preflights and the health probe say of the answers that they get, in a
- * world in memory but for the network.
+ * The findings of the checks and the output of `app:health`, for answers of real services
+ * on the loopback interface; the rest of the system is a fake.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const OK = '{"AndroidLatestVersion":"","status":"OK"}';
 
 const authority = createAuthority("Private Authority");
 
-/** Names that a test looks up; what connects goes to the loopback anyway. */
+/** The host names that the fake system resolves. */
 const HOSTS = { localhost: ["127.0.0.1"] };
 
 interface Conditions {
@@ -41,7 +41,7 @@ interface Conditions {
   readonly signal?: AbortSignal;
 }
 
-/** Carries a check out; the lines are those of the report, without remedies. */
+/** Runs a check, and returns the lines of the report without remedies. */
 async function linesOf(
   check: Check,
   env: Readonly<Record<string, string>>,
@@ -63,7 +63,7 @@ async function linesOf(
   );
 }
 
-/** A port at which nobody listens. */
+/** A port on which nothing listens. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) =>
@@ -74,7 +74,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-function answering(
+function respond(
   status: number,
   headers: Readonly<Record<string, string>> = {},
   body = "",
@@ -85,7 +85,7 @@ function answering(
   };
 }
 
-async function ask(
+async function reportOf(
   check: Check,
   listener: RequestListener,
   env: (port: number) => Readonly<Record<string, string>>,
@@ -99,43 +99,43 @@ function site(port: number): Readonly<Record<string, string>> {
   return { MATTERMOST_SITE_URL: `http://localhost:${port}` };
 }
 
-Deno.test("site: Mattermost, a redirection, a proxy in vain and a stranger are told apart", async () => {
-  const good = "ok site.url: The site's URL is http://localhost:PORT/\n";
+Deno.test("site: Mattermost, a redirection, a failing proxy and another server have different findings", async () => {
+  const good = "ok site.url: The site URL is http://localhost:PORT/\n";
   const cases: readonly (readonly [RequestListener, string])[] = [
     [
-      answering(200, {}, OK),
-      "ok site.answer: The site answers at http://localhost:PORT/api/v4/system/ping (200)",
+      respond(200, {}, OK),
+      "ok site.answer: The site at http://localhost:PORT/api/v4/system/ping answers with HTTP status 200",
     ],
     [
-      answering(301, { location: "https://chat.example.com/" }),
+      respond(301, { location: "https://chat.example.com/" }),
       "warning site.answer: The site redirects http://localhost:PORT/api/v4/system/ping to https://chat.example.com/",
     ],
     [
-      answering(502),
-      "warning site.answer: The site answers 502: the proxy does not reach the server, or the server is not well",
+      respond(502),
+      "warning site.answer: The site at http://localhost:PORT/api/v4/system/ping answers with HTTP status 502, so the server does not run or the proxy does not reach it",
     ],
     [
-      answering(404),
-      "warning site.answer: The site answers http://localhost:PORT/api/v4/system/ping with 404, and not as Mattermost does",
+      respond(404),
+      "warning site.answer: The site at http://localhost:PORT/api/v4/system/ping answers with HTTP status 404, and not as Mattermost does",
     ],
   ];
   for (const [listener, line] of cases) {
-    assert.equal(await ask(checkSite, listener, site), good + line);
+    assert.equal(await reportOf(checkSite, listener, site), good + line);
   }
 });
 
-Deno.test("site: an address at which nothing listens is a warning, for the server may not run yet", async () => {
+Deno.test("site: an address on which nothing listens is a warning, since the server may not run yet", async () => {
   const port = await closedPort();
   const [, line] = await linesOf(checkSite, {
     MATTERMOST_SITE_URL: `http://127.0.0.1:${port}`,
   });
   assert.equal(
     line,
-    `warning site.answer: The site, http://127.0.0.1:${port}, cannot be reached: the connection is refused`,
+    `warning site.answer: The site at http://127.0.0.1:${port} cannot be reached: the connection was refused`,
   );
 });
 
-Deno.test("site: a certificate is good, of a stranger, for another name, or over", async () => {
+Deno.test("site: a certificate is valid, of an unknown authority, for another host name, or expired", async () => {
   const pages = { [PING]: [200, OK] } as const;
   const cases: readonly (readonly [
     Parameters<typeof authority.issue>[0],
@@ -150,12 +150,12 @@ Deno.test("site: a certificate is good, of a stranger, for another name, or over
     [
       {},
       { trusted: [createAuthority("Another").certificate] },
-      /^failed site\.certificate: .* is signed by nobody that the server trusts$/,
+      /^failed site\.certificate: .* is not signed by an authority that the server trusts$/,
     ],
     [
       { names: ["chat.example.com"] },
       { trusted: [authority.certificate] },
-      /^failed site\.certificate: .* is for another name$/,
+      /^failed site\.certificate: .* is for another host name$/,
     ],
     [
       { expired: true },
@@ -171,18 +171,21 @@ Deno.test("site: a certificate is good, of a stranger, for another name, or over
       conditions,
     );
     assert.match(line ?? "", pattern);
-    assert.match(answer ?? "", /^ok site\.answer: The site answers at https:/);
+    assert.match(
+      answer ?? "",
+      /^ok site\.answer: The site at https:\S+ answers /,
+    );
   }
 });
 
-Deno.test("site: what speaks no TLS, and what speaks no HTTP, is told as unreachable", async () => {
+Deno.test("site: a service without TLS or without HTTP cannot be reached", async () => {
   await using plain = await startPages({});
   const [, noTls] = await linesOf(checkSite, {
     MATTERMOST_SITE_URL: `https://localhost:${plain.port}`,
   });
   assert.match(
     noTls ?? "",
-    /^warning site\.answer: The site, https:.*, cannot be reached: /,
+    /^warning site\.answer: The site at https:\S+ cannot be reached: /,
   );
   await using mail = await startMail({
     tls: authority.issue(),
@@ -193,27 +196,27 @@ Deno.test("site: what speaks no TLS, and what speaks no HTTP, is told as unreach
   assert.match(noHttp ?? "", /cannot be reached: the answer is not HTTP$/);
 });
 
-Deno.test("push: any answer but a failure is one", async () => {
+Deno.test("push: any HTTP status below 500 is an answer", async () => {
   const env = (port: number): Record<string, string> => ({
     MATTERMOST_PUSH_SERVER: `http://localhost:${port}/`,
     MM_EMAILSETTINGS_SENDPUSHNOTIFICATIONS: "true",
   });
   assert.equal(
-    await ask(checkPush, answering(404), env),
-    "ok push.answer: The push server answers at http://localhost:PORT/version (404)",
+    await reportOf(checkPush, respond(404), env),
+    "ok push.answer: The push server at http://localhost:PORT/version answers with HTTP status 404",
   );
   assert.equal(
-    await ask(checkPush, answering(503), env),
-    "failed push.answer: The push server answers 503",
+    await reportOf(checkPush, respond(503), env),
+    "failed push.answer: The push server at http://localhost:PORT/version answers with HTTP status 503",
   );
   const [line] = await linesOf(checkPush, env(await closedPort()));
   assert.match(
     line ?? "",
-    /^failed push\.answer: .* the connection is refused$/,
+    /^failed push\.answer: .* the connection was refused$/,
   );
 });
 
-Deno.test("gitlab: the endpoint that is lost is named, and one fault of all three is told once", async () => {
+Deno.test("gitlab: a wrong endpoint has a finding, and a failure of all three has only one", async () => {
   const env = (port: number): Record<string, string> => ({
     GITLAB_ID: "id",
     GITLAB_SECRET: "secret",
@@ -225,30 +228,30 @@ Deno.test("gitlab: the endpoint that is lost is named, and one fault of all thre
     response.writeHead(url === "/api/v4/user" ? 401 : 404);
     response.end();
   };
-  // GitLab hides the second one from who only looks.
+  // GitLab accepts only POST at the second one.
   assert.equal(
-    await ask(checkGitlab, pages, env),
+    await reportOf(checkGitlab, pages, env),
     [
-      "warning gitlab.answer: GitLab answers 404 at http://localhost:PORT/oauth/authorize",
-      "ok gitlab.answer: GitLab answers at http://localhost:PORT/oauth/token (404)",
-      "ok gitlab.answer: GitLab answers at http://localhost:PORT/api/v4/user (401)",
+      "warning gitlab.answer: GitLab at http://localhost:PORT/oauth/authorize answers with HTTP status 404",
+      "ok gitlab.answer: GitLab at http://localhost:PORT/oauth/token answers with HTTP status 404",
+      "ok gitlab.answer: GitLab at http://localhost:PORT/api/v4/user answers with HTTP status 401",
     ].join("\n"),
   );
   const port = await closedPort();
   assert.deepEqual(await linesOf(checkGitlab, env(port)), [
-    `failed gitlab.answer: GitLab, http://localhost:${port}, cannot be reached: the connection is refused`,
+    `failed gitlab.answer: GitLab at http://localhost:${port} cannot be reached: the connection was refused`,
   ]);
 });
 
-Deno.test("s3: the bucket is there, elsewhere, gone, closed, or the service is not well", async () => {
-  const strangers = (port: number): Record<string, string> => ({
+Deno.test("s3: a bucket that exists, is in another region, is missing or refuses access, and a failing service", async () => {
+  const anonymous = (port: number): Record<string, string> => ({
     S3_BUCKET: "chat",
     S3_ENDPOINT: `localhost:${port}`,
     S3_SSL: "false",
     S3_REGION: "eu-central-1",
   });
   const keys = (port: number): Record<string, string> => ({
-    ...strangers(port),
+    ...anonymous(port),
     S3_ACCESS_KEY: "AKEY",
     S3_SECRET_KEY: "a s3cret",
   });
@@ -258,42 +261,42 @@ Deno.test("s3: the bucket is there, elsewhere, gone, closed, or the service is n
     string,
   ])[] = [
     [
-      answering(200),
+      respond(200),
       keys,
-      "ok s3.bucket: The bucket chat is there and open to us",
+      "ok s3.bucket: The bucket chat exists, and the server may use it",
     ],
     [
-      answering(301, { "x-amz-bucket-region": "us-west-2" }),
+      respond(301, { "x-amz-bucket-region": "us-west-2" }),
       keys,
-      "failed s3.bucket: The bucket chat is in the region us-west-2, not in eu-central-1",
+      "failed s3.bucket: The bucket chat is in the region us-west-2, but S3_REGION is eu-central-1",
     ],
     [
-      answering(404),
+      respond(404),
       keys,
-      "failed s3.bucket: There is no bucket chat at localhost:PORT",
+      "failed s3.bucket: The bucket chat does not exist at localhost:PORT",
     ],
     [
-      answering(403),
+      respond(403),
       keys,
-      "failed s3.bucket: The keys do not open the bucket chat (403)",
+      "failed s3.bucket: The bucket chat refuses S3_ACCESS_KEY and S3_SECRET_KEY (HTTP status 403)",
     ],
     [
-      answering(403),
-      strangers,
-      "warning s3.bucket: The bucket chat is closed to strangers; the machine's role, which the server will use, is not tried",
+      respond(403),
+      anonymous,
+      "warning s3.bucket: The bucket chat refuses anonymous requests, and app:check does not use the IAM role that the server would use",
     ],
     [
-      answering(500),
+      respond(500),
       keys,
-      "failed s3.bucket: The S3 service answers 500 for the bucket chat",
+      "failed s3.bucket: The S3 service answers the request for the bucket chat with HTTP status 500",
     ],
   ];
   for (const [listener, env, line] of cases) {
-    assert.equal(await ask(checkS3, listener, env), line);
+    assert.equal(await reportOf(checkS3, listener, env), line);
   }
 });
 
-Deno.test("s3: who has keys signs, who has none does not", async () => {
+Deno.test("s3: requests are signed if there are keys", async () => {
   const seen: (string | undefined)[] = [];
   const listener: RequestListener = ({ headers, method }, response) => {
     seen.push(`${method} ${headers.authorization?.split(" ")[0]}`);
@@ -304,8 +307,8 @@ Deno.test("s3: who has keys signs, who has none does not", async () => {
     S3_ENDPOINT: `localhost:${port}`,
     S3_SSL: "false",
   });
-  await ask(checkS3, listener, env);
-  await ask(checkS3, listener, (port) => ({
+  await reportOf(checkS3, listener, env);
+  await reportOf(checkS3, listener, (port) => ({
     ...env(port),
     S3_ACCESS_KEY: "AKEY",
     S3_SECRET_KEY: "a s3cret",
@@ -333,12 +336,12 @@ async function startMailServer(): Promise<Service> {
   return await startMail({ tls: authority.issue(), ...LOGIN });
 }
 
-Deno.test("mail: a login over TLS that is trusted is good, with another password or name it is not", async () => {
+Deno.test("mail: a login over verified TLS is accepted, a wrong password or host name is reported", async () => {
   await using server = await startMailServer();
   const { port } = server;
   const trusted = [authority.certificate];
   assert.deepEqual(await linesOf(checkMail, mail(port), { trusted }), [
-    `ok mail.login: 127.0.0.1:${port} takes mail over STARTTLS, with the login chat`,
+    `ok mail.login: The mail server 127.0.0.1:${port} accepts the login chat over STARTTLS`,
   ]);
   const [refused] = await linesOf(
     checkMail,
@@ -354,11 +357,11 @@ Deno.test("mail: a login over TLS that is trusted is good, with another password
     ...LOGIN,
   });
   assert.deepEqual(await linesOf(checkMail, mail(other.port), { trusted }), [
-    `failed mail.certificate: The certificate of 127.0.0.1:${other.port} is for another name`,
+    `failed mail.certificate: The certificate of 127.0.0.1:${other.port} is for another host name`,
   ]);
 });
 
-Deno.test("mail: a relay without a login is good, and one that takes none in the open is told as such", async () => {
+Deno.test("mail: a relay needs no login, and a server that requires encryption for a login is reported", async () => {
   await using server = await startMailServer();
   const { port } = server;
   const env = mail(port, {
@@ -367,7 +370,7 @@ Deno.test("mail: a relay without a login is good, and one that takes none in the
     SMTP_PASS: "",
   });
   assert.deepEqual(await linesOf(checkMail, env), [
-    `ok mail.login: 127.0.0.1:${port} takes mail over an unencrypted connection, without a login`,
+    `ok mail.login: The mail server 127.0.0.1:${port} accepts clients without a login over an unencrypted connection`,
   ]);
   const [open] = await linesOf(
     checkMail,
@@ -375,15 +378,15 @@ Deno.test("mail: a relay without a login is good, and one that takes none in the
   );
   assert.equal(
     open,
-    `failed mail.login: 127.0.0.1:${port} refuses the login chat: 538 Error: Must issue a STARTTLS command first`,
+    `failed mail.login: The mail server 127.0.0.1:${port} refuses the login chat: 538 Error: Must issue a STARTTLS command first`,
   );
 });
 
-Deno.test("mail: what is silent and what is not there are told", async () => {
+Deno.test("mail: a server that does not answer or does not exist is reported", async () => {
   const [gone] = await linesOf(checkMail, mail(await closedPort()));
   assert.match(
     gone ?? "",
-    /^failed mail\.connection: .* cannot be reached: the connection is refused$/,
+    /^failed mail\.connection: .* cannot be reached: the connection was refused$/,
   );
   // A name with several addresses, none of which answers.
   const [nowhere] = await linesOf(
@@ -392,7 +395,7 @@ Deno.test("mail: what is silent and what is not there are told", async () => {
   );
   assert.match(
     nowhere ?? "",
-    /^failed mail\.connection: localhost:.* cannot be reached: the connection is refused$/,
+    /^failed mail\.connection: The mail server localhost:.* cannot be reached: the connection was refused$/,
   );
   await using silence = await startSilence();
   const [silent] = await linesOf(checkMail, mail(silence.port), {
@@ -404,7 +407,7 @@ Deno.test("mail: what is silent and what is not there are told", async () => {
   );
 });
 
-Deno.test("check: all of it is a report, on a terminal in columns and colours", async () => {
+Deno.test("check: the whole report, and its columns and colours on a terminal", async () => {
   const { MATTERMOST_VERSION: _, ...enough } = ENOUGH;
   const env = {
     ...enough,
@@ -416,24 +419,24 @@ Deno.test("check: all of it is a report, on a terminal in columns and colours", 
   files.makeDirectory("/ca.d");
   files.place("/ca.d/private.crt", authority.certificate);
   const plain = stage({ env, files, now: Date.now() });
-  // The alarm of a check would ring at once.
+  // Otherwise the fake clock would end each check at once.
   plain.system.clock.sleep = () => new Promise(() => {});
   assert.equal(await check([], plain.context), 1);
   const lines = plain.system.out.text.split("\n");
   assert.ok(
     lines.includes(
-      "warning settings.release: MATTERMOST_VERSION is not set and no server is installed in /nowhere/mattermost: checked as for Mattermost 11.7.9",
+      "warning settings.release: MATTERMOST_VERSION is not set and no server is installed in /nowhere/mattermost, so the checks assume Mattermost 11.7.9",
     ),
     plain.system.out.text,
   );
   assert.ok(
     lines.includes(
-      "ok authorities: Certificates of your own that are trusted besides the system's: 1",
+      "ok authorities: The server will trust the system's certificate authorities and 1 of your own",
     ),
   );
   assert.ok(
     lines.includes(
-      "failed database.name: DB_HOST=nowhere.example.com: the name does not resolve",
+      "failed database.name: DB_HOST=nowhere.example.com does not resolve: the host name is unknown",
     ),
   );
 
@@ -446,7 +449,7 @@ Deno.test("check: all of it is a report, on a terminal in columns and colours", 
   );
 });
 
-Deno.test("check: certificates that cannot be used, and no result in time, are findings", async () => {
+Deno.test("check: unusable certificates and checks that do not finish in time are findings", async () => {
   const files = installed();
   files.makeDirectory("/ca.d");
   files.place("/ca.d/noise.crt", "noise");
@@ -457,22 +460,22 @@ Deno.test("check: certificates that cannot be used, and no result in time, are f
   system.resolveHost = () => new Promise(() => {});
   assert.equal(await check(["--json", "--timeout", "3"], context), 1);
   const { findings } = JSON.parse(system.out.text);
-  const said = findings.map(({ check, level, message }: Finding) =>
+  const lines = findings.map(({ check, level, message }: Finding) =>
     `${level} ${check}: ${message}`
   );
   assert.ok(
-    said.includes(
+    lines.includes(
       "failed authorities: /ca.d/noise.crt holds no certificate in PEM form",
     ),
   );
   assert.ok(
-    said.includes("failed database: No result within 2.8 s"),
-    said.join("\n"),
+    lines.includes("failed database: The check did not finish within 2.8 s"),
+    lines.join("\n"),
   );
 });
 
-/** What the health probe says, and its exit code. */
-async function probe(
+/** The exit code of `app:health`, and the line that it prints. */
+async function healthOf(
   args: readonly string[],
   { config, env = {}, version }: {
     readonly config?: string;
@@ -495,80 +498,80 @@ function listeningAt(port: number): string {
   return JSON.stringify({ ServiceSettings: { ListenAddress: `:${port}` } });
 }
 
-Deno.test("health: the release that VERSION names is asked at its own endpoint", async () => {
+Deno.test("health: the release in VERSION decides on the endpoint", async () => {
   await using server = await startPages({
     "/api/v3/general/ping": [200, '{"server_time":"1","version":"3.6.0"}'],
   });
   const { port } = server;
-  const asked = `http://127.0.0.1:${port}`;
+  const origin = `http://127.0.0.1:${port}`;
   const config = listeningAt(port);
-  assert.deepEqual(await probe([], { config, version: "3.6.0\n" }), [
+  assert.deepEqual(await healthOf([], { config, version: "3.6.0\n" }), [
     0,
-    `healthy: ${asked}/api/v3/general/ping answers 200`,
+    `healthy: ${origin}/api/v3/general/ping answers with HTTP status 200`,
   ]);
-  // Where nothing tells the release, the older endpoint is the second guess.
-  assert.deepEqual(await probe([], { config, version: "no release" }), [
+  // If the release is unknown, the older endpoint is the second that is tried.
+  assert.deepEqual(await healthOf([], { config, version: "no release" }), [
     0,
-    `healthy: ${asked}/api/v3/general/ping answers 200`,
+    `healthy: ${origin}/api/v3/general/ping answers with HTTP status 200`,
   ]);
-  assert.deepEqual(await probe([], { config, version: "11.7.9" }), [
+  assert.deepEqual(await healthOf([], { config, version: "11.7.9" }), [
     1,
-    `not healthy: ${asked}${PING} answers 404, it is not the server that config.json describes`,
+    `not healthy: ${origin}${PING} answers with HTTP status 404, so it is not the server that config.json describes`,
   ]);
 });
 
-Deno.test("health: readiness names what the server depends on", async () => {
+Deno.test("health: --ready reports the states of database and file store", async () => {
   let body = "";
   await using server = await startWeb((_, response) => response.end(body));
   const ready = async (text: string): Promise<readonly [number, string]> => {
     body = text;
-    const [code, said] = await probe(["--ready"], {
+    const [code, line] = await healthOf(["--ready"], {
       config: listeningAt(server.port),
       env: { MATTERMOST_VERSION: "11.7.9" },
     });
-    return [code, said.replace(/http\S+/, "URL")];
+    return [code, line.replace(/http\S+/, "URL")];
   };
   const states = (database: string): string =>
     `{"status":"OK","database_status":"${database}","filestore_status":"OK"}`;
   assert.deepEqual(await ready(states("OK")), [
     0,
-    "ready: URL answers 200, database OK, file store OK",
+    "ready: URL answers with HTTP status 200, database OK, file store OK",
   ]);
   assert.deepEqual(await ready(states("UNHEALTHY")), [
     1,
-    "not ready: URL answers 200, database UNHEALTHY, file store OK",
+    "not ready: URL answers with HTTP status 200, database UNHEALTHY, file store OK",
   ]);
   assert.deepEqual(await ready(OK), [
     0,
-    "ready: URL answers 200, this release does not tell about its database",
+    "ready: URL answers with HTTP status 200, this release does not report the state of its database",
   ]);
 });
 
-Deno.test("health: without a config.json that can be used the port of the settings is asked", async () => {
+Deno.test("health: without a usable config.json the request goes to MATTERMOST_PORT", async () => {
   const port = await closedPort();
   const env = { MATTERMOST_VERSION: "11.7.9", MATTERMOST_PORT: String(port) };
   const refused =
-    `not healthy: http://127.0.0.1:${port}${PING}: nothing listens on 127.0.0.1 port ${port}`;
-  assert.deepEqual(await probe([], { env }), [
+    `not healthy: http://127.0.0.1:${port}${PING} cannot be reached: nothing listens on 127.0.0.1 port ${port}`;
+  assert.deepEqual(await healthOf([], { env }), [
     1,
-    `${refused} (${CONFIG} is not there: asked the port of MATTERMOST_PORT)`,
+    `${refused} (${CONFIG} does not exist, so the port is that of MATTERMOST_PORT)`,
   ]);
-  assert.deepEqual(await probe([], { env, config: "{ torn" }), [
+  assert.deepEqual(await healthOf([], { env, config: "{ torn" }), [
     1,
-    `${refused} (${CONFIG} cannot be understood: asked the port of MATTERMOST_PORT)`,
+    `${refused} (${CONFIG} cannot be parsed, so the port is that of MATTERMOST_PORT)`,
   ]);
 });
 
-Deno.test("health: silence ends after the time that was given, another protocol at once", async () => {
+Deno.test("health: a server that does not answer ends with the timeout, another protocol at once", async () => {
   await using silence = await startSilence();
-  const [code, said] = await probe(["--timeout", "0.2"], {
+  const [code, line] = await healthOf(["--timeout", "0.2"], {
     config: listeningAt(silence.port),
   });
-  assert.deepEqual([code, said.split(": ").at(-1)], [
+  assert.deepEqual([code, line.split(": ").at(-1)], [
     1,
     "no answer within 0.2 s",
   ]);
   await using mail = await startMailServer();
-  const [, other] = await probe([], { config: listeningAt(mail.port) });
+  const [, other] = await healthOf([], { config: listeningAt(mail.port) });
   assert.match(other, /^not healthy: .*: the answer is not HTTP$/);
 });

@@ -76,13 +76,13 @@ function volatile(
     ),
     [/\b20\d\d-\d\d-\d\d\b/g, "DATE"],
     [/\d+(\.\d)? [GM]iB/g, "SIZE"],
-    // The runtime of the npm stub does not tell it.
+    // Deno 2.7.11 does not report the version of TLS.
     [/ with TLSv1\.\d/g, ""],
     [/(?<=\b[Uu]ser )\d+:\d+/g, "UID:GID"],
   ];
 }
 
-Deno.test("what is right is said to be right, and nothing is changed", async () => {
+Deno.test("correct settings and services have ok findings, and nothing is changed", async () => {
   await using home = await createHome();
   const tls = authority.issue();
   await using database = await startPostgres({ password: PASSWORD, tls });
@@ -145,7 +145,7 @@ Deno.test("what is right is said to be right, and nothing is changed", async () 
   assert.deepEqual(await home.snapshot(), before);
 });
 
-Deno.test("an installation without mail is well after its first start, and takes a mail server later", async () => {
+Deno.test("an installation without mail has no failed finding after its first start, and accepts a mail server later", async () => {
   await using home = await createHome();
   await using database = await startPostgres({ password: PASSWORD });
   await installFakeMattermost(home.install, "11.7.9");
@@ -174,16 +174,19 @@ Deno.test("an installation without mail is well after its first start, and takes
 
   for (const program of [COMPILED, INTERPRETED]) {
     const { stdout } = await runProgram(program, ["app:check"], { env });
-    assert.match(stdout, /^ok mail: Not used: SMTP_HOST is not set$/m);
     assert.match(
       stdout,
-      /^ok settings\.config: .* is as the settings want it$/m,
+      /^ok mail: Mail is turned off: SMTP_HOST is not set$/m,
+    );
+    assert.match(
+      stdout,
+      /^ok settings\.config: .* already matches the settings$/m,
     );
     assert.doesNotMatch(stdout, /^failed/m);
     const diff = await runProgram(program, ["app:config", "--diff"], { env });
     assert.deepEqual([diff.code, diff.stdout], [0, ""], diff.stderr);
   }
-  // Whoever wants mail, or chose anything of its server, is told what the server will do.
+  // A setting that requires mail, or that names the mail server or its port, turns the check on.
   for (
     const chosen of [
       { MATTERMOST_EMAIL_VERIFICATION: "true", SMTP_PORT: String(port) },
@@ -191,30 +194,30 @@ Deno.test("an installation without mail is well after its first start, and takes
       { MM_EMAILSETTINGS_SMTPPORT: String(port) },
     ]
   ) {
-    const wanted = await runProgram(COMPILED, ["app:check"], {
+    const { stdout } = await runProgram(COMPILED, ["app:check"], {
       env: { ...env, ...chosen },
     });
     assert.match(
-      wanted.stdout,
-      /^failed mail\.connection: localhost:\d+ cannot be reached: the connection is refused$/m,
+      stdout,
+      /^failed mail\.connection: The mail server localhost:\d+ cannot be reached: the connection was refused$/m,
     );
   }
 
-  const said = await serve({ SMTP_HOST: "smtp.example.com" });
-  assert.doesNotMatch(said, /was edited|another value|warning: Email/);
+  const messages = await serve({ SMTP_HOST: "smtp.example.com" });
+  assert.doesNotMatch(messages, /was edited|another value|warning: Email/);
   assert.equal(await mailServer(), "smtp.example.com");
 });
 
-/** Services of which none is as it should be. */
+/** Settings for services that are all misconfigured. */
 async function badSettings(
   home: Home,
-  { database, expired, stranger, mail, s3 }:
+  { database, expired, untrusted, mail, s3 }:
     & Readonly<
-      Record<"expired" | "stranger" | "mail" | "s3", Service>
+      Record<"expired" | "untrusted" | "mail" | "s3", Service>
     >
     & { readonly database: DatabaseServer },
 ): Promise<Record<string, string>> {
-  const web = `https://localhost:${stranger.port}`;
+  const web = `https://localhost:${untrusted.port}`;
   return {
     ...await settings(home),
     ...databaseSettings(database, "postgres", "wrong-p@ssword"),
@@ -240,14 +243,14 @@ async function badSettings(
   };
 }
 
-Deno.test("what is wrong is named with its remedy, for people and for machines", async () => {
+Deno.test("wrong settings and services are reported with remedies, as text and as JSON", async () => {
   await using home = await createHome();
   await using database = await startPostgres({ password: PASSWORD });
   await using expired = await startPages(
     {},
     authority.issue({ expired: true }),
   );
-  await using stranger = await startPages({}, createAuthority().issue());
+  await using untrusted = await startPages({}, createAuthority().issue());
   await using mail = await startMail({
     tls: authority.issue(),
     user: "chat@example.com",
@@ -257,7 +260,7 @@ Deno.test("what is wrong is named with its remedy, for people and for machines",
   const env = await badSettings(home, {
     database,
     expired,
-    stranger,
+    untrusted,
     mail,
     s3,
   });
@@ -266,7 +269,7 @@ Deno.test("what is wrong is named with its remedy, for people and for machines",
     volatile: volatile(home, {
       database: database.port,
       site: expired.port,
-      gitlab: stranger.port,
+      gitlab: untrusted.port,
       mail: mail.port,
       s3: s3.port,
     }),
@@ -287,7 +290,7 @@ Deno.test("what is wrong is named with its remedy, for people and for machines",
   }
 });
 
-Deno.test("settings that cannot be resolved are reported too", async () => {
+Deno.test("settings that cannot be loaded are reported with the exit code of a start", async () => {
   await using home = await createHome();
   const cases: readonly (readonly [string, number, Record<string, string>])[] =
     [
@@ -313,7 +316,7 @@ Deno.test("settings that cannot be resolved are reported too", async () => {
   }
 });
 
-Deno.test("a config.json that cannot be used is reported, with code 65", async () => {
+Deno.test("a config.json that cannot be used is reported with code 65", async () => {
   await using home = await createHome();
   await home.write("data/config/config.json", '{"ServiceSettings": {');
   const outcome = await runProgram(COMPILED, ["app:check"], {
@@ -324,7 +327,7 @@ Deno.test("a config.json that cannot be used is reported, with code 65", async (
   assert.match(outcome.stdout, /^failed settings\.config: .*config\.json/m);
 });
 
-Deno.test("who says nothing takes no longer than he is given", async () => {
+Deno.test("services that do not answer end with the timeout", async () => {
   await using home = await createHome();
   await using silence = await startSilence();
   const { port } = silence;
@@ -356,7 +359,7 @@ Deno.test("who says nothing takes no longer than he is given", async () => {
   );
 });
 
-Deno.test("a release is assumed where none is installed", async () => {
+Deno.test("a release is assumed if no server is installed", async () => {
   await using home = await createHome();
   const { MATTERMOST_VERSION: _, ...env } = await settings(home);
   const outcome = await runProgram(COMPILED, ["app:check", "--json"], {
@@ -373,7 +376,7 @@ Deno.test("a release is assumed where none is installed", async () => {
   assert.equal(byId["database.name"].level, "failed");
 });
 
-Deno.test("sites that redirect, fail or are not Mattermost are called out", async () => {
+Deno.test("sites that redirect, fail or are not Mattermost have warnings", async () => {
   const cases: readonly (readonly [number, Record<string, string>, RegExp])[] =
     [
       [
@@ -381,11 +384,15 @@ Deno.test("sites that redirect, fail or are not Mattermost are called out", asyn
         { location: "https://chat.example.com/" },
         /warning site\.answer: The site redirects .* to https:\/\/chat/,
       ],
-      [502, {}, /warning site\.answer: The site answers 502/],
+      [
+        502,
+        {},
+        /warning site\.answer: The site at \S+ answers with HTTP status 502/,
+      ],
       [
         404,
         {},
-        /warning site\.answer: The site answers .* with 404, and not as/,
+        /warning site\.answer: The site at .* answers with HTTP status 404, and not as/,
       ],
     ];
   for (const [status, headers, pattern] of cases) {
@@ -409,24 +416,24 @@ Deno.test("sites that redirect, fail or are not Mattermost are called out", asyn
 for (
   const [name, change, expected] of [
     [
-      "an unknown key does not open the bucket",
+      "an unknown access key is refused by the bucket",
       { S3_ACCESS_KEY: "ANOTHER" },
-      /failed s3\.bucket: The keys do not open/,
+      /failed s3\.bucket: .* refuses S3_ACCESS_KEY and S3_SECRET_KEY/,
     ],
     [
-      "a wrong secret does not open the bucket",
+      "a wrong secret key is refused by the bucket",
       { S3_SECRET_KEY: "another-s3cret" },
-      /failed s3\.bucket: The keys do not open/,
+      /failed s3\.bucket: .* refuses S3_ACCESS_KEY and S3_SECRET_KEY/,
     ],
     [
-      "a bucket of another region is told apart from one that is closed",
+      "a bucket in another region is reported with its region",
       { S3_REGION: "eu-west-1" },
       /failed s3\.bucket: The bucket mattermost is in the region us-east-1/,
     ],
     [
-      "a bucket is closed to those without keys",
+      "a bucket that refuses anonymous requests is a warning",
       { S3_ACCESS_KEY: "", S3_SECRET_KEY: "" },
-      /warning s3\.bucket: The bucket mattermost is closed to strangers/,
+      /warning s3\.bucket: The bucket mattermost refuses anonymous requests/,
     ],
   ] as const
 ) {
@@ -451,7 +458,7 @@ for (
   });
 }
 
-Deno.test("a file system is reported once, also while somebody writes to it", async () => {
+Deno.test("a file system is reported once, even while its free space changes", async () => {
   await using home = await createHome();
   const file = join(home.path, "growing");
   const script =
@@ -477,7 +484,7 @@ Deno.test("a file system is reported once, also while somebody writes to it", as
   }
 });
 
-testWith([MARIADB_SERVER], "MariaDB is examined", async () => {
+testWith([MARIADB_SERVER], "MariaDB is checked", async () => {
   await using home = await createHome();
   const tls = authority.issue();
   await using database = await startMariadb({ password: PASSWORD, tls });

@@ -1,5 +1,5 @@
 /**
- * `app:health` against small servers that answer as the releases do.
+ * `app:health` against small HTTP servers that answer as the releases do.
  *
  * @module
  */
@@ -32,35 +32,35 @@ function settings(home: Home, version = "11.7.9"): Record<string, string> {
   return { ...home.env, MATTERMOST_VERSION: version };
 }
 
-function said({ code, stdout, stderr }: Outcome): readonly unknown[] {
+function lineOf({ code, stdout, stderr }: Outcome): readonly unknown[] {
   assert.equal(stderr, "");
   assert.match(stdout, /^[^\n]+\n$/);
   return [code, stdout.trimEnd()];
 }
 
 testPrograms(
-  "the server that config.json describes is asked",
+  "the request goes to the address in config.json",
   async (program) => {
     await using server = await startPages({ [PING]: [200, OK] });
     await using home = await createHome();
     await writeConfig(home, { ListenAddress: `:${server.port}` });
     const env = { ...settings(home), MATTERMOST_PORT: "1" };
     const outcome = await runProgram(program, ["app:health"], { env });
-    assert.deepEqual(said(outcome), [
+    assert.deepEqual(lineOf(outcome), [
       0,
-      `healthy: http://127.0.0.1:${server.port}${PING} answers 200`,
+      `healthy: http://127.0.0.1:${server.port}${PING} answers with HTTP status 200`,
     ]);
   },
 );
 
-Deno.test("each generation of the server is asked at its own endpoint", async () => {
+Deno.test("each generation of releases has its own endpoint", async () => {
   const ping3 = '{"server_time":"1","version":"3.6.0"}';
   const cases: readonly (readonly [string, string, string])[] = [
     ["3.0.3", "/", "<html>"],
     ["3.6.0", "/api/v3/general/ping", ping3],
     ["4.10.10", PING, '{"status":"OK"}'],
     ["11.7.9", PING, OK],
-    // Where nothing tells, the endpoints are tried in order.
+    // If the release is unknown, the endpoints are tried in order.
     ["", "/api/v3/general/ping", ping3],
     ["", PING, OK],
   ];
@@ -71,14 +71,14 @@ Deno.test("each generation of the server is asked at its own endpoint", async ()
     const outcome = await runProgram(COMPILED, ["app:health"], {
       env: settings(home, version),
     });
-    assert.deepEqual(said(outcome), [
+    assert.deepEqual(lineOf(outcome), [
       0,
-      `healthy: http://127.0.0.1:${server.port}${path} answers 200`,
+      `healthy: http://127.0.0.1:${server.port}${path} answers with HTTP status 200`,
     ]);
   }
 });
 
-Deno.test("data/VERSION tells the release where the image does not", async () => {
+Deno.test("data/VERSION has the release if MATTERMOST_VERSION is not set", async () => {
   await using server = await startPages({
     "/api/v3/general/ping": [200, '{"version":"3.6.0"}'],
   });
@@ -89,7 +89,7 @@ Deno.test("data/VERSION tells the release where the image does not", async () =>
   assert.equal(outcome.code, 0);
 });
 
-Deno.test("TLS with its own certificate, the site's path, and variables that win", async () => {
+Deno.test("TLS with any certificate, the path of the site URL, and MM_ variables are used", async () => {
   const tls = createAuthority().issue({
     names: ["chat.example.com"],
     expired: true,
@@ -108,13 +108,13 @@ Deno.test("TLS with its own certificate, the site's path, and variables that win
   const outcome = await runProgram(COMPILED, ["app:health"], {
     env: { ...settings(home), MM_SERVICESETTINGS_LISTENADDRESS_FILE: port },
   });
-  assert.deepEqual(said(outcome), [
+  assert.deepEqual(lineOf(outcome), [
     0,
-    `healthy: https://chat.example.com:${server.port}/team/chat${PING} answers 200`,
+    `healthy: https://chat.example.com:${server.port}/team/chat${PING} answers with HTTP status 200`,
   ]);
 });
 
-Deno.test("readiness tells about database and file store", async () => {
+Deno.test("--ready reports database and file store", async () => {
   const body = (status: string, database: string): string =>
     JSON.stringify({
       status,
@@ -142,19 +142,25 @@ Deno.test("readiness tells about database and file store", async () => {
   }
 });
 
-Deno.test("who may not read config.json asks the port of the settings", async () => {
+Deno.test("if config.json cannot be read, the request goes to MATTERMOST_PORT", async () => {
   await using server = await startPages({ [PING]: [200, OK] });
   await using home = await createHome();
   const env = { ...settings(home), MATTERMOST_PORT: String(server.port) };
   const missing = await runProgram(COMPILED, ["app:health"], { env });
   assert.equal(missing.code, 0);
-  assert.match(missing.stdout, /config\.json is not there: asked the port of/);
+  assert.match(
+    missing.stdout,
+    /config\.json does not exist, so the port is that of/,
+  );
   await home.write("data/config/config.json", "");
   await Deno.remove(home.config);
   await new Deno.Command("mkfifo", { args: [home.config] }).output();
   const fifo = await runProgram(COMPILED, ["app:health"], { env });
   assert.equal(fifo.code, 0);
-  assert.match(fifo.stdout, /config\.json is no regular file, or too large/);
+  assert.match(
+    fifo.stdout,
+    /config\.json is not a regular file, or is too large/,
+  );
   await Deno.remove(home.config);
   await writeConfig(home, { ListenAddress: ":1" });
   await Deno.chmod(home.config, 0o600);
@@ -164,20 +170,20 @@ Deno.test("who may not read config.json asks the port of the settings", async ()
   });
   if (!ROOT_USER.isMet) return assert.equal(outcome.code, 1);
   assert.equal(outcome.code, 0);
-  assert.match(outcome.stdout, /config\.json may not be read: asked the port/);
+  assert.match(outcome.stdout, /config\.json cannot be read, so the port/);
 });
 
-Deno.test("what is not well is one line and exit code 1", async () => {
+Deno.test("an unhealthy server is reported in one line with exit code 1", async () => {
   await using broken = await startPages({
     [PING]: [500, '{"status":"unhealthy"}'],
   });
-  await using stranger = await startPages({});
+  await using otherServer = await startPages({});
   await using silent = await startSilence();
   const cases: readonly (readonly [string, number])[] = [
     ["unhealthy", broken.port],
-    ["stranger", stranger.port],
+    ["other-server", otherServer.port],
     ["silent-port", silent.port],
-    ["nobody", 1],
+    ["not-running", 1],
   ];
   for (const [name, port] of cases) {
     await using home = await createHome();
@@ -188,7 +194,7 @@ Deno.test("what is not well is one line and exit code 1", async () => {
       "0.5",
     ], { env: settings(home) });
     assert.equal(outcome.code, 1);
-    said(outcome);
+    lineOf(outcome);
     await assertGolden(`health/${name}.txt`, outcome.stdout, {
       volatile: [[new RegExp(`(:| port )${port}\\b`, "g"), "$1PORT"]],
     });

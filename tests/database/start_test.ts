@@ -323,16 +323,16 @@ Deno.test("app:check reports a good database, and what the next start does with 
   });
   assert.match(
     login ?? "",
-    /^ok database\.login: PostgreSQL \S+ at 127\.0\.0\.1:PORT lets postgres into checked$/,
+    /^ok database\.login: PostgreSQL \S+ at 127\.0\.0\.1:PORT accepts logins from postgres to the database checked$/,
   );
   assert.deepEqual(
-    others.map((line) => line.replace(/(sorted by ).*/, "$1…")),
+    others.map((line) => line.replace(/(collation ).*/, "$1…")),
     [
       "ok database.tls: The connection is not encrypted (DB_SSL_MODE=disable)",
-      "ok database.rights: postgres may create tables and write",
-      "ok database.encoding: Text is kept as UTF8, sorted by …",
-      "ok database.clock: The database's clock agrees with this one",
-      "ok database.upgrade: The database is empty: the first start fills it",
+      "ok database.rights: The user postgres may create tables and write data",
+      "ok database.encoding: The database has the encoding UTF8 and the collation …",
+      "ok database.clock: The clock of the database agrees with the clock of this host",
+      "ok database.upgrade: The database is empty, and the first start creates its tables",
     ],
   );
 });
@@ -353,13 +353,13 @@ Deno.test("app:check reports clocks that differ, a limited encoding, and a refus
     });
     assert.ok(
       found.includes(
-        `warning database.clock: The database's clock is 60 s ${expected} this one`,
+        `warning database.clock: The clock of the database is 60 s ${expected} the clock of this host`,
       ),
       found.join("\n"),
     );
     assert.ok(
       found.includes(
-        "warning database.encoding: Text is kept as LATIN1, sorted by C: some characters, such as emoji, cannot be kept",
+        "warning database.encoding: The database has the encoding LATIN1, which cannot store every character, such as emoji",
       ),
       found.join("\n"),
     );

@@ -1,5 +1,5 @@
 /**
- * When a certificate expires, and what is wrong with one that is refused.
+ * The findings about certificates: when they expire, and why they are refused.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { errorCode } from "../../errors.ts";
 import type { Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 
-/** A certificate's end. */
+/** When a certificate expires. */
 export interface Expiry {
-  /** What it is, to start a sentence with. */
+  /** The certificate, as the subject of a sentence. */
   readonly what: string;
-  /** Milliseconds since the epoch; `undefined` where that is not known. */
+  /** The end of its validity in milliseconds since the epoch; `undefined` if unknown. */
   readonly expires: number | undefined;
-  /** Milliseconds since the epoch. */
+  /** The present time in milliseconds since the epoch. */
   readonly now: number;
 }
 
 /**
- * Judges when a certificate expires.
+ * Reports when a certificate expires.
  *
  * @param check The finding's id.
- * @param expiry The certificate's end.
- * @returns One finding, none where the end is not known.
+ * @param expiry The certificate and when it expires.
+ * @returns One finding, or none if the end of its validity is unknown.
  */
 export function certificateFinding(
   check: string,
@@ -33,7 +33,7 @@ export function certificateFinding(
   if (expires === undefined) return [];
   const { state, date, days } = expiryOf(expires, now);
   const remedy =
-    "Renew the certificate, and let the server that shows it load the new one";
+    "Renew the certificate, and restart or reload the service that presents it";
   if (state === "expired") {
     return [failed(check, { message: `${what} expired on ${date}`, remedy })];
   }
@@ -46,30 +46,35 @@ export function certificateFinding(
   return [ok(check, `${what} is valid until ${date}`)];
 }
 
-/** Codes and words of `node:tls`, and words of the runtime's own TLS, with what they mean. */
-const REFUSALS: readonly (readonly [RegExp, string])[] = [
+/**
+ * Codes and messages of TLS errors, and what is wrong with the certificate.
+ *
+ * Sources: <https://nodejs.org/api/tls.html#x509-certificate-error-codes>, and for the
+ * runtime's own TLS <https://docs.rs/rustls/latest/rustls/enum.CertificateError.html>.
+ */
+const FAULTS: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|expired/i, "has expired"],
   [/CERT_NOT_YET_VALID|not ?valid ?yet/i, "is not valid yet"],
   [
     /ALTNAME|NotValidForName|not valid for( any)? name|does not match/i,
-    "is for another name",
+    "is for another host name",
   ],
   [
     /SELF[-_ ]SIGNED|UNABLE_TO|UNABLE TO (?:VERIFY|GET)|UnknownIssuer|unknown issuer|CaUsedAsEndEntity|BadSignature/i,
-    "is signed by nobody that the server trusts",
+    "is not signed by an authority that the server trusts",
   ],
 ];
 
 /**
- * Tells whether an error is about a certificate, and what is wrong with that.
+ * Finds out whether a certificate caused an error, and what is wrong with it.
  *
  * @param error Anything that was thrown.
- * @returns Words to follow "the certificate"; `undefined` for other errors.
+ * @returns The rest of a sentence that begins with "The certificate"; `undefined` for other errors.
  */
 export function certificateFault(error: unknown): string | undefined {
   const text = `${errorCode(error) ?? ""} ${
     error instanceof Error ? error.message : ""
   }`;
   if (!/cert|TLS|SSL|ALTNAME/i.test(text)) return undefined;
-  return REFUSALS.find(([pattern]) => pattern.test(text))?.[1];
+  return FAULTS.find(([pattern]) => pattern.test(text))?.[1];
 }

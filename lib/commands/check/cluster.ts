@@ -1,5 +1,5 @@
 /**
- * What several servers on one database have to share.
+ * The cluster: what its servers must have in common.
  *
  * @module
  */
@@ -12,38 +12,44 @@ import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
 /**
- * Checks what clustering needs besides the secrets, which the settings' own rules demand.
+ * Checks what clustering needs besides common secrets, which the rules of the settings require.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export function checkCluster({ plan }: CheckWorld): Finding[] {
   if (!effectiveFlag(plan, "ClusterSettings.Enable")) {
-    return [ok("cluster", "Not used: MATTERMOST_ENABLE_CLUSTER is not true")];
+    return [
+      ok("cluster", "Clustering is turned off (MATTERMOST_ENABLE_CLUSTER)"),
+    ];
   }
   const { settings } = plan;
   const found: Finding[] = [];
   if (settings.MATTERMOST_EDITION !== "enterprise") {
     found.push(warning("cluster.edition", {
-      message: "Clustering needs the Enterprise edition and its licence",
-      remedy: "Use the image of the Enterprise edition, and MM_LICENSE",
+      message: "Clustering requires the Enterprise edition with a licence",
+      remedy:
+        "Use an image of the Enterprise edition, and set MM_LICENSE to the licence",
     }));
   }
   if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
     found.push(warning("cluster.files", {
       message:
-        `Uploaded files are kept in ${settings.MATTERMOST_DATA_DIR}, which all servers have to share`,
+        `Uploaded files are stored in ${settings.MATTERMOST_DATA_DIR}, which all servers of the cluster must share`,
       remedy:
-        "Mount the same NFS or cluster file system there on each server, or set S3_BUCKET",
+        "Mount the same network file system there on each server, or set S3_BUCKET",
     }));
   }
   if (effectiveText(plan, "ClusterSettings.ClusterName") === "") {
     found.push(warning("cluster.name", {
-      message: "The cluster has no name",
+      message: "The cluster has no name (MATTERMOST_CLUSTER_NAME)",
       remedy: "MATTERMOST_CLUSTER_NAME=production   # the same on each server",
     }));
   }
-  return found.length > 0
-    ? found
-    : [ok("cluster", "Shared files, a name and the secrets are there")];
+  return found.length > 0 ? found : [
+    ok(
+      "cluster",
+      "The cluster has a name, shared file storage and common secrets",
+    ),
+  ];
 }

@@ -1,5 +1,5 @@
 /**
- * The database: found, reached, encrypted as asked, good enough for this release.
+ * The database: its host name, login, encryption, privileges, encoding and clock, and the upgrade rules.
  *
  * @module
  */
@@ -18,13 +18,13 @@ import { certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, reasonOf, warning } from "./finding.ts";
 
-/** Milliseconds that the database's clock may differ. */
+/** Milliseconds by which the clocks of the database and this host may differ. */
 const CLOCK_TOLERANCE = 30_000;
 
 /**
  * Checks the database.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
@@ -36,18 +36,18 @@ export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
   let session: Session | undefined;
   try {
     const ca = databaseAuthorities(source, world);
-    const asked = system.clock.now();
+    const before = system.clock.now();
     session = await connect(source, {
       signal,
       ...(ca === undefined ? {} : { ca }),
     });
     const facts = await session.facts();
-    const now = (asked + system.clock.now()) / 2;
+    const now = (before + system.clock.now()) / 2;
     return [...found, ...factFindings(facts, world, now)];
   } catch (error) {
     if (signal.aborted) {
-      const late = new ProbeError("timeout", "");
-      return [...found, loginFailure(late, source)];
+      const timeout = new ProbeError("timeout", "");
+      return [...found, loginFailure(timeout, source)];
     }
     if (!(error instanceof ProbeError)) throw error;
     return [...found, loginFailure(error, source)];
@@ -63,12 +63,15 @@ async function nameFinding(
   if (socket !== undefined || isIP(host) !== 0) return undefined;
   try {
     const addresses = await system.resolveHost(host);
-    return ok("database.name", `${host} is ${addresses.join(", ")}`);
+    return ok(
+      "database.name",
+      `DB_HOST=${host} resolves to ${addresses.join(", ")}`,
+    );
   } catch (error) {
     return failed("database.name", {
-      message: `DB_HOST=${host}: ${reasonOf(error)}`,
+      message: `DB_HOST=${host} does not resolve: ${reasonOf(error)}`,
       remedy:
-        "In Docker it is the name of the database's container or service, on a network that both share (docker network inspect)",
+        "Set DB_HOST to the name of the database's container or service, and connect both containers to one network (docker network connect)",
     });
   }
 }
@@ -91,11 +94,14 @@ function factFindings(
   return [
     ok(
       "database.login",
-      `${facts.product} ${facts.version} at ${where} lets ${source.user} into ${source.database}`,
+      `${facts.product} ${facts.version} at ${where} accepts logins from ${source.user} to the database ${source.database}`,
     ),
     ...tlsFindings(facts, source, system.clock.now()),
     refusal === undefined
-      ? ok("database.rights", `${source.user} may create tables and write`)
+      ? ok(
+        "database.rights",
+        `The user ${source.user} may create tables and write data`,
+      )
       : failed("database.rights", {
         message: describe(refusal, source),
         remedy: remedyFor(refusal.reason, source),
@@ -117,60 +123,73 @@ function tlsFindings(
         "database.tls",
         source.socket === undefined
           ? "The connection is not encrypted (DB_SSL_MODE=disable)"
-          : "The connection is a unix socket and needs no encryption",
+          : "The connection uses a unix socket, which needs no encryption",
       ),
     ];
   }
   const { protocol, certificateExpires } = tls;
-  const isChecked = source.sslMode.startsWith("verify-");
-  const proof = isChecked
-    ? "the certificate is checked"
-    : `the certificate is not checked (DB_SSL_MODE=${source.sslMode})`;
+  const isVerified = source.sslMode.startsWith("verify-");
+  const verification = isVerified
+    ? "the certificate is verified"
+    : `the certificate is not verified (DB_SSL_MODE=${source.sslMode})`;
   const encrypted = protocol === undefined ? "" : ` with ${protocol}`;
   return [
-    ok("database.tls", `The connection is encrypted${encrypted}, ${proof}`),
+    ok(
+      "database.tls",
+      `The connection is encrypted${encrypted}, and ${verification}`,
+    ),
     ...certificateFinding("database.certificate", {
       what: "The database's certificate",
       expires: certificateExpires,
       now,
     }).map((finding): Finding =>
-      // Nobody looks at it.
-      finding.level === "failed" && !isChecked
+      // The server does not verify it, so an expired one does not stop a start.
+      finding.level === "failed" && !isVerified
         ? { ...finding, level: "warning" }
         : finding
     ),
   ];
 }
 
-/** PostgreSQL's name of UTF-8, and what MySQL calls the whole of it. */
-const FULL_UNICODE = ["utf8", "utf8mb4"];
+/**
+ * The encodings that store all of Unicode.
+ *
+ * MySQL's `utf8` stores at most three bytes per character:
+ * <https://dev.mysql.com/doc/refman/8.4/en/charset-unicode-utf8mb3.html>.
+ */
+const UNICODE = { PostgreSQL: "utf8", MySQL: "utf8mb4", MariaDB: "utf8mb4" };
 
 function encodingFinding(
   { product, encoding, collation }: DatabaseFacts,
 ): Finding {
-  const isFull = product === "PostgreSQL"
-    ? encoding.toLowerCase() === FULL_UNICODE[0]
-    : encoding.toLowerCase() === FULL_UNICODE[1];
-  const message = `Text is kept as ${encoding}, sorted by ${collation}`;
-  if (isFull) return ok("database.encoding", message);
+  if (encoding.toLowerCase() === UNICODE[product]) {
+    return ok(
+      "database.encoding",
+      `The database has the encoding ${encoding} and the collation ${collation}`,
+    );
+  }
   return warning("database.encoding", {
-    message: `${message}: some characters, such as emoji, cannot be kept`,
+    message:
+      `The database has the encoding ${encoding}, which cannot store every character, such as emoji`,
     remedy: product === "PostgreSQL"
-      ? "Make the database with ENCODING 'UTF8' TEMPLATE template0, and restore a dump into it"
-      : "ALTER DATABASE … CHARACTER SET utf8mb4; before the first start",
+      ? "Create the database with ENCODING 'UTF8' TEMPLATE template0, and restore a dump into it"
+      : "ALTER DATABASE … CHARACTER SET utf8mb4;   -- before the first start",
   });
 }
 
 function clockFinding(difference: number): Finding {
   const seconds = Math.round(Math.abs(difference) / 1000);
   if (Math.abs(difference) <= CLOCK_TOLERANCE) {
-    return ok("database.clock", "The database's clock agrees with this one");
+    return ok(
+      "database.clock",
+      "The clock of the database agrees with the clock of this host",
+    );
   }
   return warning("database.clock", {
-    message: `The database's clock is ${seconds} s ${
+    message: `The clock of the database is ${seconds} s ${
       difference > 0 ? "ahead of" : "behind"
-    } this one`,
-    remedy: "Let both machines follow a time server: timedatectl set-ntp true",
+    } the clock of this host`,
+    remedy: "timedatectl set-ntp true   # on both hosts",
   });
 }
 
@@ -189,12 +208,13 @@ function upgradeFindings(
   return [ok("database.upgrade", PERMITS[decision.kind]), ...notices];
 }
 
+/** The findings about permitted upgrades, by the kind of permit. */
 const PERMITS = {
-  new: "The database is empty: the first start fills it",
-  same: "The tables are those of this release",
-  upgrade: "The next start upgrades the tables: back the database up before",
+  new: "The database is empty, and the first start creates its tables",
+  same: "The database has the tables of this release",
+  upgrade: "The next start upgrades the database: back it up before",
   "migrate-3.0":
-    "The next start carries out the migration to 3.0, which cannot be undone",
+    "The next start runs the migration to 3.0, which cannot be undone: back the database up before",
   forced:
-    "A refusal of the upgrade rules is overridden by MATTERMOST_FORCE_UPGRADE",
+    "MATTERMOST_FORCE_UPGRADE=true overrides a refusal of the upgrade rules",
 } as const;

@@ -1,11 +1,12 @@
 /**
- * Directories: there or to be made, writable for the server's user, with room left.
+ * The directories: whether the server's user can write to them, and their free space.
  *
  * @module
  */
 
 import { dirname } from "node:path";
 import { tolerate } from "../../errors.ts";
+import { shellWord } from "../../shell.ts";
 import type { System } from "../../os/system.ts";
 import { checkPaths } from "../../startup/directories/check_paths.ts";
 import type { Paths } from "../../startup/load_settings.ts";
@@ -13,16 +14,16 @@ import { serverIdentity } from "../../startup/load_settings.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 
-/** Bytes of free space below which a directory is called out. */
-const LITTLE = 1024 ** 3;
+/** Bytes of free space below which there is a warning. */
+const LOW_SPACE = 1024 ** 3;
 
-/** Bytes below which the server is about to fail. */
-const NOTHING = 50 * 1024 ** 2;
+/** Bytes of free space below which the check fails. */
+const NO_SPACE = 50 * 1024 ** 2;
 
 /**
  * Checks the directories.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkDirectories(
@@ -35,7 +36,7 @@ export async function checkDirectories(
   const { uid, gid } = serverIdentity(plan.settings, system);
   const good = ok(
     "directories.access",
-    `User ${uid}:${gid} may write all that the server writes, as far as owners, modes and mounts tell`,
+    `Owners, modes and mounts permit user ${uid}:${gid} to write everything that the server writes`,
   );
   return [
     ...(bad.length > 0 ? bad : [good]),
@@ -50,7 +51,7 @@ function spaceFindings(
   const found = new Map<number, Finding>();
   for (const path of [data, conf, log]) {
     const space = freeSpace(path, files);
-    // One file system is reported once.
+    // Directories on one file system share its free space.
     if (space !== undefined && !found.has(space.device)) {
       found.set(space.device, spaceFinding(path, space.bytes));
     }
@@ -59,18 +60,19 @@ function spaceFindings(
 }
 
 function spaceFinding(path: string, bytes: number): Finding {
-  if (bytes >= LITTLE) {
-    return ok("directories.space", `${size(bytes)} free for ${path}`);
+  if (bytes >= LOW_SPACE) {
+    return ok("directories.space", `${path} has ${size(bytes)} of free space`);
   }
-  const remedy =
-    `df -h ${path}   # make room: the server loses what it cannot write`;
-  return (bytes < NOTHING ? failed : warning)("directories.space", {
-    message: `Only ${size(bytes)} is free for ${path}`,
+  const remedy = `df -h ${
+    shellWord(path)
+  }   # make room, since the server loses files that it cannot write`;
+  return (bytes < NO_SPACE ? failed : warning)("directories.space", {
+    message: `${path} has only ${size(bytes)} of free space`,
     remedy,
   });
 }
 
-/** Of the directory, or of the one in which it will be made; `undefined` where the system does not tell. */
+/** Free space of a directory, or of the existing parent in which it will be created; `undefined` on errors. */
 function freeSpace(
   path: string,
   files: System["files"],

@@ -1,5 +1,5 @@
 /**
- * What a check gets, and what it finds.
+ * The input and the results of a check.
  *
  * @module
  */
@@ -9,46 +9,46 @@ import { EntrypointError, errorCode } from "../../errors.ts";
 import type { System } from "../../os/system.ts";
 import type { Plan } from "../../startup/plan.ts";
 
-/** How bad a finding is. */
+/** `failed` would stop or harm the server; a `warning` deserves attention. */
 export type FindingLevel = "ok" | "warning" | "failed";
 
-/** One thing that a check found. Its keys are those of `app:check --json`. */
+/** A result of a check. Its keys are those of `app:check --json`. */
 export interface Finding {
-  /** Subject and aspect, such as `database.certificate`: stable, for machines. */
+  /** The id: subject and aspect, such as `database.certificate`. Ids are stable, see docs/check.md. */
   readonly check: string;
-  /** How bad it is. */
+  /** Its severity. */
   readonly level: FindingLevel;
-  /** Sentence case, no final period, no secret. */
+  /** One sentence without a final period and without secrets. */
   readonly message: string;
-  /** A line to paste, or the one step that repairs it. */
+  /** A line to paste, or an instruction. */
   readonly remedy?: string;
 }
 
-/** What is, and what repairs it. */
+/** The text of a finding. */
 export type Advice = Pick<Finding, "message" | "remedy">;
 
-/** What every check gets. */
+/** The input of every check. */
 export interface CheckWorld {
-  /** What a start would do. */
+  /** The settings, and the config.json that a start would write. */
   readonly plan: Plan;
-  /** The world, in which nothing is changed. */
+  /** The system, of which a check changes nothing. */
   readonly system: System;
-  /** Ends the check. */
+  /** Ends the check when the time is up or a signal arrives. */
   readonly signal: AbortSignal;
-  /** Reads the PEM texts of the authorities that the server will trust; `undefined` for the runtime's own. */
+  /** Reads the certificates, in PEM form, of the authorities that the server will trust; `undefined` for the runtime's own. */
   readonly trusted: Authorities["trusted"];
 }
 
-/** A check: it changes nothing, and throws only for bugs and for {@linkcode EntrypointError}. */
+/** A check. It changes nothing. An {@linkcode EntrypointError} that it throws becomes a finding; other errors are bugs. */
 export type Check = (
   world: CheckWorld,
 ) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /**
- * A finding that is good news.
+ * Makes a finding about something that is in order.
  *
  * @param check Its id.
- * @param message What is.
+ * @param message One sentence that says what was found.
  * @returns The finding.
  */
 export function ok(check: string, message: string): Finding {
@@ -56,10 +56,10 @@ export function ok(check: string, message: string): Finding {
 }
 
 /**
- * A finding that deserves attention.
+ * Makes a finding that deserves attention.
  *
  * @param check Its id.
- * @param problem What is, and what should be.
+ * @param problem What is wrong, and how to correct it.
  * @returns The finding.
  */
 export function warning(
@@ -70,10 +70,10 @@ export function warning(
 }
 
 /**
- * A finding that would stop or hurt the server.
+ * Makes a finding about something that would stop or harm the server.
  *
  * @param check Its id.
- * @param problem What is, and what should be.
+ * @param problem What is wrong, and how to correct it.
  * @returns The finding.
  */
 export function failed(
@@ -84,10 +84,10 @@ export function failed(
 }
 
 /**
- * Everything that an error says.
+ * Turns an error that would end a start into findings.
  *
  * @param check The id of the findings.
- * @param error What stops a start.
+ * @param error The error.
  * @returns One finding for each of its problems, at least one.
  */
 export function fromError(check: string, error: EntrypointError): Finding[] {
@@ -98,35 +98,35 @@ export function fromError(check: string, error: EntrypointError): Finding[] {
 }
 
 /**
- * Says in a few words why something could not be reached.
+ * Describes in a few words why a service cannot be reached.
  *
  * @param error Anything that was thrown.
- * @returns Words to follow a colon.
+ * @returns Words to put after a colon.
  */
 export function reasonOf(error: unknown): string {
   const code = errorCode(error) ?? "";
   const known = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined;
   if (known !== undefined) return known;
   if (error instanceof DOMException) return "no answer in time";
-  // A host with several addresses fails with the errors of all of them, which are alike.
+  // A host with several addresses fails with one error for each of them, mostly the same.
   const [first] = error instanceof AggregateError ? error.errors : [];
   if (first !== undefined) return reasonOf(first);
   const text = error instanceof Error ? error.message : String(error);
   return [text, code].find((words) => words.trim() !== "") ??
-    "the system gives no reason";
+    "the system reports no cause";
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection is refused",
-  ECONNRESET: "the connection is broken off",
-  ENOTFOUND: "the name does not resolve",
-  EAI_AGAIN: "the name does not resolve now",
-  EHOSTUNREACH: "there is no route to it",
-  ENETUNREACH: "there is no network to it",
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was reset",
+  ENOTFOUND: "the host name is unknown",
+  EAI_AGAIN: "the name server does not answer",
+  EHOSTUNREACH: "there is no route to the host",
+  ENETUNREACH: "the network is unreachable",
   ETIMEDOUT: "no answer in time",
 };
 
-/** The keys in the order in which machines and people read them; others go. */
+/** Keeps the order of the keys in the JSON, and drops the other keys of a problem. */
 function finding(
   check: string,
   { level, message, remedy }: Omit<Finding, "check">,

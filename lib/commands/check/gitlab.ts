@@ -1,5 +1,5 @@
 /**
- * Signing in with GitLab: the three endpoints, as browser and server will ask them.
+ * GitLab sign-in: whether the three endpoints answer.
  *
  * @module
  */
@@ -15,92 +15,89 @@ import { answered, requestWeb } from "./web.ts";
 
 interface Endpoint {
   readonly variable: string;
+  /** Its key of config.json. */
   readonly path: string;
-  /** Whether GitLab answers 404 to a plain question there even where all is well. */
-  readonly hides: boolean;
+  readonly example: string;
+  /** Whether GitLab answers a GET request with 404, since it accepts only POST there. */
+  readonly acceptsPostOnly: boolean;
 }
 
 const ENDPOINTS: readonly Endpoint[] = [
   {
     variable: "GITLAB_AUTH_ENDPOINT",
     path: "GitLabSettings.AuthEndpoint",
-    hides: false,
+    example: "https://gitlab.example.com/oauth/authorize",
+    acceptsPostOnly: false,
   },
   {
     variable: "GITLAB_TOKEN_ENDPOINT",
     path: "GitLabSettings.TokenEndpoint",
-    hides: true,
+    example: "https://gitlab.example.com/oauth/token",
+    acceptsPostOnly: true,
   },
   {
     variable: "GITLAB_API_ENDPOINT",
     path: "GitLabSettings.UserAPIEndpoint",
-    hides: false,
+    example: "https://gitlab.example.com/api/v4/user",
+    acceptsPostOnly: false,
   },
 ];
 
 /**
  * Checks GitLab's endpoints.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkGitlab(world: CheckWorld): Promise<Finding[]> {
   if (!effectiveFlag(world.plan, "GitLabSettings.Enable")) {
-    return [ok("gitlab", "Not used: GITLAB_ID is not set")];
+    return [ok("gitlab", "GitLab sign-in is turned off (GITLAB_ENABLE)")];
   }
   const groups = await Promise.all(
     ENDPOINTS.map((endpoint) => checkEndpoint(endpoint, world)),
   );
   const seen = new Set<string>();
-  // Three endpoints on one host have one certificate and one fault.
+  // Endpoints on one host have the same certificate, and fail in the same way.
   return groups.flat().filter(({ message }) =>
     seen.size !== seen.add(message).size
   );
 }
 
 async function checkEndpoint(
-  { variable, path, hides }: Endpoint,
+  { variable, path, example, acceptsPostOnly }: Endpoint,
   world: CheckWorld,
 ): Promise<readonly Finding[]> {
   const text = effectiveText(world.plan, path);
   if (!URL.canParse(text)) {
     return [
       failed("gitlab.answer", {
-        message: `${variable} is ${
-          text === "" ? "not set" : `no web address: ${text}`
-        }`,
-        remedy: `Set ${variable} as the application's page in GitLab shows it`,
+        message: `${variable} must be a URL: it is ${JSON.stringify(text)}`,
+        remedy: `${variable}=${example}   # with the host name of your GitLab`,
       }),
     ];
   }
-  const question: WebRequest = {
+  const request: WebRequest = {
     check: "gitlab",
     what: "GitLab",
     url: new URL(text),
     unreachable: "failed",
-    remedy: `Check ${variable}, and that this machine may reach GitLab`,
+    remedy: `Check ${variable}, and allow connections from this host to GitLab`,
     verify: !effectiveFlag(
       world.plan,
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await requestWeb(question, world);
+  const { findings, answer } = await requestWeb(request, world);
   if (answer === undefined) return findings;
   const { status } = answer;
-  const isLost = status >= 500 || status === 404 && !hides;
+  const isWrong = status >= 500 || status === 404 && !acceptsPostOnly;
   return [
     ...findings,
-    isLost
+    isWrong
       ? warning("gitlab.answer", {
-        message: `GitLab answers ${status} at ${text}`,
-        remedy: `Check ${variable}: it should be ${EXAMPLES[variable]}`,
+        message: `GitLab at ${text} answers with HTTP status ${status}`,
+        remedy: `${variable}=${example}   # with the host name of your GitLab`,
       })
-      : answered(question, answer),
+      : answered(request, answer),
   ];
 }
-
-const EXAMPLES: Readonly<Record<string, string>> = {
-  GITLAB_AUTH_ENDPOINT: "https://gitlab.example.com/oauth/authorize",
-  GITLAB_TOKEN_ENDPOINT: "https://gitlab.example.com/oauth/token",
-  GITLAB_API_ENDPOINT: "https://gitlab.example.com/api/v4/user",
-};

@@ -1,7 +1,7 @@
 /**
- * The mail server: connection, encryption and login, as the server will do it.
+ * The mail server: connection, encryption and login, with the server's settings.
  *
- * Nothing is sent. What talks SMTP is loaded only where there is a mail server to ask.
+ * No mail is sent. The SMTP client is loaded only if a mail server is configured.
  *
  * @module
  */
@@ -22,24 +22,24 @@ import { checkMailLogin } from "./smtp.ts";
 /**
  * Checks the mail server.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkMail(world: CheckWorld): Promise<Finding[]> {
   const server = mailServer(world.plan);
   if (server === undefined || isOff(world.plan, server)) {
-    return [ok("mail", "Not used: SMTP_HOST is not set")];
+    return [ok("mail", "Mail is turned off: SMTP_HOST is not set")];
   }
   const { host, port, security, user } = server;
   const fault = await checkMailLogin(server, world);
   if (fault !== undefined) return [fault];
-  const login = user === "" ? "without a login" : `with the login ${user}`;
+  const login = user === "" ? "clients without a login" : `the login ${user}`;
   const found = [
     ok(
       "mail.login",
-      `${host}:${port} takes mail over ${
+      `The mail server ${host}:${port} accepts ${login} over ${
         security === "NONE" ? "an unencrypted connection" : security
-      }, ${login}`,
+      }`,
     ),
   ];
   const isExposed = security === "NONE" && user !== "" &&
@@ -47,26 +47,27 @@ export async function checkMail(world: CheckWorld): Promise<Finding[]> {
   return !isExposed ? found : [
     ...found,
     warning("mail.encryption", {
-      message: "SMTP_PASS travels unencrypted: SMTP_SECURITY is NONE",
+      message: "SMTP_PASS is sent unencrypted, since SMTP_SECURITY is NONE",
       remedy:
-        "SMTP_PORT=587 and SMTP_SECURITY=STARTTLS, if the mail server can",
+        "Set SMTP_PORT=587 and SMTP_SECURITY=STARTTLS if the mail server supports them",
     }),
   ];
 }
 
 /**
- * Whether mail is off: nobody asked for mail, and the mail server is the default that
- * Mattermost fills in. A chosen port or user counts as asking for mail.
+ * Whether mail is turned off: no setting requires mail, and the mail server is the default
+ * that Mattermost fills in. A port or a user that was set counts as a setting that requires mail.
  */
 function isOff(plan: Plan, { host, port, user }: MailServer): boolean {
   const { origins, settings, serverVariables } = plan;
   const named = serverVariables.values["MM_EMAILSETTINGS_SMTPSERVER"] ?? "";
-  const isWanted = named !== "" || user !== "" || port !== settings.SMTP_PORT ||
+  const isRequired = named !== "" || user !== "" ||
+    port !== settings.SMTP_PORT ||
     isExplicit(origins.SMTP_HOST) || isExplicit(origins.SMTP_PORT) ||
     effectiveFlag(plan, "EmailSettings.SendEmailNotifications") ||
     effectiveFlag(plan, "EmailSettings.RequireEmailVerification");
   const { version } = plan.release;
-  return !isWanted &&
+  return !isRequired &&
     rewrittenFrom(version, "EmailSettings.SMTPServer", host).includes("");
 }
 
@@ -76,7 +77,7 @@ function mailServer(plan: Plan): MailServer | undefined {
   const host = text("SMTPServer");
   if (host === "") return undefined;
   const security = text("ConnectionSecurity").toUpperCase();
-  // Releases before 4.1 have no such switch and log in whenever there is a name.
+  // Releases before 4.1 do not have this setting, and log in if there is a user name.
   const logsIn =
     effective(plan, "EmailSettings.EnableSMTPAuth") === undefined ||
     effectiveFlag(plan, "EmailSettings.EnableSMTPAuth");

@@ -1,5 +1,5 @@
 /**
- * The push notification service: whether it answers.
+ * Push notifications: whether the push notification server answers.
  *
  * @module
  */
@@ -14,27 +14,35 @@ import type { WebRequest } from "./web.ts";
 import { answered, requestWeb } from "./web.ts";
 
 const REMEDY =
-  "Check MATTERMOST_PUSH_SERVER, and that this machine may reach it";
+  "Check MATTERMOST_PUSH_SERVER, and allow connections from this host to it";
 
 /**
- * Checks the push notification service.
+ * Checks the push notification server.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkPush(world: CheckWorld): Promise<Finding[]> {
   const { plan } = world;
   const text = effectiveText(plan, "EmailSettings.PushNotificationServer");
   if (!effectiveFlag(plan, "EmailSettings.SendPushNotifications")) {
-    return [ok("push", "Not used: push notifications are off")];
+    return [
+      ok(
+        "push",
+        "Push notifications are turned off (MATTERMOST_ENABLE_PUSH_NOTIFICATIONS)",
+      ),
+    ];
   }
-  if (text === "" || !URL.canParse(text)) {
+  if (!URL.canParse(text)) {
     return [failed("push.answer", {
-      message: "Push notifications are on, but their server is not set",
+      message:
+        `MATTERMOST_PUSH_SERVER must be a URL if push notifications are turned on: it is ${
+          JSON.stringify(text)
+        }`,
       remedy: "MATTERMOST_PUSH_SERVER=https://push.example.com",
     })];
   }
-  const question: WebRequest = {
+  const request: WebRequest = {
     check: "push",
     what: "The push server",
     url: new URL(`${text.replace(/\/+$/, "")}/version`),
@@ -45,14 +53,15 @@ export async function checkPush(world: CheckWorld): Promise<Finding[]> {
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await requestWeb(question, world);
+  const { findings, answer } = await requestWeb(request, world);
   if (answer === undefined) return [...findings];
-  // Older services have no such page; an answer is an answer.
-  const isWell = answer.status < 500;
+  // Older push servers answer /version with 404, which proves as well that they run.
+  const isRunning = answer.status < 500;
   return [
     ...findings,
-    isWell ? answered(question, answer) : failed("push.answer", {
-      message: `The push server answers ${answer.status}`,
+    isRunning ? answered(request, answer) : failed("push.answer", {
+      message:
+        `The push server at ${request.url.href} answers with HTTP status ${answer.status}`,
       remedy: REMEDY,
     }),
   ];

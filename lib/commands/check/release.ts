@@ -1,5 +1,5 @@
 /**
- * The release: whether it is known, and whether the installed server is of it.
+ * The release: whether it is known, and whether the installed server reports the same one.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { confirmRelease } from "../../mattermost/installed_release.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { warning } from "./finding.ts";
 
-/** The release that is checked for where none is installed. */
+/** The release that the checks assume if no server is installed and `MATTERMOST_VERSION` is not set. */
 export const ASSUMED_RELEASE = "11.7.9";
 
 /**
- * Checks the release. The server is asked each time, whatever a start remembers.
+ * Checks the release. Unlike a start, it runs the installed server each time to get its release.
  *
- * @param world The plan.
- * @returns A warning where the release is assumed, else nothing.
- * @throws {EntrypointError} Where the server says that it is of another release.
+ * @param world The settings and the system.
+ * @returns A warning if the release is assumed, else nothing.
+ * @throws {EntrypointError} If the installed server reports another release.
  */
 export async function checkRelease(
   { plan, system }: CheckWorld,
@@ -30,8 +30,9 @@ export async function checkRelease(
   return [
     warning("settings.release", {
       message:
-        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}: checked as for Mattermost ${ASSUMED_RELEASE}`,
-      remedy: `MATTERMOST_VERSION=${ASSUMED_RELEASE}`,
+        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}, so the checks assume Mattermost ${ASSUMED_RELEASE}`,
+      remedy:
+        `MATTERMOST_VERSION=${ASSUMED_RELEASE}   # or the release that you will run`,
     }),
   ];
 }

@@ -1,45 +1,40 @@
 /**
- * How findings are shown: aligned and coloured on a terminal, plain in a pipe, or as JSON.
+ * The formats of the report: columns and colours for a terminal, plain lines for a pipe, and JSON.
  *
  * @module
  */
 
 import type { Finding, FindingLevel } from "./finding.ts";
 
-/** All that `app:check` found. */
+/** The findings of all checks. */
 export interface Report {
-  /** The release that was checked for. */
+  /** The release that the checks were made for; `undefined` if the settings cannot be loaded. */
   readonly release: string | undefined;
-  /** In the order of the report. */
+  /** The findings in the order of the report. */
   readonly findings: readonly Finding[];
 }
 
-/** How the text looks. */
+/** The layout of the text. */
 export interface ReportStyle {
   /** Whether columns are aligned. */
   readonly aligned: boolean;
-  /** Whether levels are coloured. */
+  /** Whether levels have colours. */
   readonly colours: boolean;
 }
 
-/** The version of the JSON shape; it changes when a key goes or changes its meaning. */
-const SHAPE = 1;
+/** The version of the JSON format. It increases when a key is removed or changes its meaning. */
+const JSON_VERSION = 1;
 
 const LEVELS: readonly FindingLevel[] = ["ok", "warning", "failed"];
 
-/** SGR codes: green, yellow, red. */
+/** The colours green, yellow and red as SGR parameters of ECMA-48. */
 const COLOURS: Readonly<Record<FindingLevel, number>> = {
   ok: 32,
   warning: 33,
   failed: 31,
 };
 
-/**
- * Counts the findings of each level.
- *
- * @param findings The findings.
- * @returns Numbers by level.
- */
+/** The number of findings of each level. */
 function summary(
   findings: readonly Finding[],
 ): Readonly<Record<FindingLevel, number>> {
@@ -53,7 +48,7 @@ function summary(
 }
 
 /**
- * Lays the report out for machines.
+ * Formats the report as JSON.
  *
  * @param report The report.
  * @returns JSON with a final newline.
@@ -63,7 +58,7 @@ export function reportJson({ release, findings }: Report): string {
   return `${
     JSON.stringify(
       {
-        version: SHAPE,
+        version: JSON_VERSION,
         ok: counts.failed === 0,
         release: release ?? null,
         summary: counts,
@@ -76,10 +71,10 @@ export function reportJson({ release, findings }: Report): string {
 }
 
 /**
- * Lays the report out for people.
+ * Formats the report as text.
  *
  * @param report The report.
- * @param style Whether it is for a terminal.
+ * @param style Whether the text has columns and colours.
  * @returns Lines, each with a final newline.
  */
 export function reportText(

@@ -1,5 +1,5 @@
 /**
- * The bucket of uploaded files: there, and ours to use.
+ * The S3 bucket for uploaded files: whether it exists and the keys may use it.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { failed, ok, warning } from "./finding.ts";
 import { signedHeaders } from "./s3_signature.ts";
 import { requestWeb } from "./web.ts";
 
-/** What the server assumes where nothing is said. */
+/** The server's own defaults. */
 const DEFAULT_ENDPOINT = "s3.amazonaws.com";
 const DEFAULT_REGION = "us-east-1";
 
@@ -30,13 +30,18 @@ interface Bucket {
 /**
  * Checks the bucket.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkS3(world: CheckWorld): Promise<Finding[]> {
   const { plan, system } = world;
   if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
-    return [ok("s3", "Not used: uploaded files are kept in a directory")];
+    return [
+      ok(
+        "s3",
+        "S3 is not used: uploaded files are stored in a directory (MATTERMOST_FILE_DRIVER)",
+      ),
+    ];
   }
   const bucket = bucketOf(plan);
   const isSigned = bucket.accessKey !== "" && bucket.secretKey !== "";
@@ -53,7 +58,8 @@ export async function checkS3(world: CheckWorld): Promise<Finding[]> {
       })
       : {},
     unreachable: "failed",
-    remedy: "Check S3_ENDPOINT and S3_SSL, and that this machine may reach it",
+    remedy:
+      "Check S3_ENDPOINT and S3_SSL, and allow connections from this host to the service",
     verify: !effectiveFlag(
       plan,
       "ServiceSettings.EnableInsecureOutgoingConnections",
@@ -63,7 +69,12 @@ export async function checkS3(world: CheckWorld): Promise<Finding[]> {
   return [...findings, judge(bucket, answer, isSigned)];
 }
 
-/** Amazon wants the bucket in the host's name, all others take it in the path: what the server does too. */
+/**
+ * Puts the bucket into the host name for Amazon, and into the path for all other services.
+ *
+ * The server's client, minio-go, decides by the endpoint in the same way:
+ * <https://pkg.go.dev/github.com/minio/minio-go/v7#BucketLookupType>.
+ */
 function bucketOf(plan: Plan): Bucket {
   const text = (key: string): string =>
     effectiveText(plan, `FileSettings.AmazonS3${key}`);
@@ -88,35 +99,39 @@ function judge(
   { status, headers }: HttpResponse,
   isSigned: boolean,
 ): Finding {
-  const theirs = headers["x-amz-bucket-region"];
+  const actualRegion = headers["x-amz-bucket-region"];
   if (status === 200) {
-    return ok("s3.bucket", `The bucket ${name} is there and open to us`);
+    return ok(
+      "s3.bucket",
+      `The bucket ${name} exists, and the server may use it`,
+    );
   }
-  if (theirs !== undefined && theirs !== region) {
+  if (actualRegion !== undefined && actualRegion !== region) {
     return failed("s3.bucket", {
       message:
-        `The bucket ${name} is in the region ${theirs}, not in ${region}`,
-      remedy: `S3_REGION=${theirs}`,
+        `The bucket ${name} is in the region ${actualRegion}, but S3_REGION is ${region}`,
+      remedy: `S3_REGION=${actualRegion}`,
     });
   }
   if (status === 404) {
     return failed("s3.bucket", {
-      message: `There is no bucket ${name} at ${url.host}`,
-      remedy: "Create it, or correct S3_BUCKET",
+      message: `The bucket ${name} does not exist at ${url.host}`,
+      remedy: "Create the bucket, or correct S3_BUCKET",
     });
   }
   if (status === 403 && !isSigned) {
     return warning("s3.bucket", {
       message:
-        `The bucket ${name} is closed to strangers; the machine's role, which the server will use, is not tried`,
-      remedy: "Set S3_ACCESS_KEY and S3_SECRET_KEY where there is no such role",
+        `The bucket ${name} refuses anonymous requests, and app:check does not use the IAM role that the server would use`,
+      remedy:
+        "Set S3_ACCESS_KEY and S3_SECRET_KEY if this host has no IAM role for the bucket",
     });
   }
   return failed("s3.bucket", {
     message: status === 403
-      ? `The keys do not open the bucket ${name} (403)`
-      : `The S3 service answers ${status} for the bucket ${name}`,
+      ? `The bucket ${name} refuses S3_ACCESS_KEY and S3_SECRET_KEY (HTTP status 403)`
+      : `The S3 service answers the request for the bucket ${name} with HTTP status ${status}`,
     remedy:
-      "Check S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION, and that the keys' policy permits s3:ListBucket; a clock that is wrong is refused too",
+      "Check S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and the clock of this host; the policy of the keys must permit s3:ListBucket",
   });
 }

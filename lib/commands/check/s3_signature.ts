@@ -1,8 +1,7 @@
 /**
- * The signature of a request to S3, version 4.
+ * The signature of a request to S3: AWS Signature Version 4.
  *
- * Source: Amazon S3 API Reference, "Authenticating Requests: Using the
- * Authorization Header (AWS Signature Version 4)".
+ * Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>.
  *
  * @module
  */
@@ -10,19 +9,19 @@
 import type { Buffer } from "node:buffer";
 import { createHmac, hash } from "node:crypto";
 
-/** What is signed: a request without a body. */
+/** A request without a body, and the keys to sign it with. */
 export interface SignedRequest {
-  /** The method of HTTP. */
+  /** The HTTP method. */
   readonly method: "GET" | "HEAD";
-  /** The whole address, the query included. */
+  /** The URL with its query. */
   readonly url: URL;
-  /** The bucket's region. */
+  /** The region of the bucket. */
   readonly region: string;
-  /** The key's id. */
+  /** The access key ID. */
   readonly accessKey: string;
-  /** The key itself. */
+  /** The secret access key. */
   readonly secretKey: string;
-  /** Now; a few minutes off are refused. */
+  /** The present time. Amazon refuses requests that differ by more than 15 minutes. */
   readonly time: Date;
 }
 
@@ -32,8 +31,8 @@ const SERVICE = "s3";
 /**
  * Signs a request.
  *
- * @param question What is signed.
- * @returns The headers to send with it.
+ * @param request The request and the keys.
+ * @returns The headers to send with the request.
  */
 export function signedHeaders(
   { method, url, region, accessKey, secretKey, time }: SignedRequest,

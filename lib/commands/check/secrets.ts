@@ -1,5 +1,5 @@
 /**
- * The four secrets: there, long enough, nobody else's, and not all the same.
+ * The four secrets: whether they are set, long enough, random and different from each other.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
-/** Different characters that a random secret of this length has at least. */
-const LEAST_VARIETY = 10;
+/** The fewest different characters that a random secret of this length has in practice. */
+const FEWEST_CHARACTERS = 10;
 
-const NEW_ONE = "Make one with app:secrets";
+const REMEDY = "mattermost-entrypoint app:secrets   # prints new values";
 
 interface Secret {
   readonly name: SettingName;
@@ -26,8 +26,8 @@ interface Secret {
 /**
  * Checks the secrets.
  *
- * @param world The plan.
- * @returns The findings, one for each secret that this release has.
+ * @param world The settings and the system.
+ * @returns One finding for each secret that this release has.
  */
 export function checkSecrets({ plan }: CheckWorld): Finding[] {
   const secrets = GENERATED_NAMES.flatMap((name) => secretOf(plan, name));
@@ -36,54 +36,57 @@ export function checkSecrets({ plan }: CheckWorld): Finding[] {
     const problem = faultOf(secret, secrets);
     if (problem !== undefined) return warning(`secrets.${name}`, problem);
     if (isExplicit(plan.origins[name])) {
-      return ok(`secrets.${name}`, `${name} is given`);
+      return ok(`secrets.${name}`, `${name} is set`);
     }
-    const kept = plan.state.text !== undefined && value !== "" &&
+    const isStored = plan.state.text !== undefined && value !== "" &&
       !plan.merged.generated.includes(name);
     return ok(
       `secrets.${name}`,
-      kept
-        ? `${name} is kept in config.json: back that file up`
-        : `${name} is not given: the first start makes it and keeps it in config.json`,
+      isStored
+        ? `${name} is stored in config.json: back that file up`
+        : `${name} is not set, so the first start generates it and stores it in config.json`,
     );
   });
 }
 
 function secretOf(plan: Plan, name: SettingName): Secret[] {
-  const place = plan.wanted.find(({ variables }) => variables.includes(name));
-  return place === undefined
+  const assignment = plan.wanted.find(({ variables }) =>
+    variables.includes(name)
+  );
+  return assignment === undefined
     ? []
-    : [{ name, value: effectiveText(plan, place.path) }];
+    : [{ name, value: effectiveText(plan, assignment.path) }];
 }
 
 function faultOf(
   { name, value }: Secret,
   all: readonly Secret[],
 ): { readonly message: string; readonly remedy: string } | undefined {
-  const twin = all.find((other) =>
+  const same = all.find((other) =>
     other.name !== name && other.value === value && value !== ""
   );
   const bytes = new TextEncoder().encode(value).length;
+  const characters = new Set(value).size;
   const faults: readonly (readonly [boolean, string])[] = [
     [
       value === PLACEHOLDER,
-      "is the placeholder of the instructions, which everybody knows",
+      "is the placeholder from the instructions, which is publicly known",
     ],
     [
       value !== "" && bytes < SHORTEST_SECRET,
-      `has ${bytes} bytes in config.json, and should have at least ${SHORTEST_SECRET}`,
+      `has ${bytes} bytes in config.json, but should have at least ${SHORTEST_SECRET}`,
     ],
     [
-      value !== "" && new Set(value).size < LEAST_VARIETY,
-      "is too regular to be random",
+      value !== "" && characters < FEWEST_CHARACTERS,
+      `has only ${characters} different characters, so it is not random`,
     ],
     [
-      twin !== undefined,
-      `has the same value as ${twin?.name}: each secret needs its own`,
+      same !== undefined,
+      `has the same value as ${same?.name}, but each secret needs a value of its own`,
     ],
   ];
   const fault = faults.find(([applies]) => applies)?.[1];
   return fault === undefined
     ? undefined
-    : { message: `${name} ${fault}`, remedy: NEW_ONE };
+    : { message: `${name} ${fault}`, remedy: REMEDY };
 }

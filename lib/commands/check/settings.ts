@@ -1,5 +1,5 @@
 /**
- * Settings and the config.json that comes of them.
+ * The settings, and what the next start does to config.json.
  *
  * @module
  */
@@ -10,22 +10,26 @@ import type { Plan } from "../../startup/plan.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
-/** The settings whose warnings belong to the check of the secrets. */
+/** The settings whose warnings `checkSecrets` reports. */
 const SECRETS: ReadonlySet<string> = new Set(GENERATED_NAMES);
 
 /**
  * Checks the settings.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export function checkSettings({ plan }: CheckWorld): Finding[] {
   const warnings = plan.warnings.filter(({ subject }) => !SECRETS.has(subject));
-  const given = SETTING_NAMES.filter((name) => isExplicit(plan.origins[name]));
+  const explicit = SETTING_NAMES.filter((name) =>
+    isExplicit(plan.origins[name])
+  );
   return [
     ok(
       "settings.values",
-      `${count(given.length, "setting")} given, all of them valid`,
+      explicit.length === 1
+        ? "1 setting is set and valid"
+        : `${explicit.length} settings are set and valid`,
     ),
     ...warnings.map((problem) => warning("settings.values", problem)),
     ...configFindings(plan),
@@ -38,15 +42,11 @@ function configFindings({ place, state, merged }: Plan): Finding[] {
   );
   const changes = merged.changes.length;
   const message = state.text === undefined
-    ? `The next start makes ${place.path}`
+    ? `The next start creates ${place.path}`
     : changes === 0
-    ? `${place.path} is as the settings want it`
-    : `The next start changes ${
-      count(changes, "value")
-    } in ${place.path} (app:config --diff shows them)`;
+    ? `${place.path} already matches the settings`
+    : `The next start changes ${changes} value${
+      changes === 1 ? "" : "s"
+    } in ${place.path} (see app:config --diff)`;
   return [ok("settings.config", message), ...notices];
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

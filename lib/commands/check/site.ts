@@ -1,5 +1,5 @@
 /**
- * The site's URL: valid, resolving, with a good certificate, and leading to Mattermost.
+ * The site URL: its host name, its certificate, and whether Mattermost answers there.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { WebRequest } from "./web.ts";
 import { answered, requestWeb } from "./web.ts";
 
 /**
- * Checks the site's URL.
+ * Checks the site URL.
  *
- * @param world The plan.
+ * @param world The settings and the system.
  * @returns The findings.
  */
 export async function checkSite(world: CheckWorld): Promise<Finding[]> {
@@ -25,7 +25,7 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
     return [
       warning("site.url", {
         message:
-          "MATTERMOST_SITE_URL is not set: links in mails, integrations, single sign-on and push notifications need it",
+          "MATTERMOST_SITE_URL is not set, but links in emails, integrations, single sign-on and push notifications need it",
         remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
       }),
     ];
@@ -33,7 +33,10 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
   if (!URL.canParse(text) || !/^https?:/i.test(text)) {
     return [
       failed("site.url", {
-        message: `The site's URL is no web address: ${text}`,
+        message:
+          `MATTERMOST_SITE_URL must be a URL that begins with http:// or https://: it is ${
+            JSON.stringify(text)
+          }`,
         remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
       }),
     ];
@@ -46,14 +49,17 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
     } catch (error) {
       return [
         failed("site.name", {
-          message: `${host}, the site's name: ${reasonOf(error)}`,
+          message:
+            `${host}, the host name of MATTERMOST_SITE_URL, does not resolve: ${
+              reasonOf(error)
+            }`,
           remedy:
-            `Enter ${host} in DNS with the address of the server or its proxy, or correct MATTERMOST_SITE_URL`,
+            `Add ${host} to DNS with the address of the server or of its proxy, or correct MATTERMOST_SITE_URL`,
         }),
       ];
     }
   }
-  const question: WebRequest = {
+  const request: WebRequest = {
     check: "site",
     what: "The site",
     url: new URL(
@@ -63,45 +69,47 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
     ),
     unreachable: "warning",
     remedy:
-      "Start the server and the proxy in front of it; some networks do not let a container reach its own public address",
+      "Start the server and the proxy in front of it, or ignore this where the network does not let a container reach its own public address",
   };
-  const { findings, answer } = await requestWeb(question, world);
+  const { findings, answer } = await requestWeb(request, world);
   return [
-    ok("site.url", `The site's URL is ${site.href}`),
+    ok("site.url", `The site URL is ${site.href}`),
     ...findings,
     ...(answer === undefined
       ? []
-      : [judge(question, answer, plan.release.liveness.contains)]),
+      : [judge(request, answer, plan.release.liveness.contains)]),
   ];
 }
 
 function judge(
-  question: WebRequest,
+  request: WebRequest,
   answer: HttpResponse,
   contains: string | undefined,
 ): Finding {
   const { status, headers, body } = answer;
-  const { url } = question;
+  const { url } = request;
   const target = headers["location"];
   if (status >= 300 && status < 400 && target !== undefined) {
     return warning("site.answer", {
       message: `The site redirects ${url.href} to ${target}`,
-      remedy: "Set MATTERMOST_SITE_URL to the address that people end up at",
+      remedy:
+        "Set MATTERMOST_SITE_URL to the address to which the site redirects",
     });
   }
   if (status >= 500) {
     return warning("site.answer", {
       message:
-        `The site answers ${status}: the proxy does not reach the server, or the server is not well`,
-      remedy: "Start the server, and check the proxy's target address and port",
+        `The site at ${url.href} answers with HTTP status ${status}, so the server does not run or the proxy does not reach it`,
+      remedy:
+        "Start the server, and check the address and port to which the proxy forwards",
     });
   }
   const isMattermost = status === 200 &&
     (contains === undefined || body.includes(contains));
-  return isMattermost ? answered(question, answer) : warning("site.answer", {
+  return isMattermost ? answered(request, answer) : warning("site.answer", {
     message:
-      `The site answers ${url.href} with ${status}, and not as Mattermost does`,
+      `The site at ${url.href} answers with HTTP status ${status}, and not as Mattermost does`,
     remedy:
-      "Check that MATTERMOST_SITE_URL, its path included, leads to this server",
+      "Correct MATTERMOST_SITE_URL, including its path, or the proxy, so that the URL leads to this server",
   });
 }

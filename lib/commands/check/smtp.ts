@@ -14,9 +14,9 @@ import { failed, reasonOf } from "./finding.ts";
 /**
  * Logs in to the mail server.
  *
- * @param server The server and the login.
- * @param world What ends it, and whom to trust.
- * @returns What is wrong; `undefined` where nothing is.
+ * @param server The mail server and the login.
+ * @param world The signal that ends the check, and the authorities to trust.
+ * @returns A finding if the login fails, else `undefined`.
  */
 export async function checkMailLogin(
   server: MailServer,
@@ -33,51 +33,51 @@ export async function checkMailLogin(
 
 function describeFailure(error: unknown, server: MailServer): Finding {
   const { host, port, security, user, password } = server;
-  const where = `${host}:${port}`;
+  const name = `The mail server ${host}:${port}`;
   const code = errorCode(error);
   const certificate = certificateFault(error);
   if (certificate !== undefined) {
     return failed("mail.certificate", {
-      message: `The certificate of ${where} ${certificate}`,
+      message: `The certificate of ${host}:${port} ${certificate}`,
       remedy:
-        "Use the name that the certificate has in SMTP_HOST, or put its authority into MATTERMOST_CA_DIR; SMTP_VERIFY_CERTIFICATE=false trusts anybody",
+        "Set SMTP_HOST to a name in the certificate, or put the certificate of its authority into MATTERMOST_CA_DIR; SMTP_VERIFY_CERTIFICATE=false accepts any certificate",
     });
   }
-  const said = serverReply(error, password);
+  const reply = serverReply(error, password);
   const advice: Readonly<Record<string, readonly [string, Advice]>> = {
     EAUTH: ["mail.login", {
-      message: `${where} refuses the login ${user}${said}`,
+      message: `${name} refuses the login ${user}${reply}`,
       remedy:
-        "Check SMTP_USER and SMTP_PASS; many providers want a password made for this application",
+        "Check SMTP_USER and SMTP_PASS; many providers require an app password",
     }],
     ENOAUTH: ["mail.login", {
-      message: `${where} offers no login that is known${said}`,
+      message: `${name} offers no supported login method${reply}`,
       remedy:
-        "Remove SMTP_USER and SMTP_PASS, or use the port for clients, 587",
+        "Remove SMTP_USER and SMTP_PASS, or use the submission port with SMTP_PORT=587",
     }],
     ETLS: ["mail.encryption", {
       message:
-        `${where} does not encrypt as SMTP_SECURITY=${security} asks${said}`,
+        `${name} does not encrypt the connection with SMTP_SECURITY=${security}${reply}`,
       remedy:
-        "SMTP_SECURITY=TLS belongs to port 465, STARTTLS to 587, NONE to a relay on a network that you trust",
+        "Use SMTP_SECURITY=TLS with port 465, STARTTLS with port 587, and NONE only for a relay on a network that you trust",
     }],
   };
   const [check, finding] = advice[code ?? ""] ?? ["mail.connection", {
-    message: `${where} cannot be reached: ${reason(error)}`,
+    message: `${name} cannot be reached: ${reason(error)}`,
     remedy:
-      "Check SMTP_HOST and SMTP_PORT; many networks let nothing out to port 25",
+      "Check SMTP_HOST and SMTP_PORT; many networks block connections to port 25",
   }];
   return failed(check, finding);
 }
 
-/** The package puts the system's code into its message, behind its own words. */
+/** Finds the system's error code, which nodemailer only has in its message. */
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const code = /\b(E[A-Z]{4,}|EAI_AGAIN)\b/.exec(message)?.[1];
   return reasonOf(code === undefined ? error : { code });
 }
 
-/** What the mail server said, in one line and without the password. */
+/** The reply of the mail server after a colon, in one line and without the password. */
 function serverReply(error: unknown, password: string): string {
   const response = typeof error === "object" && error !== null &&
       "response" in error && typeof error.response === "string"

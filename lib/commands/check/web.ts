@@ -1,5 +1,5 @@
 /**
- * Asks a web address as the server, or a browser, will.
+ * HTTP requests of the checks, with the findings about connection and certificate.
  *
  * @module
  */
@@ -8,78 +8,78 @@ import type { HttpResponse } from "../../os/http.ts";
 import { request } from "../../os/http.ts";
 import { certificateFault, certificateFinding } from "./certificate.ts";
 import type { CheckWorld, Finding, FindingLevel } from "./finding.ts";
-import { failed, ok, reasonOf, warning } from "./finding.ts";
+import { failed, ok, reasonOf } from "./finding.ts";
 
-/** What to ask. */
+/** A request to a service. */
 export interface WebRequest {
   /** The first part of the findings' ids. */
   readonly check: string;
-  /** What answers there, to start a sentence with. */
+  /** The service, as the subject of a sentence. */
   readonly what: string;
-  /** The whole address. */
+  /** The URL of the request. */
   readonly url: URL;
-  /** `GET` by default. */
+  /** The HTTP method. @default {"GET"} */
   readonly method?: "GET" | "HEAD";
-  /** Headers besides those of every request. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How bad it is if nothing answers. */
+  /** The level of the finding if the service cannot be reached. */
   readonly unreachable: Exclude<FindingLevel, "ok">;
-  /** What to do then. */
+  /** The remedy of that finding. */
   readonly remedy: string;
-  /** Whether certificates are checked; they are, by default. */
+  /** Whether the certificate is verified. @default {true} */
   readonly verify?: boolean;
 }
 
-/** What came of it. */
+/** The result of a request. */
 export interface WebResponse {
-  /** About the connection and its certificate. */
+  /** The findings about the connection and the certificate. */
   readonly findings: readonly Finding[];
-  /** `undefined` where nothing answered. */
+  /** The response; `undefined` if the service cannot be reached. */
   readonly answer: HttpResponse | undefined;
 }
 
 /**
- * Asks a web address.
+ * Sends a request. If the certificate is refused, the request is repeated without verification.
  *
- * @param question What to ask.
- * @param world Time, authorities and the end of it.
- * @returns The answer, and findings about the connection and its certificate.
+ * @param webRequest The request.
+ * @param world The authorities to trust, the clock, and the signal that ends the check.
+ * @returns The response, and the findings about the connection and the certificate.
  */
 export async function requestWeb(
-  question: WebRequest,
+  webRequest: WebRequest,
   world: CheckWorld,
 ): Promise<WebResponse> {
-  const { check, what, url, verify = true } = question;
+  const { check, url, verify = true } = webRequest;
   try {
-    const answer = await put(question, { world, verify });
-    return { findings: expiryFindings(question, answer, world), answer };
+    const answer = await send(webRequest, { world, verify });
+    return { findings: expiryFindings(webRequest, answer, world), answer };
   } catch (error) {
     const fault = certificateFault(error);
-    if (fault === undefined) return unreachable(question, error);
+    if (fault === undefined) return unreachable(webRequest, error);
     try {
-      // The same again, to see what there is to see.
-      const answer = await put(question, { world, verify: false });
-      const expired = expiryFindings(question, answer, world)
+      // Without verification the expiry date and the response are known as well.
+      const answer = await send(webRequest, { world, verify: false });
+      const expired = expiryFindings(webRequest, answer, world)
         .filter(({ level }) => level === "failed");
       const refused = failed(`${check}.certificate`, {
-        message: `${what}, ${url.origin}: its certificate ${fault}`,
-        remedy: REMEDIES[fault] ?? question.remedy,
+        message: `The certificate of ${url.origin} ${fault}`,
+        remedy: REMEDIES[fault] ?? webRequest.remedy,
       });
       return { findings: expired.length > 0 ? expired : [refused], answer };
-    } catch (again) {
-      return unreachable(question, again);
+    } catch (secondError) {
+      return unreachable(webRequest, secondError);
     }
   }
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  "is signed by nobody that the server trusts":
-    "Put the authority's certificate as a .crt file into /etc/mattermost/ca.d (MATTERMOST_CA_DIR); if the chain is incomplete, let the server show its intermediate certificates too",
-  "is for another name":
-    "Use the name that the certificate has, or get a certificate for this one",
+  "is not signed by an authority that the server trusts":
+    "Put the certificate of the authority as a .crt file into /etc/mattermost/ca.d (MATTERMOST_CA_DIR), or let the service send its intermediate certificates if they are missing",
+  "is for another host name":
+    "Use a host name in the certificate, or get a certificate for this host name",
 };
 
-function put(
+function send(
   { url, method, headers }: WebRequest,
   { world, verify }: { readonly world: CheckWorld; readonly verify: boolean },
 ): Promise<HttpResponse> {
@@ -95,41 +95,43 @@ function put(
 }
 
 function expiryFindings(
-  { check, what, url }: WebRequest,
+  { check, url }: WebRequest,
   { certificateExpires: expires }: HttpResponse,
   { system }: CheckWorld,
 ): Finding[] {
   return certificateFinding(`${check}.certificate`, {
-    what: `${what}, ${url.origin}: its certificate`,
+    what: `The certificate of ${url.origin}`,
     expires,
     now: system.clock.now(),
   });
 }
 
 function unreachable(
-  { check, what, url, remedy, ...question }: WebRequest,
+  { check, what, url, remedy, unreachable: level }: WebRequest,
   error: unknown,
 ): WebResponse {
-  const finding = question.unreachable === "failed" ? failed : warning;
-  const message = `${what}, ${url.origin}, cannot be reached: ${
+  const message = `${what} at ${url.origin} cannot be reached: ${
     reasonOf(error)
   }`;
   return {
-    findings: [finding(`${check}.answer`, { message, remedy })],
+    findings: [{ check: `${check}.answer`, level, message, remedy }],
     answer: undefined,
   };
 }
 
 /**
- * A finding about an answer that is as it should be.
+ * Makes the finding about an expected response.
  *
- * @param question What was asked.
- * @param answer What came back.
+ * @param request The request.
+ * @param response The response.
  * @returns The finding.
  */
 export function answered(
   { check, what, url }: WebRequest,
   { status }: HttpResponse,
 ): Finding {
-  return ok(`${check}.answer`, `${what} answers at ${url.href} (${status})`);
+  return ok(
+    `${check}.answer`,
+    `${what} at ${url.href} answers with HTTP status ${status}`,
+  );
 }

@@ -18,7 +18,7 @@ function withCode(code: string, message = ""): Error {
   return Object.assign(new Error(message), { code });
 }
 
-Deno.test("a finding has its keys in one order, and none that is empty", () => {
+Deno.test("a finding has its keys in a fixed order, and no empty key", () => {
   assert.equal(
     JSON.stringify(warning("a.b", { remedy: "R", message: "M" })),
     '{"check":"a.b","level":"warning","message":"M","remedy":"R"}',
@@ -31,7 +31,7 @@ Deno.test("a finding has its keys in one order, and none that is empty", () => {
   assert.deepEqual(ok("a", "M"), { check: "a", level: "ok", message: "M" });
 });
 
-Deno.test("an error is its problems, or itself where it has none", () => {
+Deno.test("an error becomes one finding for each of its problems, or one if it has none", () => {
   const alone = new EntrypointError("M", { code: 78, remedy: "R" });
   assert.deepEqual(fromError("a", alone), [
     { check: "a", level: "failed", message: "M", remedy: "R" },
@@ -49,9 +49,12 @@ Deno.test("an error is its problems, or itself where it has none", () => {
   ]);
 });
 
-Deno.test("the reason of an error is in words where its code is known", () => {
-  assert.equal(reasonOf(withCode("ECONNREFUSED")), "the connection is refused");
-  assert.equal(reasonOf({ code: "ENOTFOUND" }), "the name does not resolve");
+Deno.test("reasonOf() describes known error codes in words, and repeats other messages", () => {
+  assert.equal(
+    reasonOf(withCode("ECONNREFUSED")),
+    "the connection was refused",
+  );
+  assert.equal(reasonOf({ code: "ENOTFOUND" }), "the host name is unknown");
   assert.equal(reasonOf(withCode("EWEIRD", "as it is")), "as it is");
   assert.equal(reasonOf(withCode("toString", "as it is")), "as it is");
   assert.equal(
@@ -59,20 +62,20 @@ Deno.test("the reason of an error is in words where its code is known", () => {
     "no answer in time",
   );
   assert.equal(reasonOf("a text"), "a text");
-  // Of a host with several addresses, whose error has no words of its own.
+  // The error of a host with several addresses has no message of its own.
   const both = new AggregateError([withCode("ECONNREFUSED", "connect ::1")]);
-  assert.equal(reasonOf(both), "the connection is refused");
+  assert.equal(reasonOf(both), "the connection was refused");
   assert.equal(
     reasonOf(Object.assign(both, { code: "ESOCKET" })),
-    "the connection is refused",
+    "the connection was refused",
   );
   assert.equal(reasonOf(withCode("EWEIRD")), "EWEIRD");
   for (const silent of [new Error(""), new AggregateError([]), "", " "]) {
-    assert.equal(reasonOf(silent), "the system gives no reason");
+    assert.equal(reasonOf(silent), "the system reports no cause");
   }
 });
 
-Deno.test("a certificate is good, about to end, or over", () => {
+Deno.test("a certificate is valid, expires within three weeks, or has expired", () => {
   const now = Date.UTC(2030, 0, 1);
   const judge = (days: number): string =>
     certificateFinding("c", { what: "It", expires: now + days * DAY, now })
@@ -88,22 +91,22 @@ Deno.test("a certificate is good, about to end, or over", () => {
   );
 });
 
-Deno.test("what is wrong with a certificate is told by code or by message", () => {
-  const untrusted = "is signed by nobody that the server trusts";
+Deno.test("certificateFault() recognises certificate errors by code or by message", () => {
+  const untrusted = "is not signed by an authority that the server trusts";
   const cases: readonly (readonly [unknown, string | undefined])[] = [
     [withCode("CERT_HAS_EXPIRED"), "has expired"],
     [new Error("invalid peer certificate: Expired"), "has expired"],
     [withCode("CERT_NOT_YET_VALID"), "is not valid yet"],
-    [withCode("ERR_TLS_CERT_ALTNAME_INVALID"), "is for another name"],
+    [withCode("ERR_TLS_CERT_ALTNAME_INVALID"), "is for another host name"],
     [
       new Error("invalid peer certificate: NotValidForName"),
-      "is for another name",
+      "is for another host name",
     ],
     [withCode("SELF_SIGNED_CERT_IN_CHAIN"), untrusted],
     [withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate"), untrusted],
     [new Error("invalid peer certificate: UnknownIssuer"), untrusted],
     [withCode("UNABLE_TO_DECRYPT_CERT_SIGNATURE"), untrusted],
-    // As the mail driver says it, whose own code tells of the socket only.
+    // nodemailer has the code ESOCKET for all of them.
     [withCode("ESOCKET", "unable to verify the first certificate"), untrusted],
     [
       withCode("ESOCKET", "unable to get local issuer certificate"),

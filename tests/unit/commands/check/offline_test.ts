@@ -1,5 +1,5 @@
 /**
- * What the checks say where there is nobody to ask.
+ * The findings of the checks that need no service.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import {
   stage,
 } from "../../../support/installation.ts";
 
-async function carryOut(
+async function runCheck(
   check: Check,
   env: Readonly<Record<string, string>> = {},
   world: Omit<World, "env"> = {},
@@ -48,24 +48,30 @@ const CLUSTER = {
   MATTERMOST_INVITE_SALT: "zNtvtcjXjqfMJkJLVdnkbBTmTXCgTkRF",
 };
 
-Deno.test("what is not used is said to be so, with the setting that would use it", async () => {
-  const silent: readonly (readonly [Check, string])[] = [
-    [checkCluster, "Not used: MATTERMOST_ENABLE_CLUSTER is not true"],
-    [checkGitlab, "Not used: GITLAB_ID is not set"],
-    [checkMail, "Not used: SMTP_HOST is not set"],
-    [checkPush, "Not used: push notifications are off"],
-    [checkS3, "Not used: uploaded files are kept in a directory"],
+Deno.test("a subject that is turned off has one finding that names its setting", async () => {
+  const off: readonly (readonly [Check, string])[] = [
+    [checkCluster, "Clustering is turned off (MATTERMOST_ENABLE_CLUSTER)"],
+    [checkGitlab, "GitLab sign-in is turned off (GITLAB_ENABLE)"],
+    [checkMail, "Mail is turned off: SMTP_HOST is not set"],
+    [
+      checkPush,
+      "Push notifications are turned off (MATTERMOST_ENABLE_PUSH_NOTIFICATIONS)",
+    ],
+    [
+      checkS3,
+      "S3 is not used: uploaded files are stored in a directory (MATTERMOST_FILE_DRIVER)",
+    ],
   ];
-  for (const [check, message] of silent) {
-    const found = await carryOut(check);
+  for (const [check, message] of off) {
+    const found = await runCheck(check);
     assert.deepEqual(found.map(({ level, message }) => [level, message]), [
       ["ok", message],
     ]);
   }
 });
 
-Deno.test("a cluster needs its edition, shared files and a name, and the remedies say so", async () => {
-  const bare = await carryOut(checkCluster, {
+Deno.test("a cluster requires the Enterprise edition, shared files and a name", async () => {
+  const bare = await runCheck(checkCluster, {
     ...CLUSTER,
     MATTERMOST_EDITION: "team",
   });
@@ -77,10 +83,13 @@ Deno.test("a cluster needs its edition, shared files and a name, and the remedie
       "warning cluster.name",
     ],
   );
-  assert.match(bare[1]?.message ?? "", /are kept in \/opt\/mattermost\/data,/);
+  assert.match(
+    bare[1]?.message ?? "",
+    /are stored in \/opt\/mattermost\/data,/,
+  );
   assert.ok(bare.every(({ remedy }) => remedy !== undefined));
 
-  const whole = await carryOut(checkCluster, {
+  const whole = await runCheck(checkCluster, {
     ...CLUSTER,
     MATTERMOST_EDITION: "enterprise",
     MATTERMOST_CLUSTER_NAME: "production",
@@ -89,42 +98,43 @@ Deno.test("a cluster needs its edition, shared files and a name, and the remedie
   assert.deepEqual(whole, [{
     check: "cluster",
     level: "ok",
-    message: "Shared files, a name and the secrets are there",
+    message: "The cluster has a name, shared file storage and common secrets",
   }]);
 });
 
-Deno.test("a site without an address is a warning, one that is no web address a failure", async () => {
-  const [unset] = await carryOut(checkSite);
+Deno.test("a missing site URL is a warning, a wrong one a failure", async () => {
+  const [unset] = await runCheck(checkSite);
   assert.deepEqual([unset?.check, unset?.level, unset?.remedy], [
     "site.url",
     "warning",
     "MATTERMOST_SITE_URL=https://chat.example.com",
   ]);
-  const [wrong] = await carryOut(checkSite, {
+  const [wrong] = await runCheck(checkSite, {
     MM_SERVICESETTINGS_SITEURL: "ftp://chat.example.com",
   });
   assert.deepEqual([wrong?.check, wrong?.level, wrong?.message], [
     "site.url",
     "failed",
-    "The site's URL is no web address: ftp://chat.example.com",
+    'MATTERMOST_SITE_URL must be a URL that begins with http:// or https://: it is "ftp://chat.example.com"',
   ]);
 });
 
-Deno.test("a site whose name is not found is a failure that names it", async () => {
-  const found = await carryOut(checkSite, {
+Deno.test("a site URL whose host name does not resolve is a failure", async () => {
+  const found = await runCheck(checkSite, {
     MATTERMOST_SITE_URL: "https://chat.example.com",
   });
   assert.deepEqual(found, [{
     check: "site.name",
     level: "failed",
-    message: "chat.example.com, the site's name: the name does not resolve",
+    message:
+      "chat.example.com, the host name of MATTERMOST_SITE_URL, does not resolve: the host name is unknown",
     remedy:
-      "Enter chat.example.com in DNS with the address of the server or its proxy, or correct MATTERMOST_SITE_URL",
+      "Add chat.example.com to DNS with the address of the server or of its proxy, or correct MATTERMOST_SITE_URL",
   }]);
 });
 
-Deno.test("a database whose name is not found is not asked", async () => {
-  const found = await carryOut(checkDatabase);
+Deno.test("a database host that does not resolve is a failure, and the only finding about the database", async () => {
+  const found = await runCheck(checkDatabase);
   assert.deepEqual(
     found.map(({ check, level, message }) => ({
       check,
@@ -134,62 +144,66 @@ Deno.test("a database whose name is not found is not asked", async () => {
     [{
       check: "database.name",
       level: "failed",
-      message: "DB_HOST=db.example.com: the name does not resolve",
+      message:
+        "DB_HOST=db.example.com does not resolve: the host name is unknown",
     }],
   );
 });
 
-Deno.test("push notifications without a server are a failure", async () => {
+Deno.test("push notifications without the URL of a server are a failure", async () => {
   for (const address of ["", "push"]) {
-    const found = await carryOut(checkPush, {
+    const found = await runCheck(checkPush, {
       MM_EMAILSETTINGS_SENDPUSHNOTIFICATIONS: "true",
       MM_EMAILSETTINGS_PUSHNOTIFICATIONSERVER: address,
     });
     assert.deepEqual(
       found.map(({ level, message }) => [level, message]),
-      [["failed", "Push notifications are on, but their server is not set"]],
+      [[
+        "failed",
+        `MATTERMOST_PUSH_SERVER must be a URL if push notifications are turned on: it is "${address}"`,
+      ]],
     );
   }
 });
 
-Deno.test("GitLab's endpoints are named by variable where they are missing or no addresses", async () => {
-  const found = await carryOut(checkGitlab, {
+Deno.test("missing and wrong endpoints of GitLab are named by their variables", async () => {
+  const found = await runCheck(checkGitlab, {
     MM_GITLABSETTINGS_ENABLE: "true",
     MM_GITLABSETTINGS_AUTHENDPOINT: "gitlab",
   });
   assert.deepEqual(found.map(({ level, message }) => `${level}: ${message}`), [
-    "failed: GITLAB_AUTH_ENDPOINT is no web address: gitlab",
-    "failed: GITLAB_TOKEN_ENDPOINT is not set",
-    "failed: GITLAB_API_ENDPOINT is not set",
+    'failed: GITLAB_AUTH_ENDPOINT must be a URL: it is "gitlab"',
+    'failed: GITLAB_TOKEN_ENDPOINT must be a URL: it is ""',
+    'failed: GITLAB_API_ENDPOINT must be a URL: it is ""',
   ]);
   assert.ok(found.every(({ check }) => check === "gitlab.answer"));
 });
 
-Deno.test("settings: what the next start does to config.json is counted", async () => {
+Deno.test("settings: the report says how many values of config.json the next start changes", async () => {
   const files = installed();
   const last = async (env: Record<string, string> = {}): Promise<string> => {
-    const found = await carryOut(checkSettings, env, { files });
+    const found = await runCheck(checkSettings, env, { files });
     return found.find(({ check }) => check === "settings.config")?.message ??
       "";
   };
-  assert.equal(await last(), `The next start makes ${CONFIG}`);
+  assert.equal(await last(), `The next start creates ${CONFIG}`);
   const { context } = stage({ files, env: ENOUGH });
   await writePlan(await makePlan(context), context);
-  assert.equal(await last(), `${CONFIG} is as the settings want it`);
+  assert.equal(await last(), `${CONFIG} already matches the settings`);
   assert.equal(
     await last({ MATTERMOST_MAX_USERS: "70" }),
-    `The next start changes 1 value in ${CONFIG} (app:config --diff shows them)`,
+    `The next start changes 1 value in ${CONFIG} (see app:config --diff)`,
   );
 });
 
-Deno.test("settings: an edit that a variable overrides, and what is given in vain, are warnings", async () => {
+Deno.test("settings: an overridden edit and an unknown variable are warnings", async () => {
   const files = installed();
   const env = { ...ENOUGH, MATTERMOST_MAX_USERS: "70" };
   const { context, system } = stage({ files, env });
   await writePlan(await makePlan(context), context);
   const text = system.files.readText(CONFIG);
   system.files.place(CONFIG, text.replace(/: ?70\b/, ": 71"));
-  const found = await carryOut(checkSettings, {
+  const found = await runCheck(checkSettings, {
     MATTERMOST_MAX_USERS: "70",
     MATTERMOST_MAX_USER: "80",
   }, { files });
@@ -202,40 +216,44 @@ Deno.test("settings: an edit that a variable overrides, and what is given in vai
   assert.match(warnings[1]?.message ?? "", /MATTERMOST_MAX_USERS/);
 });
 
-Deno.test("secrets: given, to be made, kept, short, regular and shared ones are told apart", async () => {
+Deno.test("secrets: set, missing, stored, predictable and repeated ones have different findings", async () => {
   const files = installed();
-  const said = async (env: Record<string, string>): Promise<string[]> => {
-    const found = await carryOut(checkSecrets, env, { files });
+  const lines = async (env: Record<string, string>): Promise<string[]> => {
+    const found = await runCheck(checkSecrets, env, { files });
     return found.map(({ level, message }) => `${level}: ${message}`);
   };
-  const fresh = await said({});
+  const fresh = await lines({});
   assert.ok(fresh.length >= 2);
   assert.ok(
-    fresh.every((line) => /^ok: \w+ is not given: the first start/.test(line)),
+    fresh.every((line) => /^ok: \w+ is not set, so the first start/.test(line)),
     fresh.join("\n"),
   );
   const { context } = stage({ files, env: ENOUGH });
   await writePlan(await makePlan(context), context);
   assert.ok(
-    (await said({})).every((line) => /^ok: \w+ is kept in config/.test(line)),
+    (await lines({})).every((line) =>
+      /^ok: \w+ is stored in config/.test(line)
+    ),
   );
-  const given = await said({
+  const explicit = await lines({
     MATTERMOST_SECRET_KEY: CLUSTER.MATTERMOST_SECRET_KEY,
   });
-  assert.ok(given.includes("ok: MATTERMOST_SECRET_KEY is given"));
-  const regular = await said({ MATTERMOST_SECRET_KEY: "ab".repeat(16) });
+  assert.ok(explicit.includes("ok: MATTERMOST_SECRET_KEY is set"));
+  const predictable = await lines({ MATTERMOST_SECRET_KEY: "ab".repeat(16) });
   assert.ok(
-    regular.includes(
-      "warning: MATTERMOST_SECRET_KEY is too regular to be random",
+    predictable.includes(
+      "warning: MATTERMOST_SECRET_KEY has only 2 different characters, so it is not random",
     ),
-    regular.join("\n"),
+    predictable.join("\n"),
   );
-  const shared = await said({
+  const repeated = await lines({
     MATTERMOST_SECRET_KEY: CLUSTER.MATTERMOST_SECRET_KEY,
     MATTERMOST_LINK_SALT: CLUSTER.MATTERMOST_SECRET_KEY,
   });
   assert.equal(
-    shared.filter((line) => /each secret needs its own$/.test(line)).length,
+    repeated.filter((line) =>
+      /each secret needs a value of its own$/.test(line)
+    ).length,
     2,
   );
 });

@@ -19,7 +19,7 @@ const REPORT: Report = {
   ],
 };
 
-Deno.test("in a pipe a finding is one plain line, its remedy another", () => {
+Deno.test("in a pipe the message and the remedy are one plain line each", () => {
   assert.equal(
     reportText(REPORT, { aligned: false, colours: false }),
     `ok database.login: The login works
@@ -31,7 +31,7 @@ Mattermost 11.7.9: 1 ok, 1 warning, 1 failed
   );
 });
 
-Deno.test("on a terminal there are columns", () => {
+Deno.test("on a terminal the report has columns", () => {
   assert.equal(
     reportText(REPORT, { aligned: true, colours: false }),
     `ok       database.login  The login works
@@ -43,7 +43,7 @@ Mattermost 11.7.9: 1 ok, 1 warning, 1 failed
   );
 });
 
-Deno.test("colours are around the levels alone", () => {
+Deno.test("only the levels have colours", () => {
   const plain = reportText(REPORT, { aligned: true, colours: false });
   const coloured = reportText(REPORT, { aligned: true, colours: true });
   const painted = [[32, "ok     "], [33, "warning"], [31, "failed "]]
@@ -55,7 +55,7 @@ Deno.test("colours are around the levels alone", () => {
   assert.equal(coloured, painted);
 });
 
-Deno.test("JSON has a stable shape", () => {
+Deno.test("the JSON format is stable", () => {
   assert.deepEqual(JSON.parse(reportJson(REPORT)), {
     version: 1,
     ok: false,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { signedHeaders } from "../../../../lib/commands/check/s3_signature.ts";
 
-Deno.test("the signature is that of Amazon's own example", () => {
+Deno.test("signedHeaders() makes the signature of Amazon's example", () => {
   // Amazon S3 API Reference, "Signature Calculations for the Authorization Header", GET Bucket Lifecycle.
   const { authorization } = signedHeaders({
     method: "GET",
