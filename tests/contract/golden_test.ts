@@ -1,7 +1,7 @@
 /**
- * The whole config.json that one realistic environment becomes, for releases of
- * every generation, what changes from one to the next, and what a database alone
- * becomes. `tests/support/golden.ts` says how to write the files anew.
+ * The complete config.json for one realistic environment in releases of every
+ * generation, the differences between these releases, and the config.json for
+ * the default settings. `tests/support/golden.ts` says how to update the files.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   runProgram,
 } from "../support/program.ts";
 
-/** The releases by the names of their files, in order. */
+/** The releases by the names of their golden files, oldest first. */
 const RELEASES = {
   "3.0": "3.0.3",
   "3.6": "3.6.7",
@@ -30,7 +30,7 @@ const RELEASES = {
   "11.10": "11.10.0",
 } as const;
 
-/** What an operator sets who uses most of what there is. */
+/** The environment of an operator who uses most settings. */
 const ENVIRONMENT = {
   DB_ADAPTER: "postgres",
   DB_HOST: "db.example.com",
@@ -73,10 +73,10 @@ const ENVIRONMENT = {
   SMTP_PASS: "smtp-pass",
 };
 
-/** What an operator sets who is content with the defaults. */
+/** The environment of an operator who accepts the defaults. */
 const DATABASE_ALONE = { DB_HOST: "db.example.com" };
 
-/** The config.json that a release gets. */
+/** The config.json for a release. */
 async function make(
   version: string,
   { program = COMPILED, env = ENVIRONMENT }: {
@@ -94,7 +94,7 @@ async function make(
   return stdout.replaceAll(home.path, "/opt/mattermost");
 }
 
-/** `Section.Key` and value as it is in the file. */
+/** Maps `Section.Key` to the value as JSON. */
 function flatten(text: string): Map<string, string> {
   const sections: Record<string, Record<string, unknown>> = JSON.parse(text);
   return new Map(
@@ -106,7 +106,7 @@ function flatten(text: string): Map<string, string> {
   );
 }
 
-/** What changes, one key a line. */
+/** The differences between two files, one key per line. */
 function difference(before: string, after: string): string {
   const [old, now] = [flatten(before), flatten(after)];
   const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
@@ -120,21 +120,21 @@ function difference(before: string, after: string): string {
 }
 
 for (const [index, [name, version]] of Object.entries(RELEASES).entries()) {
-  Deno.test(`config.json of ${name} is as recorded`, async () => {
+  Deno.test(`config.json for ${name} equals its golden file`, async () => {
     const text = await make(version);
     await assertGolden(`config/${name}.json`, text);
-    const [neighbour, older] = Object.entries(RELEASES)[index - 1] ?? [];
-    if (neighbour === undefined || older === undefined) return;
+    const [previous, older] = Object.entries(RELEASES)[index - 1] ?? [];
+    if (previous === undefined || older === undefined) return;
     const changes = difference(await make(older), text);
     await assertGolden(
       `config/${name}.diff`,
-      `# What Mattermost ${name} gets otherwise than ${neighbour}\n${changes}`,
+      `# The differences between Mattermost ${previous} and ${name}\n${changes}`,
     );
   });
 }
 
 for (const name of ["3.6", "11.7"] as const) {
-  Deno.test(`config.json of ${name} with defaults alone is as recorded`, async () => {
+  Deno.test(`config.json for ${name} with default settings equals its golden file`, async () => {
     const text = await make(RELEASES[name], { env: DATABASE_ALONE });
     await assertGolden(`config/${name}-defaults.json`, text, {
       volatile: [[/"[A-Za-z0-9]{64}"/g, '"(made at the first start)"']],
@@ -142,7 +142,7 @@ for (const name of ["3.6", "11.7"] as const) {
   });
 }
 
-Deno.test("config.json is the same from the sources", async () => {
+Deno.test("the program run from source prints the same config.json as the binary", async () => {
   for (const version of ["3.6.7", "11.7.9"]) {
     assert.equal(
       await make(version, { program: INTERPRETED }),
@@ -151,7 +151,7 @@ Deno.test("config.json is the same from the sources", async () => {
   }
 });
 
-Deno.test("config.json without secrets differs in nothing but the secrets", async () => {
+Deno.test("without --show-secrets only the values of secrets differ", async () => {
   await using home = await createHome();
   const { stdout } = await runProgram(COMPILED, ["app:config"], {
     env: { ...ENVIRONMENT, ...home.env, MATTERMOST_VERSION: "11.7.9" },

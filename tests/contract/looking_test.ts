@@ -1,6 +1,6 @@
 /**
- * Commands that only look, and those that are refused, make and change nothing: where nothing
- * is yet, and where there is a volume that a start would take over.
+ * Commands that only read, and commands that are refused, change nothing: neither an empty
+ * directory nor a volume that a start would take over.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { freePort } from "../../tools/shared/database_server.ts";
 import { createHome } from "../support/home.ts";
 import { runProgram, testPrograms } from "../support/program.ts";
 
-/** Nobody listens there. */
+/** A port on which nothing listens. */
 const DB_PORT = String(freePort());
 
-/** Commands with their exit codes, `undefined` where it depends on what is there. */
+/** Commands with their exit codes; `undefined` if the code depends on the volume. */
 const COMMANDS: readonly (readonly [number | undefined, ...string[]])[] = [
   [0, "app:help"],
   [0, "app:help", "DB_HOST"],
@@ -34,25 +34,25 @@ const COMMANDS: readonly (readonly [number | undefined, ...string[]])[] = [
   [1, "app:health", "--timeout", "1"],
   [64, "app:migrate", "--help"],
   [64, "app:start", "--nonsense"],
-  // The database is refused before anything is made.
+  // The database cannot be reached, which ends them before the first write.
   [undefined, "app:start"],
   [undefined, "app:migrate"],
 ];
 
-for (const isThere of [false, true]) {
+for (const hasVolume of [false, true]) {
   testPrograms(
-    isThere
-      ? "what only looks leaves a volume as it is"
-      : "what only looks makes nothing where nothing is",
+    hasVolume
+      ? "commands that only read leave a volume unchanged"
+      : "commands that only read create nothing in an empty directory",
     async (program) => {
       await using home = await createHome();
       await home.installServer("11.7.9");
       const root = join(home.path, "volume");
-      if (isThere) {
+      if (hasVolume) {
         await home.write("volume/data/VERSION", "11.7.9\n");
         await home.write("volume/data/config/config.json", "{}\n");
         await home.write("volume/data/config/config.json.2", "{}\n");
-        await home.write("volume/data/file", "of somebody");
+        await home.write("volume/data/file", "an uploaded file");
       }
       const env = {
         ...home.env,

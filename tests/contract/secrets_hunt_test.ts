@@ -1,6 +1,6 @@
 /**
- * A marker in every secret, and a search for it in everything that the program
- * says, writes, runs and hands on. Only config.json and its copies may hold it.
+ * Puts a marker into every secret, and searches for it in everything that the program
+ * prints, writes, executes and passes on. Only config.json and its copies may contain it.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import { misbehave, products } from "../database/support.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { COMPILED, type Outcome, start } from "../support/program.ts";
 
-/** No word of any message, and in every secret. */
+/** A text that is part of every secret, and of no message. */
 const MARKER = "qZ7xK2vW";
 
 const SECRET_NAMES = SETTING_NAMES.filter((name) =>
   rowOf(name).secret === true
 );
 
-/** A value that is long enough for each check, and tells which secret it is. */
+/** The value of a secret: long enough for each check, and with the name of the setting. */
 function plant(name: string): string {
   return `${MARKER}${name.replaceAll("_", "")}0123456789abcdefghijklmn`;
 }
 
-/** All ways in which a secret may be spelled in a text. */
-function shows(text: string): boolean {
+/** Whether a text contains the marker: plain, in base64, or percent-encoded. */
+function hasMarker(text: string): boolean {
   return text.includes(MARKER) || text.includes(btoa(MARKER).slice(0, 10)) ||
     decodeLoosely(text).includes(MARKER);
 }
@@ -38,12 +38,12 @@ function decodeLoosely(text: string): string {
   );
 }
 
-function assertSilent(what: string, text: string): void {
-  const at = text.split("\n").find(shows);
-  assert.equal(at, undefined, `${what} shows a secret`);
+function assertNoSecret(what: string, text: string): void {
+  const at = text.split("\n").find(hasMarker);
+  assert.equal(at, undefined, `${what} contains a secret`);
 }
 
-/** Looks at the command lines of all processes below ours, as often as it can. */
+/** Collects the command lines of all processes every 5 ms. */
 class Watcher {
   readonly seen = new Set<string>();
   readonly #ended = Promise.withResolvers<void>();
@@ -61,7 +61,7 @@ class Watcher {
   async #watch(): Promise<void> {
     while (this.#active) {
       const entries = await Array.fromAsync(Deno.readDir("/proc"));
-      // All at once: a program of ours is over within 50 ms.
+      // All at once, since the program can end within 50 ms.
       await Promise.all(
         entries.filter(({ name }) => /^\d+$/.test(name)).map(
           async ({ name }) => {
@@ -77,7 +77,7 @@ class Watcher {
   }
 }
 
-/** Every file of the home but config.json and its copies. */
+/** Every file of the home except config.json and its copies. */
 async function otherFiles(directory: string): Promise<[string, string][]> {
   const found: [string, string][] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
@@ -90,22 +90,22 @@ async function otherFiles(directory: string): Promise<[string, string][]> {
   return found;
 }
 
-/** The server shows its environment, and ends. */
+/** The fake server prints its environment, and ends. */
 const SHOW_ENVIRONMENT = "tr '\\0' '\\n' </proc/$$/environ";
 
-/** How a secret gets in: as a variable, or as a file outside the home. */
-const WAYS = ["variable", "file"] as const;
+/** How a secret is set: by its variable, or by a file outside the home. */
+const METHODS = ["variable", "file"] as const;
 
 interface Case {
   readonly server: DatabaseServer;
   readonly adapter: "mysql" | "postgres";
-  readonly way: typeof WAYS[number];
+  readonly method: typeof METHODS[number];
 }
 
 async function environment(
   home: Home,
   secrets: Home,
-  { server, adapter, way }: Case,
+  { server, adapter, method }: Case,
 ): Promise<Record<string, string>> {
   const env: Record<string, string> = {
     ...home.env,
@@ -120,27 +120,27 @@ async function environment(
     S3_BUCKET: "bucket",
     SMTP_HOST: "mail.example.com",
     SMTP_USER: "mailer",
-    // Links of both products, with passwords that nobody asks for.
+    // Docker links of both products, whose passwords are not used.
     MYSQL_PORT: "tcp://127.0.0.1:1",
     MYSQL_ENV_MYSQL_PASSWORD: plant("LINK"),
     MYSQL_ENV_MYSQL_ROOT_PASSWORD: plant("LINKROOT"),
     POSTGRES_ENV_POSTGRES_PASSWORD: plant("LINKPOSTGRES"),
   };
   for (const name of SECRET_NAMES) {
-    if (way === "variable") env[name] = plant(name);
+    if (method === "variable") env[name] = plant(name);
     else env[`${name}_FILE`] = await secrets.write(name, `${plant(name)}\n`);
   }
   return env;
 }
 
-function assertQuiet(what: string, { stdout, stderr }: Outcome): void {
-  assert.notEqual(stdout + stderr, "", `${what} says something`);
-  assertSilent(`standard output of ${what}`, stdout);
-  assertSilent(`standard error of ${what}`, stderr);
+function assertOutputClean(what: string, { stdout, stderr }: Outcome): void {
+  assert.notEqual(stdout + stderr, "", `${what} prints something`);
+  assertNoSecret(`standard output of ${what}`, stdout);
+  assertNoSecret(`standard error of ${what}`, stderr);
 }
 
 for (const product of products()) {
-  // MySQL's driver is MariaDB's.
+  // The program uses one driver for MySQL and MariaDB.
   if (product.name === "MySQL") continue;
   const { adapter, name } = product;
   let server: DatabaseServer;
@@ -154,9 +154,9 @@ for (const product of products()) {
     }
   });
 
-  for (const way of WAYS) {
+  for (const method of METHODS) {
     for (const format of ["text", "json"]) {
-      Deno.test(`${name}: secrets from each ${way} are found in config.json, and nowhere else (${format})`, async () => {
+      Deno.test(`${name}: secrets from each ${method} are in config.json and nowhere else (${format})`, async () => {
         await using home = await createHome();
         await using outside = await createHome();
         await home.installServer(
@@ -164,7 +164,7 @@ for (const product of products()) {
           SHOW_ENVIRONMENT,
         );
         const env = {
-          ...await environment(home, outside, { server, adapter, way }),
+          ...await environment(home, outside, { server, adapter, method }),
           ENTRYPOINT_LOG_FORMAT: format,
         };
         const watcher = new Watcher();
@@ -176,26 +176,26 @@ for (const product of products()) {
             env: { ...env, ...more },
           }).outcome;
           const what = `${args.join(" ")} ${JSON.stringify(Object.keys(more))}`;
-          assertQuiet(what, outcome);
+          assertOutputClean(what, outcome);
           return outcome;
         };
         const [first] = [await app(["app:start"])];
         assert.equal(first?.code, 0, first?.stderr);
         assert.match(first?.stdout ?? "", /^MATTERMOST_HOME=/m);
-        // That the search finds what is there:
+        // The search finds secrets where they are.
         const config = await Deno.readTextFile(home.config);
         for (const name of ["DB_PASS", "SMTP_PASS", "MATTERMOST_LINK_SALT"]) {
           assert.ok(config.includes(plant(name)), `${name} was planted`);
         }
-        assert.ok(shows(encodeURIComponent(`"${MARKER}"`)));
-        // A second content, so that there are copies and conflicts to tell.
+        assert.ok(hasMarker(encodeURIComponent(`"${MARKER}"`)));
+        // An edit, so that the next start makes copies and reports conflicts.
         await Deno.writeTextFile(
           home.config,
           config.replace(plant("SMTP_PASS"), `${MARKER}edited`),
         );
         const other = { SMTP_PASS: "", SMTP_PASS_FILE: "", GITLAB_SECRET: "" };
         const again = await app(["app:start"], {
-          ...(way === "variable"
+          ...(method === "variable"
             ? { SMTP_PASS: plant("OTHER") }
             : { SMTP_PASS_FILE: await outside.write("o", plant("OTHER")) }),
         });
@@ -218,15 +218,15 @@ for (const product of products()) {
           });
           assert.notEqual(outcome.code, 70, outcome.stderr);
         }
-        await fail(app, { server, adapter, way, outside });
+        await fail(app, { server, adapter, method, outside });
         await watcher.stop();
         const ours = [...watcher.seen].filter((line) =>
           line.startsWith(COMPILED.command[0])
         );
         assert.ok(ours.length > 3, "the watcher saw the program");
-        for (const line of watcher.seen) assertSilent("a command line", line);
+        for (const line of watcher.seen) assertNoSecret("a command line", line);
         for (const [path, text] of await otherFiles(home.path)) {
-          assertSilent(path, text);
+          assertNoSecret(path, text);
         }
       });
     }
@@ -235,19 +235,19 @@ for (const product of products()) {
   Deno.test.afterAll(() => server.stop());
 }
 
-/** Starts that fail where a driver, or a parser, has the secret in its hands. */
+/** Starts that fail while a driver or a parser handles the secret. */
 async function fail(
   app: (
     args: readonly string[],
     more: Readonly<Record<string, string>>,
   ) => Promise<Outcome>,
-  { server, adapter, way, outside }: Case & { readonly outside: Home },
+  { server, adapter, method, outside }: Case & { readonly outside: Home },
 ): Promise<void> {
   await using closing = misbehave((client) => {
     client.close();
     return Promise.resolve();
   });
-  // A server that says the password back.
+  // A server whose error message contains the password.
   await using echo = misbehave(async (client) => {
     const text = `${plant("DB_PASS")} ${encodeURIComponent(plant("DB_PASS"))}`;
     const body = new TextEncoder().encode(text);
@@ -269,7 +269,7 @@ async function fail(
     }
     client.closeWrite();
   });
-  const guess = way === "variable"
+  const guess = method === "variable"
     ? { DB_PASS: plant("GUESS") }
     : { DB_PASS_FILE: await outside.write("guess", plant("GUESS")) };
   const dsn = adapter === "postgres"
@@ -293,12 +293,12 @@ async function fail(
       MATTERMOST_SECRET_KEY_FILE: "/none",
     }, 78],
     [
-      way === "variable"
+      method === "variable"
         ? { MATTERMOST_LINK_SALT: MARKER }
         : { MATTERMOST_LINK_SALT_FILE: await outside.write("short", MARKER) },
       78,
     ],
-    // Both ways at once, where neither may be told.
+    // Variable and file at once, of which no value may be printed.
     [
       { SMTP_PASS: plant("TWICE"), SMTP_PASS_FILE: join(outside.path, "o") },
       78,
@@ -309,7 +309,7 @@ async function fail(
     assert.equal(outcome.code, code, outcome.stderr);
     await app(["app:check", "--json", "--timeout", "1"], more);
   }));
-  // The server's own variable passes through to the server, by design, and only there.
+  // The server's own variable is passed to the server, and printed nowhere.
   const { code } = await app(["app:start"], { MM_SQLSETTINGS_DATASOURCE: dsn });
   assert.equal(code, 77);
 }
