@@ -104,6 +104,25 @@ export function inRange(version: VersionLike, range: string): boolean {
 }
 
 /**
+ * Puts a range into words.
+ *
+ * @param range A range as {@linkcode inRange} takes it, with `>=` and `<` only.
+ * @returns Words such as `3.5.0 and later, before 4.7.0`.
+ * @throws {TypeError} If the range has other comparators.
+ */
+export function describeRange(range: string): string {
+  return range.split(" || ").map((part) =>
+    part.split(" ").map((bound) => {
+      const [, sign, release] = /^(>=|<)(\d\S*)$/.exec(bound) ?? [];
+      if (release === undefined) {
+        throw new TypeError(`Cannot put the range "${range}" into words`);
+      }
+      return sign === "<" ? `before ${release}` : `${release} and later`;
+    }).join(", ")
+  ).join("; ");
+}
+
+/**
  * Finds the most significant part in which two releases differ.
  *
  * @param left A release.

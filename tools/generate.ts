@@ -17,6 +17,7 @@ import { parseArgs } from "node:util";
 import { COMMANDS, EXIT_CODES } from "../lib/commands/help.ts";
 import { DERIVED_PATHS } from "../lib/config/assignments.ts";
 import { ExitCode } from "../lib/errors.ts";
+import { describeRange } from "../lib/release_range.ts";
 import type { SettingName } from "../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../lib/settings/catalogue.ts";
 import {
@@ -174,7 +175,9 @@ function places(name: SettingName): string {
     ...rowOf(name).writes ?? [],
     ...DERIVED_PATHS.filter(({ from }) => from.includes(name)),
   ].map(({ path, releases }) =>
-    `\`${path}\`${releases === undefined ? "" : ` (${inWords(releases)})`}`
+    `\`${path}\`${
+      releases === undefined ? "" : ` (${describeRange(releases)})`
+    }`
   );
   return all.length === 0
     ? "not written; the entrypoint itself uses it"
@@ -183,23 +186,7 @@ function places(name: SettingName): string {
 
 function withoutEffect({ releases, edition, why }: NoEffect): string {
   const where = edition === undefined ? "" : `, ${edition} edition`;
-  return `in Mattermost ${inWords(releases)}${where}: ${why}`;
-}
-
-/**
- * A range of releases in words.
- *
- * @param range A semver range, such as `>=3.5.0 <4.7.0`.
- * @returns Such as `3.5.0 and later, before 4.7.0`.
- */
-export function inWords(range: string): string {
-  return range.split(" || ").map((part) =>
-    part.split(" ").map((bound) => {
-      const [, sign, release] = /^(>=|<)(\d\S*)$/.exec(bound) ?? [];
-      if (release === undefined) throw new Error(`No words for ${range}`);
-      return sign === "<" ? `before ${release}` : `${release} and later`;
-    }).join(", ")
-  ).join("; ");
+  return `in Mattermost ${describeRange(releases)}${where}: ${why}`;
 }
 
 /**
@@ -214,7 +201,7 @@ export function commandTable(): string {
   ]);
   return table(["Command", "What it does"], [
     ...rows,
-    ["anything else", "Run it as it is: `bash`, `mattermost version`, …"],
+    ["anything else", "Run it unchanged: `bash`, `mattermost version`, …"],
   ]);
 }
 
@@ -280,7 +267,7 @@ function meaning(name: SettingName): string {
     summary,
     ...(isFlag || isSaid ? [] : [`One of ${choices.join(", ")}.`]),
     ...noEffect.map(({ releases, edition }) =>
-      `No effect in Mattermost ${inWords(releases)}${
+      `No effect in Mattermost ${describeRange(releases)}${
         edition === undefined ? "" : ` (${edition} edition)`
       }.`
     ),

@@ -1,5 +1,5 @@
 /**
- * Reads the options of a command, and turns what is wrong with them into usage errors.
+ * Parses the command line of a command, and reports mistakes as usage errors.
  *
  * @module
  */
@@ -8,30 +8,30 @@ import { parseArgs } from "@std/cli/parse_args.js";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { didYouMean } from "../settings/spelling.ts";
 
-/** What a command accepts. */
+/** The options and arguments that a command accepts. */
 export interface Usage<Flag extends string, Value extends string> {
-  /** The command's name, for messages. */
+  /** The command's name, such as `app:check`, for messages. */
   readonly command: string;
-  /** Options that are given or not. */
+  /** Options without a value. */
   readonly flags?: readonly Flag[];
-  /** Options that take a value. */
+  /** Options with a value. */
   readonly values?: readonly Value[];
-  /** How many arguments besides options it takes; none by default. */
+  /** How many arguments may be given besides options. @default {0} */
   readonly positionals?: number;
 }
 
-/** Options by name, and under `_` the arguments that are none. */
+/** The options by name, and the other arguments under `_`. */
 export type Parsed<Flag extends string, Value extends string> =
   & Readonly<Record<Flag, boolean>>
   & Readonly<Partial<Record<Value, string>>>
   & { readonly _: readonly string[] };
 
 /**
- * Reads the arguments of a command.
+ * Parses the arguments of a command.
  *
- * @param args The arguments behind its name.
- * @param usage What it accepts.
- * @returns The options, and the other arguments.
+ * @param args The arguments after the command's name.
+ * @param usage The options and arguments that the command accepts.
+ * @returns The options and the other arguments.
  * @throws {EntrypointError} With code 64 for an unknown option, a missing or superfluous value, or too many arguments.
  */
 export function readArguments<
@@ -42,19 +42,20 @@ export function readArguments<
   { command, flags = [], values = [], positionals = 0 }: Usage<Flag, Value>,
 ): Parsed<Flag, Value> {
   const names = [...flags, ...values].map((name) => `--${name}`);
-  const refuse = (fault: string, option = ""): never => {
-    throw new EntrypointError(`${command}: ${fault}`, {
+  const fail = (message: string, option = ""): never => {
+    throw new EntrypointError(message, {
       code: ExitCode.usage,
       remedy: didYouMean(option, names) ??
-        `${command} takes ${names.join(", ") || "no options"}`,
+        `${command} accepts ${names.join(", ") || "no options"}`,
     });
   };
-  // The parser takes `--json=no` for true, and the word "false" behind `--json` for its value.
+  // parseArgs reads `--json=no` as true, and a word "true" or "false" after `--json` as its value.
   for (const [index, argument] of args.entries()) {
     const [option = "", value = args[index + 1]] = argument.split("=");
-    const isValue = option !== argument || /^(true|false)$/.test(value ?? "");
-    if (isValue && flags.some((flag) => option === `--${flag}`)) {
-      refuse(`option '${option}' takes no value`);
+    const hasValue = option !== argument ||
+      /^(true|false)$/.test(value ?? "");
+    if (hasValue && flags.some((flag) => option === `--${flag}`)) {
+      fail(`The option ${option} of ${command} takes no value`);
     }
   }
   const parsed = parseArgs([...args], {
@@ -62,36 +63,45 @@ export function readArguments<
     string: [...values, "_"],
     unknown(argument: string, name?: string) {
       const [option] = argument.split("=");
-      // Without a name it is no option.
-      return name === undefined || refuse(`unknown option '${option}'`, option);
+      // The parser gives no name for an argument that is not an option.
+      return name === undefined ||
+        fail(`${command} has no option ${option}`, option);
     },
   }) as Parsed<Flag, Value>;
   const empty = values.find((name) => parsed[name] === "");
-  if (empty !== undefined) refuse(`option '--${empty}' needs a value`);
+  if (empty !== undefined) {
+    fail(`The option --${empty} of ${command} needs a value`);
+  }
   const { [positionals]: excess } = parsed._;
   if (excess !== undefined) {
-    refuse(`unexpected argument ${JSON.stringify(excess)}`);
+    fail(`${command} does not accept the argument ${JSON.stringify(excess)}`);
   }
   return parsed;
 }
 
 /**
- * Reads the seconds of an option such as `--timeout`.
+ * Parses the value of `--timeout`.
  *
- * @param text What stands behind the option.
+ * @param text The value.
  * @param command The command's name, for messages.
- * @returns Seconds, more than 0 and at most a day.
- * @throws {EntrypointError} With code 64 where it is no such number.
+ * @returns Seconds: more than 0, and at most a day.
+ * @throws {EntrypointError} With code 64 for anything else.
  */
 export function readSeconds(text: string, command: string): number {
   const seconds = SECONDS_REGEXP.test(text) ? Number(text) : 0;
-  if (seconds > 0 && seconds <= 86_400) return seconds;
+  if (seconds > 0 && seconds <= LONGEST_TIMEOUT) return seconds;
   throw new EntrypointError(
-    `${command}: --timeout takes seconds, more than 0: it is ${
+    `The option --timeout of ${command} must be more than 0 and at most ${LONGEST_TIMEOUT} seconds: it is ${
       JSON.stringify(text)
     }`,
-    { code: ExitCode.usage, remedy: `${command} --timeout 10` },
+    {
+      code: ExitCode.usage,
+      remedy: `mattermost-entrypoint ${command} --timeout 10`,
+    },
   );
 }
+
+/** A day in seconds. */
+const LONGEST_TIMEOUT = 86_400;
 
 const SECONDS_REGEXP = /^\d+(\.\d+)?$/;

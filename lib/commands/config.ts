@@ -1,7 +1,7 @@
 /**
- * `app:config`: the config.json that the next start would write, what it would
- * change, and where each value comes from. Asks no database, changes nothing;
- * only `--restore` brings a kept copy back.
+ * `app:config`: prints the config.json that the next start would write, the values
+ * that it would change, or the source of each value. It connects to no database.
+ * Only `--restore` changes something: it restores a copy of config.json.
  *
  * @module
  */
@@ -30,12 +30,12 @@ import { pathsOf } from "../startup/load_settings.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
 /**
- * Shows or restores config.json.
+ * Prints or restores config.json.
  *
  * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, or `--restore [N]`.
- * @param context The world.
- * @returns 0; with `--diff` 1 if the next start would change something.
- * @throws {EntrypointError} As a start does before it asks the database.
+ * @param context The system with the settings and config.json.
+ * @returns 0; with `--diff`, 1 if the next start would change a value.
+ * @throws {EntrypointError} Whatever would end a start before it connects to the database.
  */
 export async function config(
   args: readonly string[],
@@ -49,7 +49,7 @@ export async function config(
   if (values.restore) return await restore(number, context);
   if (values.explain && values.diff) {
     throw new EntrypointError(
-      "app:config takes --explain or --diff, not both",
+      "app:config accepts --explain or --diff, but not both",
       {
         code: ExitCode.usage,
         remedy: "mattermost-entrypoint app:config --explain",
@@ -58,7 +58,7 @@ export async function config(
   }
   const { system, log } = context;
   const plan = await makePlan(context);
-  // What is shown is for the next start, which would refuse another server.
+  // The next start would refuse a server of another release.
   await confirmRelease(plan.release, plan.installation, system);
   plan.warnings.forEach((warning) => log.warn(warning));
   const options = { showSecrets: values["show-secrets"] };
@@ -83,14 +83,14 @@ function shownConfig({ merged, wanted }: Plan, showSecrets: boolean): string {
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
-/** Needs no more than the directory: a broken config.json must not stand in its own way. */
+/** Reads the settings only, since a damaged config.json is the reason to restore a copy. */
 async function restore(
   number: string,
   context: Context,
 ): Promise<number> {
   if (!/^[1-9]\d*$/.test(number)) {
     throw new EntrypointError(
-      `--restore takes the number of a copy, 1 for the newest: it is ${
+      `The value of --restore must be the number of a copy, where 1 is the newest: it is ${
         JSON.stringify(number)
       }`,
       {

@@ -1,5 +1,5 @@
 /**
- * Where each value comes from, as data: for people and for machines.
+ * The sources of all values, and the changes of the next start: as data, and as text.
  *
  * @module
  */
@@ -15,54 +15,54 @@ import { describeOrigin } from "../settings/origin.ts";
 import { reasonsForNoEffect } from "../settings/rules.ts";
 import type { Plan } from "../startup/plan.ts";
 
-/** A place in config.json that a setting has a say in. */
+/** A key of config.json that a setting writes. */
 export interface ExplainedPath {
-  /** Section and key. */
+  /** Section and key, such as `TeamSettings.SiteName`. */
   readonly path: string;
-  /** The value there, after the next start. */
+  /** The value after the next start. */
   readonly value: Json;
-  /** Where this value comes from: `variable DB_HOST`, `default`, `kept from config.json`, … */
+  /** The source of the value: `variable DB_HOST`, `default`, `kept from config.json`, … */
   readonly origin: string;
 }
 
-/** One setting, and what becomes of it. */
+/** One setting with its value. */
 export interface Explained {
-  /** Its variable. */
+  /** The name of its variable. */
   readonly name: SettingName;
-  /** The value; `(hidden)` for a secret, `null` if it is not set. */
+  /** The value; `(hidden)` for a secret, `null` without a value. */
   readonly value: Value | null;
-  /** Where the value comes from. */
+  /** The source of the value. */
   readonly origin: string;
-  /** Where it is written to. */
+  /** The keys of config.json that it writes. */
   readonly paths: readonly ExplainedPath[];
-  /** Why it has no effect in this release, where that is so. */
+  /** Why it has no effect in this release; absent if it has one. */
   readonly noEffect?: string;
 }
 
-/** One value that the next start would change. */
+/** A value that the next start would change. */
 export interface Difference {
-  /** Section and key. */
+  /** Section and key, such as `TeamSettings.SiteName`. */
   readonly path: string;
-  /** The value on disk; `null` where there is none. */
+  /** The value on disk; `null` without one. */
   readonly before: Json;
-  /** The value to come; `null` where it goes. */
+  /** The new value; `null` if the key is removed. */
   readonly after: Json;
   /** `set`, `default`, `generated`, `withdrawn` or `spelling`. */
   readonly reason: string;
 }
 
-/** What the answer depends on besides the plan. */
+/** Options of {@linkcode explain} and {@linkcode differences}. */
 export interface ExplainOptions {
-  /** Whether values of secrets are shown. */
+  /** Whether the values of secrets are included instead of hidden. */
   readonly showSecrets: boolean;
 }
 
 /**
- * Explains every setting.
+ * Lists every setting with its value, its source, and its keys in config.json.
  *
- * @param plan The plan.
- * @param options Whether secrets are shown.
- * @returns One entry for each row of the catalogue.
+ * @param plan The settings and the config.json that they make.
+ * @param options Whether secrets are included.
+ * @returns One entry for each setting, in the order of the catalogue.
  */
 export function explain(
   plan: Plan,
@@ -104,10 +104,10 @@ export function explain(
 }
 
 /**
- * Lists what the next start would change.
+ * Lists the values of config.json that the next start would change.
  *
- * @param plan The plan.
- * @param options Whether secrets are shown.
+ * @param plan The config.json on disk, merged with the settings.
+ * @param options Whether secrets are included.
  * @returns The changes, in the order of the catalogue.
  */
 export function differences(
@@ -125,9 +125,9 @@ export function differences(
 }
 
 /**
- * Lays out the explanation for people.
+ * Formats settings as `NAME=value   # source`, each followed by its keys of config.json.
  *
- * @param entries The explained settings.
+ * @param entries The settings.
  * @returns Lines, each with a final newline.
  */
 export function explanationText(entries: readonly Explained[]): string {
@@ -146,17 +146,17 @@ export function explanationText(entries: readonly Explained[]): string {
   }).join("");
 }
 
-/** How the kinds of changes read, to be put behind the values. */
+/** The comment after a change, by its reason. */
 const REASONS: Readonly<Record<string, string>> = {
   set: "set by you",
   default: "default",
   generated: "generated",
-  withdrawn: "no longer set by you, back to the default",
-  spelling: "the spelling of this release",
+  withdrawn: "no longer set by you, so the default applies again",
+  spelling: "the key is spelled as in this release",
 };
 
 /**
- * Lays out the changes for people.
+ * Formats changes as `Section.Key: old → new   # reason`.
  *
  * @param changes The changes.
  * @returns Lines, each with a final newline.
@@ -170,5 +170,5 @@ export function differencesText(changes: readonly Difference[]): string {
 }
 
 function describe(value: Json): string {
-  return value === null ? "(nothing)" : JSON.stringify(value);
+  return value === null ? "(not set)" : JSON.stringify(value);
 }

@@ -1,7 +1,8 @@
 /**
- * `app:help`: what the program does, what a variable does, and the whole catalogue.
+ * `app:help`: the overview, one entry per command and variable, and the list of all variables.
  *
- * The texts are made from the catalogue alone; only the command itself writes.
+ * The entries are made from the tables below and from the catalogue of settings, so
+ * that they cannot differ from what the program does.
  *
  * @module
  */
@@ -10,60 +11,137 @@ import meta from "../../deno.json" with { type: "json" };
 import { DERIVED_PATHS } from "../config/assignments.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { formatVersion, inRange, parseVersion } from "../release_range.ts";
+import {
+  describeRange,
+  formatVersion,
+  inRange,
+  parseVersion,
+} from "../release_range.ts";
 import type { SettingName } from "../settings/catalogue.ts";
-import { isSettingName, rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
+import {
+  GENERATED_NAMES,
+  isSettingName,
+  rowOf,
+  SETTING_NAMES,
+} from "../settings/catalogue.ts";
 import {
   describeDefault,
   exampleLine,
   fileTwin,
   plain,
 } from "../settings/describe.ts";
+import { GROUPS } from "../settings/setting.ts";
 import { didYouMean, suggest } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 
-/** A command, for people. */
+/** What `app:help` and the README say about a command. */
 export interface CommandText {
-  /** Its options and arguments. */
+  /** Its options and arguments, as in the synopsis of a manual page. */
   readonly options: string;
-  /** What it does, in a few words. */
+  /** What it does: one line without a final period. */
   readonly does: string;
+  /** More about it, in whole sentences. */
+  readonly details: string;
+  /** Each option with its meaning, and the exit codes that have a special one. */
+  readonly facts: readonly (readonly [label: string, text: string])[];
 }
+
+/** A label and the text beside it. */
+type Fact = CommandText["facts"][number];
 
 /** The commands, in the order in which people need them. */
 export const COMMANDS: Readonly<Record<string, CommandText>> = {
   "app:start": {
     options: "[-- SERVER-ARGUMENT...]",
-    does: "start the server; the default",
+    does: "Start the server; this is the default command",
+    details:
+      "Loads the settings, waits for the database, checks that this release may open it, writes config.json, and then replaces itself with the Mattermost server in the same process.",
+    facts: [["-- SERVER-ARGUMENT...", "Pass these arguments to the server"]],
   },
   "app:migrate": {
     options: "",
-    does: "migrate the database in the foreground",
+    does: "Migrate the database in the foreground",
+    details:
+      "Runs the migration of the installed server and ends with its exit code. Run it as a job of its own before several servers start. Servers that start at the same time wait for it.",
+    facts: [],
   },
   "app:check": {
     options: "[--json] [--timeout SECONDS]",
-    does: "report what would fail, changing nothing",
+    does: "Report what would make a start fail, without changing anything",
+    details:
+      "Checks the settings, secrets, database, directories, site URL, mail server, GitLab, push notifications, S3 bucket and cluster. It needs no installed server. docs/check.md explains the findings.",
+    facts: [
+      ["--json", "Print the report as JSON"],
+      [
+        "--timeout SECONDS",
+        "End all checks together after this time; the default is 10",
+      ],
+      ["Exit code 0", "No check failed"],
+      ["Exit code 1", "At least one check failed"],
+    ],
   },
   "app:config": {
     options: "[--explain] [--diff] [--json] [--show-secrets] | --restore [N]",
-    does: "print the config.json to be, or restore an earlier one",
+    does: "Print the config.json that the next start would write",
+    details:
+      "Hides the values of secrets, connects to no database, and changes nothing. Only --restore writes: it replaces config.json with one of the three copies beside it.",
+    facts: [
+      [
+        "--explain",
+        "List each setting with its value and the source of the value",
+      ],
+      ["--diff", "List the values that the next start would change"],
+      ["--json", "Print the list of --explain or --diff as JSON"],
+      ["--show-secrets", "Print the values of secrets"],
+      ["--restore [N]", "Restore copy N; 1, the default, is the newest"],
+      ["Exit code 1", "With --diff: the next start would change a value"],
+    ],
   },
   "app:secrets": {
     options: "[--format env|json] [--write DIR]",
-    does: "make new values for the four secrets",
+    does: "Generate new values for the four secrets",
+    details: `The secrets are ${
+      GENERATED_NAMES.join(", ")
+    }. No existing file is overwritten.`,
+    facts: [
+      [
+        "--format env|json",
+        "Print lines for an environment file, the default, or JSON",
+      ],
+      [
+        "--write DIR",
+        "Write each value into a file in DIR, and print the _FILE variables that name the files",
+      ],
+    ],
   },
   "app:health": {
     options: "[--ready] [--timeout SECONDS]",
-    does: "ask the server on this machine how it is",
+    does: "Report whether the server in this container is healthy",
+    details:
+      "Sends an HTTP request to the address on which the server listens according to its config.json, and prints one line. Any user may run it. It is the HEALTHCHECK of the image.",
+    facts: [
+      ["--ready", "Check the server's database and file store as well"],
+      [
+        "--timeout SECONDS",
+        "Wait this long for the answer; the default is 5",
+      ],
+      ["Exit code 0", "The server is healthy; with --ready, it is ready"],
+      ["Exit code 1", "It is not, or it does not answer"],
+    ],
   },
   "app:help": {
-    options: "[--all] [VARIABLE...]",
-    does: "explain commands and variables",
+    options: "[--all] [NAME...]",
+    does: "Explain commands and variables",
+    details:
+      "Prints an overview, or the entries of the given commands and variables. Names may be in any letter case. MATTERMOST_VERSION selects the release that the entries describe.",
+    facts: [["--all", "List all variables by group, one per line"]],
   },
   "app:version": {
     options: "",
-    does: "print version, commit and runtime of this program",
+    does: "Print the version, commit and runtime of this program",
+    details: "Include these lines in bug reports.",
+    facts: [],
   },
 };
 
@@ -71,26 +149,26 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
 export const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
   ok: "success",
   failure:
-    "`app:check` or `app:health` found a failure, `app:config --diff` a difference",
+    "`app:check` or `app:health` reports a failure, or `app:config --diff` a difference",
   usage: "the command line is wrong",
   badConfig: "the config.json on disk cannot be used",
   unreadable: "a file named by a `_FILE` variable cannot be read",
   unavailable: "the database could not be reached in time",
-  bug: "a bug of this program, with a stack trace",
+  bug: "a bug of this program, reported with a stack trace",
   cannotWrite: "a file or directory cannot be written",
   refused: "the database refuses the credentials",
   settings:
-    "settings are missing or wrong, or the upgrade is forbidden or failed",
+    "a setting is missing or wrong, or the upgrade is forbidden or failed",
   cannotExecute: "the command exists but cannot be executed",
   notFound: "the command does not exist",
 };
 
-/** The release that help is about where the image does not say which one it holds. */
-const PRESENT_RELEASE = "11.7";
+/** The release that the entries describe if `MATTERMOST_VERSION` does not name one. */
+const DEFAULT_RELEASE = "11.7";
 
 const NAME_WIDTH = Math.max(...SETTING_NAMES.map((name) => name.length));
 
-/** Columns of an old terminal. */
+/** The width of a terminal that nobody has resized. */
 const LINE_WIDTH = 80;
 
 function overview(): string {
@@ -99,97 +177,119 @@ function overview(): string {
   );
   return `${
     [
-      `mattermost-entrypoint ${meta.version}: environment variables become config.json, the`,
-      "database is waited for, and the program becomes the Mattermost server.",
+      `mattermost-entrypoint ${meta.version} writes Mattermost's config.json from environment`,
+      "variables, waits for the database, and then becomes the Mattermost server.",
       "",
-      "Usage: mattermost-entrypoint [--env-file FILE]... [COMMAND]",
+      "Usage: mattermost-entrypoint [--env-file FILE]... [COMMAND [ARGUMENT...]]",
       "",
       ...commands,
-      "  anything else  run it as it is: bash, mattermost version, ...",
+      "  anything else  Run it unchanged, for example bash or mattermost version",
       "",
-      "Every variable has a twin for files: DB_PASS_FILE=/run/secrets/db_pass.",
-      "app:help DB_PASS explains a variable, app:help app:check a command,",
-      "app:help --all lists all variables, one a line.",
+      "--env-file reads variables from a file; the environment overrides them.",
+      "app:help app:check explains a command, app:help DB_PASS a variable, and",
+      "app:help --all lists all variables. Each variable can name a file instead",
+      "that contains its value: DB_PASS_FILE=/run/secrets/db_pass.",
       "",
-      "Exit codes: 64 usage, 65 config.json, 66 _FILE, 69 no database, 70 bug,",
-      "73 cannot write, 77 database login, 78 settings or upgrade, 126 and 127",
-      "cannot run the command, 128+n ended by signal n.",
+      "Exit codes: 64 command line, 65 config.json, 66 _FILE variable, 69 database",
+      "not reachable, 70 bug, 73 cannot write, 77 database login refused, 78 settings",
+      "or upgrade, 126 and 127 cannot run the command, 128+n ended by signal n.",
     ].join("\n")
   }\n`;
 }
 
-/** The whole catalogue, one line a variable: name, group, summary, default. */
+/** All variables by group, each on one line for `grep`: its name, what it is, and its default. */
 function listSettings(): string {
-  return SETTING_NAMES.map((name) => {
-    const row = rowOf(name);
-    const fallback = describeDefault(row);
-    const ending = fallback === undefined ? "" : ` Default: ${fallback}.`;
-    const head = `${name.padEnd(NAME_WIDTH)}  ${row.group}: `;
-    return `${head}${plain(`${row.summary}${ending}`)}\n`;
-  }).join("");
+  return GROUPS.map((group) => {
+    const lines = SETTING_NAMES.filter((name) => rowOf(name).group === group)
+      .map((name) => {
+        const row = rowOf(name);
+        const fallback = describeDefault(row);
+        const ending = fallback === undefined ? "" : ` Default: ${fallback}.`;
+        return `  ${name.padEnd(NAME_WIDTH)}  ${row.summary}${ending}\n`;
+      });
+    return plain(`${group}\n${lines.join("")}`);
+  }).join("\n");
 }
 
-/** All there is to say about one setting in a release of the server. */
+/** The entry of a command: what it does, its options, and its exit codes. */
+function describeCommand(name: string): string {
+  const { options = "", does = "", details = "", facts = [] } =
+    COMMANDS[name] ?? {};
+  return entry(`${name} ${options}`.trimEnd(), [`${does}.`, details], facts);
+}
+
+/** The entry of a variable: what it is, and how a release of the server uses it. */
 function describeSetting(name: SettingName, release: string): string {
   const row = rowOf(name);
-  const facts: readonly (readonly [label: string, text: string])[] = [
+  const { summary, details, secret = false, noEffect = [] } = row;
+  const facts: readonly Fact[] = [
     ["Value", row.kind.allowed],
     ["Default", describeDefault(row) ?? "none"],
-    ...places(name, release),
-    ["File", `${fileTwin(name)} may name a file that holds the value`],
     ["Example", exampleLine(name)],
-    ...(row.secret === true
+    ["From a file", `${fileTwin(name)} names a file with the value`],
+    ...(secret
       ? [[
         "Secret",
-        "never shown, and kept from the server's environment",
+        "never printed, and removed from the server's environment",
       ]] as const
       : []),
-    ...(row.noEffect ?? []).map(({ releases, edition, why }) =>
-      [
-        "Note",
-        `no effect in Mattermost ${releases}${
-          edition === undefined ? "" : `, ${edition} edition`
-        }: ${why}`,
-      ] as const
-    ),
+    ...places(name, release),
+    ...noEffect.map(({ releases, edition, why }): Fact => [
+      "No effect",
+      `in Mattermost ${describeRange(releases)}${
+        edition === undefined ? "" : `, ${edition} edition`
+      }: ${why}`,
+    ]),
   ];
-  const lines = [
-    `${name} (${row.group})`,
-    ...[row.summary, row.details].flatMap((text) =>
-      text === undefined ? [] : wrap(text, "  ")
-    ),
-    "",
-    ...facts.flatMap(([label, text]) => wrap(text, `  ${label.padEnd(9)}`)),
-  ];
-  return plain(`${lines.join("\n")}\n`);
+  return entry(`${name} (${row.group})`, [summary, details ?? ""], facts);
 }
 
-/** Where a setting goes in this release, and where in others. */
-function places(
-  name: SettingName,
-  release: string,
-): (readonly [label: string, text: string])[] {
+/** Where config.json has a setting in this release, and where in others. */
+function places(name: SettingName, release: string): readonly Fact[] {
   const all = [
     ...rowOf(name).writes ?? [],
     ...DERIVED_PATHS.filter(({ from }) => from.includes(name)),
   ];
+  if (all.length === 0) {
+    return [[
+      "config.json",
+      "not written; the entrypoint itself uses the value",
+    ]];
+  }
   const here = all.filter(({ releases }) =>
     releases === undefined || inRange(release, releases)
   );
   const others = all.filter((place) => !here.includes(place));
-  if (all.length === 0) return [];
-  const paths = here.map(({ path }) => path).join(", ");
-  const written = paths === ""
-    ? `nowhere: Mattermost ${release} has no such setting`
-    : `to ${paths} of config.json (Mattermost ${release})`;
-  const rest = others.map(({ path, releases }) => `${path} (${releases})`);
+  const present = here.length === 0
+    ? `not written; Mattermost ${release} has no such setting`
+    : `${here.map(({ path }) => path).join(", ")} (Mattermost ${release})`;
   return [
-    ["Written", written],
-    ...(rest.length === 0 ? [] : [["Others", rest.join(", ")] as const]),
+    ["config.json", present],
+    ...others.map(({ path, releases = "" }): Fact => [
+      "Other keys",
+      `${path} (${describeRange(releases)})`,
+    ]),
   ];
 }
 
-/** Breaks a text into lines; the first begins with the lead, the others are indented as far. */
+/** Lays out the entry of a command or a variable: a heading, text, and a table of facts. */
+function entry(
+  heading: string,
+  paragraphs: readonly string[],
+  facts: readonly Fact[],
+): string {
+  const width = Math.max(...facts.map(([label]) => label.length)) + 2;
+  const lines = [
+    heading,
+    ...paragraphs.filter((text) => text !== "")
+      .flatMap((text) => wrap(text, "  ")),
+    ...(facts.length === 0 ? [] : [""]),
+    ...facts.flatMap(([label, text]) => wrap(text, `  ${label.padEnd(width)}`)),
+  ];
+  return plain(`${lines.join("\n")}\n`);
+}
+
+/** Breaks a text into lines. The lead starts the first line and is the indent of the others. */
 function wrap(text: string, lead: string): string[] {
   const lines = [lead];
   for (const word of plain(text).split(" ")) {
@@ -205,53 +305,49 @@ function wrap(text: string, lead: string): string[] {
 }
 
 /**
- * The command.
+ * Prints the overview, entries, or the list of all variables.
  *
- * @param args Variables and commands to explain, or `--all`; without any, the overview.
- * @param context The world.
- * @returns The exit code.
- * @throws {EntrypointError} With code 64 for a name that is unknown.
+ * @param args Commands and variables to explain, or `--all`; none for the overview.
+ * @param context Its system has the output, and the release in `MATTERMOST_VERSION`.
+ * @returns The exit code 0.
+ * @throws {EntrypointError} With code 64 and one problem for each unknown name.
  */
 export function help(args: readonly string[], { system }: Context): number {
-  const { all, _: words } = readArguments(args, {
+  const { all, _: names } = readArguments(args, {
     command: "app:help",
     flags: ["all"],
     positionals: Infinity,
   });
   if (all) {
     system.out.write(listSettings());
-  } else if (words.length === 0) {
+  } else if (names.length === 0) {
     system.out.write(overview());
   } else {
-    const release = parseVersion(system.env["MATTERMOST_VERSION"] ?? "");
-    system.out.write(
-      explain(
-        words,
-        release === undefined ? PRESENT_RELEASE : formatVersion(release),
-      ),
-    );
+    const version = parseVersion(system.env["MATTERMOST_VERSION"] ?? "");
+    const release = version === undefined
+      ? DEFAULT_RELEASE
+      : formatVersion(version);
+    system.out.write(explain(names, release));
   }
   return ExitCode.ok;
 }
 
-function explain(words: readonly string[], release: string): string {
+function explain(names: readonly string[], release: string): string {
   const texts: string[] = [];
   const problems: Problem[] = [];
-  for (const word of words) {
-    const name = settingOf(word);
-    const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
-    if (name !== undefined) {
-      texts.push(describeSetting(name, release));
-    } else if (command !== undefined) {
-      texts.push(
-        `${word} ${command.options}`.trimEnd() + `\n  ${command.does}\n`,
-      );
+  for (const name of names) {
+    const setting = settingOf(name);
+    const command = name.toLowerCase();
+    if (setting !== undefined) {
+      texts.push(describeSetting(setting, release));
+    } else if (Object.hasOwn(COMMANDS, command)) {
+      texts.push(describeCommand(command));
     } else {
-      problems.push(unknown(word));
+      problems.push(unknown(name));
     }
   }
   if (problems.length > 0) {
-    throw new EntrypointError("app:help knows no such variable", {
+    throw new EntrypointError("app:help does not know every name", {
       code: ExitCode.usage,
       problems,
     });
@@ -259,18 +355,18 @@ function explain(words: readonly string[], release: string): string {
   return texts.join("\n");
 }
 
-/** The setting of a name in any case, or of the name of its twin. */
-function settingOf(word: string): SettingName | undefined {
-  const name = word.toUpperCase();
-  return [name, name.replace(/_FILE$/, "")].find(isSettingName);
+/** The setting of a variable's name, or of its `_FILE` variable, in any letter case. */
+function settingOf(name: string): SettingName | undefined {
+  const upper = name.toUpperCase();
+  return [upper, upper.replace(/_FILE$/, "")].find(isSettingName);
 }
 
-function unknown(word: string): Problem {
+function unknown(name: string): Problem {
   return {
-    subject: word,
-    message: `Nothing reads a variable named ${word}`,
-    remedy: suggest(word.toUpperCase()) ??
-      didYouMean(word.toLowerCase(), Object.keys(COMMANDS)) ??
-      "List all names with app:help --all",
+    subject: name,
+    message: `There is no variable or command named ${name}`,
+    remedy: suggest(name.toUpperCase()) ??
+      didYouMean(name.toLowerCase(), Object.keys(COMMANDS)) ??
+      "mattermost-entrypoint app:help --all   # lists all variables",
   };
 }

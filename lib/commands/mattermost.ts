@@ -1,6 +1,6 @@
 /**
- * The installed server's own command line, `mattermost version` and the like,
- * when this program stands in the server's place.
+ * The installed server's own command line, such as `mattermost version`, for images
+ * in which this program is called `mattermost`.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { becomeServersUser } from "../startup/become_user.ts";
 import { pathsOf } from "../startup/load_settings.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
-/** The server's programs, newest first. */
+/** The server's programs; `platform` is the name in older releases. */
 const PROGRAMS = ["bin/mattermost", "bin/platform"];
 
-/** The link to the program that runs, which Linux keeps for every process. */
+/** Linux's link to the executable of the running process: proc_pid_exe(5). */
 const SELF = "/proc/self/exe";
 
 /**
- * Becomes the installed server with arguments of its own.
+ * Replaces this process with the installed server.
  *
- * @param args A subcommand of the server, and what follows.
- * @param context The world.
+ * @param args A subcommand of the server, and its arguments.
+ * @param context The system with the settings and the installation.
  * @returns Never.
- * @throws {EntrypointError} With code 127 where no server is installed, 126 where it cannot be executed.
+ * @throws {EntrypointError} With code 127 if no server is installed, 126 if it cannot be executed.
  */
 export function server(args: readonly string[], context: Context): never {
   const { system } = context;
@@ -36,11 +36,11 @@ export function server(args: readonly string[], context: Context): never {
     .find((path) => isAnother(path, files));
   if (path === undefined) {
     throw new EntrypointError(
-      `There is no Mattermost server in ${install}, only this entrypoint under its name`,
+      `No Mattermost server is installed in ${install}; the program named mattermost is this entrypoint`,
       {
         code: ExitCode.notFound,
         remedy:
-          "MATTERMOST_INSTALL_DIR=/opt/mattermost/mattermost   # the directory with bin/mattermost in it",
+          "MATTERMOST_INSTALL_DIR=/opt/mattermost/mattermost   # the directory that contains bin/mattermost",
       },
     );
   }
@@ -56,9 +56,9 @@ export function server(args: readonly string[], context: Context): never {
   });
 }
 
-/** Whether there is a program that is not this very one, which would start itself for ever. */
+/** Whether a path is a program other than this one, which would execute itself for ever. */
 function isAnother(path: string, files: System["files"]): boolean {
   if (files.stat(path)?.isFile !== true) return false;
-  // Without /proc nothing tells.
+  // Without /proc the two cannot be compared, and the path counts as another program.
   return tolerate(() => files.realPath(path) === files.readLink(SELF)) !== true;
 }

@@ -1,6 +1,6 @@
 /**
- * `app:migrate`: the server's own migration in the foreground, safe as a one-off
- * job beside servers that are starting.
+ * `app:migrate`: runs the server's own migration in the foreground. It may run as a
+ * job while other servers are starting.
  *
  * @module
  */
@@ -28,10 +28,10 @@ import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 /**
  * Migrates the database.
  *
- * @param args None.
- * @param context The world.
+ * @param args Must be empty.
+ * @param context The system with the settings and the server.
  * @returns The exit code of the server's migration.
- * @throws {EntrypointError} Whatever keeps it from running, or with code 78 a migration that failed although its code is 0.
+ * @throws {EntrypointError} If the migration cannot run; with code 78 if it failed although its exit code is 0.
  */
 export async function migrate(
   args: readonly string[],
@@ -55,7 +55,7 @@ export async function migrate(
   const facts = await waitForMigration(database, context);
   const permit = guardUpgrade(plan, facts, context);
   if (facts !== database.facts && permit.kind === "same") {
-    log.info("The database is migrated already");
+    log.info("The database has already been migrated");
     return ExitCode.ok;
   }
   requireAnswers(plan, permit, context);

@@ -1,7 +1,7 @@
 /**
- * `app:secrets`: new values for the four secrets, as lines, as JSON, or as files for Docker secrets.
+ * `app:secrets`: generates the four secrets as lines, as JSON, or as files for Docker secrets.
  *
- * It never overwrites a file, and shows no value that it has put into one.
+ * It never overwrites a file, and does not print a value that it writes into a file.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import type { Context } from "../startup/context.ts";
 
 const FORMATS: readonly string[] = ["env", "json"];
 
-/** What is put into one file. */
+/** A file with one secret. */
 interface SecretFile {
   readonly path: string;
   readonly value: string;
 }
 
 /**
- * The command. With `--write` the answer names the files, as the `_FILE` variables that read them.
+ * Generates the secrets. Prints their values, or with `--write` the `_FILE` variables that name the files.
  *
  * @param args `--format env|json`, `--write DIR`.
- * @param context The world.
- * @returns The exit code.
- * @throws {EntrypointError} With code 64 for a wrong option, 73 where a file exists or cannot be written.
+ * @param context The system with the random numbers, the files and the output.
+ * @returns The exit code 0.
+ * @throws {EntrypointError} With code 64 for wrong arguments, 73 if a file exists or cannot be written.
  */
 export function secrets(args: readonly string[], { system }: Context): number {
   const { format = "env", write } = readArguments(args, {
@@ -38,28 +38,28 @@ export function secrets(args: readonly string[], { system }: Context): number {
     values: ["format", "write"],
   });
   if (!FORMATS.includes(format)) throw unknownFormat(format);
-  const made = GENERATED_NAMES.map((name) => ({
+  const generated = GENERATED_NAMES.map((name) => ({
     name,
     value: makeSecret(system.random),
   }));
-  const answer = write === undefined
-    ? made.map(({ name, value }) => [name, value])
-    : writeFiles(made, { directory: write, files: system.files });
+  const lines = write === undefined
+    ? generated.map(({ name, value }) => [name, value])
+    : writeFiles(generated, { directory: write, files: system.files });
   system.out.write(
     format === "json"
-      ? `${JSON.stringify(Object.fromEntries(answer), undefined, 2)}\n`
-      : answer.map(([name, value]) => `${name}=${value}\n`).join(""),
+      ? `${JSON.stringify(Object.fromEntries(lines), undefined, 2)}\n`
+      : lines.map(([name, value]) => `${name}=${value}\n`).join(""),
   );
   return ExitCode.ok;
 }
 
-/** Writes all files or none; the result are the variables that name them. */
+/** Writes all files or none, and returns the variables that name them. */
 function writeFiles(
-  made: readonly { readonly name: SettingName; readonly value: string }[],
+  generated: readonly { readonly name: SettingName; readonly value: string }[],
   { directory, files }: { readonly directory: string; readonly files: Files },
 ): [variable: string, path: string][] {
   const home = openDirectory(directory, files);
-  const planned = made.map(({ name, value }) => ({
+  const planned = generated.map(({ name, value }) => ({
     variable: fileTwin(name),
     path: `${home}/${secretFileName(name)}`,
     value,
@@ -78,7 +78,7 @@ function writeFiles(
   return planned.map(({ variable, path }) => [variable, path]);
 }
 
-/** Makes the directory where there is none, for its owner only. */
+/** Creates the directory if it does not exist, with access for its owner only. */
 function openDirectory(directory: string, files: Files): string {
   try {
     files.makeDirectory(directory, 0o700);
@@ -92,19 +92,19 @@ function writeFile({ path, value }: SecretFile, files: Files): void {
   try {
     files.create(path, value, 0o600);
   } catch (error) {
-    if (errorCode(error) === "EEXIST") throw alreadyThere(path);
+    if (errorCode(error) === "EEXIST") throw fileExists(path);
     if (files.lstat(path) !== undefined) files.remove(path);
     throw cannotWrite(path, error);
   }
 }
 
-function alreadyThere(path: string): EntrypointError {
+function fileExists(path: string): EntrypointError {
   return new EntrypointError(
-    `The file ${path} exists already, and a secret is never overwritten`,
+    `The file ${path} already exists, and app:secrets overwrites no file`,
     {
       code: ExitCode.cannotWrite,
       remedy:
-        "Name another directory with --write; a server that has run needs the values that it has",
+        "Choose another directory with --write; a server that has already run must keep its secrets",
     },
   );
 }
@@ -114,7 +114,7 @@ function cannotWrite(path: string, cause: unknown): EntrypointError {
     `${path} cannot be written (${errorCode(cause) ?? "unknown error"})`,
     {
       code: ExitCode.cannotWrite,
-      remedy: "Name a directory that this user may write to with --write",
+      remedy: "Choose a directory with --write that this user can write to",
       cause,
     },
   );
@@ -122,9 +122,9 @@ function cannotWrite(path: string, cause: unknown): EntrypointError {
 
 function unknownFormat(format: string): EntrypointError {
   return new EntrypointError(
-    `app:secrets: --format must be one of ${FORMATS.join(", ")}: it is ${
-      JSON.stringify(format)
-    }`,
+    `The option --format of app:secrets must be ${
+      FORMATS.join(" or ")
+    }: it is ${JSON.stringify(format)}`,
     {
       code: ExitCode.usage,
       remedy: didYouMean(format, FORMATS) ??

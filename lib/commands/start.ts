@@ -1,8 +1,8 @@
 /**
- * `app:start`: settings, config.json, database, upgrade rules; then this process is the server.
+ * `app:start`: loads the settings, plans config.json, opens the database and checks
+ * the upgrade rules. Then it writes config.json, and this process becomes the server.
  *
- * Nothing is written before everything is known to be right, so that a start
- * that fails leaves all files as they were.
+ * The settings, the database and the upgrade rules are checked before the first write.
  *
  * @module
  */
@@ -40,10 +40,10 @@ import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
 /**
  * Starts the server.
  *
- * @param args Arguments for the server, behind `--`.
- * @param context The world.
- * @returns Never: it becomes the server.
- * @throws {EntrypointError} Whatever keeps the server from starting.
+ * @param args Arguments for the server, after `--`.
+ * @param context The system with the settings and the server.
+ * @returns Never: the process becomes the server.
+ * @throws {EntrypointError} If the server cannot or must not start.
  */
 export async function start(
   args: readonly string[],
@@ -54,18 +54,18 @@ export async function start(
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start" });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
-  const settled = await loadSettingsAndDisk(context);
-  logSummary(settled, context);
-  requireServer(settled, context.system);
+  const loaded = await loadSettingsAndDisk(context);
+  logSummary(loaded, context);
+  requireServer(loaded, context.system);
   const { database, plan, releaseSignals, isAnswered } = await openMeanwhile(
-    settled,
+    loaded,
     context,
   );
   const permit = await guardAfterMigration(plan, database, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
   requireOwnFiles(plan, bundle, context.system);
-  // Root gives and is root no more: all that is written is written by the server's user.
+  // This gives up root, so that the server's user writes everything that follows.
   const served = await provideDirectories(plan, context);
   const { system } = served;
   await requirePaths(plan, served);
@@ -86,39 +86,39 @@ interface Ready {
   readonly database: ReadyDatabase;
   readonly plan: Plan;
   readonly releaseSignals: () => Promise<void>;
-  /** Whether the installed program has said that it is the stated release. */
+  /** Whether the installed server has reported the release that the image states. */
   readonly isAnswered: boolean;
 }
 
-/** A login is mostly waiting: what needs no database is done meanwhile. */
+/** Logs in to the database, and does what needs no database at the same time. */
 async function openMeanwhile(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   context: Context,
 ): Promise<Ready> {
   const { system, log } = context;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const answers = Promise.all([
-    openDatabase(settled, { ...context, signal }),
-    confirmOnce(settled, system),
+    openDatabase(loaded, { ...context, signal }),
+    confirmOnce(loaded, system),
   ]);
   try {
-    const plan = planConfig(settled, context, { guarded: true });
-    // The other warnings are part of the summary.
-    const warnings = plan.warnings.slice(settled.warnings.length);
+    const plan = planConfig(loaded, context, { guarded: true });
+    // The summary has already printed the warnings about the settings.
+    const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));
     const releaseSignals = system.prepareExec();
     const [database, isAnswered] = await answers;
     return { database, plan, releaseSignals, isAnswered };
   } catch (error) {
     failed.abort();
-    // The first error is the one that counts.
+    // Only the first error is reported.
     answers.catch(() => {});
     throw error;
   }
 }
 
-/** A job may be migrating what the server would migrate at its start, and change what is allowed. */
+/** Checks the upgrade rules again if another process has migrated the database meanwhile. */
 async function guardAfterMigration(
   plan: Plan,
   database: ReadyDatabase,
@@ -132,11 +132,11 @@ async function guardAfterMigration(
 
 function migrationFailed(code: number): EntrypointError {
   return new EntrypointError(
-    `The migration to 3.0 failed with code ${code}; the server is not started`,
+    `The migration to 3.0 failed with exit code ${code}, so the server was not started`,
     {
       code: ExitCode.settings,
       remedy:
-        "Restore the backup of the database, correct what the migration complained of, and start again",
+        "Restore the backup of the database, correct the error that the migration printed, and start again",
     },
   );
 }

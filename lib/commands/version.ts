@@ -1,5 +1,5 @@
 /**
- * `app:version`: which program this is, for people, scripts and bug reports.
+ * `app:version`: the version, the commit and the runtime, for scripts and bug reports.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 
 /**
- * The lines that describe a program.
+ * Describes a program in three lines.
  *
- * @param commit What the build wrote.
+ * @param commit The commit that the build recorded, or a note in brackets.
  * @param runtime The versions of Deno and V8.
  * @returns Version, commit and runtime, each on a line that begins with its name.
  */
@@ -22,10 +22,10 @@ export function describeProgram(
   commit: string,
   { deno, v8 }: System["runtime"],
 ): string {
-  // The text in brackets is there where nothing was built, or no repository was.
+  // The note in brackets means that nothing was built, or not from a repository.
   const built = commit.startsWith("(") ? "unknown" : commit.trim();
   const origin = deno === FALLBACK_RUNTIME
-    ? "recovered from an npm package, as the vendor's site was not reached"
+    ? "recovered from an npm package because the vendor's site could not be reached"
     : "from its vendor";
   return [
     `mattermost-entrypoint ${meta.version}`,
@@ -35,11 +35,11 @@ export function describeProgram(
 }
 
 /**
- * The command.
+ * Prints the version.
  *
  * @param args Must be empty.
- * @param context The world.
- * @returns The exit code.
+ * @param context The system with the output and the runtime.
+ * @returns The exit code 0.
  * @throws {EntrypointError} With code 64 for any argument.
  */
 export function version(args: readonly string[], { system }: Context): number {

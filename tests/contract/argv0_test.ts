@@ -97,5 +97,5 @@ Deno.test("the program does not start itself for ever in the server's place", as
     .outcome;
   assertClean(outcome);
   assert.equal(outcome.code, 127);
-  assert.match(outcome.stderr, /There is no Mattermost server in/);
+  assert.match(outcome.stderr, /No Mattermost server is installed in/);
 });

@@ -1,6 +1,6 @@
 /**
- * The command line: help and version, what is wrong with it, other commands, and
- * `--env-file`. None of it needs a server or a database.
+ * The command line: help and version, mistakes, other commands, and `--env-file`.
+ * None of it needs a server or a database.
  *
  * @module
  */
@@ -15,32 +15,38 @@ import {
   testPrograms,
 } from "../support/program.ts";
 
-testPrograms("the version is an answer", async (program) => {
-  for (const word of ["app:version", "--version"]) {
-    const { code, stdout, stderr } = await runProgram(program, [word]);
-    assert.equal(code, 0);
-    assert.match(stdout, /^mattermost-entrypoint \d+\.\d+\.\d+\ncommit /);
-    assert.equal(stderr, "");
-  }
-});
+testPrograms(
+  "app:version and --version print the version to standard output",
+  async (program) => {
+    for (const word of ["app:version", "--version"]) {
+      const { code, stdout, stderr } = await runProgram(program, [word]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^mattermost-entrypoint \d+\.\d+\.\d+\ncommit /);
+      assert.equal(stderr, "");
+    }
+  },
+);
 
-testPrograms("help is an answer", async (program) => {
-  const asked: readonly (readonly [readonly string[], RegExp])[] = [
-    [["app:help"], /^mattermost-entrypoint \d.*\n[^]*app:migrate/],
-    [["--help"], /^Usage: /m],
-    [["-h"], /^Exit codes: /m],
-    [["app:help", "db_pass_file"], /^DB_PASS \(Database\)\n[^]*Secret/],
-    [["app:help", "app:check", "DB_HOST"], /^app:check [^]*^DB_HOST /m],
-    [["app:help", "--all"], /^MATTERMOST_NAME +Server: /m],
-  ];
-  for (const [args, pattern] of asked) {
-    const { code, stdout, stderr } = await runProgram(program, args);
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-    assert.match(stdout, pattern);
-  }
-});
+testPrograms(
+  "app:help, --help and -h print help to standard output",
+  async (program) => {
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [["app:help"], /^mattermost-entrypoint \d.*\n[^]*app:migrate/],
+      [["--help"], /^Usage: /m],
+      [["-h"], /^Exit codes: /m],
+      [["app:help", "db_pass_file"], /^DB_PASS \(Database\)\n[^]*Secret/],
+      [["app:help", "app:check", "DB_HOST"], /^app:check [^]*^DB_HOST /m],
+      [["app:help", "--all"], /^Server\n {2}MATTERMOST_NAME +\S/m],
+    ];
+    for (const [args, pattern] of cases) {
+      const { code, stdout, stderr } = await runProgram(program, args);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, pattern);
+    }
+  },
+);
 
-testPrograms("secrets are an answer, new each time", async (program) => {
+testPrograms("app:secrets prints new secrets each time", async (program) => {
   const [first, second] = await Promise.all(
     ["env", "json"].map((format) =>
       runProgram(program, ["app:secrets", "--format", format])
@@ -59,7 +65,7 @@ testPrograms("secrets are an answer, new each time", async (program) => {
 });
 
 testPrograms(
-  "secrets go into files that nobody else reads, once",
+  "app:secrets --write creates files that only their owner can read, and overwrites none",
   async (program) => {
     await using home = await createHome();
     const directory = join(home.path, "secrets");
@@ -76,7 +82,10 @@ testPrograms(
     const before = await home.snapshot();
     const again = await runProgram(program, args);
     assert.equal(again.code, 73);
-    assert.match(again.stderr, /exists already, and a secret is never overwr/);
+    assert.match(
+      again.stderr,
+      /already exists, and app:secrets overwrites no file/,
+    );
     await home.assertUnchanged(before);
   },
 );
@@ -87,21 +96,21 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [["--verbose"], /The option --verbose is not known\n.*--env-file/],
   [["--env-file"], /--env-file needs a file name/],
   [["--env-file="], /--env-file needs a file name/],
-  [["app:config", "--difff"], /'--difff'\n.*→ Did you mean --diff\?$/m],
-  [["app:config", "--explain", "--diff"], /not both/],
+  [["app:config", "--difff"], / --difff\n.*→ Did you mean --diff\?$/m],
+  [["app:config", "--explain", "--diff"], / but not both/],
   [["app:config", "--restore", "x"], /it is "x"/],
-  [["app:config", "now"], /unexpected argument "now"/],
-  [["app:start", "now"], /app:start: unexpected argument "now"/],
-  [["app:start", "--now"], /'--now'/],
-  [["app:migrate", "now"], /app:migrate: unexpected argument "now"/],
-  [["app:version", "now"], /unexpected argument "now"\n.*takes no options/],
+  [["app:config", "now"], /app:config does not accept the argument "now"/],
+  [["app:start", "now"], /app:start does not accept the argument "now"/],
+  [["app:start", "--now"], / no option --now/],
+  [["app:migrate", "now"], /app:migrate does not accept the argument "now"/],
+  [["app:version", "now"], / the argument "now"\n.*accepts no options/],
   [["app:help", "DB_PAS"], /named DB_PAS\n.*→ Did you mean DB_PASS\?$/m],
   [["app:secrets", "--format", "jsn"], /"jsn"\n.*→ Did you mean json\?$/m],
   [["app:secrets", "--write"], /--write/],
 ];
 
 testPrograms(
-  "what is wrong with the command line is said, with code 64",
+  "mistakes in the command line are reported with code 64",
   async (program) => {
     for (const [args, message] of USAGE) {
       const outcome = await runProgram(program, args);
@@ -115,7 +124,7 @@ testPrograms(
   },
 );
 
-testPrograms("another command is run as it is", async (program) => {
+testPrograms("any other command runs unchanged", async (program) => {
   const script = 'echo "$1|$2"; echo "$GIVEN"; pwd; echo no >&2; exit 7';
   const { code, stdout, stderr } = await runProgram(
     program,
@@ -128,7 +137,7 @@ testPrograms("another command is run as it is", async (program) => {
 });
 
 testPrograms(
-  "another command has our process, signals and input",
+  "any other command has the same process, signals and standard input",
   async (program) => {
     const running = start(
       program,
@@ -152,7 +161,7 @@ testPrograms(
 );
 
 testPrograms(
-  "a command that is not there is 127, one that cannot be run 126",
+  "a command that does not exist ends with code 127, one that cannot be executed with 126",
   async (program) => {
     const cases: readonly (readonly [string, number, RegExp])[] = [
       ["no-such-tool", 127, /Cannot find the command "no-such-tool" in PATH/],
@@ -171,7 +180,7 @@ testPrograms(
 );
 
 testPrograms(
-  "files of --env-file give what the environment does not",
+  "files of --env-file set variables that the environment does not",
   async (program) => {
     await using home = await createHome();
     const first = await home.write(
@@ -192,7 +201,7 @@ testPrograms(
 );
 
 testPrograms(
-  "a file of --env-file that is not there is 66",
+  "a missing file of --env-file ends with code 66",
   async (program) => {
     const outcome = await runProgram(program, [
       ...["--env-file", "/no/such.env", "app:version"],
@@ -206,28 +215,34 @@ testPrograms(
   },
 );
 
-testPrograms("messages are JSON where that is asked for", async (program) => {
-  const outcome = await runProgram(program, ["app:strat"], {
-    env: { ENTRYPOINT_LOG_FORMAT: "json" },
-  });
-  const lines = outcome.stderr.trimEnd().split("\n");
-  assert.equal(lines.length, 1);
-  const { time, ...rest } = JSON.parse(lines[0] ?? "");
-  assert.ok(Date.parse(time) > 0);
-  assert.deepEqual(rest, {
-    level: "error",
-    message: "There is no command app:strat",
-    remedy: "Did you mean app:start?",
-    problems: [],
-    code: 64,
-  });
-});
+testPrograms(
+  "messages are JSON with ENTRYPOINT_LOG_FORMAT=json",
+  async (program) => {
+    const outcome = await runProgram(program, ["app:strat"], {
+      env: { ENTRYPOINT_LOG_FORMAT: "json" },
+    });
+    const lines = outcome.stderr.trimEnd().split("\n");
+    assert.equal(lines.length, 1);
+    const { time, ...rest } = JSON.parse(lines[0] ?? "");
+    assert.ok(Date.parse(time) > 0);
+    assert.deepEqual(rest, {
+      level: "error",
+      message: "There is no command app:strat",
+      remedy: "Did you mean app:start?",
+      problems: [],
+      code: 64,
+    });
+  },
+);
 
-testPrograms("a reader that goes away is no failure", async (program) => {
-  const command = [...program.command, "app:help", "--all"]
-    .map((word) => `'${word}'`).join(" ");
-  const { code, stderr } = await runProgram(program, [
-    ...["bash", "-c", `${command} | head -n 1; exit \${PIPESTATUS[0]}`],
-  ]);
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-});
+testPrograms(
+  "a reader that closes the pipe early is no failure",
+  async (program) => {
+    const command = [...program.command, "app:help", "--all"]
+      .map((word) => `'${word}'`).join(" ");
+    const { code, stderr } = await runProgram(program, [
+      ...["bash", "-c", `${command} | head -n 1; exit \${PIPESTATUS[0]}`],
+    ]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  },
+);

@@ -305,7 +305,7 @@ for (const product of products) {
     await first.home.write("marks/go", "");
     const [one, other] = await Promise.all([holder.outcome, waiter.outcome]);
     assert.deepEqual([one.code, other.code], [0, 0], other.stderr);
-    assert.match(other.stderr, /The database is migrated already\n$/);
+    assert.match(other.stderr, /The database has already been migrated\n$/);
     assert.equal(await migrations(first.home), 1);
     assert.equal(await migrations(second.home), 0);
   });
@@ -508,7 +508,7 @@ testPrograms(
     assert.match(stdout, /no team nobody\n$/);
     assert.match(
       stderr,
-      /The migration to 3\.0 failed with code 1; the server/,
+      /The migration to 3\.0 failed with exit code 1, so the server/,
     );
     assert.equal(await versionOf(home), undefined);
   },

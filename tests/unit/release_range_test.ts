@@ -1,6 +1,7 @@
 import { equal, ok, throws } from "node:assert/strict";
 import {
   compareVersions,
+  describeRange,
   formatVersion,
   inRange,
   parseVersion,
@@ -118,4 +119,17 @@ Deno.test("versionStep() returns the most significant difference", () => {
   equal(versionStep("3.6.0", "3.6.1"), "patch");
   equal(versionStep("3.6.0-rc1", "3.6.0"), "prerelease");
   equal(versionStep("3.6", "3.6.0"), "none");
+});
+
+Deno.test("describeRange() puts ranges into words", () => {
+  equal(describeRange("<3.9.0"), "before 3.9.0");
+  equal(
+    describeRange(">=3.5.0 <4.7.0"),
+    "3.5.0 and later, before 4.7.0",
+  );
+  equal(
+    describeRange("<4.0.3 || >=4.3.0"),
+    "before 4.0.3; 4.3.0 and later",
+  );
+  throws(() => describeRange("^4.0.0"), TypeError);
 });

@@ -213,7 +213,7 @@ Deno.test("under the name mattermost, the program does not execute itself", asyn
   assert.equal(code, 127);
   assert.match(
     system.err.text,
-    /There is no Mattermost server in .*, only this entrypoint under its name/,
+    /No Mattermost server is installed in .*; the program named mattermost is this entrypoint/,
   );
   assert.deepEqual(system.handoffs, []);
 });

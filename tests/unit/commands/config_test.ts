@@ -26,13 +26,13 @@ async function answer(
     readonly files?: MemoryFiles;
     readonly env?: Record<string, string>;
   } = {},
-): Promise<{ code: number; text: string; said: string }> {
+): Promise<{ code: number; text: string; messages: string }> {
   const { system, context } = stage({ files, env: { ...ENOUGH, ...env } });
   const code = await config(args, context);
-  return { code, text: system.out.text, said: system.err.text };
+  return { code, text: system.out.text, messages: system.err.text };
 }
 
-Deno.test("config shows the file that would be written, secrets hidden unless asked for", async () => {
+Deno.test("app:config prints the file that a start would write, with hidden secrets unless --show-secrets is given", async () => {
   const hidden = await answer([]);
   assert.equal(hidden.code, 0);
   assert.equal(JSON.parse(hidden.text).SqlSettings.DataSource, "(hidden)");
@@ -44,7 +44,7 @@ Deno.test("config shows the file that would be written, secrets hidden unless as
   );
 });
 
-Deno.test("config changes nothing", async () => {
+Deno.test("app:config changes nothing", async () => {
   const files = installed();
   await answer(["--explain"], { files });
   await answer(["--diff"], { files });
@@ -52,16 +52,16 @@ Deno.test("config changes nothing", async () => {
   assert.equal(files.stat(CONFIG), undefined);
 });
 
-Deno.test("--diff lists what a first start writes, and nothing after it", async () => {
+Deno.test("--diff lists the values that the first start writes, and nothing after it", async () => {
   const first = await answer(["--diff"]);
   assert.equal(first.code, 1);
   assert.match(
     first.text,
-    /^ServiceSettings\.ListenAddress: \(nothing\) → ":80" {3}# default$/m,
+    /^ServiceSettings\.ListenAddress: \(not set\) → ":80" {3}# default$/m,
   );
   assert.match(
     first.text,
-    /^SqlSettings\.DataSource: \(nothing\) → "\(hidden\)" {3}# set by you$/m,
+    /^SqlSettings\.DataSource: \(not set\) → "\(hidden\)" {3}# set by you$/m,
   );
   assert.match(first.text, /^FileSettings\.PublicLinkSalt: .*# generated$/m);
   assert.ok(!first.text.includes("nobody"));
@@ -69,7 +69,7 @@ Deno.test("--diff lists what a first start writes, and nothing after it", async 
   assert.deepEqual([second.code, second.text], [0, ""]);
 });
 
-Deno.test("--diff says what a changed and a removed variable do", async () => {
+Deno.test("--diff lists the effects of a changed and a removed variable", async () => {
   const files = await written({ MATTERMOST_MAX_USERS: "70" });
   const changed = await answer(["--diff"], {
     files,
@@ -91,7 +91,7 @@ Deno.test("--diff says what a changed and a removed variable do", async () => {
   });
 });
 
-Deno.test("--explain tells the origin of each value", async () => {
+Deno.test("--explain lists the source of each value", async () => {
   const files = await written();
   files.place("/run/secrets/user", "mail@example.com\n");
   const edited = files.readText(CONFIG).replace(
@@ -119,7 +119,7 @@ Deno.test("--explain tells the origin of each value", async () => {
   assert.ok(!text.includes(PASSWORD));
 });
 
-Deno.test("--explain --json says the same to machines", async () => {
+Deno.test("--explain --json prints the same as JSON", async () => {
   const { text } = await answer(["--explain", "--json"]);
   const { settings } = JSON.parse(text);
   const found = settings.find(({ name }: { name: string }) =>
@@ -137,7 +137,7 @@ Deno.test("--explain --json says the same to machines", async () => {
   });
 });
 
-Deno.test("--restore is root no more before it touches anything, and refuses a link among the copies", async () => {
+Deno.test("--restore gives up root before it touches a file, and refuses a link among the copies", async () => {
   const files = await written();
   const { system, context } = stage({ files });
   const { steps } = files;
@@ -156,7 +156,7 @@ Deno.test("--restore is root no more before it touches anything, and refuses a l
   assert.equal(files.steps, after);
 });
 
-Deno.test("--restore brings a copy back, and says which there are", async () => {
+Deno.test("--restore restores a copy, and refuses numbers of copies that do not exist", async () => {
   const files = await written();
   const good = files.readText(CONFIG);
   files.overwrite(CONFIG, "");
@@ -164,10 +164,10 @@ Deno.test("--restore brings a copy back, and says which there are", async () => 
     answer([], { files }),
     (error) => error instanceof EntrypointError && error.code === 65,
   );
-  const { code, said } = await answer(["--restore"], { files });
+  const { code, messages } = await answer(["--restore"], { files });
   assert.equal(code, 0);
   assert.equal(files.readText(CONFIG), good);
-  assert.match(said, /is again what it was in copy 1/);
+  assert.match(messages, /is again what it was in copy 1/);
   for (const number of ["0", "9", "first"]) {
     await assert.rejects(
       answer(["--restore", number], { files }),
@@ -176,7 +176,7 @@ Deno.test("--restore brings a copy back, and says which there are", async () => 
   }
 });
 
-Deno.test("--explain and --diff are two questions", async () => {
+Deno.test("--explain and --diff cannot be combined", async () => {
   await assert.rejects(
     answer(["--explain", "--diff"]),
     (error) => error instanceof EntrypointError && error.code === 64,

@@ -6,6 +6,7 @@ import { describeProgram, version } from "../../../lib/commands/version.ts";
 import { EntrypointError, ExitCode } from "../../../lib/errors.ts";
 import { run } from "../../../lib/run.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
+import { GROUPS } from "../../../lib/settings/setting.ts";
 import { fakeContext } from "../../support/fake_context.ts";
 import type { FakeSystem } from "../../support/fake_system.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
@@ -41,7 +42,7 @@ function failure(args: readonly string[]): EntrypointError {
   return assert.fail("nothing was thrown");
 }
 
-Deno.test("the overview fits an old terminal and names every command", () => {
+Deno.test("the overview fits a terminal of 80 columns and 24 lines, and lists every command", () => {
   const text = answer([]);
   const lines = text.trimEnd().split("\n");
   assert.ok(lines.length <= 24, `${lines.length} lines`);
@@ -50,7 +51,7 @@ Deno.test("the overview fits an old terminal and names every command", () => {
   assert.ok(text.includes(meta.version));
 });
 
-Deno.test("every exit code has its meaning, and the overview the ones that need one", () => {
+Deno.test("every exit code has a meaning, and the overview lists those above 1", () => {
   assert.deepEqual(Object.keys(EXIT_CODES), Object.keys(ExitCode));
   const [, codes = ""] = answer([]).split("Exit codes:");
   for (const code of Object.values(ExitCode).filter((code) => code > 1)) {
@@ -58,60 +59,65 @@ Deno.test("every exit code has its meaning, and the overview the ones that need 
   }
 });
 
-Deno.test("a variable is explained in full", () => {
+Deno.test("the entry of a variable is complete", () => {
   assert.equal(
     answer(["MATTERMOST_WEB_SESSION_DAYS"]),
     `MATTERMOST_WEB_SESSION_DAYS (Sign-in and sessions)
   Session duration in days for web clients.
 
-  Value    a whole number from 1 to 36500
-  Default  30
-  Written  to ServiceSettings.SessionLengthWebInHours of config.json (Mattermost
-           11.7)
-  Others   ServiceSettings.SessionLengthWebInDays (<7.0.0)
-  File     MATTERMOST_WEB_SESSION_DAYS_FILE may name a file that holds the value
-  Example  MATTERMOST_WEB_SESSION_DAYS=30
+  Value        a whole number from 1 to 36500
+  Default      30
+  Example      MATTERMOST_WEB_SESSION_DAYS=30
+  From a file  MATTERMOST_WEB_SESSION_DAYS_FILE names a file with the value
+  config.json  ServiceSettings.SessionLengthWebInHours (Mattermost 11.7)
+  Other keys   ServiceSettings.SessionLengthWebInDays (before 7.0.0)
 `,
   );
 });
 
-Deno.test("the image's release decides which path is the present one", () => {
+Deno.test("the entry of a variable describes the release in MATTERMOST_VERSION", () => {
   const text = answer(["MATTERMOST_WEB_SESSION_DAYS"], {
     MATTERMOST_VERSION: "3.6.0",
   });
-  assert.match(text, /Written\s+to ServiceSettings\.SessionLengthWebInDays\b/);
-  assert.match(text, /Others\s+ServiceSettings\.SessionLengthWebInHours \(>=7/);
+  assert.match(
+    text,
+    /config\.json\s+ServiceSettings\.SessionLengthWebInDays\b/,
+  );
+  assert.match(
+    text,
+    /Other keys\s+ServiceSettings\.SessionLengthWebInHours \(7/,
+  );
   assert.match(
     answer(["DB_HOST"], { MATTERMOST_VERSION: "latest" }),
     /\(Mattermost 11\.7\)/,
   );
 });
 
-Deno.test("a setting that goes nowhere in the release says so", () => {
+Deno.test("the entry of a setting that the release does not have says so", () => {
   assert.match(
     answer(["MATTERMOST_SEGMENT_KEY"]),
-    /Written\s+nowhere: Mattermost 11\.7 has no such setting/,
+    /config\.json\s+not written; Mattermost 11\.7 has no such setting/,
   );
 });
 
-Deno.test("a setting that is written together with others names the common path", () => {
-  assert.match(answer(["DB_PASS"]), /Written\s+to SqlSettings\.DataSource /);
+Deno.test("the entry of a setting that is written together with others names their common key", () => {
+  assert.match(answer(["DB_PASS"]), /config\.json\s+SqlSettings\.DataSource /);
 });
 
-Deno.test("names are taken in any case, and twins for what they are twins of", () => {
+Deno.test("names may be in any letter case, and a `_FILE` variable has the entry of its setting", () => {
   const text = answer(["DB_PASS"]);
   assert.equal(answer(["db_pass"]), text);
   assert.equal(answer(["Db_Pass_FILE"]), text);
 });
 
-Deno.test("several variables are explained one after the other", () => {
+Deno.test("the entries of several variables follow each other", () => {
   assert.equal(
     answer(["DB_HOST", "DB_PORT"]),
     `${answer(["DB_HOST"])}\n${answer(["DB_PORT"])}`,
   );
 });
 
-Deno.test("every variable is explained for both ends of the releases, in lines of a terminal", () => {
+Deno.test("every variable has an entry for the oldest and the newest release, at most 80 columns wide", () => {
   for (const name of SETTING_NAMES) {
     for (const release of ["3.0.0", "11.7.9"]) {
       const text = answer([name], { MATTERMOST_VERSION: release });
@@ -128,40 +134,54 @@ Deno.test("every variable is explained for both ends of the releases, in lines o
   }
 });
 
-Deno.test("what has no effect is said, with its reason", () => {
+Deno.test("an entry says since when and why a setting has no effect", () => {
   const text = answer(["MATTERMOST_CREATE_TEAMS"]);
   assert.match(
     text,
-    /Note\s+no effect in Mattermost >=4\.9\.0: since 4\.9 roles/,
+    /No effect\s+in Mattermost 4\.9\.0 and later: since 4\.9 roles/,
   );
   assert.match(answer(["GITLAB_ID"]), /team edition/);
 });
 
-Deno.test("a secret's example is a file, and its line says that it is one", () => {
+Deno.test("the entry of a secret has a file as its example, and says that the value is secret", () => {
   const text = answer(["SMTP_PASS"]);
   assert.match(text, /Example\s+SMTP_PASS_FILE=\/run\/secrets\/smtp_pass/);
   assert.match(text, /^ {2}Secret /m);
   assert.doesNotMatch(answer(["SMTP_USER"]), /^ {2}Secret /m);
 });
 
-Deno.test("the whole catalogue is one line a variable, each with its summary", () => {
-  const lines = answer(["--all"]).trimEnd().split("\n");
-  assert.equal(lines.length, SETTING_NAMES.length);
-  SETTING_NAMES.forEach((name, at) => {
-    const line = lines[at] ?? "";
-    assert.equal(line.split(" ")[0], name);
-    assert.ok(line.includes(`${rowOf(name).group}: `));
-  });
-});
-
-Deno.test("a command is explained too", () => {
-  assert.equal(
-    answer(["app:check"]),
-    "app:check [--json] [--timeout SECONDS]\n  report what would fail, changing nothing\n",
+Deno.test("--all lists each variable on one line below its group", () => {
+  const groups = answer(["--all"]).trimEnd().split("\n\n")
+    .map((text) => text.split("\n"));
+  const listed = groups.flatMap(([group, ...lines]) =>
+    lines.map((line) => [group, line.trim().split(" ")[0]])
   );
+  const expected = GROUPS.flatMap((group) =>
+    SETTING_NAMES.filter((name) => rowOf(name).group === group)
+      .map((name) => [group, name])
+  );
+  assert.deepEqual(listed, expected);
 });
 
-Deno.test("unknown names are all reported, each with what may have been meant", () => {
+Deno.test("the entry of a command has its synopsis, options and exit codes", () => {
+  assert.equal(
+    answer(["app:Health"]),
+    `app:health [--ready] [--timeout SECONDS]
+  Report whether the server in this container is healthy.
+  Sends an HTTP request to the address on which the server listens according to
+  its config.json, and prints one line. Any user may run it. It is the
+  HEALTHCHECK of the image.
+
+  --ready            Check the server's database and file store as well
+  --timeout SECONDS  Wait this long for the answer; the default is 5
+  Exit code 0        The server is healthy; with --ready, it is ready
+  Exit code 1        It is not, or it does not answer
+`,
+  );
+  assert.ok(answer(["app:version"]).endsWith("in bug reports.\n"));
+});
+
+Deno.test("all unknown names are reported, each with the closest known one", () => {
   const { problems } = failure([
     "DB_HOST",
     "matermost_name",
@@ -175,12 +195,15 @@ Deno.test("unknown names are all reported, each with what may have been meant", 
       ["matermost_name", "Did you mean MATTERMOST_NAME?"],
       ["DB_PASSWORD_FILE", "Its name here is DB_PASS_FILE"],
       ["app:chek", "Did you mean app:check?"],
-      ["QWERTYUIOP", "List all names with app:help --all"],
+      [
+        "QWERTYUIOP",
+        "mattermost-entrypoint app:help --all   # lists all variables",
+      ],
     ],
   );
 });
 
-Deno.test("names that every object has are unknown like others", () => {
+Deno.test("the names of properties that every object has are unknown too", () => {
   assert.equal(failure(["constructor", "__proto__"]).problems.length, 2);
 });
 
@@ -188,7 +211,7 @@ Deno.test("an unknown option is a usage error", () => {
   assert.equal(failure(["--al"]).remedy, "Did you mean --all?");
 });
 
-Deno.test("app:version names version, commit and runtime", () => {
+Deno.test("app:version prints version, commit and runtime", () => {
   const { system, context } = world();
   assert.equal(version([], context), 0);
   assert.match(meta.version, /^\d+\.\d+\.\d+$/);
@@ -206,14 +229,22 @@ Deno.test("app:version names version, commit and runtime", () => {
   assert.throws(() => version(["now"], context), { code: 64 });
 });
 
-Deno.test("help names the options that each command takes", async () => {
-  for (const [name, { options }] of Object.entries(COMMANDS)) {
+Deno.test("the entry of each command has all options that the command accepts", async () => {
+  for (const [name, { options, facts }] of Object.entries(COMMANDS)) {
     const { system } = world();
     assert.equal(await run([name, "--nonsense"], system), ExitCode.usage);
-    const [, taken = ""] = /→ .* takes (.*)/.exec(system.err.text) ?? [];
+    const [, accepted = ""] = /→ .* accepts (.*)/.exec(system.err.text) ?? [];
     assert.deepEqual(
       options.match(/--[a-z-]+/g)?.sort() ?? ["no options"],
-      taken.split(", ").sort(),
+      accepted.split(", ").sort(),
+      name,
+    );
+    const explained = facts.flatMap(([label]) =>
+      label.match(/^--[a-z-]+/) ?? []
+    );
+    assert.deepEqual(
+      explained.sort(),
+      options.match(/--[a-z-]+/g)?.sort() ?? [],
       name,
     );
   }

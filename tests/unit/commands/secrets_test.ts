@@ -41,46 +41,48 @@ function lines(text: string): [name: string, value: string][] {
   });
 }
 
-Deno.test("the four secrets come as lines for an env file", () => {
-  const made = lines(run([], fakeSystem()));
-  assert.deepEqual(made.map(([name]) => name), NAMES);
-  assert.ok(made.every(([, value]) => SECRET_REGEXP.test(value)));
-  assert.equal(new Set(made.map(([, value]) => value)).size, 4);
-  assert.deepEqual(resolved(Object.fromEntries(made)).problems, []);
+Deno.test("app:secrets prints the four secrets as lines of an environment file", () => {
+  const generated = lines(run([], fakeSystem()));
+  assert.deepEqual(generated.map(([name]) => name), NAMES);
+  assert.ok(generated.every(([, value]) => SECRET_REGEXP.test(value)));
+  assert.equal(new Set(generated.map(([, value]) => value)).size, 4);
+  assert.deepEqual(resolved(Object.fromEntries(generated)).problems, []);
 });
 
-Deno.test("the four secrets come as JSON", () => {
-  const made: Record<string, string> = JSON.parse(
+Deno.test("--format json prints the four secrets as JSON", () => {
+  const generated: Record<string, string> = JSON.parse(
     run(["--format", "json"], fakeSystem()),
   );
-  assert.deepEqual(Object.keys(made), NAMES);
-  assert.ok(Object.values(made).every((value) => SECRET_REGEXP.test(value)));
+  assert.deepEqual(Object.keys(generated), NAMES);
+  assert.ok(
+    Object.values(generated).every((value) => SECRET_REGEXP.test(value)),
+  );
 });
 
-Deno.test("the secrets become files that only their owner reads, and are not shown", () => {
+Deno.test("--write creates files that only their owner can read, and prints no secret", () => {
   const files = new MemoryFiles("/run");
   const system = fakeSystem({ files });
-  const made = lines(run(["--write", "/run/new/secrets"], system));
+  const generated = lines(run(["--write", "/run/new/secrets"], system));
   assert.deepEqual(
-    made,
+    generated,
     NAMES.map((name) => [
       `${name}_FILE`,
       `/run/new/secrets/${name.toLowerCase()}`,
     ]),
   );
   assert.equal(files.stat("/run/new/secrets")?.mode, 0o700);
-  for (const [, path] of made) {
+  for (const [, path] of generated) {
     assert.equal(files.stat(path)?.mode, 0o600);
     assert.match(files.readText(path), SECRET_REGEXP);
     assert.ok(!system.out.text.includes(files.readText(path)));
   }
-  const { problems } = resolved(Object.fromEntries(made), {
+  const { problems } = resolved(Object.fromEntries(generated), {
     readText: (path) => files.readText(path),
   });
   assert.deepEqual(problems, []);
 });
 
-Deno.test("the names of the files come as JSON too", () => {
+Deno.test("--write --format json prints the names of the files as JSON", () => {
   const text = run(
     ["--write=/run", "--format=json"],
     fakeSystem({ files: new MemoryFiles("/run") }),
@@ -91,17 +93,17 @@ Deno.test("the names of the files come as JSON too", () => {
   );
 });
 
-Deno.test("a file that exists is named and left alone, and no other is made", () => {
+Deno.test("an existing file is reported and kept, and no other file is created", () => {
   const files = new MemoryFiles("/run");
   files.place("/run/mattermost_invite_salt", "precious");
   const error = failure(["--write", "/run"], fakeSystem({ files }));
   assert.equal(error.code, 73);
-  assert.match(error.message, /\/run\/mattermost_invite_salt exists already/);
+  assert.match(error.message, /\/run\/mattermost_invite_salt already exists/);
   assert.deepEqual(files.list("/run"), ["mattermost_invite_salt"]);
   assert.equal(files.readText("/run/mattermost_invite_salt"), "precious");
 });
 
-Deno.test("a dangling link counts as a file that exists", () => {
+Deno.test("a dangling link counts as an existing file", () => {
   const files = new MemoryFiles("/run");
   files.link("/run/mattermost_secret_key", "/elsewhere");
   const error = failure(["--write", "/run"], fakeSystem({ files }));
@@ -109,7 +111,7 @@ Deno.test("a dangling link counts as a file that exists", () => {
   assert.deepEqual(files.list("/run"), ["mattermost_secret_key"]);
 });
 
-Deno.test("where one file fails none is left, whichever step it is", () => {
+Deno.test("if one file cannot be written, none is left", () => {
   for (const step of ["create", "write"]) {
     for (const name of NAMES) {
       const files = new MemoryFiles("/run");
@@ -124,7 +126,7 @@ Deno.test("where one file fails none is left, whichever step it is", () => {
   }
 });
 
-Deno.test("a file that turns up in between is not overwritten", () => {
+Deno.test("a file that another process creates meanwhile is not overwritten", () => {
   const files = new MemoryFiles("/run");
   files.fault = (_, what) => {
     if (what === "create /run/mattermost_link_salt") {
@@ -134,12 +136,12 @@ Deno.test("a file that turns up in between is not overwritten", () => {
   };
   const error = failure(["--write", "/run"], fakeSystem({ files }));
   assert.equal(error.code, 73);
-  assert.match(error.message, /mattermost_link_salt exists already/);
+  assert.match(error.message, /mattermost_link_salt already exists/);
   assert.deepEqual(files.list("/run"), ["mattermost_link_salt"]);
   assert.equal(files.readText("/run/mattermost_link_salt"), "precious");
 });
 
-Deno.test("a directory that cannot be made is a code 73", () => {
+Deno.test("a directory that cannot be created ends with code 73", () => {
   const files = new MemoryFiles();
   files.fault = () => ({ code: "EROFS" });
   const error = failure(["--write", "/run"], fakeSystem({ files }));
@@ -158,13 +160,13 @@ Deno.test("a wrong format or option is a usage error", () => {
   assert.equal(failure(["--write"], fakeSystem()).code, 64);
 });
 
-Deno.test("every letter and digit is as likely as the others", () => {
+Deno.test("makeSecret() uses every letter and digit equally often", () => {
   // Each byte comes once, so a modulo over all of them would make eight characters too frequent.
   let next = 0;
   const random = (length: number): Uint8Array =>
     Uint8Array.from({ length }, () => next++ % 256);
   const counts = new Map<string, number>();
-  for (let made = 0; made < 248; made++) {
+  for (let generated = 0; generated < 248; generated++) {
     for (const character of makeSecret(random)) {
       counts.set(character, (counts.get(character) ?? 0) + 1);
     }

@@ -8,7 +8,6 @@ import {
   envExample,
   exitCodeTable,
   fillSections,
-  inWords,
   settingsIndex,
   settingsReference,
 } from "../../../tools/generate.ts";
@@ -60,13 +59,6 @@ Deno.test("the reference says what a setting takes, where it is written, and whe
     reference("DB_TIMEOUT"),
     /^- \*\*Value:\*\* a whole number from 0 to 86400\n- \*\*Default:\*\* `60`$/m,
   );
-});
-
-Deno.test("ranges of releases are put into words", () => {
-  assert.equal(inWords("<3.9.0"), "before 3.9.0");
-  assert.equal(inWords(">=3.5.0 <4.7.0"), "3.5.0 and later, before 4.7.0");
-  assert.equal(inWords("<4.0.3 || >=4.3.0"), "before 4.0.3; 4.3.0 and later");
-  assert.throws(() => inWords("^4.0.0"), /No words/);
 });
 
 Deno.test("the tables of commands and exit codes are complete", () => {
