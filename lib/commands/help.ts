@@ -33,6 +33,7 @@ import {
 import { GROUPS } from "../settings/setting.ts";
 import { didYouMean, suggest } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
+import { ASSUMED_RELEASE } from "./check/release.ts";
 import type { Context } from "../startup/context.ts";
 
 /** What `app:help` and the README say about a command. */
@@ -162,9 +163,6 @@ export const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
   cannotExecute: "the command exists but cannot be executed",
   notFound: "the command does not exist",
 };
-
-/** The release that the entries describe if `MATTERMOST_VERSION` does not name one. */
-const DEFAULT_RELEASE = "11.7";
 
 const NAME_WIDTH = Math.max(...SETTING_NAMES.map((name) => name.length));
 
@@ -325,7 +323,7 @@ export function help(args: readonly string[], { system }: Context): number {
   } else {
     const version = parseVersion(system.env["MATTERMOST_VERSION"] ?? "");
     const release = version === undefined
-      ? DEFAULT_RELEASE
+      ? ASSUMED_RELEASE
       : formatVersion(version);
     system.out.write(explain(names, release));
   }

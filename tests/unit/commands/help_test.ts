@@ -69,7 +69,7 @@ Deno.test("the entry of a variable is complete", () => {
   Default      30
   Example      MATTERMOST_WEB_SESSION_DAYS=30
   From a file  MATTERMOST_WEB_SESSION_DAYS_FILE names a file with the value
-  config.json  ServiceSettings.SessionLengthWebInHours (Mattermost 11.7)
+  config.json  ServiceSettings.SessionLengthWebInHours (Mattermost 11.7.9)
   Other keys   ServiceSettings.SessionLengthWebInDays (before 7.0.0)
 `,
   );
@@ -89,14 +89,14 @@ Deno.test("the entry of a variable describes the release in MATTERMOST_VERSION",
   );
   assert.match(
     answer(["DB_HOST"], { MATTERMOST_VERSION: "latest" }),
-    /\(Mattermost 11\.7\)/,
+    /\(Mattermost\s+11\.7\.9\)/,
   );
 });
 
 Deno.test("the entry of a setting that the release does not have says so", () => {
   assert.match(
     answer(["MATTERMOST_SEGMENT_KEY"]),
-    /config\.json\s+not written; Mattermost 11\.7 has no such setting/,
+    /config\.json\s+not written; Mattermost 11\.7\.9 has no such setting/,
   );
 });
 
