@@ -20,7 +20,7 @@ import { measure, meterTrouble, type Reading } from "./bench/meter.ts";
 import { readAnew } from "./bench/page_cache.ts";
 import { type Breakdown, breakDown } from "./bench/phases.ts";
 import { report, type Results } from "./bench/report.ts";
-import { elfSize } from "./denort.ts";
+import { binarySizes } from "./denort.ts";
 import { requireOpenPath } from "./shared/cache.ts";
 import { run } from "./shared/process.ts";
 import { createScratch } from "./shared/scratch.ts";
@@ -95,7 +95,7 @@ async function examine(options: Examination): Promise<Results> {
     breakdowns,
     products: [...lab.products, `load average ${loadBefore}`],
     rounds: readings.get("floor")?.length ?? 0,
-    sizes: await sizes(options.binary),
+    sizes: await binarySizes(options.binary),
   };
 }
 
@@ -146,13 +146,6 @@ async function compile(output: string, entry?: string): Promise<string> {
     ...(entry === undefined ? [] : ["--entry", join(ROOT, entry)]),
   ], { cwd: ROOT });
   return output;
-}
-
-async function sizes(path: string): Promise<{ program: number; stub: number }> {
-  using file = await Deno.open(path);
-  const header = new Uint8Array(64);
-  await file.read(header);
-  return { program: (await file.stat()).size, stub: elfSize(header) };
 }
 
 async function publish(results: Results, text: string): Promise<void> {

@@ -1,13 +1,12 @@
 /**
- * Makes the one binary: bundles the program and its packages into scripts, makes their code
- * caches in a profiling run, and compiles both with a small module that loads them.
+ * Compiles the program to one binary: bundles the program and its packages to scripts,
+ * makes their code caches in a profiling run, and packs both behind a small first module.
+ * The binary has the permissions of `compile.permissions` in deno.json.
  *
- * The permissions are those of `compile.permissions` in deno.json, and the program never
- * asks for more.
+ *     deno task compile [--output FILE] [--entry FILE] [--config FILE]
  *
- *     deno task compile [--output FILE] [--config deno.json] [--entry FILE]
- *
- * `--entry` compiles another program, as it is.
+ * `--entry` compiles another program instead, without code caches, and `--config` uses another
+ * deno.json for the permissions.
  *
  * @module
  */
@@ -15,7 +14,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { buildFacts, withBuildFacts } from "./compile/build_facts.ts";
+import { COMMIT } from "../lib/build.ts";
 import {
   asScript,
   PACKAGE_EXPORT,
@@ -23,20 +22,21 @@ import {
   PROGRAM,
   scriptPath,
 } from "./compile/scripts.ts";
-import { compileProgram, elfSize, runDeno } from "./denort.ts";
+import { binarySizes, compileProgram, runDeno } from "./denort.ts";
 import { locked } from "./shared/cache.ts";
-import { guard } from "./shared/process.ts";
+import { guard, run } from "./shared/process.ts";
 import { createScratch } from "./shared/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const SOURCES = join(ROOT, "tools/compile");
-/** How much larger than the bare runtime the binary may be, in bytes. */
+/** How much larger than its runtime the binary may be, in bytes. */
 const SIZE_LIMIT = 3_000_000;
 
 /**
- * How V8 runs a program that is over before any of it is warm: without compilers for what
- * runs often, without threads to help, and with room for young objects (in MB) that outlasts
- * it. A start takes 10 % longer without. A code cache fits only the flags that it was made with.
+ * V8 options for a program that ends before an optimizing compiler pays off: no such
+ * compilers, no helper threads, and a young generation (in MB) that is never collected.
+ * Without them a start takes 10 % longer. A code cache is valid only with the options that
+ * it was made with.
  */
 const V8_FLAGS = [
   "--no-opt",
@@ -49,21 +49,14 @@ const V8_FLAGS = [
 interface Job {
   /** The binary to write. */
   readonly output: string;
-  /** The deno.json with the permissions and the packages. */
-  readonly config: string;
-  /** A directory of our own. */
-  readonly staging: string;
-  /** Ends it. */
+  /** A temporary directory. */
+  readonly directory: string;
+  /** Stops the compilation. */
   readonly signal: AbortSignal;
 }
 
-/** What goes into a binary. */
-interface Parts {
-  /** The first module, bundled. */
-  readonly entry: string;
-  /** Files that it reads. */
-  readonly files?: readonly string[];
-}
+/** Arguments of `deno bundle`: the first module, the script to write, and options. */
+type Bundle = readonly [entry: string, output: string, ...options: string[]];
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
@@ -79,31 +72,36 @@ async function main(args: string[]): Promise<number> {
       config: { type: "string", default: join(ROOT, "deno.json") },
     },
   });
+  const output = resolve(values.output);
   const interrupt = new AbortController();
   const unguard = guard(() => interrupt.abort());
   await using scratch = await createScratch({
     prefix: "mattermost-entrypoint-",
   });
+  const directory = scratch.path;
+  const job = { output, directory, signal: interrupt.signal };
   try {
-    await Deno.chmod(scratch.path, 0o755);
-    const job: Job = {
-      output: resolve(values.output),
-      config: resolve(values.config),
-      staging: scratch.path,
-      signal: interrupt.signal,
-    };
-    await Deno.mkdir(dirname(job.output), { recursive: true });
-    const parts = values.entry === undefined
-      ? await prepareProgram(job)
-      : await prepareOther(job, resolve(values.entry));
-    const config = join(job.staging, "deno.json");
-    const staged = stagedConfig(
-      JSON.parse(await Deno.readTextFile(job.config)),
+    await Deno.chmod(directory, 0o755);
+    await Deno.mkdir(dirname(output), { recursive: true });
+    const main = join(directory, "main.js");
+    let files: readonly string[] = [];
+    if (values.entry === undefined) files = await makeScripts(job, main);
+    else await bundle(job, [resolve(values.entry), main]);
+    // The fallback Deno, which is older, does not understand all of deno.json.
+    const staged = join(directory, "deno.json");
+    const { compile: { permissions } } = JSON.parse(
+      await Deno.readTextFile(values.config),
     );
-    await Deno.writeTextFile(config, JSON.stringify(staged));
-    const permissions = ["--config", config, "-P"];
-    const runtime = await compile(job, job.output, parts, permissions);
-    return await report(job.output, runtime);
+    await Deno.writeTextFile(
+      staged,
+      JSON.stringify({ compile: { permissions } }),
+    );
+    const runtime = await compile(job, output, [
+      ...["--config", staged, "-P"],
+      ...files.map((file) => `--include=${file}`),
+      main,
+    ]);
+    return await report(output, runtime);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return 1;
@@ -112,134 +110,131 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function prepareOther(job: Job, entry: string): Promise<Parts> {
-  const output = join(job.staging, "main.js");
-  await bundle(job, { entry, output });
-  return { entry: output };
-}
-
-async function prepareProgram(job: Job): Promise<Parts> {
-  const { staging, output } = job;
-  const entry = join(staging, "start.js");
-  const profile = join(staging, "profile.js");
-  const program = scriptPath(staging, PROGRAM);
-  const packages = PACKAGES.map((name) => scriptPath(staging, name));
+/** Makes the first module, the scripts and their code caches, and returns the paths of the latter two. */
+async function makeScripts(job: Job, main: string): Promise<string[]> {
+  const { directory, output } = job;
+  const profiler = join(directory, "profile");
+  const program = scriptPath(directory, PROGRAM);
+  const packages = PACKAGES.map((name) => scriptPath(directory, name));
   for (const [index, script] of packages.entries()) {
     await Deno.writeTextFile(
       `${script}.ts`,
-      `import ${PACKAGE_EXPORT} from "${
-        PACKAGES[index]
-      }"; export { ${PACKAGE_EXPORT} };`,
+      `export { default as ${PACKAGE_EXPORT} } from "${PACKAGES[index]}";`,
     );
   }
   const externals = PACKAGES.map((name) => `--external=${name}`);
   await bundle(
     job,
-    { entry: join(SOURCES, "start.ts"), output: entry },
-    { entry: join(SOURCES, "profile.ts"), output: profile },
-    {
-      entry: join(ROOT, "lib/program.ts"),
-      output: program,
-      options: ["--format=cjs", "--sourcemap=external", ...externals],
-    },
-    ...packages.map((script) => ({
-      entry: `${script}.ts`,
-      output: script,
-      options: ["--format=cjs"],
-    })),
+    [join(SOURCES, "start.ts"), main],
+    [join(SOURCES, "profile.ts"), `${profiler}.js`],
+    [
+      ...[join(ROOT, "lib/program.ts"), program] as const,
+      ...["--format=cjs", "--sourcemap=external", ...externals],
+    ],
+    ...packages.map((script) =>
+      [`${script}.ts`, script, "--format=cjs"] as const
+    ),
   );
-  const text = await Deno.readTextFile(program);
-  await Deno.writeTextFile(
-    program,
-    withBuildFacts(text, await buildFacts(ROOT)),
-  );
-  // For stack traces.
+  // deno task trace reads it.
   await Deno.copyFile(`${program}.map`, `${output}.map`);
+  const commit = await findCommit();
   const scripts = [program, ...packages];
   for (const script of scripts) {
-    await Deno.writeTextFile(script, asScript(await Deno.readTextFile(script)));
+    const text = await Deno.readTextFile(script);
+    await Deno.writeTextFile(
+      script,
+      asScript(script === program ? withCommit(text, commit) : text),
+    );
   }
-  const profiler = join(staging, "profile");
-  await compile(job, profiler, { entry: profile }, ["--allow-all"]);
-  await runDeno(profiler, [staging], job);
-  const caches = scripts.map((script) => `${script}.cache`).filter(existsSync);
-  return { entry, files: [...scripts, ...caches] };
-}
-
-interface Bundle {
-  /** The first module. */
-  readonly entry: string;
-  /** The script to write. */
-  readonly output: string;
-  /** More options. */
-  readonly options?: readonly string[];
+  await compile(job, profiler, ["--allow-all", `${profiler}.js`]);
+  await runDeno(profiler, [directory], job);
+  return [...scripts, ...scripts.map((script) => `${script}.cache`)]
+    .filter(existsSync);
 }
 
 /**
- * One bundle after the other, and one program that makes them on this machine: the first
- * `deno bundle` downloads esbuild into Deno's cache, and fails with "failed to copy
- * esbuild binary" where another is doing the same.
+ * Runs `deno bundle` once for each bundle, one process at a time on this machine: the first
+ * run downloads esbuild, and fails with "failed to copy esbuild binary" while another
+ * process downloads it too.
  */
-async function bundle(job: Job, ...bundles: Bundle[]): Promise<void> {
+async function bundle(job: Job, ...bundles: readonly Bundle[]): Promise<void> {
   await locked("bundler", async () => {
-    for (const { entry, output, options = [] } of bundles) {
+    for (const [entry, output, ...options] of bundles) {
       await runDeno(Deno.execPath(), [
-        ...["bundle", "--quiet", "--config", job.config, "--platform=deno"],
-        ...["--minify", ...options, "--output", output, entry],
+        ...["bundle", "--quiet", "--config", join(ROOT, "deno.json")],
+        ...["--platform=deno", "--minify", ...options],
+        ...["--output", output, entry],
       ], job);
     }
   });
 }
 
+/** Runs `deno compile`, and returns a description of the runtime. */
 async function compile(
   job: Job,
   output: string,
-  { entry, files = [] }: Parts,
-  permissions: readonly string[],
+  args: readonly string[],
 ): Promise<string> {
   return await compileProgram([
-    ...permissions,
-    // Deno's own code cache would be a file with a foreseeable name in /tmp.
+    // Deno's own code cache would be a file in /tmp with a predictable name.
     ...["--no-lock", "--no-check", "--no-code-cache", "--no-prompt"],
     `--v8-flags=${V8_FLAGS.join(",")}`,
-    ...files.map((file) => `--include=${file}`),
-    ...["--output", output, entry],
+    ...["--output", output, ...args],
   ], job);
 }
 
-/** The part of deno.json that concerns us. */
-interface DenoConfig {
-  /** Settings of `deno compile`. */
-  readonly compile?: { readonly permissions?: unknown };
+/**
+ * Finds the commit of the sources: `ENTRYPOINT_COMMIT`, which the image's build sets because
+ * its context has no repository, or the commit that is checked out.
+ *
+ * @param directory The sources.
+ * @returns The commit, with `-dirty` where files differ from it; `undefined` without a
+ * repository or git.
+ */
+export async function findCommit(
+  directory: string = ROOT,
+): Promise<string | undefined> {
+  const given = Deno.env.get("ENTRYPOINT_COMMIT");
+  if (given) return given;
+  // With --git-dir git does not look for a repository in the directories above.
+  const describe = ["git", "--git-dir=.git", "describe", "--always", "--dirty"];
+  return await run([...describe, "--abbrev=40", "--exclude=*"], {
+    cwd: directory,
+  }).then((text) => text.trim(), () => undefined);
 }
 
 /**
- * Reduces a deno.json to the permissions of the binary, which all Denos understand.
+ * Writes the commit into a bundle. Its length stays, so that the positions in stack traces
+ * stay right.
  *
- * @param config The content of deno.json.
- * @returns The config for `deno compile`.
- * @throws {Error} Where it has no `compile.permissions`.
+ * @param bundle The text of the bundle.
+ * @param commit The commit, if it is known.
+ * @returns The text with the commit.
+ * @throws {Error} when the bundle has no place for it, or it is not a commit.
  */
-export function stagedConfig({ compile }: DenoConfig): DenoConfig {
-  const permissions = compile?.permissions;
-  if (typeof permissions !== "object" || permissions === null) {
-    throw new Error("Cannot compile: deno.json has no compile.permissions");
+export function withCommit(bundle: string, commit: string = COMMIT): string {
+  const isValid = /^[\w-]+$/.test(commit) && commit.length <= COMMIT.length;
+  if (commit !== COMMIT && !isValid) {
+    throw new Error(
+      `ENTRYPOINT_COMMIT must be the name of a commit: it is ${commit}`,
+    );
   }
-  return { compile: { permissions } };
+  if (!bundle.includes(COMMIT)) {
+    throw new Error(`The bundle must contain "${COMMIT}", but does not`);
+  }
+  return bundle.replaceAll(COMMIT, commit.padEnd(COMMIT.length));
 }
 
-async function report(path: string, name: string): Promise<number> {
-  using file = await Deno.open(path);
-  const header = new Uint8Array(64);
-  await file.read(header);
-  const { size } = await file.stat();
-  const runtime = elfSize(header);
+async function report(path: string, description: string): Promise<number> {
+  const { size, runtime } = await binarySizes(path);
   console.log(
-    `${path}: ${size} bytes, ${size - runtime} more than its runtime, ${name}`,
+    `${path}: ${size} bytes, ${
+      size - runtime
+    } more than its runtime, ${description}`,
   );
   if (size - runtime <= SIZE_LIMIT) return 0;
   console.error(
-    `The binary is too large: it may have ${SIZE_LIMIT} bytes more than the runtime`,
+    `${path} is too large: it may have at most ${SIZE_LIMIT} bytes more than its runtime`,
   );
   return 1;
 }

@@ -202,3 +202,18 @@ export function elfSize(file: Uint8Array): number {
   const entries = view.getUint16(0x3c, true);
   return offset + entrySize * entries;
 }
+
+/**
+ * Measures a compiled program.
+ *
+ * @param path The program.
+ * @returns The size of the file and of the runtime in it, in bytes.
+ */
+export async function binarySizes(
+  path: string,
+): Promise<{ size: number; runtime: number }> {
+  using file = await Deno.open(path);
+  const header = new Uint8Array(64);
+  await file.read(header);
+  return { size: (await file.stat()).size, runtime: elfSize(header) };
+}

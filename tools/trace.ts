@@ -1,11 +1,11 @@
 /**
- * Reads the stack trace of a compiled program, whose code has short names and few
- * lines: puts the place in the sources beside each place in the script.
+ * Translates the stack trace of a compiled program, whose code is minified: replaces each
+ * position in the script by the position in the sources.
  *
  *     deno task trace <report.txt
  *
- * The map is that of the last `deno task compile`, which must have been of the
- * same commit.
+ * It uses the source map of the last `deno task compile`, which must have compiled the same
+ * commit as the binary.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const MAP = join(
   "dist/mattermost-entrypoint.map",
 );
 
-const PLACE_REGEXP = new RegExp(`${PROGRAM}.js:(\\d+):(\\d+)`, "g");
+const POSITION_REGEXP = new RegExp(`${PROGRAM}.js:(\\d+):(\\d+)`, "g");
 
 if (import.meta.main) {
   const map = new SourceMap(JSON.parse(await readFile(MAP, "utf8")));
@@ -29,25 +29,28 @@ if (import.meta.main) {
 }
 
 /**
- * Translates places.
+ * Translates the positions in a text.
  *
- * @param text Any text with places in it.
- * @param map The source map of the script.
- * @returns The text with places in the sources, where the map has them.
+ * @param text Any text, such as a stack trace.
+ * @param map The source map of the program's script.
+ * @returns The text. Positions that the map does not have stay as they are.
  */
 export function translate(
   text: string,
   map: Pick<SourceMap, "findEntry">,
 ): string {
-  return text.replace(PLACE_REGEXP, (place, line: string, column: string) => {
-    const [row, start] = [Number(line) - 1, Number(column) - 1];
-    const entry = map.findEntry(
-      row,
-      row === 0 ? start - SCRIPT_HEAD.length : start,
-    );
-    if (!("originalSource" in entry)) return place;
-    const { originalSource, originalLine, originalColumn } = entry;
-    const source = originalSource.replace(/^(\.\.\/)+/, "");
-    return `${source}:${originalLine + 1}:${originalColumn + 1}`;
-  });
+  return text.replace(
+    POSITION_REGEXP,
+    (position, line: string, column: string) => {
+      const [row, start] = [Number(line) - 1, Number(column) - 1];
+      const entry = map.findEntry(
+        row,
+        row === 0 ? start - SCRIPT_HEAD.length : start,
+      );
+      if (!("originalSource" in entry)) return position;
+      const { originalSource, originalLine, originalColumn } = entry;
+      const source = originalSource.replace(/^(\.\.\/)+/, "");
+      return `${source}:${originalLine + 1}:${originalColumn + 1}`;
+    },
+  );
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { stagedConfig } from "../../tools/compile.ts";
 import { elfSize } from "../../tools/denort.ts";
 import { isRunning } from "../../tools/shared/process.ts";
 
@@ -15,7 +14,7 @@ function elfHeader(offset: number, entries: number): Uint8Array {
   return header;
 }
 
-Deno.test("elfSize() is the end of the section header table", () => {
+Deno.test("elfSize() returns the end of the section header table", () => {
   assert.equal(elfSize(elfHeader(1000, 30)), 1000 + 30 * 64);
 });
 
@@ -25,24 +24,12 @@ Deno.test("elfSize() measures a program inside a larger buffer", () => {
   assert.equal(elfSize(buffer.subarray(100)), 128);
 });
 
-Deno.test("elfSize() refuses what is no 64-bit little-endian ELF file", () => {
+Deno.test("elfSize() refuses everything but 64-bit little-endian ELF files", () => {
   const script = new TextEncoder().encode("#!/bin/sh\n".repeat(10));
   const narrow = elfHeader(1000, 30);
   narrow[4] = 1;
   for (const file of [new Uint8Array(), script, narrow]) {
     assert.throws(() => elfSize(file), RangeError);
-  }
-});
-
-Deno.test("stagedConfig() keeps the permissions of the compile block and nothing else", () => {
-  const permissions = { env: true, ffi: ["/lib/libc.so.6"] };
-  const config = { name: "x", compile: { permissions, include: ["y"] } };
-  assert.deepEqual(stagedConfig(config), { compile: { permissions } });
-});
-
-Deno.test("stagedConfig() refuses a config without permissions", () => {
-  for (const config of [{}, { compile: {} }]) {
-    assert.throws(() => stagedConfig(config), /no compile.permissions/);
   }
 });
 
@@ -73,7 +60,7 @@ async function temporaryNames(directory: string): Promise<string[]> {
   return entries.map(({ name }) => name);
 }
 
-Deno.test("a step that fails is told, and leaves nothing in the temporary directory", async () => {
+Deno.test("the message of a failed step is printed, and the compilation leaves nothing in the temporary directory", async () => {
   const directory = await Deno.makeTempDir();
   const child = await compileIn(directory, "const number = ;\n");
   const { code, stderr } = await child.output();
@@ -86,7 +73,7 @@ Deno.test("a step that fails is told, and leaves nothing in the temporary direct
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("a compilation that is stopped ends its step, and leaves nothing in the temporary directory", async () => {
+Deno.test("SIGTERM ends the running step of a compilation, which leaves nothing in the temporary directory", async () => {
   const directory = await Deno.makeTempDir();
   const child = await compileIn(directory, "console.log(1);\n");
   while ((await temporaryNames(directory)).length === 0) {
@@ -96,13 +83,13 @@ Deno.test("a compilation that is stopped ends its step, and leaves nothing in th
   child.kill("SIGTERM");
   const { signal } = await child.output();
   assert.equal(signal, "SIGTERM");
-  for (let patience = 0; patience < 100; patience++) {
+  for (let attempt = 0; attempt < 100; attempt++) {
     const names = await temporaryNames(directory);
     if (names.length === 0 && !isRunning(step)) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.deepEqual(await temporaryNames(directory), []);
-  assert.ok(!isRunning(step), `the step ${step} still runs`);
+  assert.ok(!isRunning(step), `process ${step} is still running`);
   await Deno.remove(directory, { recursive: true });
 });
 

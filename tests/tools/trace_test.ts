@@ -16,7 +16,7 @@ const MAP = {
       : {},
 };
 
-Deno.test("a place in the script becomes the place in the sources", () => {
+Deno.test("a position in the script is replaced by the position in the sources", () => {
   const text = "Error: x\n    at zK (program.js:2:5)\n    at node:net:3:4\n";
   assert.equal(
     translate(text, MAP),
@@ -24,11 +24,11 @@ Deno.test("a place in the script becomes the place in the sources", () => {
   );
 });
 
-Deno.test("a place that the map does not know stays as it is", () => {
+Deno.test("a position that the map does not have stays as it is", () => {
   assert.equal(translate("at program.js:7:1", MAP), "at program.js:7:1");
 });
 
-Deno.test("on the first line the words before the script do not count", () => {
+Deno.test("the text before the bundle on the first line is subtracted", () => {
   const asked: number[][] = [];
   const findEntry = (...place: number[]): Record<string, never> => {
     asked.push(place);

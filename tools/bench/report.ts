@@ -25,7 +25,7 @@ export interface Results {
   /** How many runs of each case counted. */
   readonly rounds: number;
   /** Bytes of the program, and of the runtime in it. */
-  readonly sizes: { readonly program: number; readonly stub: number };
+  readonly sizes: { readonly size: number; readonly runtime: number };
 }
 
 /** A promise of the project. */
@@ -152,7 +152,7 @@ function targetsOf({ readings, sizes }: Results): Target[] {
     },
     {
       name: "program − runtime in it",
-      value: (sizes.program - sizes.stub) / 1e6,
+      value: (sizes.size - sizes.runtime) / 1e6,
       limit: 1.5,
       unit: " MB",
     },

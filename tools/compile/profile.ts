@@ -1,66 +1,79 @@
 /**
  * The profiling run: runs the program once in each way that has to be fast, so that V8
- * compiles what these runs need, and writes that as the code cache of each script. It is
- * compiled with the very runtime that the caches are for.
+ * compiles what these runs need, and saves that as the code cache of each script. It is
+ * compiled with the same runtime as the binary, since a cache fits only one.
  *
  *     profile DIRECTORY
  *
- * DIRECTORY holds the scripts, and then their caches. All connections are on the loopback
- * interface. The databases are fake: without them a start on MariaDB takes 24 % longer and
- * one on PostgreSQL 7 %.
+ * DIRECTORY has the scripts and gets their caches. The databases are fake. Without them a
+ * start on MariaDB takes 24 % longer and one on PostgreSQL 7 %.
  *
  * @module
  */
 
 import { join } from "node:path";
 import { ExitCode } from "../../lib/errors.ts";
-import type { System } from "../../lib/os/system.ts";
-import { closedParent } from "../shared/cache.ts";
-import { serveMysql, servePostgres } from "./fake_databases.ts";
+import {
+  RELEASE,
+  startFakeMariadb,
+  startFakePostgres,
+} from "./fake_databases.ts";
 import { loadProgram, scriptPath } from "./scripts.ts";
 
-/** Any release will do: the code for all of them is the same. */
-const RELEASE = "10.5.0";
-
-type Env = Readonly<Record<string, string>>;
+/** A command to run, and its environment. */
+type Run = readonly [
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+];
 
 if (import.meta.main) {
-  try {
-    await profile(Deno.args[0] ?? ".");
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
-  // Whatever the drivers and servers still hold ends with this process.
-  Deno.exit(0);
+  // Deno.exit() also ends the servers and open connections.
+  Deno.exit(await profile(Deno.args[0] ?? "."));
 }
 
-async function profile(directory: string): Promise<void> {
+async function profile(directory: string): Promise<number> {
   const { main, scripts } = loadProgram(directory);
   const home = await Deno.makeTempDir({ dir: directory });
   await Deno.chmod(home, 0o755);
-  for (const [args, env] of await runs(home)) {
-    const messages: string[] = [];
-    const code = await main(args, (system) => quiet(system, env, messages));
-    // A start comes as far as the hand-off, which finds no server.
-    const wanted = args[0] === "app:start" ? ExitCode.notFound : ExitCode.ok;
-    if (code === wanted) continue;
-    throw new Error(
-      `${args.join(" ")} ended with ${code}:\n${messages.join("")}`,
+  for (const [command, env] of await runs(home)) {
+    let messages = "";
+    const output = {
+      isTerminal: false,
+      write: (text: string) => void (messages += text),
+    };
+    const code = await main(command, (system) => ({
+      ...system,
+      ...{ env, out: output, err: output },
+      becomeUser() {
+        try {
+          // Root calls the same functions, but stays root for the next run.
+          system.becomeUser({ uid: system.uid, gid: system.gid });
+        } catch {
+          // Root without capabilities may not call them.
+        }
+      },
+      exec: (plan) => system.exec({ ...plan, path: "/nonexistent" }),
+    }));
+    const expected = command[0] === "app:start"
+      ? ExitCode.notFound
+      : ExitCode.ok;
+    if (code === expected) continue;
+    console.error(
+      `${
+        command.join(" ")
+      } ended with code ${code} instead of ${expected}:\n${messages}`,
     );
+    return 1;
   }
   for (const [name, script] of scripts) {
-    await Deno.writeFile(
-      `${scriptPath(directory, name)}.cache`,
-      script.createCachedData(),
-    );
+    const path = `${scriptPath(directory, name)}.cache`;
+    await Deno.writeFile(path, script.createCachedData());
   }
+  return 0;
 }
 
-/** Health checks, the first start and a later one with each driver, and what the next start would write. */
-async function runs(
-  home: string,
-): Promise<(readonly [args: readonly string[], env: Env])[]> {
+/** The first start and a later one with each driver, a configuration, and health checks. */
+async function runs(home: string): Promise<readonly Run[]> {
   const install = join(home, "mattermost");
   await Deno.mkdir(join(install, "bin"), { recursive: true });
   await Deno.writeTextFile(
@@ -72,27 +85,20 @@ async function runs(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => Response.json({ status: "OK", database_status: "OK" }),
   );
-  const env: Env = {
-    ...await userOf(home),
+  const envOf = (adapter: string, port: number): Run[1] => ({
+    DB_ADAPTER: adapter,
     DB_HOST: "127.0.0.1",
+    DB_PORT: String(port),
     DB_PASS: "password",
     MATTERMOST_VERSION: RELEASE,
     MATTERMOST_SITE_URL: "https://chat.example.com",
+    MATTERMOST_HOME: join(home, adapter),
+    MATTERMOST_LOG_DIR: join(home, adapter, "log"),
     MATTERMOST_INSTALL_DIR: install,
     MM_SERVICESETTINGS_LISTENADDRESS: `:${health.addr.port}`,
-  };
-  const postgres = {
-    ...env,
-    ...directories(home, "postgres"),
-    DB_ADAPTER: "postgres",
-    DB_PORT: String(servePostgres(RELEASE)),
-  };
-  const mysql = {
-    ...env,
-    ...directories(home, "mysql"),
-    DB_ADAPTER: "mysql",
-    DB_PORT: String(await serveMysql(RELEASE)),
-  };
+  });
+  const postgres = envOf("postgres", await startFakePostgres());
+  const mysql = envOf("mysql", await startFakeMariadb());
   return [
     [["app:start"], postgres],
     [["app:start"], postgres],
@@ -102,45 +108,4 @@ async function runs(
     [["app:health"], postgres],
     [["app:health", "--ready"], postgres],
   ];
-}
-
-function directories(home: string, name: string): Env {
-  return {
-    MATTERMOST_CONF_DIR: join(home, name, "config"),
-    MATTERMOST_DATA_DIR: join(home, name, "data"),
-    MATTERMOST_LOG_DIR: join(home, name, "log"),
-  };
-}
-
-/** The server's own user, unless that user cannot reach the directory. */
-async function userOf(home: string): Promise<Env> {
-  if (await closedParent(home) === undefined) return {};
-  return {
-    MATTERMOST_UID: String(Deno.uid()),
-    MATTERMOST_GID: String(Deno.gid()),
-  };
-}
-
-/** The real world without its terminal, in which no server can be found at the hand-off. */
-function quiet(system: System, env: Env, messages: string[]): System {
-  const output = {
-    isTerminal: false,
-    write: (text: string) => void messages.push(text),
-  };
-  const { uid, gid } = system;
-  return {
-    ...system,
-    env,
-    out: output,
-    err: output,
-    becomeUser() {
-      try {
-        // Root stays root for the next run.
-        system.becomeUser({ uid, gid });
-      } catch {
-        // Root without capabilities may not even do that.
-      }
-    },
-    exec: (plan) => system.exec({ ...plan, path: "/nowhere" }),
-  };
 }

@@ -1,9 +1,8 @@
 /**
- * The program as it lies in the compiled binary: a script for the program and one for each
- * package that only some commands load, each with a code cache: what V8 made of the script
- * in a profiling run. Without the caches a start takes a third longer.
- *
- * V8 ignores a cache that does not fit the runtime: the program is slower then, and the same.
+ * The scripts in the compiled binary: one for the program, and one for each package that only
+ * some commands load. A script can have a code cache, the code that V8 compiled in the
+ * profiling run. Without caches a start takes a third longer. V8 ignores a cache that does not
+ * fit its version or options.
  *
  * @module
  */
@@ -11,37 +10,37 @@
 import { Script } from "node:vm";
 import type { main } from "../../lib/program.ts";
 
-/** The script of the program itself. */
+/** Name of the program's own script. */
 export const PROGRAM = "program";
 
-/** Packages with a script of their own, by the name that the program imports. */
+/** Packages with a script of their own, as the program imports them. */
 export const PACKAGES = [
   "mysql",
   "postgres",
   "nodemailer/lib/smtp-transport",
 ] as const;
 
-/** What stands before a script, on its first line, which the positions in stack traces include. */
+/** The text before the bundle on the first line, which shifts the columns of stack traces there. */
 export const SCRIPT_HEAD = "(function(module,exports,require){";
 const SCRIPT_TAIL = "\n})";
 
-/** What a script of a package exports. */
+/** The export that holds a package in its script. */
 export const PACKAGE_EXPORT = "content";
 
-/** The program, and the scripts that have been loaded so far, by name. */
+/** The loaded program. */
 export interface LoadedProgram {
-  /** The program. */
+  /** Its main function. */
   readonly main: typeof main;
-  /** The scripts. */
+  /** The scripts that have been loaded so far, by name. */
   readonly scripts: ReadonlyMap<string, Script>;
 }
 
 type Exports = Readonly<Record<string, unknown>>;
 
 /**
- * Loads the program.
+ * Loads the program's script; the packages follow when the program requires them.
  *
- * @param directory Where the scripts and their caches are.
+ * @param directory The directory of scripts and caches.
  * @returns The program.
  */
 export function loadProgram(directory: string): LoadedProgram {
@@ -69,7 +68,7 @@ export function loadProgram(directory: string): LoadedProgram {
   return { main: run(PROGRAM)["main"] as typeof main, scripts };
 }
 
-/** The packages that the profiling run does not load have no cache, and before it nothing has one. */
+/** In the profiling run no script has a cache, and later those that it did not load have none. */
 function readCache(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Deno.readFileSync(path);
@@ -80,10 +79,10 @@ function readCache(path: string): Uint8Array<ArrayBuffer> | undefined {
 }
 
 /**
- * Where a script is; its cache is beside it, named `.cache` in addition.
+ * Names the file of a script. Its cache has the same name with `.cache` appended.
  *
- * @param directory The directory of all scripts.
- * @param name The program, or a package.
+ * @param directory The directory of scripts and caches.
+ * @param name {@linkcode PROGRAM}, or a package.
  * @returns The path.
  */
 export function scriptPath(directory: string, name: string): string {
@@ -91,9 +90,10 @@ export function scriptPath(directory: string, name: string): string {
 }
 
 /**
- * Makes a script of a bundle: a function of `module`, `exports` and `require`.
+ * Turns a CommonJS bundle into a script that evaluates to a function of `module`, `exports`
+ * and `require`.
  *
- * @param bundle The text of a CommonJS module.
+ * @param bundle The text of the bundle.
  * @returns The text of the script.
  */
 export function asScript(bundle: string): string {
