@@ -1,10 +1,10 @@
 /**
- * The program without Docker: a PostgreSQL of its own, `app:start` against it in
- * a temporary home, and Mattermost, or a fake one where that cannot be downloaded.
+ * Runs the program without Docker: starts PostgreSQL, and runs `app:start` in a temporary
+ * directory with Mattermost, or with a fake Mattermost if it cannot be downloaded.
  *
- * Both servers listen on 127.0.0.1 only. However the demo ends, even by SIGKILL,
- * no process and no directory of it stays. The exit code is 0 after Ctrl-C, and
- * the server's own where that ends by itself.
+ * Both servers listen on 127.0.0.1 only. When the demo ends, even by SIGKILL, all its
+ * processes and directories are removed. The exit code is 0 after Ctrl-C, and otherwise the
+ * exit code of the server.
  *
  * @module
  */
@@ -25,9 +25,9 @@ import { createScratch, type ScratchDirectory } from "./shared/scratch.ts";
 
 const HELP = `\
 Runs PostgreSQL, mattermost-entrypoint and Mattermost in a temporary directory,
-without Docker. Only this machine can reach them. Ctrl-C stops and removes all;
-downloads are kept for the next time in ~/.cache/mattermost-entrypoint, or in
-/var/cache/mattermost-entrypoint for root (or in ENTRYPOINT_CACHE_DIR).
+without Docker. They listen on 127.0.0.1 only. Ctrl-C stops and removes everything,
+but keeps the downloads in ENTRYPOINT_CACHE_DIR (by default
+~/.cache/mattermost-entrypoint, for root /var/cache/mattermost-entrypoint).
 
     npx --yes deno@2.9.6 task -q demo [OPTION ...]
 
@@ -40,25 +40,25 @@ downloads are kept for the next time in ~/.cache/mattermost-entrypoint, or in
 
 /** The project's directory. */
 const ROOT = dirname(import.meta.dirname ?? ".");
-/** Database and its user. */
+/** The name of the database and of its user. */
 const NAME = "mattermost";
 /** How long the server may take to stop, in milliseconds. */
-const PATIENCE = 30_000;
+const STOP_TIMEOUT = 30_000;
 /** How often it is pinged, in milliseconds. */
-const PAUSE = 100;
-/** Ctrl-C, a service manager, a terminal that is closed. */
+const PING_INTERVAL = 100;
+/** From Ctrl-C, a service manager, and a terminal that is closed. */
 const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** Task runners pass on what the terminal sends to all: that counts once, within these milliseconds. */
+/** A terminal signals all processes, and task runners forward the signal: within these milliseconds both count as one. */
 const SAME_INTERRUPT = 1000;
-/** How many lines of the log are shown where the server ends by itself. */
+/** How many lines of the log are shown when the server ends by itself. */
 const LAST_LINES = 20;
-/** Variables of the caller that the program would read. */
+/** Variables of the caller that the program must not read. */
 const SETTING_REGEXP =
   /^(MATTERMOST|MM|DB|SMTP|GITLAB|S3|ENTRYPOINT|MYSQL|MARIADB|POSTGRES\w*)_/;
 
 const screen = new Screen();
 
-/** What the user wants. */
+/** The options of the command line. */
 interface Options {
   readonly port: number;
   readonly installDirectory: string | undefined;
@@ -66,9 +66,10 @@ interface Options {
   readonly isVerbose: boolean;
 }
 
-/** An open demo: its options, its directory, and what Ctrl-C aborts. */
-interface Stage extends Options {
+/** A running demo. */
+interface Demo extends Options {
   readonly home: ScratchDirectory;
+  /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
@@ -87,7 +88,7 @@ async function main(args: string[]): Promise<number> {
     console.log(HELP.trimEnd());
     return 0;
   }
-  // The servers have users of their own, who have to read what is made here.
+  // The servers run as other users, who read the files of the demo.
   Deno.umask(0o022);
   const stop = new AbortController();
   handleInterrupts(stop);
@@ -100,13 +101,13 @@ async function main(args: string[]): Promise<number> {
     // An interrupt needs no message; a directory that could not be removed does.
     if (error instanceof SuppressedError) throw error.error;
   }
-  screen.say("The demo has stopped, and everything in it is removed.");
+  screen.say("The demo has stopped, and its files are removed.");
   return 0;
 }
 
-/** Returns nothing where help is wanted. */
+/** Returns nothing for --help. */
 function parseOptions(args: string[]): Options | undefined {
-  const { values } = refuseOthers(() =>
+  const { values } = shortenError(() =>
     parseArgs({
       args,
       options: {
@@ -127,8 +128,8 @@ function parseOptions(args: string[]): Options | undefined {
   };
 }
 
-/** Shortens what `node:util` says of an option that is not ours or lacks its value. */
-function refuseOthers<T>(parse: () => T): T {
+/** Shortens the messages of `node:util` about unknown options and missing values. */
+function shortenError<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
@@ -139,19 +140,21 @@ function refuseOthers<T>(parse: () => T): T {
   }
 }
 
-/** The directory, if it may be one of Mattermost. */
+/** Checks that the directory looks like one of Mattermost. */
 function parseDirectory(path: string | undefined): string | undefined {
   if (path === undefined || existsSync(join(path, "bin"))) return path;
   throw new Error(
-    `--install-dir needs the directory of a Mattermost: ${path} has no bin in it.`,
+    `--install-dir must be the directory of a Mattermost server: ${path} has no directory bin.`,
   );
 }
 
-/** The port, if it can be opened. */
+/** Checks that the port can be opened. */
 function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
-    throw new Error(`--port needs a number from 1 to 65535, not "${text}".`);
+    throw new Error(
+      `--port must be a number from 1 to 65535: it is "${text}".`,
+    );
   }
   try {
     Deno.listen({ hostname: "127.0.0.1", port }).close();
@@ -162,12 +165,12 @@ function parsePort(text: string): number {
       : "may not be opened by this user";
     throw new Error(
       `Port ${port} ${reason}. Choose another one with --port, ` +
-        "or leave --port out and a free one is taken.",
+        "or omit --port to use a free one.",
     );
   }
 }
 
-/** Ends in order at the first interrupt, at once at the next one. */
+/** The first interrupt stops the demo and cleans up; the next one ends it at once. */
 function handleInterrupts(stop: AbortController): void {
   let first: number | undefined;
   for (const signal of INTERRUPTS) {
@@ -192,11 +195,11 @@ async function runInScratch(
   await using home = await createScratch({ prefix: "mattermost-demo-" });
   await Deno.chmod(home.path, 0o755);
   await requireOpenPath(home.path);
-  return await demonstrate({ ...options, home, signal });
+  return await runDemo({ ...options, home, signal });
 }
 
-async function demonstrate(stage: Stage): Promise<number> {
-  const { home, port, signal, isVerbose } = stage;
+async function runDemo(demo: Demo): Promise<number> {
+  const { home, port, signal, isVerbose } = demo;
   const release = await releaseOfImage(ROOT);
   screen.say(
     "This demo runs PostgreSQL, mattermost-entrypoint and Mattermost in a temporary directory.",
@@ -210,9 +213,9 @@ async function demonstrate(stage: Stage): Promise<number> {
   await database.sql(`CREATE ROLE ${NAME} LOGIN PASSWORD '${password}'`);
   await database.sql(`CREATE DATABASE ${NAME} OWNER ${NAME}`);
   const { what, version } = await install(join(home.path, "mattermost"), {
-    own: stage.installDirectory,
+    own: demo.installDirectory,
     release,
-    isFake: stage.isFake,
+    isFake: demo.isFake,
     signal,
     screen,
   });
@@ -233,7 +236,7 @@ async function demonstrate(stage: Stage): Promise<number> {
     MATTERMOST_HOME: home.path,
     MATTERMOST_LOG_DIR: join(home.path, "logs"),
     MATTERMOST_PORT: String(port),
-    // Anyone may create an account here, the first one as administrator.
+    // Anyone may create an account; the first one is the administrator.
     MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.1:${port}`,
     MATTERMOST_NAME: "Mattermost demo",
     MATTERMOST_OPEN_SERVER: "true",
@@ -253,11 +256,11 @@ async function demonstrate(stage: Stage): Promise<number> {
     screen.say(`The server ended with code ${code}.`);
     return code;
   } finally {
-    await end(server);
+    await stopServer(server);
   }
 }
 
-/** Starts the real program; without a log its messages and the server's are shown. */
+/** Starts the program from its sources; without a log file the log goes to standard error. */
 async function startProgram(
   home: ScratchDirectory,
   settings: Readonly<Record<string, string>>,
@@ -285,13 +288,13 @@ async function showEnd(log: string): Promise<void> {
   }
 }
 
-/** Whether the server answers before the signal aborts. */
+/** Waits for an answer of the server; false if the signal aborts before. */
 async function untilAnswers(
   url: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   while (!signal.aborted) {
-    // fetch() would ask the proxy that HTTP_PROXY names.
+    // fetch() would use the proxy of HTTP_PROXY.
     const status = await new Promise((resolve) =>
       get(url, { signal }, (response) => {
         response.resume();
@@ -299,7 +302,7 @@ async function untilAnswers(
       }).on("error", resolve)
     );
     if (status === 200) return true;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await new Promise((resolve) => setTimeout(resolve, PING_INTERVAL));
   }
   return false;
 }
@@ -309,16 +312,16 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => signal.addEventListener("abort", resolve));
 }
 
-/** Asks the server to stop, and kills it where it does not. */
-async function end(server: Deno.ChildProcess): Promise<void> {
-  const overdue = setTimeout(() => killTree(server.pid), PATIENCE);
+/** Stops the server, and kills it after a timeout. */
+async function stopServer(server: Deno.ChildProcess): Promise<void> {
+  const overdue = setTimeout(() => killTree(server.pid), STOP_TIMEOUT);
   try {
     server.kill("SIGTERM");
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
   await server.status;
   clearTimeout(overdue);
-  // A server that crashed leaves its plugins behind.
+  // The plugins of a server that crashed may still be running.
   signalGroup(server.pid, "SIGKILL");
 }

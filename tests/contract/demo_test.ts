@@ -1,5 +1,5 @@
 /**
- * The demo, as a person runs it: an address that answers, and nothing left behind.
+ * Runs the demo as a user does: the address must answer, and nothing may be left at the end.
  *
  * @module
  */
@@ -13,30 +13,30 @@ import { createHome } from "../support/home.ts";
 import { ROOT_USER, testWith } from "../support/needs.ts";
 import { launch, ROOT, type Running } from "../support/program.ts";
 
-/** Everything of the caller's that Deno needs for its packages. */
+/** The variables that Deno needs to find its packages. */
 const CALLER = Deno.env.toObject();
 
-/** With Deno's own lines about packages and tasks. */
+/** With the lines that Deno prints about packages and tasks. */
 const LOUD_COMMAND = [Deno.execPath(), "task", "demo"];
 
 const COMMAND = [Deno.execPath(), "task", "--quiet", "demo"];
 
-/** Nothing is downloaded in a test. */
+/** Tests download nothing. */
 const FAKE = [...COMMAND, "--fake"];
 
-/** The same in a terminal of its own, which closes when `script` is killed. */
+/** The same in its own terminal, which closes when `script` is killed. */
 const IN_TERMINAL = ["script", "-qec", FAKE.join(" "), "/dev/null"];
 
-/** How long what a killed demo started may stay, in milliseconds. */
+/** How long the processes of a killed demo may keep running, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** A demo with a temporary directory of its own, which must be empty when it is over. */
+/** Runs a demo with its own temporary directory, which must be empty at the end. */
 async function demo(
   { command = FAKE, args = [], env = {}, patience = 0 }: {
     command?: readonly string[];
     args?: readonly string[];
     env?: Readonly<Record<string, string>>;
-    /** How long after its end something may be left, in milliseconds. */
+    /** How long after its end files or processes may be left, in milliseconds. */
     patience?: number;
   },
   body: (running: Running, scratch: string) => Promise<void>,
@@ -65,7 +65,7 @@ async function demo(
     killTree(running.pid);
     throw error;
   } finally {
-    // A demo that has lost its parent is not reached through that.
+    // A demo whose parent has ended is not among the descendants.
     const overdue = setTimeout(() => killAll(scratch), 3 * PATIENCE);
     await running.outcome;
     clearTimeout(overdue);
@@ -75,7 +75,7 @@ async function demo(
     async () => (left = await leftOf(scratch)).length > 0,
     patience,
   );
-  // A failed test leaves nothing either.
+  // Clean up after a failed test, too.
   await killAll(scratch);
   assert.deepEqual(left, []);
 }
@@ -84,7 +84,7 @@ async function killAll(scratch: string): Promise<void> {
   for (const { pid } of await processesOf(scratch)) killTree(pid);
 }
 
-/** Waits as long as that is so, at most so many milliseconds. */
+/** Waits while the condition holds, but no longer than the given milliseconds. */
 async function waitWhile(
   holds: () => boolean | Promise<boolean>,
   patience: number,
@@ -95,7 +95,7 @@ async function waitWhile(
   }
 }
 
-/** Directories and command lines. */
+/** The directories and processes that are left. */
 async function leftOf(scratch: string): Promise<string[]> {
   const directories = await Array.fromAsync(Deno.readDir(scratch));
   const processes = await processesOf(scratch);
@@ -105,7 +105,7 @@ async function leftOf(scratch: string): Promise<string[]> {
   ];
 }
 
-/** The processes that were started with something in this directory. */
+/** The processes whose arguments or environment contain the directory. */
 async function processesOf(
   directory: string,
 ): Promise<{ pid: number; command: string }[]> {
@@ -118,7 +118,7 @@ async function processesOf(
   }).output();
   const text = new TextDecoder().decode(stdout);
   const pids = new Set(text.match(/\d+/g)?.map(Number));
-  // The asking shell and its children name it too, and have ended by now.
+  // The shell above and its children match too, and have ended by now.
   const processes = await Promise.all(
     [...pids].filter(isRunning).map(
       async (pid) => ({
@@ -131,7 +131,7 @@ async function processesOf(
   return processes.filter(({ command }) => command !== "");
 }
 
-/** The demo's own process, of those that run for it. */
+/** The process of the demo itself. */
 async function processOfDemo(scratch: string): Promise<number> {
   const found = (await processesOf(scratch)).filter(({ command }) =>
     / run .*tools\/demo\.ts\b/.test(command)
@@ -140,14 +140,14 @@ async function processOfDemo(scratch: string): Promise<number> {
   return found[0]?.pid ?? 0;
 }
 
-/** All that a user sees of a demo with the fake Mattermost. */
+/** The complete output of a demo with the fake Mattermost. */
 const SCREEN = [
   /^This demo runs PostgreSQL, mattermost-entrypoint and Mattermost in a temporary directory\.$/,
   /^Starting PostgreSQL$/,
   /^Starting a fake Mattermost [\d.]+ with mattermost-entrypoint app:start \(log: \/\S+\/log\)$/,
   /^Open http:\/\/localhost:\d+ in your browser\. Press Ctrl-C to stop\.$/,
   /^Stopping \(press Ctrl-C again to stop at once\)$/,
-  /^The demo has stopped, and everything in it is removed\.$/,
+  /^The demo has stopped, and its files are removed\.$/,
 ];
 
 function assertScreen(text: string): void {
@@ -164,18 +164,18 @@ Deno.test("the demo answers at the address that it prints, until Ctrl-C", () =>
     const page = await (await fetch(address)).text();
     assert.match(page, /This is a <strong>fake Mattermost<\/strong>/);
     assert.match(page, /user mattermost: accepts connections/);
-    // Twice, as a terminal and a task runner do it.
+    // Twice, as from a terminal and a task runner.
     running.kill("SIGINT");
     running.kill("SIGINT");
     const { code, stdout, stderr } = await running.outcome;
     assert.equal(code, 0, stderr);
     assert.equal(stdout, "");
-    // Deno says which task it runs, and what it downloads for that.
+    // Deno prints its downloads and the task first.
     assertScreen(stderr.replace(/^(.*Download.*\n)*.*Task.*\n/, ""));
     await assert.rejects(fetch(address));
   }));
 
-Deno.test("the demo looks the same in a terminal", () =>
+Deno.test("the output of the demo is the same in a terminal", () =>
   demo(
     { command: IN_TERMINAL, patience: PATIENCE },
     async (running, scratch) => {
@@ -186,7 +186,7 @@ Deno.test("the demo looks the same in a terminal", () =>
     },
   ));
 
-Deno.test("the demo shows the log of the program and the server with --verbose", () =>
+Deno.test("--verbose shows the logs of the program and the server", () =>
   demo({ args: ["--verbose"] }, async (running) => {
     await running.until(/Open http/);
     running.kill("SIGTERM");
@@ -196,12 +196,12 @@ Deno.test("the demo shows the log of the program and the server with --verbose",
     assert.doesNotMatch(stderr, /Warning|Failed|.{300}/);
   }));
 
-Deno.test("the demo listens where it is told to, and stops at SIGTERM", async () => {
+Deno.test("the demo listens on the port of --port on 127.0.0.1 only, and stops at SIGTERM", async () => {
   const port = freePort();
   await demo({ args: ["--port", String(port)] }, async (running) => {
     await running.until(new RegExp(`Open http://localhost:${port} `));
     (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    // Whatever listens on all addresses of this machine answers here too.
+    // A server that listens on all addresses would answer here.
     await assert.rejects(
       Deno.connect({ hostname: "127.0.0.2", port }),
       Deno.errors.ConnectionRefused,
@@ -211,7 +211,7 @@ Deno.test("the demo listens where it is told to, and stops at SIGTERM", async ()
   });
 });
 
-Deno.test("the demo starts the Mattermost that is there, and ends with it", async () => {
+Deno.test("the demo starts the Mattermost of --install-dir, and ends with its exit code", async () => {
   await using home = await createHome();
   await home.installServer("10.5.2", "echo 'not today' >&2; exit 3");
   const command = [...COMMAND, "--install-dir", home.install];
@@ -223,7 +223,7 @@ Deno.test("the demo starts the Mattermost that is there, and ends with it", asyn
   });
 });
 
-Deno.test("the demo answers where a proxy is configured that cannot reach it", () =>
+Deno.test("the demo does not use HTTP_PROXY to reach its own server", () =>
   demo({ env: { HTTP_PROXY: "http://127.0.0.1:1" } }, async (running) => {
     const overdue = setTimeout(() => running.kill("SIGTERM"), 3 * PATIENCE);
     await running.until(/Open http/).finally(() => clearTimeout(overdue));
@@ -243,7 +243,7 @@ testWith([ROOT_USER], "the demo works with umask 077", () =>
 
 testWith(
   [ROOT_USER],
-  "a cache that the database cannot enter is named",
+  "a cache without access for the database is an error that names the directory",
   async () => {
     await using home = await createHome();
     const cache = join(home.path, "cache");
@@ -251,13 +251,16 @@ testWith(
     await demo({ env: { ENTRYPOINT_CACHE_DIR: cache } }, async (running) => {
       const { code, stderr } = await running.outcome;
       assert.equal(code, 1);
-      assert.ok(stderr.includes(`${cache} is closed to other users`), stderr);
+      assert.ok(
+        stderr.includes(`Other users have no access to ${cache}`),
+        stderr,
+      );
       assert.ok(stderr.includes(`or run: chmod o+x ${cache}\n`), stderr);
     });
   },
 );
 
-Deno.test("the cache is open to other users whatever the umask is", async () => {
+Deno.test("other users can read the cache whatever the umask is", async () => {
   await using home = await createHome();
   const cache = join(home.path, "new", "cache");
   const script = `
@@ -287,10 +290,10 @@ Deno.test("the demo can be stopped at any time", async () => {
   }
 });
 
-/** Moments at which there is more and more to clean up. */
+/** Lines after which there is more and more to clean up. */
 const MOMENTS = [/Starting PostgreSQL/, /app:start/, /Open http\S+:(\d+)/];
 
-/** Ends a demo at each of the moments; all processes that ran then must end too. */
+/** Ends a demo after each of these lines; all processes that were running must end too. */
 async function endSuddenly(
   options: Parameters<typeof demo>[0],
   end: (running: Running, scratch: string) => void | Promise<void>,
@@ -301,7 +304,8 @@ async function endSuddenly(
     const all = { ...options, patience: PATIENCE };
     await demo(all, async (running, scratch) => {
       port = Number((await running.until(moment))[1]);
-      // A signal that does nothing to them; PostgreSQL's children cover their tracks.
+      // SIGCONT has no effect; the call lists the descendants. PostgreSQL's children
+      // overwrite their arguments, so processesOf() does not find them.
       tree = signalTree(running.pid, "SIGCONT");
       await end(running, scratch);
     });
@@ -317,18 +321,18 @@ async function endSuddenly(
   }
 }
 
-Deno.test("nothing is left of the demo when its terminal is closed", () =>
+Deno.test("the demo leaves nothing when its terminal is closed", () =>
   endSuddenly({ command: IN_TERMINAL }, (running) => running.kill("SIGKILL")));
 
-Deno.test("nothing is left of the demo when it is killed", () =>
+Deno.test("the demo leaves nothing when it is killed", () =>
   endSuddenly({}, async (_, scratch) => {
     Deno.kill(await processOfDemo(scratch), "SIGKILL");
   }));
 
-Deno.test("nothing is left of the demo when what runs it is killed", async () => {
+Deno.test("the demo leaves nothing when its task runner is killed", async () => {
   await endSuddenly({}, (running) => running.kill("SIGKILL"));
   await using home = await createHome();
-  // What npx calls itself.
+  // The process name of npx.
   const npx = join(home.path, "npm exec deno");
   await Deno.symlink("/bin/sh", npx);
   const shell = ["-c", `sh -c "${FAKE.join(" ")}; exit"; exit`];
@@ -338,7 +342,7 @@ Deno.test("nothing is left of the demo when what runs it is killed", async () =>
   );
 });
 
-Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
+Deno.test("the demo leaves nothing after a second Ctrl-C", async () => {
   await using home = await createHome();
   await home.installServer(
     "10.5.2",
@@ -352,7 +356,7 @@ Deno.test("nothing is left of the demo at a second Ctrl-C", async () => {
     await running.until(/stubborn/);
     running.kill("SIGINT");
     await running.until(/press Ctrl-C again to stop at once/);
-    // Less than a second later it would count as the same one.
+    // Within a second it would count as the same interrupt.
     await new Promise((resolve) => setTimeout(resolve, 1200));
     running.kill("SIGINT");
     assert.notEqual((await running.outcome).code, 0);
@@ -363,7 +367,7 @@ Deno.test("a download of PostgreSQL that is killed leaves nothing in the cache",
   await using home = await createHome();
   const asked = Promise.withResolvers<void>();
   const end = Promise.withResolvers<Response>();
-  // A registry that keeps those who ask waiting.
+  // A registry that does not answer.
   await using registry = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => {
@@ -406,16 +410,19 @@ async function refusal(args: readonly string[]): Promise<string> {
   return text;
 }
 
-Deno.test("the demo refuses what it does not understand, in a sentence", async () => {
+Deno.test("the demo refuses wrong options with one sentence", async () => {
   const wrong: [args: string[], message: string][] = [
-    [["--port", "http"], '--port needs a number from 1 to 65535, not "http".'],
+    [
+      ["--port", "http"],
+      '--port must be a number from 1 to 65535: it is "http".',
+    ],
     [
       ["--prot"],
       "Unknown option '--prot'. The option --help lists all options.",
     ],
     [
       ["--install-dir", "/no/where"],
-      "--install-dir needs the directory of a Mattermost: /no/where has no bin in it.",
+      "--install-dir must be the directory of a Mattermost server: /no/where has no directory bin.",
     ],
   ];
   for (const [args, message] of wrong) {
@@ -428,7 +435,7 @@ Deno.test("the demo refuses a port that is in use", async () => {
   const { port } = listener.addr;
   assert.equal(
     await refusal(["--port", String(port)]),
-    `Port ${port} is in use by another program. Choose another one with --port, or leave --port out and a free one is taken.\n`,
+    `Port ${port} is in use by another program. Choose another one with --port, or omit --port to use a free one.\n`,
   );
 });
 

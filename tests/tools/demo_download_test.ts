@@ -1,5 +1,5 @@
 /**
- * The demo's download against a small site of our own.
+ * Tests the demo's download with a local site.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { run } from "../../tools/shared/process.ts";
 const ROOT = dirname(dirname(import.meta.dirname ?? "."));
 const signal = new AbortController().signal;
 
-/** A tarball in the vendor's layout. */
+/** A tarball with the layout of Mattermost's. */
 async function makeTarball(directory: string): Promise<Uint8Array> {
   const server = join(directory, "mattermost");
   await Deno.mkdir(join(server, "bin"), { recursive: true });
@@ -68,10 +68,10 @@ async function withSite(
   }
 }
 
-Deno.test("the demo's release is the image's, with its address and sum", async () => {
+Deno.test("the demo downloads the release, the address and the sum of the image", async () => {
   const release = await releaseOfImage(ROOT);
   const { version, url, sha256 } = release;
-  // The vendor has a server for this kind of processor alone.
+  // Mattermost exists for this architecture only.
   if (Deno.build.arch !== "x86_64") return assert.equal(sha256, undefined);
   const name = `mattermost-team-${version}-linux-amd64.tar.gz`;
   const sums = await Deno.readTextFile(
@@ -95,12 +95,12 @@ Deno.test("a release is downloaded once, with progress, and unpacked", () =>
     assert.equal(requests(), 1);
   }));
 
-Deno.test("a download with another sum is refused, and nothing of it stays", () =>
+Deno.test("a download with another SHA-256 sum is refused and removed", () =>
   withSite(async ({ release, scratch }) => {
     const wrong = { ...release, sha256: "0".repeat(64) };
     await assert.rejects(
       download(wrong, { signal, progress() {} }),
-      /has the SHA-256 sum [0-9a-f]{64}, expected 0{64}/,
+      /the SHA-256 sum of http:\S+ must be 0{64}: it is [0-9a-f]{64}/,
     );
     const left = await Array.fromAsync(Deno.readDir(join(scratch, "cache")));
     assert.deepEqual(left.filter(({ isDirectory }) => isDirectory), []);
@@ -111,7 +111,7 @@ interface Shown {
   readonly percents: number[];
 }
 
-/** Installs the way the demo does; what it would show is collected. */
+/** Installs as the demo does, and collects its output. */
 async function installInto(
   scratch: string,
   options: Pick<InstallOptions, "release"> & Partial<InstallOptions>,
@@ -132,7 +132,7 @@ async function installInto(
   return { ...installation, lines, percents, directory };
 }
 
-Deno.test("an installation links what is read and copies what is written", () =>
+Deno.test("files that the server reads are linked, and directories that it writes to are copied", () =>
   withSite(async ({ release, scratch, requests }) => {
     const own = join(scratch, "mattermost");
     const { what, version, directory } = await installInto(scratch, {
@@ -146,7 +146,7 @@ Deno.test("an installation links what is read and copies what is written", () =>
     assert.ok((await Deno.lstat(join(directory, "config"))).isDirectory);
   }));
 
-Deno.test("a download says what it is and how large, and shows progress", () =>
+Deno.test("a download shows its name, size and progress", () =>
   withSite(async ({ release, scratch }) => {
     const { what, lines, percents } = await installInto(scratch, { release });
     assert.equal(what, "Mattermost 11.0.0");
@@ -156,7 +156,7 @@ Deno.test("a download says what it is and how large, and shows progress", () =>
     assert.equal(percents.at(-1), 100);
   }));
 
-Deno.test("where Mattermost cannot be downloaded the reason is shown, and a fake one answers", () =>
+Deno.test("if Mattermost cannot be downloaded, the reason is shown and a fake Mattermost runs", () =>
   withSite(async ({ release, scratch }) => {
     const { what, version, lines, directory } = await installInto(scratch, {
       release: { ...release, url: "http://127.0.0.1:1/server.tar.gz" },
@@ -164,19 +164,22 @@ Deno.test("where Mattermost cannot be downloaded the reason is shown, and a fake
     assert.equal(what, "a fake Mattermost 11.0.0");
     assert.equal(version, "11.0.0");
     assert.deepEqual(lines, [
-      "Mattermost 11.0.0 cannot be downloaded here (127.0.0.1:1 cannot be reached), " +
-      "so a small fake server answers and shows what it was given.",
+      "Mattermost 11.0.0 cannot be downloaded (127.0.0.1:1 cannot be reached). " +
+      "A small fake Mattermost runs instead, which shows its configuration.",
     ]);
     const text = await run([join(directory, "bin/mattermost"), "version"]);
     assert.equal(text, "Version: 11.0.0\nBuild Number: fake\n");
   }));
 
-Deno.test("a processor without a known checksum is a reason for the fake one", () =>
+Deno.test("a fake Mattermost runs if the image has no SHA-256 sum for the architecture", () =>
   withSite(async ({ release, scratch, requests }) => {
     const { what, lines } = await installInto(scratch, {
       release: { ...release, sha256: undefined },
     });
     assert.equal(what, "a fake Mattermost 11.0.0");
-    assert.match(lines[0] ?? "", /\(no checksum is known for \w+\)/);
+    assert.match(
+      lines[0] ?? "",
+      /\(docker\/mattermost-releases.sha256 has no sum for \w+\)/,
+    );
     assert.equal(requests(), 0);
   }));

@@ -9,7 +9,7 @@ import {
 import { createScratch } from "../../tools/shared/scratch.ts";
 import { type Need, testWith } from "../support/needs.ts";
 
-Deno.test("a scratch directory goes, after its processes and their children", async () => {
+Deno.test("remove() kills the processes with their children and removes the directory", async () => {
   const scratch = await createScratch({ prefix: "scratch-test-" });
   const { mode } = await Deno.stat(scratch.path);
   equal((mode ?? 0) & 0o777, 0o700);
@@ -36,19 +36,19 @@ Deno.test("a scratch directory goes, after its processes and their children", as
   await scratch.remove();
 });
 
-Deno.test("a scratch directory that cannot be made is an error", () =>
+Deno.test("a directory that cannot be created is an error", () =>
   rejects(
     createScratch({ prefix: "scratch-test-", parent: "/proc/none" }),
-    /No directory can be made in \/proc\/none: mktemp: .*No such file/,
+    /No directory can be created in \/proc\/none: mktemp: .*No such file/,
   ));
 
-/** In a namespace of its own, the next process id is a matter of choice. */
+/** In its own namespace a test can choose the next process id. */
 const UNSHARE = [
   ...["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
   ...Deno.uid() === 0 ? [] : ["--user", "--map-root-user"],
 ];
 
-/** A process id can be chosen there. */
+/** Permission to create such a namespace. */
 const PROCESS_IDS: Need = {
   what:
     "a namespace for process ids (root with CAP_SYS_ADMIN, or user namespaces)",
@@ -57,7 +57,7 @@ const PROCESS_IDS: Need = {
 
 testWith(
   [PROCESS_IDS],
-  "a process that has got the id of one of ours is spared",
+  "another process with a reused id is not killed",
   async () => {
     await using scratch = await createScratch({ prefix: "scratch-test-" });
     const script = new URL("../../tools/shared/scratch.sh", import.meta.url);

@@ -1,7 +1,6 @@
 /**
- * Downloads the release of Mattermost that the image holds, checks it, and keeps
- * it in the cache. Release, address and SHA-256 sum come from the files of the
- * image.
+ * Downloads the Mattermost release that the image contains, checks it, and keeps it in the
+ * cache. The release, the address and the SHA-256 sum come from the image's own files.
  *
  * @module
  */
@@ -9,37 +8,37 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { cached } from "../shared/cache.ts";
-import { MORTAL, run } from "../shared/process.ts";
+import { KILL_WITH_PARENT, run } from "../shared/process.ts";
 
-/** How long the site may take to answer, and between two pieces, in milliseconds. */
-const PATIENCE = { answer: 5_000, stall: 30_000 };
+/** Time limits for the answer of the site and between two chunks, in milliseconds. */
+const TIMEOUTS = { answer: 5_000, stall: 30_000 };
 
-/** The vendor's names of processor architectures. */
+/** Mattermost's names of processor architectures. */
 const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
 
 /** A release that can be downloaded. */
 export interface Release {
   readonly version: string;
   readonly url: string;
-  /** Undefined where the image has none for this kind of processor. */
+  /** `undefined` if the image has no sum for this architecture. */
   readonly sha256: string | undefined;
 }
 
-/** What {@linkcode download} takes besides the release. */
+/** Options of {@linkcode download}. */
 export interface DownloadOptions {
-  /** Ends the download. */
+  /** Stops the download. */
   readonly signal: AbortSignal;
   /**
-   * Called when the site answers, and then with each piece.
+   * Called when the site answers, and for each chunk.
    *
    * @param received bytes so far
-   * @param total bytes in all; `NaN` where the site does not say it
+   * @param total all bytes; `NaN` if the site does not send the length
    */
   readonly progress: (received: number, total: number) => void;
 }
 
 /**
- * The release that the Dockerfile names.
+ * Reads the release and its SHA-256 sum from the Dockerfile and the files in docker/.
  *
  * @param root the project's directory
  */
@@ -49,8 +48,8 @@ export async function releaseOfImage(root: string): Promise<Release> {
     Deno.readTextFile(join(root, "docker/fetch_mattermost.sh")),
     Deno.readTextFile(join(root, "docker/mattermost-releases.sha256")),
   ]);
-  const version = only(dockerfile, /^ARG MATTERMOST_VERSION=(\S+)$/m);
-  const address = only(script, /"(https:\/\/\S+\/\$\{name\})"/);
+  const version = findOne(dockerfile, /^ARG MATTERMOST_VERSION=(\S+)$/m);
+  const address = findOne(script, /"(https:\/\/\S+\/\$\{name\})"/);
   const name = `mattermost-team-${version}-linux-${
     ARCHITECTURES[Deno.build.arch]
   }.tar.gz`;
@@ -67,50 +66,51 @@ export async function releaseOfImage(root: string): Promise<Release> {
  * Downloads and unpacks a release, unless the cache has it.
  *
  * @returns the directory of the server
- * @throws {Error} when the site cannot be reached, stops sending, or sends
- * something else
+ * @throws {Error} when the site cannot be reached or stops sending, or the SHA-256 sum differs
  */
 export async function download(
   { version, url, sha256 }: Release,
   options: DownloadOptions,
 ): Promise<string> {
   if (sha256 === undefined) {
-    throw new Error(`no checksum is known for ${Deno.build.arch}`);
+    throw new Error(
+      `docker/mattermost-releases.sha256 has no sum for ${Deno.build.arch}`,
+    );
   }
   return await cached(`mattermost-${version}`, async (draft) => {
     const tarball = join(draft, "tarball");
     const found = await fetchFile(url, tarball, options);
     if (found !== sha256) {
       throw new Error(
-        `${url} has the SHA-256 sum ${found}, expected ${sha256}`,
+        `the SHA-256 sum of ${url} must be ${sha256}: it is ${found}`,
       );
     }
     await run([
-      ...[...MORTAL, "tar", "-xzf", tarball, "-C", draft],
+      ...[...KILL_WITH_PARENT, "tar", "-xzf", tarball, "-C", draft],
       ...["--strip-components=1", "--no-same-owner"],
     ]);
     await Deno.remove(tarball);
   });
 }
 
-/** Returns the SHA-256 sum of what came. */
+/** Returns the SHA-256 sum of the file. */
 async function fetchFile(
   url: string,
   path: string,
   { signal, progress }: DownloadOptions,
 ): Promise<string> {
-  const patience = new AbortController();
+  const timeout = new AbortController();
   const wait = (milliseconds: number) =>
     setTimeout(
-      () => patience.abort(new Error(`${new URL(url).host} does not answer`)),
+      () => timeout.abort(new Error(`${new URL(url).host} does not answer`)),
       milliseconds,
     );
-  let timer = wait(PATIENCE.answer);
+  let timer = wait(TIMEOUTS.answer);
   try {
     const response = await fetch(url, {
-      signal: AbortSignal.any([signal, patience.signal]),
+      signal: AbortSignal.any([signal, timeout.signal]),
     }).catch((error) => {
-      // Deno says no more than "fetch failed".
+      // The message of Deno names no host.
       throw error instanceof TypeError
         ? new Error(`${new URL(url).host} cannot be reached`, { cause: error })
         : error;
@@ -126,7 +126,7 @@ async function fetchFile(
     let received = 0;
     for await (const chunk of response.body) {
       clearTimeout(timer);
-      timer = wait(PATIENCE.stall);
+      timer = wait(TIMEOUTS.stall);
       hash.update(chunk);
       for (let rest = chunk; rest.length > 0;) {
         rest = rest.subarray(await file.write(rest));
@@ -140,8 +140,10 @@ async function fetchFile(
   }
 }
 
-function only(text: string, pattern: RegExp): string {
+function findOne(text: string, pattern: RegExp): string {
   const found = pattern.exec(text)?.[1];
   if (found !== undefined) return found;
-  throw new Error(`The files of the image do not contain ${pattern}`);
+  throw new Error(
+    `Dockerfile or docker/fetch_mattermost.sh must contain ${pattern}`,
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * The fake Mattermost of the demo, for machines that cannot download the real one.
- * It reads the config.json that it is given, listens where that says, answers a
- * ping, and shows on its page what it was given. It keeps no messages.
+ * The fake Mattermost of the demo, for machines that cannot download the real one. It reads
+ * its config.json, listens on the configured address, answers pings, and has a page that
+ * shows its configuration. It stores no messages.
  *
  *     mattermost --config FILE     listen until SIGTERM or SIGINT
  *     mattermost version           print the release
@@ -11,7 +11,7 @@
 
 import { parseArgs } from "node:util";
 
-/** The part of config.json that it reads. */
+/** The keys of config.json that it reads. */
 interface Config {
   readonly ServiceSettings: { readonly ListenAddress: string };
   readonly TeamSettings: { readonly SiteName: string };
@@ -21,7 +21,7 @@ interface Config {
   };
 }
 
-/** Variables that the page names; their values may be secret. */
+/** The variables whose names the page shows; their values may be secret. */
 const SETTING_REGEXP = /^(DB|MATTERMOST|MM)_/;
 
 const version = Deno.env.get("FAKE_VERSION") ?? "";
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     return;
   }
   const config: Config = JSON.parse(await Deno.readTextFile(path));
-  // As the real server does from 3.8 on, the variable wins.
+  // The variable overrides the file, as in the real server since 3.8.
   const address = Deno.env.get("MM_SERVICESETTINGS_LISTENADDRESS") ||
     config.ServiceSettings.ListenAddress;
   const page = pageOf(config.TeamSettings.SiteName, {
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   Deno.exit(0);
 }
 
-/** The database without its password, and whether its port is open. */
+/** Describes the database without its password, and checks whether its port is open. */
 async function describeDatabase({ SqlSettings }: Config): Promise<string> {
   const { DriverName, DataSource } = SqlSettings;
   const source = URL.parse(DataSource);
@@ -107,8 +107,7 @@ th { padding-right: 1rem; text-align: left; vertical-align: top; white-space: no
 code { overflow-wrap: anywhere }</style>
 <h1>${escape(name)}</h1>
 <p>This is a <strong>fake Mattermost</strong> ${escape(version)}, not the real
-server. The database and mattermost-entrypoint are real, and this is what they
-gave to the server:</p>
+server. The database and mattermost-entrypoint are real. The server was started with:</p>
 <table>${rows.join("\n")}</table>
 </html>
 `;

@@ -1,7 +1,7 @@
 /**
- * The server that the demo starts: the Mattermost that the user has, the release
- * of the image, or a fake Mattermost. The demo runs a copy of the directories that
- * a server writes to, so the original stays as it is.
+ * Prepares the server that the demo starts: the user's own Mattermost, the release of the
+ * image, or a fake Mattermost. Directories that the server writes to are copied, so that the
+ * original does not change.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import { run } from "../shared/process.ts";
 import { download, type Release } from "./download.ts";
 import type { Screen } from "./screen.ts";
 
-/** A server that is ready to be started. */
+/** A prepared server. */
 export interface Installation {
-  /** What the user is told that it is. */
+  /** Its description for the user. */
   readonly what: string;
-  /** Its release; undefined for the user's own, which says so itself. */
+  /** Its release; `undefined` for the user's own server, which prints its release. */
   readonly version: string | undefined;
 }
 
-/** What {@linkcode install} takes besides the directory. */
+/** Options of {@linkcode install}. */
 export interface InstallOptions {
-  /** Directory of the Mattermost that the user has. */
+  /** The directory of the user's own Mattermost. */
   readonly own: string | undefined;
-  /** The release to download, or to pretend. */
+  /** The release to download, or that the fake Mattermost prints. */
   readonly release: Release;
-  /** Whether the fake Mattermost is wanted, without a download. */
+  /** Use the fake Mattermost without trying the download. */
   readonly isFake: boolean;
-  /** Ends the download. */
+  /** Stops the download. */
   readonly signal: AbortSignal;
   readonly screen: Pick<Screen, "say" | "progress">;
 }
@@ -38,15 +38,15 @@ const WRITABLE: ReadonlySet<string> = new Set([
   ...["client", "config", "data", "logs", "plugins"],
 ]);
 
-/** Directories that the server needs, and makes only where it owns their parent. */
+/** Directories that the server needs, and can create only if it owns their parent. */
 const PLUGINS = ["plugins", "client/plugins"];
 
 /**
- * Puts a server into a directory. Where Mattermost cannot be downloaded, the
- * reason is shown and the fake Mattermost is installed.
+ * Installs a server. If Mattermost cannot be downloaded, it shows the reason and installs the
+ * fake Mattermost.
  *
- * @param directory does not exist yet
- * @throws {Error} when the user's own cannot be read
+ * @param directory must not exist yet
+ * @throws {Error} when the user's own Mattermost cannot be read
  */
 export async function install(
   directory: string,
@@ -67,7 +67,7 @@ export async function install(
   return { what: `${kind} ${version}`, version };
 }
 
-/** Returns the directory of the server; nothing where the fake one has to do. */
+/** Returns the directory of the server; nothing if the fake Mattermost is to be used. */
 async function tryDownload(
   { release, isFake, signal, screen }: InstallOptions,
 ): Promise<string | undefined> {
@@ -86,14 +86,14 @@ async function tryDownload(
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : error;
     screen.say(
-      `${name} cannot be downloaded here (${reason}), so a small fake server ` +
-        "answers and shows what it was given.",
+      `${name} cannot be downloaded (${reason}). A small fake Mattermost runs ` +
+        "instead, which shows its configuration.",
     );
     return undefined;
   }
 }
 
-/** Links to what the server reads, copies of what it writes to. */
+/** Links the files that the server reads, and copies the directories that it writes to. */
 async function overlay(source: string, directory: string): Promise<void> {
   const original = await Deno.realPath(source);
   await Deno.mkdir(directory);
@@ -105,14 +105,14 @@ async function overlay(source: string, directory: string): Promise<void> {
   }
 }
 
-/** The fake Mattermost is a script that this Deno runs, as the server's user. */
+/** Installs the fake Mattermost, a script that the running Deno executes as the server's user. */
 async function installFake(directory: string, version: string): Promise<void> {
   const bin = join(directory, "bin");
   const cache = join(directory, "cache");
   await Deno.mkdir(bin, { recursive: true });
   await Deno.mkdir(cache);
   await Deno.chmod(cache, 0o777);
-  const deno = await reachable(Deno.execPath(), join(bin, "deno"));
+  const deno = await accessible(Deno.execPath(), join(bin, "deno"));
   const script = join(bin, "fake_mattermost.ts");
   const original = join(import.meta.dirname ?? ".", "fake_mattermost.ts");
   await Deno.copyFile(original, script);
@@ -127,8 +127,8 @@ exec '${deno}' run --quiet --no-prompt --no-config --no-lock --allow-all '${scri
   await Deno.chmod(program, 0o755);
 }
 
-/** The program, or a copy of it where the server's user cannot reach it. */
-async function reachable(program: string, copy: string): Promise<string> {
+/** Returns the program, or a copy of it if the server's user has no access to it. */
+async function accessible(program: string, copy: string): Promise<string> {
   try {
     await requireOpenPath(dirname(program));
     return program;

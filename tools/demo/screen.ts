@@ -1,13 +1,13 @@
 /**
- * What the demo shows: a few lines on standard error, and how far a download is.
+ * The output of the demo: a few lines on standard error, and the progress of a download.
  *
  * @module
  */
 
-/** A pipe or a file gets a line for every so many percent. */
+/** Without a terminal, a line is printed for every so many percent. */
 const STEP = 25;
 
-/** Standard error, whether or not it is a terminal. */
+/** Standard error, as a terminal, a pipe or a file. */
 export class Screen {
   #percent = 0;
   #isLineOpen = false;
@@ -19,9 +19,9 @@ export class Screen {
   }
 
   /**
-   * Shows how much of a download has arrived; a terminal shows it on one line.
+   * Shows the progress of a download; in a terminal on one line.
    *
-   * @param percent `NaN` where the size is not known: nothing is shown then
+   * @param percent nothing is shown if it is `NaN`, because the size is not known
    */
   progress(percent: number): void {
     if (Number.isNaN(percent)) return;
@@ -40,6 +40,6 @@ function print(text: string): void {
   try {
     Deno.stderr.writeSync(new TextEncoder().encode(text));
   } catch {
-    // The terminal was closed, and the demo still has to clean up.
+    // The terminal is closed, and the demo has to clean up.
   }
 }

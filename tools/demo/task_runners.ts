@@ -1,37 +1,37 @@
 /**
- * The task runners that started the demo, `npx` and `deno task`. They wait for it
- * and pass signals on, but for SIGKILL: when one is gone, it was killed, and
- * whoever killed it meant the demo.
+ * The task runners that started the demo, `npx` and `deno task`. They wait for the demo and
+ * forward all signals but SIGKILL. So when one of them has ended, it was killed, and the demo
+ * ends too.
  *
  * @module
  */
 
-/** How often they are looked for, in milliseconds. */
-const PAUSE = 500;
-/** `npx`, its shell, and `deno task`. */
-const MOST = 3;
+/** How often they are checked, in milliseconds. */
+const INTERVAL = 500;
+/** At most `npx`, its shell, and `deno task`. */
+const MAX_COUNT = 3;
 
-/** Calls `end` once, as soon as a task runner of this program is gone. */
+/** Calls `end` once, when a task runner of this program has ended. */
 export async function whenTaskRunnerIsGone(end: () => void): Promise<void> {
   const runners = await taskRunners();
   const timer = setInterval(async () => {
-    // The children of a process that has ended get another parent.
+    // When a process ends, its children get another parent.
     const ids = (await ancestors(runners.length)).map(({ pid }) => pid);
     if (runners.every((pid, index) => pid === ids[index])) return;
     clearInterval(timer);
     end();
-  }, PAUSE);
+  }, INTERVAL);
 }
 
-/** A script that starts the demo in the background and ends is no task runner. */
+/** A shell that starts the demo in the background does not count: it may end before the demo. */
 async function taskRunners(): Promise<number[]> {
-  const all = await ancestors(MOST);
+  const all = await ancestors(MAX_COUNT);
   const npx = all.findIndex(({ name }) => name.startsWith("npm"));
   const task = all[0]?.name === "deno" ? 0 : -1;
   return all.slice(0, Math.max(npx, task) + 1).map(({ pid }) => pid);
 }
 
-/** The nearest first. */
+/** Returns the nearest ancestor first. */
 async function ancestors(
   count: number,
 ): Promise<{ pid: number; name: string }[]> {

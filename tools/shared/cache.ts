@@ -1,6 +1,6 @@
 /**
- * The private cache of downloaded servers, outside the project's tree. Entries
- * appear whole or not at all, and two runs may fill the same entry at once.
+ * The cache of downloaded servers, outside the project's directory. An entry appears when it
+ * is complete, and two programs may fill the cache at the same time.
  *
  * @module
  */
@@ -9,34 +9,35 @@ import { dirname, join, resolve } from "node:path";
 import { run } from "./process.ts";
 import { createScratch } from "./scratch.ts";
 
-/** Where the cache is when root's home is closed to the servers' own user. */
+/** The cache of root, if the servers' user has no access to root's home. */
 const SHARED_CACHE = "/var/cache/mattermost-entrypoint";
 
 /**
- * The cache's directory: `ENTRYPOINT_CACHE_DIR`, or `mattermost-entrypoint` in
- * `XDG_CACHE_HOME` or `~/.cache`. Database servers refuse to run as root, so for
- * root a home that other users cannot enter is passed over for `/var/cache`.
+ * Returns the directory of the cache: `ENTRYPOINT_CACHE_DIR`, or `mattermost-entrypoint` in
+ * `XDG_CACHE_HOME` or `~/.cache`. Database servers refuse to run as root, so root uses
+ * `/var/cache` if other users have no access to its home.
  *
- * @throws {Error} when the directory is closed to the servers' user
+ * @throws {Error} when the servers' user has no access to the directory
  */
 export async function cacheDirectory(): Promise<string> {
-  const chosen = Deno.env.get("ENTRYPOINT_CACHE_DIR") || await usualCache();
+  const chosen = Deno.env.get("ENTRYPOINT_CACHE_DIR") || await defaultCache();
   await requireOpenPath(chosen);
   return resolve(chosen);
 }
 
-async function usualCache(): Promise<string> {
+async function defaultCache(): Promise<string> {
   const home = Deno.env.get("XDG_CACHE_HOME") ||
     join(Deno.env.get("HOME") || "/", ".cache");
-  const usual = join(home, "mattermost-entrypoint");
-  return await closedParent(usual) === undefined ? usual : SHARED_CACHE;
+  const path = join(home, "mattermost-entrypoint");
+  return await closedParent(path) === undefined ? path : SHARED_CACHE;
 }
 
 /**
- * The directory `name` in the cache, filled on first use.
+ * Returns the path of an entry in the cache, which is filled on first use.
  *
- * @param fill puts the content into the empty directory that it is given; when
- * it throws, nothing stays behind
+ * @param name the name of the entry, a directory
+ * @param fill writes the content into the empty directory that it gets; if it throws, the
+ * directory is removed
  */
 export async function cached(
   name: string,
@@ -59,20 +60,21 @@ export async function cached(
 }
 
 /**
- * Does some work while no other program that uses this cache does the same.
+ * Runs a function while no other program with the same cache runs one of the same name.
  *
- * @param name what the work is called
+ * @param name the name of the lock
+ * @param work the function
  */
 export async function locked(
   name: string,
   work: () => Promise<void>,
 ): Promise<void> {
   const cache = await cacheDirectory();
-  // Open to the servers' user, with all parents that are made, whatever the umask is.
+  // The servers' user needs access to all new directories, whatever the umask is.
   await run(["sh", "-c", 'umask 022 && exec mkdir -p -- "$0"', cache])
     .catch((cause) => {
       throw new Error(
-        `The directory ${cache} cannot be made. Choose another one with ENTRYPOINT_CACHE_DIR.`,
+        `The directory ${cache} cannot be created. Set ENTRYPOINT_CACHE_DIR to another one.`,
         { cause },
       );
     });
@@ -83,28 +85,28 @@ export async function locked(
 }
 
 /**
- * Refuses a path that the servers' own user could not reach.
+ * Fails if the servers' user has no access to a path.
  *
- * @throws {Error} naming the closed directory and what opens it
+ * @throws {Error} with the directory that denies access, and the remedy
  */
 export async function requireOpenPath(path: string): Promise<void> {
   const closed = await closedParent(path);
   if (closed === undefined) return;
   throw new Error(
-    `${closed} is closed to other users, but database servers refuse to run as root ` +
-      "and have to enter it as another user. Choose other directories with " +
-      `ENTRYPOINT_CACHE_DIR and TMPDIR, or run: chmod o+x ${closed}`,
+    `Other users have no access to ${closed}, and database servers need it, because they ` +
+      "refuse to run as root. Set ENTRYPOINT_CACHE_DIR and TMPDIR to other directories, " +
+      `or run: chmod o+x ${closed}`,
   );
 }
 
-/** Whether a file or directory is there. */
+/** Whether a path exists; a symbolic link does even if its target does not. */
 export async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /**
- * The first directory on the way to `path` that keeps other users out; only root
- * switches user, so for others there is none.
+ * Returns the deepest directory of a path that denies access to other users, and nothing if
+ * there is none or this process is not root, because only root changes users.
  */
 export async function closedParent(path: string): Promise<string | undefined> {
   if (Deno.uid() !== 0) return undefined;
@@ -115,7 +117,7 @@ export async function closedParent(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Lets every user read the entry, whatever the umask of this run is. */
+/** Every user may read the entry, whatever the umask is. */
 async function openToAll(directory: string): Promise<void> {
   await new Deno.Command("chmod", { args: ["-R", "u+w,a+rX", directory] })
     .output();

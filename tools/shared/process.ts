@@ -1,14 +1,14 @@
 /**
- * Processes of the test servers: run as an unprivileged user, and signalled
- * together with their children. {@linkcode ScratchDirectory.launch} starts those
- * that keep running, and sees to it that they end with the program.
+ * Child processes of the tools: database servers run as an unprivileged user, and are
+ * signalled together with their children. {@linkcode ScratchDirectory.launch} starts those
+ * that keep running, and makes sure that they end with the program.
  *
  * @module
  */
 
 import type { ScratchDirectory } from "./scratch.ts";
 
-/** Debian's `nobody`, which every server runs as when we are root. */
+/** Debian's user `nobody`, which runs every server if this process is root. */
 const UNPRIVILEGED = 65_534;
 
 /** Nothing from the caller's environment (`PGDATA`, `LD_PRELOAD` …) reaches a server. */
@@ -18,14 +18,14 @@ const ENVIRONMENT = {
   TZ: "UTC",
 };
 
-/** Before a command: the kernel kills it when this program ends, even by SIGKILL. */
-export const MORTAL = ["setpriv", "--pdeathsig=KILL", "--"];
+/** Prefix of a command that the kernel kills when this program ends, even by SIGKILL. */
+export const KILL_WITH_PARENT = ["setpriv", "--pdeathsig=KILL", "--"];
 
 const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const guards = new Set<() => void>();
 
-/** Starts a long-running command as the servers' user, with its output added to `log`. */
+/** Starts a long-running command as the servers' user, and appends its output to `log`. */
 export async function launch(
   command: readonly string[],
   { log, home }: { log: string; home: ScratchDirectory },
@@ -41,15 +41,16 @@ export async function launch(
 }
 
 /**
- * Runs a command to its end as the servers' user.
+ * Runs a command as the servers' user, and waits for its end.
  *
- * @throws {Error} with what it printed, when it fails
+ * @returns its standard output
+ * @throws {Error} with its output, when it fails
  */
 export async function runAsServer(
   command: readonly string[],
   { directory, input = "" }: { directory: string; input?: string },
 ): Promise<string> {
-  return await run(asServer([...MORTAL, ...command]), {
+  return await run(asServer([...KILL_WITH_PARENT, ...command]), {
     cwd: directory,
     clearEnv: true,
     env: ENVIRONMENT,
@@ -58,9 +59,10 @@ export async function runAsServer(
 }
 
 /**
- * Runs a command to its end and returns its output.
+ * Runs a command, and waits for its end.
  *
- * @throws {Error} with what it printed, when it fails or is not there
+ * @returns its standard output
+ * @throws {Error} with its output when it fails, or when it does not exist
  */
 export async function run(
   command: readonly string[],
@@ -68,7 +70,7 @@ export async function run(
 ): Promise<string> {
   const [program = "", ...args] = command;
   const child = new Deno.Command(program, {
-    // Another user may not be able to enter our directory, and then nothing is executed.
+    // Another user may not have access to the working directory, and exec would fail.
     ...options.uid === undefined ? {} : { cwd: "/" },
     ...options,
     args,
@@ -77,36 +79,36 @@ export async function run(
     stderr: "piped",
   }).spawn();
   const writing = new Blob([input]).stream().pipeTo(child.stdin)
-    .catch(() => {}); // a command may end before it has read everything
+    .catch(() => {}); // A command may end before it has read everything.
   const { code, stdout, stderr } = await child.output();
   await writing;
   const text = new TextDecoder();
   if (code === 0) return text.decode(stdout);
   throw new Error(
-    `${program} ended with status ${code}: ${
+    `${program} ended with code ${code}: ${
       (text.decode(stderr) || text.decode(stdout)).trim().slice(-2000)
     }`,
   );
 }
 
 /**
- * Gives a directory and all in it to the servers' user; nothing to do unless we are root.
+ * Gives a directory and everything in it to the servers' user. Only root has to.
  *
- * @throws {Error} when this root may not do that
+ * @throws {Error} when root lacks the capability
  */
 export async function giveToServer(directory: string): Promise<void> {
   if (Deno.uid() !== 0) return;
   const owner = `${UNPRIVILEGED}:${UNPRIVILEGED}`;
   await run(["chown", "-R", owner, directory]).catch((cause) => {
     throw new Error(
-      "Database servers refuse to run as root, and this root may not give them a user of their own: " +
-        "run this as an ordinary user, or as root with the capabilities CHOWN, SETGID and SETUID",
+      "Database servers refuse to run as root, and root cannot start them as another user here. " +
+        "Run this as an ordinary user, or as root with the capabilities CHOWN, SETGID and SETUID.",
       { cause },
     );
   });
 }
 
-/** Signals a process and all its descendants, the parent first, so that it starts no more. */
+/** Signals a process and all its descendants, parents first, so that a stopped one starts no more. */
 export function signalTree(pid: number, signal: Deno.Signal): number[] {
   signalOne(pid, signal);
   const children = shell('cat "/proc/$1/task/"*/children', pid)
@@ -114,29 +116,29 @@ export function signalTree(pid: number, signal: Deno.Signal): number[] {
   return [pid, ...children.flatMap((child) => signalTree(child, signal))];
 }
 
-/** Kills a process and all its descendants at once and returns their ids. */
+/** Kills a process and all its descendants, and returns their ids. */
 export function killTree(pid: number): number[] {
   const tree = signalTree(pid, "SIGSTOP");
   for (const each of tree) signalOne(each, "SIGKILL");
   return tree;
 }
 
-/** Signals what is left of a process group, even after its leader has ended. */
+/** Signals a process group, whose leader may have ended. */
 export function signalGroup(leader: number, signal: Deno.Signal): void {
   signalOne(-leader, signal);
 }
 
-/** Whether a process still runs; one that has ended and waits to be reaped does not. */
+/** Whether a process is running; a zombie is not. */
 export function isRunning(pid: number): boolean {
   const state = shell('cat "/proc/$1/stat"', pid).split(") ").at(-1) ?? "";
   return state !== "" && !/^[ZX]/.test(state);
 }
 
 /**
- * Has `cleanUp` called when this program ends or is interrupted.
+ * Registers a function that is called when this program ends or is interrupted.
  *
- * @param cleanUp must do its work synchronously
- * @returns what takes the request back
+ * @param cleanUp must be synchronous
+ * @returns a function that removes the registration
  */
 export function guard(cleanUp: () => void): () => void {
   if (guards.size === 0) watch("addSignalListener");
@@ -160,20 +162,20 @@ const LISTENERS = {
   SIGHUP: () => interrupted("SIGHUP"),
 };
 
-/** Cleans up, then lets the signal do what it would have done without us. */
+/** Cleans up, and then lets the signal take its default effect. */
 function interrupted(signal: Deno.Signal): void {
   cleanUpAll();
   watch("removeSignalListener");
   Deno.kill(Deno.pid, signal);
 }
 
-/** The last that was started goes first. */
+/** In reverse order of registration. */
 function cleanUpAll(): void {
   for (const cleanUp of [...guards].reverse()) cleanUp();
   guards.clear();
 }
 
-/** The command as the servers' user. */
+/** Prefixes a command so that it runs as the servers' user. */
 function asServer(command: readonly string[]): string[] {
   if (Deno.uid() !== 0) return [...command];
   const user = [`--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`];
@@ -188,7 +190,7 @@ function signalOne(pid: number, signal: Deno.Signal): void {
   }
 }
 
-/** Through a shell, for Deno itself reads `/proc` only with all permissions. */
+/** Uses a shell, because Deno reads `/proc` only with all permissions. */
 function shell(script: string, pid: number): string {
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", script, "sh", String(pid)],

@@ -1,24 +1,24 @@
 /**
- * Temporary directories that do not outlive the program, nor do the processes
- * that were started for them, even if the program is killed with SIGKILL.
+ * Temporary directories with processes. When the program ends, even by SIGKILL, the processes
+ * are killed and the directory is removed.
  *
  * @module
  */
 
 import { join, resolve } from "node:path";
 
-/** The shell script that waits for the end of the program. */
+/** The shell script that waits for the end of the program and cleans up. */
 const SCRIPT = join(import.meta.dirname ?? ".", "scratch.sh");
 
-/** What {@linkcode createScratch} takes. */
+/** Options of {@linkcode createScratch}. */
 export interface ScratchOptions {
-  /** How the directory's name begins. */
+  /** The start of the directory's name. */
   readonly prefix: string;
-  /** Where to make it; `TMPDIR`, or `/tmp`, when not given. */
+  /** The directory to create it in; `TMPDIR` or `/tmp` by default. */
   readonly parent?: string;
 }
 
-/** A temporary directory with processes; `await using` ends them and removes it. */
+/** A temporary directory with processes; `await using` kills them and removes it. */
 export class ScratchDirectory implements AsyncDisposable {
   readonly path: string;
   readonly #shell: Deno.ChildProcess;
@@ -35,20 +35,20 @@ export class ScratchDirectory implements AsyncDisposable {
     this.#shell = shell;
     this.#input = shell.stdin.getWriter();
     this.#output = output;
-    // A program that forgets the directory may end, and then it is removed.
+    // The script does not keep the program running; it cleans up afterwards.
     shell.unref();
   }
 
   /**
-   * Starts a long-running command in a session of its own, so that Ctrl-C in the
-   * terminal does not reach it. It has no input.
+   * Starts a long-running command in its own session, so that Ctrl-C in the terminal does not
+   * reach it. Its standard input is empty.
    */
   async launch(
     command: readonly string[],
     options: Omit<Deno.CommandOptions, "args" | "detached" | "stdin"> = {},
   ): Promise<Deno.ChildProcess> {
-    // The command starts once its id is known to the script: if the program is
-    // killed before, the input ends without a line, and nothing starts.
+    // The command starts when the script knows its id: if the program is killed before, the
+    // input ends without a line, and the command does not start.
     const child = new Deno.Command("sh", {
       ...options,
       args: ["-c", 'read -r _ && exec "$@" </dev/null', "sh", ...command],
@@ -56,7 +56,7 @@ export class ScratchDirectory implements AsyncDisposable {
       stdin: "piped",
     }).spawn();
     await this.#input.write(new TextEncoder().encode(`${child.pid}\n`));
-    // A child that was killed meanwhile does not read.
+    // The child may have been killed meanwhile.
     await new Blob(["\n"]).stream().pipeTo(child.stdin).catch(() => {});
     return child;
   }
@@ -82,16 +82,16 @@ export class ScratchDirectory implements AsyncDisposable {
     if (success) return;
     throw new Error(
       `${this.path} could not be removed (${
-        text.trim() || "the script for that was killed"
+        text.trim() || "the script that removes it was killed"
       }). Remove it with: rm -rf --one-file-system ${this.path}`,
     );
   }
 }
 
 /**
- * Makes a temporary directory that only the caller's user can enter.
+ * Creates a temporary directory with mode 0700.
  *
- * @throws {Error} when it cannot be made
+ * @throws {Error} when it cannot be created
  */
 export async function createScratch(
   { prefix, parent = Deno.env.get("TMPDIR") || "/tmp" }: ScratchOptions,
@@ -101,7 +101,7 @@ export async function createScratch(
     cwd: "/",
     clearEnv: true,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
-    // Its own session: what the terminal sends to the program does not reach it.
+    // In its own session, signals from the terminal do not reach it.
     detached: true,
     stdin: "piped",
     stdout: "piped",
@@ -114,7 +114,9 @@ export async function createScratch(
   await shell.stdin.close();
   await readUntil(output, () => false);
   await shell.status;
-  throw new Error(`No directory can be made in ${parent}: ${path}`);
+  throw new Error(
+    `No directory can be created in ${parent}: ${path}. Set TMPDIR to another directory.`,
+  );
 }
 
 async function readUntil(
