@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a task as a newcomer does: an ordinary user in a clone of their own, with a home
-# and caches of their own, which are empty the first time. Only root can run it.
+# Runs a task as an ordinary user in a new clone, with a home directory and caches that are
+# empty the first time. Only root can run it.
 #
 #   deno task as-user DIRECTORY TASK
 #
-# The user is nobody, since PostgreSQL does not run for one without a name.
-# DIRECTORY is made where it does not exist; whoever calls this removes it.
-# It fails when the task fails, or leaves something in the directory for temporary files.
+# The user is nobody: PostgreSQL needs a user that /etc/passwd names. DIRECTORY is created
+# if it does not exist; the caller removes it. The script fails if the task fails or leaves
+# temporary files.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=$1
@@ -20,7 +20,7 @@ if [ ! -d "$home" ]; then
 fi
 cd "$home/clone"
 unset DENO_DIR ENTRYPOINT_CACHE_DIR XDG_CACHE_HOME
-# npx gives its children the paths of its own user.
+# npx sets these to the paths of the calling user.
 unset INIT_CWD npm_config_local_prefix npm_config_cache npm_config_globalconfig \
   npm_config_global_prefix npm_config_init_module npm_config_node_gyp npm_config_prefix \
   npm_config_userconfig
@@ -30,6 +30,6 @@ setpriv --reuid=nobody --regid=nogroup --clear-groups \
 
 left=$(ls -A "$home/tmp")
 if [ -n "$left" ]; then
-  printf 'The task %s left files in %s:\n%s\n' "$task" "$home/tmp" "$left" >&2
+  printf 'The task %s must not leave temporary files in %s:\n%s\n' "$task" "$home/tmp" "$left" >&2
   exit 1
 fi

@@ -1,12 +1,13 @@
 /**
- * Measures how fast the program starts: against the least that a compiled
- * program can do, and against a shell script that does the same job.
+ * Measures how fast the program starts, compared with a minimal compiled program (the floor)
+ * and with a shell script that does the same job.
  *
  *     deno task bench [--rounds N] [--binary FILE] [--against FILE] [--dry]
  *
- * The runs of all cases take turns, so that what else the machine does hits
- * them alike. `--against` measures another build beside, `--dry` writes nothing.
- * Everything is on this machine's loopback interface; three minutes at most.
+ * Each round runs every case once, so that other load on the machine affects all of them.
+ * `--binary` measures this build, `--against` measures another one beside it, and `--dry`
+ * writes no files. All connections are on the loopback interface. It takes up to three
+ * minutes.
  *
  * @module
  */
@@ -16,8 +17,8 @@ import { parseArgs } from "node:util";
 import { chart } from "./bench/chart.ts";
 import type { Readings } from "./bench/figures.ts";
 import { type Lab, openLab } from "./bench/lab.ts";
-import { measure, meterTrouble, type Reading } from "./bench/meter.ts";
-import { readAnew } from "./bench/page_cache.ts";
+import { measure, meterProblem, type Reading } from "./bench/meter.ts";
+import { readAgain } from "./bench/page_cache.ts";
 import { type Breakdown, breakDown } from "./bench/phases.ts";
 import { report, type Results } from "./bench/report.ts";
 import { binarySizes } from "./denort.ts";
@@ -26,15 +27,15 @@ import { run } from "./shared/process.ts";
 import { createScratch } from "./shared/scratch.ts";
 
 const ROOT = dirname(import.meta.dirname ?? ".");
-/** Runs before those that count. */
-const WARM_UP = 2;
+/** Rounds before those that count. */
+const WARM_UP_ROUNDS = 2;
 /** The fewest rounds of a published result. */
-const FEWEST = 20;
-/** Rounds after which all programs are read anew: where in memory they come to lie is chance. */
-const PLACEMENT = 5;
-/** How long all rounds together may take, in milliseconds. */
-const PATIENCE = 120_000;
-/** The cases that are taken apart. */
+const MIN_ROUNDS = 20;
+/** After so many rounds all files are read into the page cache again (`page_cache.ts`). */
+const READ_AGAIN_AFTER = 5;
+/** Time limit for all rounds, in milliseconds. */
+const TIMEOUT = 120_000;
+/** The cases that are broken down into phases. */
 const BROKEN_DOWN = ["start, PostgreSQL", "start, MariaDB"];
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -51,19 +52,21 @@ async function main(args: string[]): Promise<number> {
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
-    console.error("--rounds takes a number from 1 to 1000");
+    console.error(
+      `--rounds must be a number from 1 to 1000: it is ${values.rounds}`,
+    );
     return 64;
   }
-  const trouble = await meterTrouble();
-  if (trouble !== undefined) {
-    console.error(trouble);
+  const problem = await meterProblem();
+  if (problem !== undefined) {
+    console.error(problem);
     return 1;
   }
   await using scratch = await createScratch({ prefix: "mattermost-bench-" });
   const home = scratch.path;
   await Deno.chmod(home, 0o755);
   await requireOpenPath(home);
-  const results = await examine({
+  const results = await measureIn({
     home,
     rounds,
     binary: values.binary ??
@@ -77,7 +80,7 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-interface Examination {
+interface BenchOptions {
   readonly home: string;
   readonly rounds: number;
   readonly binary: string;
@@ -85,8 +88,8 @@ interface Examination {
   readonly against: string | undefined;
 }
 
-async function examine(options: Examination): Promise<Results> {
-  // On a busy machine processor time tells more than wall time.
+async function measureIn(options: BenchOptions): Promise<Results> {
+  // With a high load, only the processor times are meaningful.
   const loadBefore = Deno.loadavg()[0]?.toFixed(1);
   await using lab = await openLab(options);
   const { readings, breakdowns } = await measureAll(lab, options.rounds);
@@ -105,16 +108,16 @@ async function measureAll(
 ): Promise<{ readings: Readings; breakdowns: Map<string, Breakdown[]> }> {
   const readings = new Map(cases.map(({ name }) => [name, [] as Reading[]]));
   const breakdowns = new Map<string, Breakdown[]>();
-  const deadline = Date.now() + PATIENCE;
-  for (let round = -WARM_UP; round < rounds; round++) {
-    if (round % PLACEMENT === 0) await readAnew(files);
-    // Each case follows another one in each round.
-    const turns = round % 2 === 0 ? cases : cases.toReversed();
+  const deadline = Date.now() + TIMEOUT;
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    if (round % READ_AGAIN_AFTER === 0) await readAgain(files);
+    // In the next round each case runs after another case.
+    const order = round % 2 === 0 ? cases : cases.toReversed();
     const floor = { wall: 0 };
     const broken: [string, Reading][] = [];
-    for (const { name, job, prepare } of turns) {
+    for (const { name, job, prepare } of order) {
       await prepare?.();
-      // Nobody pays for what others have left to be written.
+      // Data that another case wrote must not be written to the disk in this run.
       await run(["sync"]);
       const reading = await measure(job);
       if (name === "floor") floor.wall = reading.wall;
@@ -130,7 +133,11 @@ async function measureAll(
       breakdowns.set(name, [...list, breakDown(reading, floor.wall)]);
     }
     if (Date.now() > deadline) {
-      console.error(`Out of time after ${round + 1} of ${rounds} rounds`);
+      console.error(
+        `The time limit ended the measurement after ${
+          round + 1
+        } of ${rounds} rounds`,
+      );
       break;
     }
   }
@@ -149,8 +156,10 @@ async function compile(output: string, entry?: string): Promise<string> {
 }
 
 async function publish(results: Results, text: string): Promise<void> {
-  if (results.rounds < FEWEST) {
-    throw new Error(`Nothing is written for less than ${FEWEST} rounds`);
+  if (results.rounds < MIN_ROUNDS) {
+    throw new Error(
+      `The results are not written, because at least ${MIN_ROUNDS} rounds are needed: use --dry`,
+    );
   }
   await Deno.mkdir(join(ROOT, "docs"), { recursive: true });
   await Deno.writeTextFile(join(ROOT, "docs/benchmarks.svg"), chart(results));

@@ -1,5 +1,5 @@
 /**
- * The figures as a picture: one bar for each case, those of a start in parts.
+ * Draws the results: one bar for each case, divided into phases for a start.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const BAR = 18;
 const GAP = 10;
 const TOP = 14;
 
-/** From the runtime to the hand-off. */
+/** One for each phase. */
 const COLOURS: readonly string[] = [
   "#8a93a6",
   "#5b7bd5",
@@ -49,7 +49,7 @@ export function chart(results: Results): string {
       colour: COLOURS[at] ?? PLAIN,
     }));
     const total = medians.reduce((sum, { length }) => sum + length, 0);
-    // The runs that are taken apart also write their steps, so they take longer.
+    // The runs with phases write debug messages, so they take longer than the others.
     const parts = list === undefined
       ? [{ length: wall, colour: PLAIN }]
       : medians.map((part) => ({

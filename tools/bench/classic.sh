@@ -1,37 +1,38 @@
 #!/bin/bash
-# The same job the classical way, to compare with: all settings with their defaults
-# and _FILE twins, a wait for the database and what it says of itself, the values set
-# in config.json, and the server in place of the shell. As lean as that can be: jq and
-# the database's client run once each.
+# The job of app:start as a shell script, for the benchmark: it reads all settings with
+# their defaults and _FILE variables, waits for the database and checks it, writes the
+# values into config.json, and executes the server. jq and the database's client run only
+# once each.
 #
-# Usage: classic.sh, with variables as for app:start. JQ, PSQL and MARIADB are the
-# commands to use, in words; SETTINGS has the calls of setting, FILTER the jq program.
+# Usage: classic.sh, with the variables of app:start. JQ, PSQL and MARIADB are commands,
+# whose words are separated by spaces. SETTINGS is a file with calls of setting, FILTER a
+# file with a jq program.
 set -euo pipefail
 
-trouble=
+problems=
 setting() { # setting NAME DEFAULT TYPE
-  local twin="${1}_FILE" value
-  if [ -n "${!twin:-}" ]; then
-    [ -z "${!1:-}" ] || trouble+="$1: both $1 and $twin are set"$'\n'
-    value=$(<"${!twin}")
+  local file_variable="${1}_FILE" value
+  if [ -n "${!file_variable:-}" ]; then
+    [ -z "${!1:-}" ] || problems+="$1: both $1 and $file_variable are set"$'\n'
+    value=$(<"${!file_variable}")
   else
     value="${!1:-$2}"
   fi
   case "$3" in
-    number) [[ "$value" =~ ^[0-9]+$ ]] || trouble+="$1 must be a number"$'\n' ;;
-    boolean) [[ "$value" =~ ^(true|false)$ ]] || trouble+="$1 must be true or false"$'\n' ;;
+    number) [[ "$value" =~ ^[0-9]+$ ]] || problems+="$1 must be a number"$'\n' ;;
+    boolean) [[ "$value" =~ ^(true|false)$ ]] || problems+="$1 must be true or false"$'\n' ;;
   esac
   export "$1=$value"
-  unset "$twin"
+  unset "$file_variable"
 }
 . "$SETTINGS"
-if [ -n "$trouble" ]; then
-  printf '%s' "$trouble" >&2
+if [ -n "$problems" ]; then
+  printf '%s' "$problems" >&2
   exit 78
 fi
 
 versions="(SELECT Value FROM Systems WHERE Name = 'Version'), (SELECT MAX(Version) FROM db_migrations)"
-ask() {
+query() {
   if [ "$DB_ADAPTER" = postgres ]; then
     PGPASSWORD="$DB_PASS" $PSQL -h "$DB_HOST" -p "$DB_PORT" -U "$DB_USER" \
       -d "$DB_NAME" -At -F ' ' -c "SELECT current_setting('server_version_num'),
@@ -42,20 +43,20 @@ ask() {
   fi
 }
 for ((i = 0; ; i++)); do
-  if answer=$(ask 2>/dev/null); then break; fi
+  if answer=$(query 2>/dev/null); then break; fi
   if ((i >= DB_TIMEOUT)); then
-    echo "The database does not answer" >&2
+    echo "The database did not accept a login within $DB_TIMEOUT s" >&2
     exit 69
   fi
   sleep 1
 done
 read -r _ readonly create installed migration <<<"$answer"
 if [[ "$readonly" = [t1] || "$create" = f ]]; then
-  echo "The database cannot be written" >&2
+  echo "The database must be writable" >&2
   exit 77
 fi
 if [ "${installed%%.*}" -gt "${MATTERMOST_VERSION%%.*}" ] || [ "$migration" -gt 200 ]; then
-  echo "The database is newer than the server" >&2
+  echo "The database was migrated by a newer server" >&2
   exit 78
 fi
 

@@ -1,7 +1,6 @@
 /**
- * What the shell script needs to do the same job: every setting with its default
- * and its type, and where each goes in config.json, as a script of its own kind
- * would have it written down.
+ * Generates the parts of the shell script that such a script would contain: every setting
+ * with its default and type, and its place in config.json.
  *
  * @module
  */
@@ -12,22 +11,22 @@ export interface Explained {
   readonly name: string;
   /** Its value. */
   readonly value: unknown;
-  /** Where it goes. */
+  /** Its places in config.json, and the values there. */
   readonly paths: readonly { readonly path: string; readonly value: unknown }[];
 }
 
-/** What stands in the place of a secret. */
+/** `app:config` shows this instead of a secret. */
 const HIDDEN = "(hidden)";
-/** What the script itself computes. */
+/** Values that the script computes. */
 const COMPUTED: Readonly<Record<string, string>> = {
   "SqlSettings.DataSource": "env.dsn",
 };
 
 /**
- * The lines that read all settings.
+ * Generates the lines that read all settings.
  *
  * @param settings All settings, with their defaults.
- * @returns Calls of the script's function `setting`: name, default, type.
+ * @returns Calls of the function `setting` of the script, with name, default and type.
  */
 export function settingLines(settings: readonly Explained[]): string {
   return settings.map(({ name, value }) => {
@@ -37,10 +36,10 @@ export function settingLines(settings: readonly Explained[]): string {
 }
 
 /**
- * The jq program that puts all settings into config.json. Secrets that are there
- * stay; those that are not are made by the script.
+ * Generates the jq program that writes all settings into config.json. It keeps the secrets
+ * in config.json, and sets missing ones to the one that the script generated.
  *
- * @param settings All settings, with what they are now.
+ * @param settings All settings, with their values.
  * @returns The program.
  */
 export function filter(settings: readonly Explained[]): string {
@@ -59,7 +58,7 @@ export function filter(settings: readonly Explained[]): string {
   return `${parts.join(" |\n")}\n`;
 }
 
-/** What comes out as `written` if the variable has the value. */
+/** A jq expression that gives `written` if the variable is `value`. */
 function expression(name: string, value: unknown, written: unknown): string {
   const variable = `env.${name}`;
   if (typeof written === "boolean" && typeof value === "boolean") {

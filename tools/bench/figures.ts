@@ -1,22 +1,22 @@
 /**
- * From readings to figures: medians, and ratios of runs of the same round.
+ * Medians of readings, and ratios of runs in the same round.
  *
  * @module
  */
 
 import type { Reading } from "./meter.ts";
 
-/** Readings by the name of the case, in the order of the rounds. */
+/** Readings by the name of the case, one for each round. */
 export type Readings = ReadonlyMap<string, readonly Reading[]>;
 
 /** A quantity that is measured. */
 export type Quantity = "wall" | "user" | "system" | "peak";
 
 /**
- * The middle of some numbers.
+ * The median.
  *
- * @param numbers At least one.
- * @returns The median.
+ * @param numbers At least one number.
+ * @returns The median; of an even count the mean of the two middle numbers.
  */
 export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -32,7 +32,7 @@ export function median(numbers: readonly number[]): number {
  *
  * @param readings All readings.
  * @param name The case.
- * @param quantity What.
+ * @param quantity The quantity.
  * @returns The median, in the reading's unit.
  */
 export function middle(
@@ -52,12 +52,12 @@ export interface Pair {
 }
 
 /**
- * How many times longer one case takes than another, by the pairs of each round:
- * what else the machine does in a round slows both.
+ * The ratio of two cases. It is computed for each round, because other load on the machine
+ * slows both cases of a round.
  *
  * @param readings All readings.
  * @param pair The two cases.
- * @param value What of a reading is compared; the wall time if absent.
+ * @param value The value to compare; the wall time by default.
  * @returns The median of the ratios.
  */
 export function ratio(
@@ -77,7 +77,7 @@ export function ratio(
  * The processor time of a reading.
  *
  * @param reading The reading.
- * @returns Milliseconds in the program and in the kernel.
+ * @returns Milliseconds in user and kernel mode.
  */
 export function processor({ user, system }: Reading): number {
   return user + system;

@@ -1,5 +1,5 @@
 /**
- * The least that a program of this kind can do: start, and become another one.
+ * The minimal compiled program: it starts, and executes another program.
  *
  * @module
  */

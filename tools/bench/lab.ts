@@ -1,6 +1,6 @@
 /**
- * What is measured, and what it needs: databases with the tables of a release, a
- * web server that says that it is well, and a home for each job.
+ * The cases of the benchmark, and what they need: databases with the tables of a release, a
+ * web server for the health check, and a directory for each case.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { filter, settingLines } from "./classic.ts";
 import type { Job } from "./meter.ts";
 import { loadableFiles } from "./page_cache.ts";
 
-/** A release for both databases, and the last migration that it leaves in them. */
+/** A release for both databases, and its last migration. */
 const RELEASE = "10.5.0";
 const MIGRATION = 129;
 
-/** As little of a release's tables as says which release it is; PostgreSQL makes all names lower case. */
+/** The tables by which the program recognizes the release; PostgreSQL folds their names to lower case. */
 const TABLES = `
 CREATE TABLE Systems (Name VARCHAR(64) PRIMARY KEY, Value VARCHAR(1024));
 CREATE TABLE Users (Id VARCHAR(26) PRIMARY KEY);
@@ -29,7 +29,7 @@ CREATE TABLE db_migrations (Version BIGINT PRIMARY KEY, Name VARCHAR(64));
 INSERT INTO Systems VALUES ('Version', '${RELEASE}');
 INSERT INTO db_migrations VALUES (${MIGRATION}, 'last');`;
 
-/** The programs of the classical way, from one Debian release. */
+/** The programs that the shell script uses, from one Debian release. */
 const SUITE = "bookworm";
 const CLASSIC = {
   JQ: ["jq", "usr/bin/jq"],
@@ -39,56 +39,56 @@ const CLASSIC = {
 
 const CLASSIC_SCRIPT = join(import.meta.dirname ?? ".", "classic.sh");
 
-/** One thing to measure. */
+/** A case to measure. */
 export interface Case {
   /** The name in the tables. */
   readonly name: string;
-  /** What is done before each run, outside the measurement. */
+  /** Runs before each measurement. */
   readonly prepare?: () => Promise<void>;
-  /** What is measured. */
+  /** The program to measure. */
   readonly job: Job;
 }
 
-/** Where everything is. */
+/** Options of {@linkcode openLab}. */
 export interface LabOptions {
-  /** A directory of our own, open to all users. */
+  /** A temporary directory that all users can enter. */
   readonly home: string;
   /** The compiled program. */
   readonly binary: string;
   /** The compiled floor. */
   readonly floor: string;
-  /** Another build of the program, to be measured beside it. */
+  /** Another build of the program to compare with. */
   readonly against?: string | undefined;
 }
 
-/** All that is measured, and what has to be ended. */
+/** The cases, with the servers that they use. */
 export interface Lab extends AsyncDisposable {
   /** The cases, in the order of the tables; the floor is the first. */
   readonly cases: readonly Case[];
-  /** The files that are executed and loaded. */
+  /** The programs and libraries that the cases load. */
   readonly files: readonly string[];
   /** Versions for the report. */
   readonly products: readonly string[];
 }
 
 /**
- * Sets everything up.
+ * Starts the servers and prepares the cases.
  *
- * @param options Where everything is.
+ * @param options The directory and the programs.
  * @returns The cases.
- * @throws {Error} when a database or a program cannot be had
+ * @throws {Error} when a database or a program cannot be downloaded or started
  */
 export async function openLab(options: LabOptions): Promise<Lab> {
   const { home, binary, floor, against } = options;
   await using stack = new AsyncDisposableStack();
   const install = join(home, "mattermost");
   await installFakeMattermost(install, RELEASE);
-  // As the image has them.
+  // As in the image.
   for (const plugins of ["plugins", "client/plugins"]) {
     await Deno.mkdir(join(install, plugins), { recursive: true });
     await giveToServer(join(install, plugins));
   }
-  // Nothing of the server's own time may be in the figures.
+  // The time of the server itself must not count.
   await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
   const { tools, files } = await classicTools();
   const postgres = stack.use(await startPostgres());
@@ -135,13 +135,13 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     };
   };
   const ours = (program: string, suffix = ""): Case[] => {
-    const start_ = [program, "app:start"];
-    const first = start(`first start, PostgreSQL${suffix}`, postgres, start_);
+    const command = [program, "app:start"];
+    const first = start(`first start, PostgreSQL${suffix}`, postgres, command);
     const place = join(home, first.name);
     const warm = settings(join(home, `start, PostgreSQL${suffix}`), postgres);
     return [
-      start(`start, PostgreSQL${suffix}`, postgres, start_),
-      start(`start, MariaDB${suffix}`, mariadb, start_),
+      start(`start, PostgreSQL${suffix}`, postgres, command),
+      start(`start, MariaDB${suffix}`, mariadb, command),
       {
         ...first,
         prepare: async (): Promise<void> => {
@@ -191,11 +191,11 @@ async function makeHome(place: string): Promise<void> {
   for (const part of ["conf", "data", "log"]) {
     await Deno.mkdir(join(place, part), { recursive: true });
   }
-  // As on a volume that the image has used before.
+  // As on a volume of an earlier start.
   await run(["chown", "-R", "2000:2000", place]);
 }
 
-/** Writes down what a script of this kind has in itself; every one of our settings. */
+/** Writes the settings and the jq program for the shell script, from all settings of the program. */
 async function writeClassic(
   directory: string,
   binary: string,
@@ -213,7 +213,7 @@ async function writeClassic(
   return files;
 }
 
-/** Each program in words, as the script wants it, and the files behind them. */
+/** The commands for the variables of the shell script, and the files of their programs. */
 async function classicTools(): Promise<{
   readonly tools: Record<string, string>;
   readonly files: readonly string[];

@@ -1,25 +1,25 @@
 /**
- * Measures one run of a program as the kernel counts it, through Perl, which
- * every Debian has: neither Deno nor a shell tells the peak memory of a child.
+ * Measures one run of a program with wait4(2). It uses Perl, which every Debian has, because
+ * neither Deno nor a shell returns the peak memory of a child process.
  *
  * @module
  */
 
 import { run } from "../shared/process.ts";
 
-/** What one run took. */
+/** The measurement of one run. */
 export interface Reading {
-  /** From the fork to the end, in milliseconds. */
+  /** Time from fork to exit, in milliseconds. */
   readonly wall: number;
-  /** Processor time in the program, in milliseconds. */
+  /** Processor time in user mode, in milliseconds. */
   readonly user: number;
-  /** Processor time in the kernel, in milliseconds. */
+  /** Processor time in kernel mode, in milliseconds. */
   readonly system: number;
-  /** The most memory that was resident, in bytes; what it executes counts too. */
+  /** Peak resident memory in bytes, of the program and of the one that it executes. */
   readonly peak: number;
-  /** When it was started: milliseconds since the epoch. */
+  /** Start time, in milliseconds since the epoch. */
   readonly started: number;
-  /** What it wrote to standard error. */
+  /** Its standard error. */
   readonly messages: string;
 }
 
@@ -31,13 +31,13 @@ export interface Job {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Numbers of `wait4` and `clock_gettime`, which core Perl has no names for. */
+/** The system call numbers of `wait4` and `clock_gettime`, which core Perl does not have. */
 const CALLS: Readonly<Record<string, readonly [number, number]>> = {
   x86_64: [61, 228],
   aarch64: [260, 113],
 };
 
-/** The measured program's standard error becomes ours; its other streams are empty. */
+/** The program inherits standard error; its other streams are /dev/null. */
 const SCRIPT = `
 my ($wait4, $gettime) = splice @ARGV, 0, 2;
 sub now {
@@ -52,7 +52,7 @@ my $pid = fork;
 if (!$pid) {
   open STDIN, '<', '/dev/null';
   open STDOUT, '>', '/dev/null';
-  alarm 30; # outlives the exec, and ends what hangs
+  alarm 30; # stays set after the exec, and kills a program that hangs
   exec { $ARGV[0] } @ARGV or exit 127;
 }
 my $status = pack 'i', 0;
@@ -66,16 +66,20 @@ printf '[%.3f,%.3f,%.3f,%d,%.3f,%d]',
 `;
 
 /**
- * Runs a program once and measures it; after 30 seconds it is killed.
+ * Runs a program once and measures it. After 30 seconds it is killed.
  *
- * @param job The program.
- * @returns What it took.
- * @throws {Error} with what it said, when it ends with another code than 0
+ * @param job The program and its environment.
+ * @returns The measurement.
+ * @throws {Error} with its standard error, when its exit code is not 0
  */
 export async function measure({ command, env }: Job): Promise<Reading> {
   const calls = CALLS[Deno.build.arch];
   if (calls === undefined) {
-    throw new Error(`Cannot measure on ${Deno.build.arch}`);
+    throw new Error(
+      `The benchmark runs on ${
+        Object.keys(CALLS).join(" and ")
+      } only, not on ${Deno.build.arch}`,
+    );
   }
   const { stdout, stderr } = await new Deno.Command("perl", {
     args: ["-e", SCRIPT, ...calls.map(String), ...command],
@@ -95,13 +99,14 @@ export async function measure({ command, env }: Job): Promise<Reading> {
 }
 
 /**
- * Finds out why nothing can be measured here.
+ * Checks whether this machine can measure.
  *
- * @returns The reason; nothing when all is well.
+ * @returns The reason if it cannot.
  */
-export async function meterTrouble(): Promise<string | undefined> {
+export async function meterProblem(): Promise<string | undefined> {
   return await run(["perl", "-v"]).then(
     () => undefined,
-    () => "Perl is not there, which counts time and memory",
+    () =>
+      "The benchmark needs Perl to measure time and memory. Run: apt-get install perl-base",
   );
 }

@@ -1,9 +1,9 @@
 /**
- * Files in the kernel's page cache, as on a machine that has read them from its disk.
+ * Reads files into the kernel's page cache from the disk.
  *
- * What was just written lies there in pieces of another size, which depends on who
- * wrote it and how, and a program starts up to a tenth faster or slower for that: more
- * than two builds of it differ.
+ * A file that was just written has pages (folios) of another size there, which depends on how
+ * it was written. That makes a program start up to 10 % faster or slower, which is more than
+ * the difference between two builds.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import { run } from "../shared/process.ts";
  *
  * @param paths The files.
  */
-export async function readAnew(paths: readonly string[]): Promise<void> {
+export async function readAgain(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    // Only what is on the disk can be dropped.
+    // Pages can be dropped only after they are written to the disk.
     await run(["sync", path]);
     await run(["dd", `if=${path}`, "iflag=nocache", "count=0", "status=none"]);
     await Deno.readFile(path);
@@ -25,10 +25,10 @@ export async function readAnew(paths: readonly string[]): Promise<void> {
 }
 
 /**
- * Finds what a program of an unpacked distribution may load.
+ * Finds programs and libraries.
  *
- * @param directory Where it was unpacked.
- * @returns Programs and libraries.
+ * @param directory The directory of an unpacked distribution.
+ * @returns Their paths.
  */
 export async function loadableFiles(directory: string): Promise<string[]> {
   const kinds = ["(", "-perm", "-u+x", "-o", "-name", "*.so*", ")"];

@@ -1,12 +1,12 @@
 /**
- * Where the time of a start goes, by the steps that the program itself reports.
+ * Breaks a start down into phases, by the debug messages of the program.
  *
  * @module
  */
 
 import type { Reading } from "./meter.ts";
 
-/** The parts of a start, in their order. */
+/** The phases of a start, in their order. */
 export const PHASES = [
   "runtime",
   "import",
@@ -16,13 +16,13 @@ export const PHASES = [
   "exec",
 ] as const;
 
-/** A part of a start. */
+/** A phase of a start. */
 export type Phase = typeof PHASES[number];
 
-/** Milliseconds by part. */
+/** Milliseconds by phase. */
 export type Breakdown = Readonly<Record<Phase, number>>;
 
-/** The part that ends with a step, by the step's first word. */
+/** The phase that a message ends. */
 const ENDS: readonly (readonly [RegExp, Phase])[] = [
   [/^(Settings resolved|Configuration planned)$/, "resolve"],
   [/accepts us$/, "connect"],
@@ -37,14 +37,13 @@ interface Step {
 }
 
 /**
- * Takes a start apart.
- *
- * The runtime is what the floor takes besides its own hand-off, which takes as
- * long as ours; the imports are the rest until the program's own clock starts.
+ * Breaks a start down. The phase `runtime` is the time of the floor without its `execve`,
+ * which takes as long as in the start. The phase `import` is the rest of the time before the
+ * program's first message.
  *
  * @param reading A start with `DEBUG=true` and `ENTRYPOINT_LOG_FORMAT=json`.
- * @param floor The floor of the same round, in milliseconds.
- * @returns The parts; together they are the whole.
+ * @param floor The time of the floor in the same round, in milliseconds.
+ * @returns The phases; their sum is the whole time.
  */
 export function breakDown(reading: Reading, floor: number): Breakdown {
   const steps = reading.messages.split("\n").filter((line) =>
