@@ -1,13 +1,13 @@
 /**
- * Writes what is derived from the program: the settings of docs/settings.md, the commands
- * and exit codes of README.md, and env.example.
+ * Generates documentation from the program: the settings in docs/settings.md, the commands and
+ * exit codes in README.md, and env.example.
  *
- * In a document only what stands between `<!-- name -->` and `<!-- /name -->` is written;
- * the rest is for people. `deno fmt` lays documents out.
+ * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->`, and
+ * formats the document with `deno fmt`.
  *
  *     deno task generate [--check]
  *
- * `--check` writes nothing, and fails where a file differs.
+ * `--check` writes nothing, and fails if a file differs.
  *
  * @module
  */
@@ -29,16 +29,16 @@ import {
 import type { Group, NoEffect } from "../lib/settings/setting.ts";
 import { GROUPS, isRule } from "../lib/settings/setting.ts";
 
-/** What stands between the marks of a document, by the name of the marks. */
+/** Functions that generate the sections of a document, by the name of the section. */
 export type Sections = Readonly<Record<string, () => string>>;
 
-/** The documents with marks. */
+/** The documents with generated sections. */
 const DOCUMENTS: Readonly<Record<string, Sections>> = {
   "README.md": { commands: commandTable, "exit-codes": exitCodeTable },
   "docs/settings.md": { index: settingsIndex, settings: settingsReference },
 };
 
-/** How wide a comment of env.example may be. */
+/** The width of comments in env.example. */
 const COMMENT_WIDTH = 78;
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -49,21 +49,21 @@ async function main(args: string[]): Promise<number> {
     options: { check: { type: "boolean", default: false } },
   });
   const root = dirname(import.meta.dirname ?? ".");
-  const wanted: Record<string, string> = { "env.example": envExample() };
+  const expected: Record<string, string> = { "env.example": envExample() };
   for (const [name, sections] of Object.entries(DOCUMENTS)) {
     const present = await Deno.readTextFile(join(root, name));
-    wanted[name] = await format(fillSections(present, sections), root);
+    expected[name] = await format(fillSections(present, sections), root);
   }
   let outdated = 0;
-  for (const [name, text] of Object.entries(wanted)) {
+  for (const [name, text] of Object.entries(expected)) {
     const path = join(root, name);
     if (text === await readIfAny(path)) continue;
     outdated++;
     if (!check) await Deno.writeTextFile(path, text);
     console.error(
       check
-        ? `${name} differs from the program: run deno task generate`
-        : `${name} written`,
+        ? `${name} is not up to date. Run: deno task generate`
+        : `Wrote ${name}`,
     );
   }
   return check && outdated > 0 ? 1 : 0;
@@ -78,7 +78,7 @@ async function readIfAny(path: string): Promise<string | undefined> {
   }
 }
 
-/** Markdown as `deno fmt` lays it out. */
+/** Formats Markdown with `deno fmt`. */
 async function format(markdown: string, root: string): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--quiet", "--ext=md", "-"],
@@ -90,17 +90,19 @@ async function format(markdown: string, root: string): Promise<string> {
   await writer.write(new TextEncoder().encode(markdown));
   await writer.close();
   const { code, stdout } = await child.output();
-  if (code !== 0) throw new Error("deno fmt cannot lay out the document");
+  if (code !== 0) {
+    throw new Error("deno fmt cannot format the generated document");
+  }
   return new TextDecoder().decode(stdout);
 }
 
 /**
- * Writes the derived sections of a document.
+ * Fills the generated sections of a document.
  *
- * @param document Its text.
- * @param sections What to write, by the name of the marks.
- * @returns The text with every section written.
- * @throws {Error} Where a pair of marks is missing.
+ * @param document The text of the document.
+ * @param sections The functions that generate the sections.
+ * @returns The text with all sections filled.
+ * @throws {Error} when a section is missing
  */
 export function fillSections(document: string, sections: Sections): string {
   let text = document;
@@ -108,7 +110,9 @@ export function fillSections(document: string, sections: Sections): string {
     const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
     const [start, end] = [text.indexOf(open), text.indexOf(close)];
     if (start < 0 || end < start) {
-      throw new Error(`The document needs the marks ${open} and ${close}`);
+      throw new Error(
+        `The document must contain ${open} and, after it, ${close}`,
+      );
     }
     const before = text.slice(0, start + open.length);
     text = `${before}\n\n${generate()}\n${text.slice(end)}`;
@@ -117,7 +121,7 @@ export function fillSections(document: string, sections: Sections): string {
 }
 
 /**
- * The names of all settings, by group, each a link to what there is to say about it.
+ * Lists the names of all settings by group, each with a link to its description.
  *
  * @returns Markdown, with a final newline.
  */
@@ -129,7 +133,7 @@ export function settingsIndex(): string {
 }
 
 /**
- * All there is to say about each setting.
+ * Describes all settings.
  *
  * @returns Markdown, with a final newline.
  */
@@ -169,7 +173,7 @@ function settingReference(name: SettingName): string {
   ].join("\n");
 }
 
-/** Where config.json has a setting, and which releases read it there. */
+/** The keys of config.json that a setting is written to, and the releases that have them. */
 function places(name: SettingName): string {
   const all = [
     ...rowOf(name).writes ?? [],
@@ -190,7 +194,7 @@ function withoutEffect({ releases, edition, why }: NoEffect): string {
 }
 
 /**
- * The commands.
+ * Generates the table of commands.
  *
  * @returns Markdown, with a final newline.
  */
@@ -206,7 +210,7 @@ export function commandTable(): string {
 }
 
 /**
- * The exit codes.
+ * Generates the table of exit codes.
  *
  * @returns Markdown, with a final newline.
  */
@@ -214,19 +218,19 @@ export function exitCodeTable(): string {
   const names = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[];
   return table(["Code", "Meaning"], [
     ...names.map((name) => [`${ExitCode[name]}`, sentence(EXIT_CODES[name])]),
-    ["128+n", "Ended by signal n before the server ran"],
-    ["other", "The server's own, after the hand-off"],
+    ["128+n", "Ended by signal n before the server started"],
+    ["other", "The exit code of the server"],
   ]);
 }
 
 /**
- * A file for `--env-file` with every setting, commented out.
+ * Generates env.example, a file for `--env-file` with every setting commented out.
  *
  * @returns The text, with a final newline.
  */
 export function envExample(): string {
   const head = comment(
-    "Every variable of the image, for `docker run --env-file` and for the entrypoint's own `--env-file`. Remove the # in front of what you set. Each one has a twin that names a file instead: DB_PASS_FILE=/run/secrets/db_pass. docs/settings.md has more on each.",
+    "All variables of the image, for `docker run --env-file` and for the option `--env-file` of the entrypoint. Remove the # before a variable to set it. Append _FILE to a name to read the value from a file: DB_PASS_FILE=/run/secrets/db_pass. docs/settings.md describes all variables.",
   );
   const groups = GROUPS.map((group) => {
     const rule = `# ${"-".repeat(COMMENT_WIDTH - 2)}`;
@@ -257,15 +261,15 @@ function envSetting(name: SettingName): string {
   ].join("\n");
 }
 
-/** The summary, the words that may be given where it does not name them, and where it is of no use. */
+/** The summary, the allowed words unless the summary has them, and the releases without an effect. */
 function meaning(name: SettingName): string {
   const { summary, kind, noEffect = [] } = rowOf(name);
   const { choices = [] } = kind;
   const isFlag = choices.join() === "true,false";
-  const isSaid = choices.every((word) => summary.includes(`\`${word}\``));
+  const hasChoices = choices.every((word) => summary.includes(`\`${word}\``));
   return [
     summary,
-    ...(isFlag || isSaid ? [] : [`One of ${choices.join(", ")}.`]),
+    ...(isFlag || hasChoices ? [] : [`One of ${choices.join(", ")}.`]),
     ...noEffect.map(({ releases, edition }) =>
       `No effect in Mattermost ${describeRange(releases)}${
         edition === undefined ? "" : ` (${edition} edition)`
@@ -282,7 +286,7 @@ function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The name of a heading in an address, as GitHub makes it. */
+/** The anchor that GitHub makes of a heading. */
 function anchor(heading: string): string {
   return heading.toLowerCase().replaceAll(" ", "-");
 }

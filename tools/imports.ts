@@ -1,24 +1,24 @@
 /**
- * Fails on what nothing in lib/ needs, and on circles of imports.
+ * Finds unused code in lib/, and cycles of imports.
  *
  *     deno run -A tools/imports.ts
  *
  * - An export must be used by another file of lib/, by main.ts or by a tool; tests do not
- *   count. A type may also stand in its own file: `deno doc --lint` wants the types of an
- *   exported signature to be exported.
- * - A member of an interface must be read somewhere in lib/ or by a tool.
- * - No file may import itself by way of others, not even for types.
+ *   count. A type may also be used in its own file only, because `deno doc --lint` demands
+ *   that the types in an exported signature are exported.
+ * - A member of an interface must be read somewhere in lib/ or in a tool.
+ * - Imports must not form cycles, including imports of types.
  *
- * It scans the text, which `deno fmt` has laid out, instead of compiling it: a name that
- * is used anywhere counts for all declarations of that name. So it finds less than there
- * is, and what it finds is true.
+ * It searches the text, which `deno fmt` has formatted, instead of compiling it: a name that is
+ * used anywhere counts for all declarations with that name. So it does not find everything,
+ * but everything that it finds is unused.
  *
  * @module
  */
 
 import { dirname, join, normalize } from "node:path";
 
-/** What may stay although it seems unused: file, name, and why. */
+/** Unused names that may stay, each with the reason. */
 const ALLOWED: Readonly<Record<string, string>> = {
   "lib/commands/version.ts describeProgram":
     "a test cannot choose the commit of the build",
@@ -38,7 +38,7 @@ function main(): number {
   const paths = [
     "main.ts",
     ...listFiles(root, "lib"),
-    // But not this file, which names what it allows.
+    // Without this file, which contains the names of ALLOWED.
     ...listFiles(root, "tools").filter((path) => path !== "tools/imports.ts"),
   ];
   const sources = Object.fromEntries(
@@ -49,12 +49,16 @@ function main(): number {
     ...unreadMembers(sources),
   ];
   const unused = found.filter((name) => !Object.hasOwn(ALLOWED, name));
-  const needless = Object.keys(ALLOWED).filter((name) => !found.includes(name));
+  const outdated = Object.keys(ALLOWED).filter((name) => !found.includes(name));
   const problems = [
-    ...unused.map((name) => `${name}: only tests use it, or nothing at all`),
-    ...needless.map((name) => `${name}: ALLOWED names it, but it is used`),
-    ...importCircles(sources).map((circle) =>
-      `${circle.join(" → ")}: a circle`
+    ...unused.map((name) =>
+      `${name} is unused, or used by tests only: remove it`
+    ),
+    ...outdated.map((name) =>
+      `${name} is used: remove it from ALLOWED in tools/imports.ts`
+    ),
+    ...importCycles(sources).map((cycle) =>
+      `These imports form a cycle: ${cycle.join(" → ")}`
     ),
   ];
   problems.forEach((problem) => console.error(problem));
@@ -69,11 +73,11 @@ function listFiles(root: string, directory: string): string[] {
   }).sort();
 }
 
-/** One import, however it is written. */
+/** A static or dynamic import. */
 interface Import {
   /** The path of the imported file in the project. */
   readonly target: string;
-  /** The names that are taken; `undefined` for all. */
+  /** The imported names; `undefined` for all. */
   readonly names: readonly string[] | undefined;
 }
 
@@ -84,10 +88,10 @@ const EXPORT_REGEXP =
   /^export (?:async )?(function|const|class|interface|type) (\w+)/gm;
 
 /**
- * Finds exports of lib/ that are used by no other file, and by tests only.
+ * Finds exports of lib/ that no other file uses.
  *
- * @param sources Every file that may use them.
- * @returns File and name of each.
+ * @param sources All files that may use them.
+ * @returns The file and the name of each.
  */
 export function unusedExports(sources: Sources): string[] {
   const used = new Set<string>();
@@ -114,24 +118,24 @@ export function unusedExports(sources: Sources): string[] {
 const MEMBER_REGEXP = /^ {2}(?:readonly )?(\w+)(?:\?|<[^>]*>)?[:(]/gm;
 const INTERFACE_REGEXP = /^(?:export )?interface \w+[^{]*\{\n([\s\S]*?)^\}/gm;
 
-/** A name that is not declared and no key: those stand before a colon, or begin a line of an interface. */
+/** A name that is read: it is not a key before a colon, and not the start of a line in an interface. */
 const READ_REGEXP =
   /(?<!^ {2}(?:readonly )?|\w)([A-Za-z_]\w*)(?!\w|\??:|\?\()/gm;
-/** What `const { name: other } = …` and `({ name: other }: Type)` read. */
-const TAKEN_APART_REGEXP = /\{([^{}]*)\}\s*(?:=(?![=>])|:\s)/g;
+/** Destructuring, which reads keys: `const { name: other } = …` and `({ name: other }: Type)`. */
+const DESTRUCTURING_REGEXP = /\{([^{}]*)\}\s*(?:=(?![=>])|:\s)/g;
 
 /**
- * Finds members of interfaces of lib/ that are declared and filled, but never read.
+ * Finds members of interfaces in lib/ that are declared and assigned, but never read.
  *
- * @param sources Every file that may read them.
- * @returns File and name of each.
+ * @param sources All files that may read them.
+ * @returns The file and the name of each.
  */
 export function unreadMembers(sources: Sources): string[] {
   const read = new Set<string>();
   for (const text of Object.values(sources)) {
     const code = withoutComments(text);
     for (const [, name = ""] of code.matchAll(READ_REGEXP)) read.add(name);
-    for (const [, names = ""] of code.matchAll(TAKEN_APART_REGEXP)) {
+    for (const [, names = ""] of code.matchAll(DESTRUCTURING_REGEXP)) {
       for (const [name] of names.matchAll(/\w+(?=:)/g)) read.add(name);
     }
   }
@@ -147,28 +151,28 @@ export function unreadMembers(sources: Sources): string[] {
 }
 
 /**
- * Finds circles of imports, types included.
+ * Finds cycles of imports, including imports of types.
  *
  * @param sources The files.
- * @returns The files of each circle, the first one at the end again.
+ * @returns The files of each cycle, with the first one again at the end.
  */
-export function importCircles(sources: Sources): string[][] {
-  const circles: string[][] = [];
+export function importCycles(sources: Sources): string[][] {
+  const cycles: string[][] = [];
   const done = new Set<string>();
-  const way: string[] = [];
+  const chain: string[] = [];
   function visit(path: string): void {
-    const start = way.indexOf(path);
-    if (start >= 0) circles.push([...way.slice(start), path]);
+    const start = chain.indexOf(path);
+    if (start >= 0) cycles.push([...chain.slice(start), path]);
     if (start >= 0 || done.has(path)) return;
-    way.push(path);
+    chain.push(path);
     for (const { target } of importsOf(path, sources[path] ?? "")) {
       visit(target);
     }
-    way.pop();
+    chain.pop();
     done.add(path);
   }
   Object.keys(sources).forEach(visit);
-  return circles;
+  return cycles;
 }
 
 function importsOf(path: string, text: string): Import[] {
@@ -202,7 +206,7 @@ function countWord(text: string, word: string): number {
   return text.match(new RegExp(`\\b${word}\\b`, "g"))?.length ?? 0;
 }
 
-/** Lines of doc comments, and comments on lines of their own. */
+/** Removes doc comments, and comments that take whole lines. */
 function withoutComments(text: string): string {
   return text.replace(/^\s*\/\*\*[\s\S]*?\*\//gm, "").replace(
     /^\s*\/\/.*$/gm,

@@ -1,17 +1,16 @@
 /**
- * Checks the licence of every package in the lock file, tests' and tools' among them.
+ * Checks the licences of all packages in deno.lock, including those of tests and tools.
  *
  *     deno task licenses
  *
- * It prints one line a package and fails where a licence is not among those that
- * this project accepts.
+ * It prints one line for each package, and fails if the project does not accept a licence.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** Licences that allow use and distribution with attribution alone. */
+/** Licences that demand nothing but attribution for use and distribution. */
 const ACCEPTED: readonly string[] = [
   "0BSD",
   "Apache-2.0",
@@ -24,13 +23,13 @@ const ACCEPTED: readonly string[] = [
   "Unlicense",
 ];
 
-/** A package of the lock file. */
+/** A package in deno.lock. */
 interface LockedPackage {
   readonly name: string;
   readonly version: string;
 }
 
-/** The forms that a package may name its licence in; all but the first are of old. */
+/** The forms of a licence in package.json: an SPDX expression, or the deprecated object and list. */
 interface Manifest {
   readonly license?: string | { readonly type?: string };
   readonly licenses?: readonly { readonly type?: string }[];
@@ -53,7 +52,7 @@ async function main(): Promise<number> {
 }
 
 /**
- * The packages of a lock file, each version once.
+ * Reads the packages of a lock file.
  *
  * @param text The text of deno.lock.
  * @returns Names and versions, in the order of the file.
@@ -62,17 +61,17 @@ export function lockedPackages(text: string): LockedPackage[] {
   const { npm = {} }: { npm?: Record<string, unknown> } = JSON.parse(text);
   return Object.keys(npm).map((key) => {
     const at = key.indexOf("@", 1);
-    // Behind an underscore stand the peers that a package was resolved with.
+    // The versions of peer dependencies follow an underscore.
     const [version = ""] = key.slice(at + 1).split("_");
     return { name: key.slice(0, at), version };
   });
 }
 
 /**
- * Judges a licence expression: one accepted alternative of `OR` is enough, all of `AND` must be accepted.
+ * Checks a licence expression: of `OR` one licence must be accepted, of `AND` all.
  *
  * @param expression An SPDX expression.
- * @returns Whether this project accepts it.
+ * @returns Whether the project accepts it.
  */
 export function isAccepted(expression: string): boolean {
   return expression.replace(/[()]/g, "").split(/\s+OR\s+/).some((option) =>
@@ -80,7 +79,7 @@ export function isAccepted(expression: string): boolean {
   );
 }
 
-/** The cache has one folder a registry. */
+/** The directories of Deno's cache, one for each registry. */
 async function cacheRoots(): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json"],

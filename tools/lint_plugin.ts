@@ -1,14 +1,13 @@
 /**
  * The project's own rules for `deno lint`: which room may import which, where effects may
- * happen, and how things are named. The tables come first; the rules below only look things
- * up in them.
+ * happen, and how things are named. The tables come first, and the rules use them.
  *
  * @module
  */
 
 import { dirname, join, relative } from "node:path";
 
-/** The rooms of lib/ in the order in which data flows: each imports only those before it. */
+/** The rooms of lib/. Each may import only those before it in this list. */
 const ROOMS = [
   "os",
   "settings",
@@ -20,14 +19,14 @@ const ROOMS = [
   "commands",
 ];
 
-/** The files that put everything together; every other file of lib/ itself is for all rooms. */
+/** The files that may import everything. All rooms may import the other files in lib/ itself. */
 const TOP = ["main.ts", "lib/program.ts", "lib/run.ts"];
 
 /** The room whose files may have effects. */
 const EFFECTS = "lib/os/";
 
-/** What this process runs on. Only the program imports it; the rest gets a `System` as a parameter. */
-const REAL = [
+/** Implementations of `System`. Only the program imports them; other files get a `System` as a parameter. */
+const IMPLEMENTATIONS = [
   "lib/os/exec.ts",
   "lib/os/files.ts",
   "lib/os/processes.ts",
@@ -35,8 +34,8 @@ const REAL = [
 ];
 
 /**
- * npm packages that talk to servers, and the file of each that imports it, which
- * others load when it is needed.
+ * npm packages that talk to servers, and the only file that may import each. Other files load
+ * that file when they need it, because loading a driver takes time.
  */
 const DRIVERS: Readonly<Record<string, string>> = {
   mysql: "lib/database/mysql/session.ts",
@@ -44,7 +43,7 @@ const DRIVERS: Readonly<Record<string, string>> = {
   postgres: "lib/database/postgres/session.ts",
 };
 
-/** Files and folders that compute only: they get no `System`, not even as a parameter. */
+/** Pure files and directories: they get no `System`, not even as a parameter. */
 const PURE = [
   "lib/certificate_expiry.ts",
   "lib/errors.ts",
@@ -79,7 +78,7 @@ const PURE = [
   "lib/commands/help.ts",
 ];
 
-/** Modules from outside that compute only. */
+/** Pure modules of Deno, Node.js and npm. */
 const PURE_MODULES = [
   "@std/",
   "node:buffer",
@@ -90,7 +89,7 @@ const PURE_MODULES = [
   "node:util",
 ];
 
-/** What computes only in modules that otherwise do not. */
+/** Pure exports of modules that are not pure. */
 const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   "node:crypto": [
     "createHash",
@@ -102,7 +101,7 @@ const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   "node:net": ["isIP"],
 };
 
-/** Globals that have effects, or tell what only this process knows. */
+/** Globals that have effects, or that depend on the process. */
 const EFFECT_GLOBALS = [
   "Deno",
   "console",
@@ -116,27 +115,27 @@ const EFFECT_GLOBALS = [
   "setTimeout",
 ];
 
-/** Such members of other globals. */
+/** Members of other globals that have effects. */
 const EFFECT_MEMBERS = ["AbortSignal.timeout", "Date.now", "Math.random"];
 
-/** Files whose default export another program loads. */
-const LOADED_BY_DEFAULT = ["tools/lint_plugin.ts"];
+/** Files that need a default export. */
+const DEFAULT_EXPORTS = ["tools/lint_plugin.ts"];
 
 const ROOT = dirname(import.meta.dirname ?? ".");
 const REGEXP_NAME_REGEXP = /^([A-Z0-9_]+_)?REGEXP$/;
 
-/** One import, however it is written. */
+/** A static or dynamic import. */
 interface Import {
   readonly node: Deno.lint.Node;
-  /** What is imported, as it is written. */
+  /** The text of the specifier. */
   readonly specifier: string;
   readonly kind: "value" | "type" | "lazy";
-  /** The names that are taken from it; `undefined` stands for all. */
+  /** The imported names; `undefined` stands for all names. */
   readonly names: readonly (string | undefined)[];
 }
 
 const plugin: Deno.lint.Plugin = {
-  name: "house",
+  name: "project",
   rules: {
     "rooms": importRule(roomProblem),
     "drivers": importRule(driverProblem),
@@ -144,9 +143,12 @@ const plugin: Deno.lint.Plugin = {
     "no-ambient-effects": { create: ambientEffects },
     "no-default-export": {
       create: (context) =>
-        LOADED_BY_DEFAULT.includes(projectPath(context.filename)) ? {} : {
+        DEFAULT_EXPORTS.includes(projectPath(context.filename)) ? {} : {
           ExportDefaultDeclaration(node) {
-            context.report({ node, message: "Export by name" });
+            context.report({
+              node,
+              message: "Use a named export instead of a default export",
+            });
           },
         },
     },
@@ -199,16 +201,19 @@ function importRule(
 function roomProblem(path: string, found: Import): string | undefined {
   if (!found.specifier.startsWith(".") || TOP.includes(path)) return undefined;
   const target = join(dirname(path), found.specifier);
-  if (REAL.includes(target) && found.kind !== "type" && !isIn(path, REAL)) {
-    return `Take a System as a parameter instead of importing ${target}`;
+  if (
+    IMPLEMENTATIONS.includes(target) && found.kind !== "type" &&
+    !isIn(path, IMPLEMENTATIONS)
+  ) {
+    return `Pass a System as a parameter instead of importing ${target}`;
   }
   if (target === "deno.json") return undefined;
   const [from, to] = [roomOf(path), roomOf(target)];
-  if (to === undefined) return `Nothing in a room may import ${target}`;
+  if (to === undefined) return `A file in a room must not import ${target}`;
   if (from !== undefined && to <= from) return undefined;
-  return `${
+  return `${path} must not import from ${
     ROOMS[to]
-  }/ comes after ${path}: a file imports only its own room and those before it`;
+  }/: a file may import only its own room and the rooms before it (tools/lint_plugin.ts)`;
 }
 
 function driverProblem(path: string, found: Import): string | undefined {
@@ -217,14 +222,14 @@ function driverProblem(path: string, found: Import): string | undefined {
     const target = join(dirname(path), specifier);
     const isDriver = Object.values(DRIVERS).includes(target);
     return isDriver && kind === "value"
-      ? `Load it when it is needed: await import("${specifier}")`
+      ? `Load a driver only when it is needed: await import("${specifier}")`
       : undefined;
   }
   const name = packageOf(specifier);
   const home = DRIVERS[name];
   return home === undefined || path === home
     ? undefined
-    : `Import ${name} only in ${home}`;
+    : `Only ${home} may import the package ${name}`;
 }
 
 function purityProblem(path: string, found: Import): string | undefined {
@@ -232,20 +237,22 @@ function purityProblem(path: string, found: Import): string | undefined {
   if (specifier.startsWith(".")) {
     const target = join(dirname(path), specifier);
     return isIn(path, PURE) && target === "lib/os/system.ts"
-      ? "A pure module gets no System, not even as a parameter"
+      ? "A pure file must not use System, not even as a parameter"
       : undefined;
   }
   if (kind === "type" || path.startsWith(EFFECTS)) return undefined;
-  // Drivers have a rule of their own.
+  // The rule "drivers" checks these.
   if (DRIVERS[packageOf(specifier)] !== undefined) return undefined;
   const names = PURE_NAMES[specifier] ?? [];
   const pure = isPureModule(specifier) ||
     (found.names.length > 0 &&
       found.names.every((name) => name && names.includes(name)));
-  return pure ? undefined : `Leave ${specifier} to lib/os/system.ts`;
+  return pure
+    ? undefined
+    : `Only ${EFFECTS} may import ${specifier}: use a member of System`;
 }
 
-/** The name of an npm package without a scope, of which a module may be a part. */
+/** The package of a module; package names with a scope do not occur. */
 function packageOf(specifier: string): string {
   return specifier.split("/")[0] ?? specifier;
 }
@@ -262,12 +269,12 @@ function ambientEffects(
   const path = projectPath(context.filename);
   if (!path.startsWith("lib/") || path.startsWith(EFFECTS)) return {};
   const message = (name: string): string =>
-    `Take ${name} from a System: only ${EFFECTS} has effects`;
+    `Only ${EFFECTS} may use ${name}: use a member of System`;
   const seen = new Set<number>();
   return {
     Identifier(node) {
       if (!EFFECT_GLOBALS.includes(node.name) || !isReference(node)) return;
-      // In `{ Deno }` the same word is visited as key and as value.
+      // In `{ Deno }` the identifier is visited twice, as key and as value.
       if (seen.has(node.range[0])) return;
       seen.add(node.range[0]);
       context.report({ node, message: message(node.name) });
@@ -287,7 +294,7 @@ function ambientEffects(
   };
 }
 
-/** Whether a name stands for the global, rather than for a member or key of that name. */
+/** Whether an identifier refers to a variable, and is not the name of a member or key. */
 function isReference(node: Deno.lint.Identifier): boolean {
   const { parent } = node;
   switch (parent.type) {
@@ -315,7 +322,8 @@ function isReference(node: Deno.lint.Identifier): boolean {
 }
 
 function reexports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
-  const message = "Import from the module that declares it: no barrels";
+  const message =
+    "Import from the module that declares it instead of re-exporting it";
   return {
     ExportAllDeclaration(node) {
       context.report({ node, message });
@@ -334,7 +342,8 @@ function regexpNames(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
       if (REGEXP_NAME_REGEXP.test(node.id.name)) return;
       context.report({
         node: node.id,
-        message: `The name of the RegExp ${node.id.name} must end with _REGEXP`,
+        message:
+          `The name of the RegExp ${node.id.name} must be in capitals and end with _REGEXP`,
       });
     },
   };
@@ -352,7 +361,10 @@ function topLevelArrows(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
     VariableDeclarator(node) {
       if (!isTopLevel(node)) return;
       if (node.init?.type !== "ArrowFunctionExpression") return;
-      context.report({ node, message: "Declare it with the word function" });
+      context.report({
+        node,
+        message: "Declare a top-level function with the keyword function",
+      });
     },
   };
 }
@@ -362,7 +374,7 @@ function isTopLevel(node: Deno.lint.VariableDeclarator): boolean {
   return type === "Program" || type === "ExportNamedDeclaration";
 }
 
-/** The text of a string literal. */
+/** The value of a string literal; `undefined` for other expressions. */
 function textOf(node: Deno.lint.Node): string | undefined {
   return node.type === "Literal" && typeof node.value === "string"
     ? node.value
@@ -383,7 +395,7 @@ function isIn(path: string, places: readonly string[]): boolean {
   );
 }
 
-/** The number of a file's room; -1 for a file for all rooms, `undefined` for any other. */
+/** The index of a file's room; -1 for a file that all rooms may import, `undefined` for others. */
 function roomOf(path: string): number | undefined {
   const [lib, room = "", file] = path.split("/");
   if (lib !== "lib" || TOP.includes(path)) return undefined;

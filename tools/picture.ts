@@ -1,10 +1,10 @@
 /**
- * Draws docs/check.svg: a report of `app:check` as a terminal shows it, from a real run
- * against a real PostgreSQL.
+ * Draws docs/check.svg: a report of `app:check` as a terminal shows it, from a real run with a
+ * real PostgreSQL server.
  *
  *     deno task picture
  *
- * Of what the run says only the scratch directory's path is changed, to that of the image.
+ * In the output, only the path of the temporary directory is replaced by that of the image.
  *
  * @module
  */
@@ -18,41 +18,41 @@ import { createScratch } from "./shared/scratch.ts";
 const ROOT = dirname(import.meta.dirname ?? ".");
 /** The picture, below the project's directory. */
 const PATH = "docs/check.svg";
-/** The directory of the image that the scratch directory stands for. */
+/** The directory of the image that replaces the temporary directory. */
 const HOME = "/opt/mattermost";
-/** What is typed, without the program's path. */
+/** The command in the first line. */
 const COMMAND = "mattermost-entrypoint app:check";
 
-/** Widths and heights of letters, lines and borders, in the units of the picture. */
-const LETTER = 7.8;
+/** Width of a character, height of a line, and width of the border, in pixels. */
+const CHARACTER = 7.8;
 const LINE = 19;
 const BORDER = 18;
-/** A letter is as wide as `LETTER` at this size, in every usual monospaced font. */
+/** With this font size, characters of the usual monospaced fonts have that width. */
 const FONT_SIZE = 13;
 
-/** The classes of SGR codes. */
+/** CSS classes by SGR code (ECMA-48, 8.3.117). */
 const CLASSES: Readonly<Record<string, string>> = {
   "31": "failed",
   "32": "ok",
   "33": "warning",
 };
 
-/** A part of a line in one colour. */
+/** A part of a line with one colour. */
 // deno-lint-ignore no-control-regex
 const COLOUR_REGEXP = /(?:\x1b\[(\d+)m)?([^\x1b]+)(?:\x1b\[0m)?/g;
-/** Words between the gaps of columns. */
+/** Text between the gaps of columns. */
 const WORDS_REGEXP = /\S+(?: \S+)*/g;
 
 if (import.meta.main) {
   const text = await runCheck();
   await Deno.writeTextFile(join(ROOT, PATH), draw(text));
-  console.error(`${PATH} written`);
+  console.error(`Wrote ${PATH}`);
 }
 
 /**
- * Runs `app:check` in a terminal: a database over TLS is well, a mail server is missing.
+ * Runs `app:check` in a terminal, with a database over TLS and without a mail server.
  *
- * @returns What the terminal gets, with colours.
+ * @returns The output of the terminal, with colours.
  */
 export async function runCheck(): Promise<string> {
   await using scratch = await createScratch({ prefix: "mattermost-picture-" });
@@ -110,21 +110,21 @@ function keep(...names: readonly string[]): Record<string, string> {
 /**
  * Draws a terminal.
  *
- * @param text What it shows, with SGR codes of colours.
- * @returns SVG that needs no font of its own, light or dark as the reader's system.
+ * @param text Its content, with SGR codes for colours.
+ * @returns SVG that uses system fonts and the light or dark theme of the system.
  */
 export function draw(text: string): string {
   const lines = [`$ ${COMMAND}`, ...text.trimEnd().split("\n")].map(partsOf);
   const columns = Math.max(
     ...lines.flat().map(({ column, words }) => column + words.length),
   );
-  const width = Math.ceil(columns * LETTER + 2 * BORDER);
+  const width = Math.ceil(columns * CHARACTER + 2 * BORDER);
   const height = lines.length * LINE + 2 * BORDER;
   const rows = lines.flatMap((parts, row) =>
     parts.map(({ column, style, words }) => {
-      const x = (BORDER + column * LETTER).toFixed(1);
+      const x = (BORDER + column * CHARACTER).toFixed(1);
       const y = BORDER + (row + 1) * LINE - 5;
-      const length = (words.length * LETTER).toFixed(1);
+      const length = (words.length * CHARACTER).toFixed(1);
       const colour = style === undefined ? "" : ` class="${style}"`;
       return `<text x="${x}" y="${y}" textLength="${length}"${colour}>${
         escape(words)
@@ -146,9 +146,9 @@ export function draw(text: string): string {
 }
 
 interface Part {
-  /** Where it begins. */
+  /** The column where it starts, from 0. */
   readonly column: number;
-  /** The class of its colour. */
+  /** The CSS class of its colour. */
   readonly style: string | undefined;
   readonly words: string;
 }

@@ -1,13 +1,13 @@
 /**
- * Runs `deno test`, and sums up at the end which tests were ignored and why: a test
- * that needs something that this machine does not have says so behind its name
+ * Runs `deno test`, and lists the ignored tests with the reasons at the end. If a test needs
+ * something that this machine does not have, its name ends with the reason
  * (tests/support/needs.ts).
  *
  *     deno run -A tools/test.ts [OPTIONS OF deno test]
  *
- * A test that is ignored without a reason fails the run, and with `TEST_EVERYTHING=1`
- * any that is ignored. Files that start database servers are ignored as a whole where
- * none can be started.
+ * The run fails if a test was ignored without a reason, and with `TEST_EVERYTHING=1` if any
+ * test was ignored. Files that start database servers are ignored if this machine cannot
+ * start database servers.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { join, resolve } from "node:path";
 import { DATABASES } from "../tests/support/needs.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
-/** What every file that starts a database server depends on. */
+/** The module that every file with a database server imports, directly or not. */
 const SERVERS = join(ROOT, "tools/shared/database_server.ts");
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -29,12 +29,12 @@ async function main(args: string[]): Promise<number> {
     const tests = new Deno.Command(Deno.execPath(), {
       args: ["test", `--junit-path=${report}`, ...chosen],
     }).spawn();
-    // Ends only when the tests have cleaned up behind themselves.
+    // Forward signals and wait, so that the tests can clean up.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       Deno.addSignalListener(signal, () => tests.kill(signal));
     }
     const { code } = await tests.status;
-    // The report does not tell what is ignored from what a filter leaves out.
+    // In the report, tests that a filter excludes look like ignored tests.
     const ignored: Ignored = args.some((arg) => arg.startsWith("--filter"))
       ? new Map()
       : ignoredTests(await Deno.readTextFile(report));
@@ -42,22 +42,22 @@ async function main(args: string[]): Promise<number> {
     if (files.length > 0) {
       console.log(
         [
-          `Ignored: ${files.length} files, for want of ${DATABASES.what}`,
+          `Ignored: ${files.length} files (needs ${DATABASES.what})`,
           ...files,
         ]
           .join("\n  "),
       );
     }
-    const mustNotBe = Deno.env.get("TEST_EVERYTHING") === "1"
+    const isForbidden = Deno.env.get("TEST_EVERYTHING") === "1"
       ? ignored.size + files.length > 0
       : ignored.has(undefined);
-    return code === 0 && mustNotBe ? 1 : code;
+    return code === 0 && isForbidden ? 1 : code;
   } finally {
     await Deno.remove(report);
   }
 }
 
-/** Files instead of directories: of several, `--ignore` of Deno 2.9.6 minds only the first. */
+/** Replaces directories by their files, because `--ignore` of Deno 2.9.6 uses only its first path. */
 async function withoutFiles(
   args: readonly string[],
   files: readonly string[],
@@ -80,12 +80,12 @@ async function testFiles(directory: string): Promise<string[]> {
 async function filesWithDatabases(): Promise<string[]> {
   const files = (await testFiles(join(ROOT, "tests")))
     .filter((file) => !file.includes("/unit/"));
-  const needy = await Promise.all(files.map(async (file) => {
+  const uses = await Promise.all(files.map(async (file) => {
     const graph = await output([Deno.execPath(), "info", "--json", file]);
     const { modules } = JSON.parse(graph);
     return modules.some(({ local }: { local?: string }) => local === SERVERS);
   }));
-  return files.filter((_, index) => needy[index]);
+  return files.filter((_, index) => uses[index]);
 }
 
 async function output([program = "", ...args]: string[]): Promise<string> {
@@ -93,14 +93,14 @@ async function output([program = "", ...args]: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** Names of the ignored tests by what they need; `undefined` where a name does not say. */
+/** Names of the ignored tests by their reason; `undefined` if a name has none. */
 export type Ignored = ReadonlyMap<string | undefined, readonly string[]>;
 
 /**
- * Reads which tests were ignored.
+ * Finds the ignored tests.
  *
- * @param report What `deno test --junit-path` wrote.
- * @returns Their names.
+ * @param report The file that `deno test --junit-path` wrote.
+ * @returns Their names by reason.
  */
 export function ignoredTests(report: string): Ignored {
   const cases = report.matchAll(
@@ -111,17 +111,17 @@ export function ignoredTests(report: string): Ignored {
 }
 
 /**
- * Says what was ignored.
+ * Lists the ignored tests.
  *
- * @param ignored The tests by what they need.
- * @returns The lines; none if every test was run.
+ * @param ignored Their names by reason.
+ * @returns Lines for the terminal; none if no test was ignored.
  */
 export function summary(ignored: Ignored): string[] {
   return [...ignored].flatMap(([need, names]) => {
     const count = names.length === 1 ? "1 test" : `${names.length} tests`;
     return need === undefined
       ? [`Ignored without a reason: ${count}`, ...names.map((n) => `  ${n}`)]
-      : [`Ignored: ${count}, for want of ${need}`];
+      : [`Ignored: ${count} (needs ${need})`];
   });
 }
 

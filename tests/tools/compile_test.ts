@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { elfSize } from "../../tools/denort.ts";
 import { isRunning } from "../../tools/shared/process.ts";
 
-/** An ELF header that says where the section header table is. */
+/** An ELF header with the offset and size of the section header table. */
 function elfHeader(offset: number, entries: number): Uint8Array {
   const header = new Uint8Array(64);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
@@ -38,7 +38,7 @@ const COMPILE = [
   join(import.meta.dirname ?? ".", "../../tools/compile.ts"),
 ] as const;
 
-/** Starts a compilation with a directory for temporary files that nobody else uses. */
+/** Starts a compilation with its own directory for temporary files. */
 async function compileIn(
   directory: string,
   entry: string,

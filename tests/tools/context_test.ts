@@ -4,7 +4,7 @@ import { run } from "../../tools/shared/process.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
 
-Deno.test("what .dockerignore lets into the build context is enough to compile", async () => {
+Deno.test("the program compiles with the files that .dockerignore lets into the build context", async () => {
   const text = await Deno.readTextFile(join(ROOT, ".dockerignore"));
   const [all, ...kept] = text.split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
@@ -15,7 +15,7 @@ Deno.test("what .dockerignore lets into the build context is enough to compile",
   });
   const context = await Deno.makeTempDir({ prefix: "context-" });
   try {
-    // The shell expands the patterns as Docker does: none of them has more than one star.
+    // For these patterns, with one star at most, the shell and Docker find the same files.
     const copy = `cp -R --parents -t "$0" ${patterns.join(" ")}`;
     await run(["sh", "-euc", copy, context], { cwd: ROOT });
     const program = join(context, "dist/mattermost-entrypoint");

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 
 const DOCUMENT = Deno.readTextFileSync("CONTRIBUTING.md");
 
-/** What stands between backticks and looks like a path of the project. */
+/** Paths of the project in backticks. */
 const PATH_REGEXP =
   /`((?:\.ci|docker|docs|lib|samples|tests|tools)\/[\w./-]*|[\w-]+\.(?:md|json|example))`/g;
 
-/** Test files that a command names. */
+/** Test files in commands. */
 const TEST_REGEXP = /\btests\/[\w./-]+_test\.ts\b/g;
 
 Deno.test("every path that CONTRIBUTING.md names exists", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { run } from "../../tools/shared/process.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
-/** What only tests import. */
+/** Packages that only tests import. */
 const TEST_PACKAGES = [
   "@mattermost",
   "fast-check",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-Deno.test("what is generated is up to date, and as the formatter wants it", async () => {
+Deno.test("the generated files are up to date and formatted", async () => {
   for (
     const args of [
       ["run", "--allow-all", "tools/generate.ts", "--check"],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isAccepted, lockedPackages } from "../../tools/licenses.ts";
 
-Deno.test("packages of a lock file are read with their version, without their peers", () => {
+Deno.test("lockedPackages() reads names and versions without peer dependencies", () => {
   const text = JSON.stringify({
     npm: {
       "@types/node@26.6.6": {},
@@ -16,7 +16,7 @@ Deno.test("packages of a lock file are read with their version, without their pe
   ]);
 });
 
-Deno.test("one accepted alternative is enough, and all of a sum are needed", () => {
+Deno.test("isAccepted() needs one licence of OR and all licences of AND", () => {
   assert.equal(isAccepted("MIT"), true);
   assert.equal(isAccepted("(BSD-3-Clause OR GPL-2.0)"), true);
   assert.equal(isAccepted("MIT AND GPL-2.0"), false);

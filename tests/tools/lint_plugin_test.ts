@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname ?? ".", "../..");
 /** The rules that a text breaks when it is a file at that path. */
 function broken(path: string, text: string): readonly string[] {
   return Deno.lint.runPlugin(plugin, join(ROOT, path), text)
-    .map(({ id }) => id.replace("house/", ""));
+    .map(({ id }) => id.replace("project/", ""));
 }
 
 interface Case {

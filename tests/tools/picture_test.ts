@@ -3,7 +3,7 @@ import { draw, runCheck } from "../../tools/picture.ts";
 
 import { DATABASES, testWith } from "../support/needs.ts";
 
-/** The words of a picture; numbers differ from run to run. */
+/** The texts of a picture, without numbers, which change with each run. */
 function words(svg: string): readonly string[] {
   return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)]
     .map(([, text = ""]) => text.replace(/\d+/g, "0"));
@@ -11,14 +11,14 @@ function words(svg: string): readonly string[] {
 
 testWith(
   [DATABASES],
-  "the picture of app:check is that of a run (else run deno task picture)",
+  "docs/check.svg shows the present output of app:check (if not, run deno task picture)",
   async () => {
     const picture = await Deno.readTextFile("docs/check.svg");
     assert.deepEqual(words(picture), words(draw(await runCheck())));
   },
 );
 
-Deno.test("a picture keeps columns and colours, and escapes what XML reads", () => {
+Deno.test("draw() keeps columns and colours, and escapes XML characters", () => {
   const svg = draw("\x1b[31mfailed \x1b[0m  mail  a <b> & c\n");
   const [, failed = "", mail = "", message = ""] = svg.split("\n")
     .filter((line) => line.startsWith("<text"));

@@ -1,5 +1,5 @@
 /**
- * What the documents for people name, exists.
+ * Checks that the files, links, variables and commands in the documents exist.
  *
  * @module
  */
@@ -15,16 +15,16 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith(".md")).sort(),
 ];
 
-/** Variables that are no settings: of the tools, and of the build. */
+/** Variables of the tools and the image's build, which are not settings. */
 const OTHER_VARIABLES = ["MATTERMOST_IMAGE", "MATTERMOST_TARBALL"];
 
-/** The targets of the links of a document, without those to other sites. */
+/** The targets of the links in a document, without links to other sites. */
 function linksIn(text: string): readonly string[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to = ""]) => to)
     .filter((to) => !/^\w+:/.test(to));
 }
 
-/** The names of headings in an address, as GitHub makes them. */
+/** The anchors that GitHub makes of headings. */
 function anchorsOf(text: string): readonly string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
     heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
@@ -34,7 +34,7 @@ function anchorsOf(text: string): readonly string[] {
 for (const path of DOCUMENTS) {
   const text = Deno.readTextFileSync(path);
 
-  Deno.test(`the links of ${path} lead to files and headings that exist`, () => {
+  Deno.test(`the links in ${path} point to files and headings that exist`, () => {
     for (const link of linksIn(text)) {
       const [file = "", anchor] = link.split("#");
       const target = file === "" ? path : join(path, "..", file);
@@ -46,7 +46,7 @@ for (const path of DOCUMENTS) {
     }
   });
 
-  Deno.test(`${path} names no variable and no command that does not exist`, () => {
+  Deno.test(`the variables and commands in ${path} exist`, () => {
     const variables = text.matchAll(
       /\b(?:MATTERMOST|DB|SMTP|GITLAB|S3)_[A-Z0-9_]*[A-Z0-9]\b/g,
     );
@@ -63,7 +63,7 @@ for (const path of DOCUMENTS) {
   });
 }
 
-Deno.test("README.md leads to every document", () => {
+Deno.test("README.md has a link to every document", () => {
   const links = linksIn(Deno.readTextFileSync("README.md"));
   for (const path of [...DOCUMENTS, "CHANGELOG.md", "docs/check.svg"]) {
     if (path === "README.md" || path.startsWith("samples/")) continue;

@@ -4,11 +4,11 @@ import { CATALOGUE } from "../../lib/settings/catalogue.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
 
-/** Variables that the samples use for other programs, or for Compose itself. */
+/** Variables of other programs, and of the compose files themselves. */
 const FOREIGN_REGEXP =
   /^(POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|HTTP_PORT|HTTPS_PORT)$/;
 
-/** Names in the places where an environment is given: `NAME: value`, `NAME=value`, `- name: NAME`. */
+/** The forms of variables in samples: `NAME: value`, `NAME=value`, `- name: NAME`. */
 const NAME_REGEXP =
   /^\s*(?:- name: |--env ')?([A-Z][A-Z0-9]*_[A-Z0-9_]+|DEBUG)(?:: |=|$)|--env '([A-Z][A-Z0-9_]+)=|\$\{([A-Z][A-Z0-9_]+)/gm;
 
@@ -20,12 +20,12 @@ Deno.test("every variable in a sample is in the catalogue", async () => {
     const setting = name.replace(/_FILE$/, "");
     assert.ok(
       setting in CATALOGUE,
-      `${file} names ${name}, which is no setting`,
+      `${file} sets ${name}, which is not a setting`,
     );
   }
 });
 
-Deno.test("every action of a workflow is pinned by hash, with its version", async () => {
+Deno.test("every action in a workflow is pinned by its hash, and a comment has its version", async () => {
   const directory = join(ROOT, ".github/workflows");
   for await (const { name } of Deno.readDir(directory)) {
     const text = await Deno.readTextFile(join(directory, name));
@@ -57,7 +57,7 @@ async function filesBelow(directory: string): Promise<string[]> {
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
     const path = join(directory, name);
-    // Shell scripts have variables of their own.
+    // Shell scripts also have local variables.
     if (isDirectory) files.push(...await filesBelow(path));
     else if (/\.(yml|yaml|env|md|template)$/.test(name)) files.push(path);
   }

@@ -1,9 +1,9 @@
 /**
- * The documents explain every message that the program has, and no other.
+ * Checks that the documents explain all messages of the program, and no others.
  *
- * A message is a line of a fenced block of the language `text`; what follows the block
- * explains it. A message that is missing is printed as a line to paste, one that the
- * program no longer has as a line to remove.
+ * A message is a line of a fenced block with the language `text`, and the text after the block
+ * explains it. The test prints a missing message as a line to paste, and a message that the
+ * program does not have as a line to remove.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { REASONS } from "../../lib/database/reasons.ts";
 import { createScratch } from "../../tools/shared/scratch.ts";
 import { collectMessages } from "../support/messages.ts";
 
-/** The command `app:check` and its parts, whose findings are in a document of their own. */
+/** The modules of `app:check`, whose messages are in their own document. */
 const CHECK_REGEXP = /\/check[/.]/;
 
-/** The documents, and whose messages each has. */
+/** The documents, and the files whose messages each has. */
 const DOCUMENTS: Readonly<Record<string, (file: string) => boolean>> = {
   "docs/check.md": (file) => CHECK_REGEXP.test(file),
   "docs/troubleshooting.md": (file) => !CHECK_REGEXP.test(file),
 };
 
-/** Fewer would mean that the collector no longer finds them, rather than that there are fewer. */
-const FEWEST = 200;
+/** With fewer messages, collectMessages() is probably broken. */
+const MIN_MESSAGES = 200;
 
 const MESSAGES = collectMessages("lib");
 
@@ -45,17 +45,17 @@ const SAMPLE_OTHER = `
 export function elsewhere(code: string): string { return "told by another file"; }
 `;
 
-/** The lines of the fenced blocks of a document. */
-function explained(document: string): readonly string[] {
+/** The messages in a document. */
+function messagesIn(document: string): readonly string[] {
   return [...document.matchAll(/^```text\n(.*?)^```$/gms)]
     .flatMap(([, block = ""]) => block.split("\n"))
     .filter((line) => line !== "");
 }
 
-for (const [path, concerns] of Object.entries(DOCUMENTS)) {
-  Deno.test(`${path} explains each message once, and no other`, () => {
-    const lines = explained(Deno.readTextFileSync(path));
-    const texts = MESSAGES.filter(({ files }) => files.some(concerns));
+for (const [path, hasMessagesOf] of Object.entries(DOCUMENTS)) {
+  Deno.test(`${path} explains each message once, and no others`, () => {
+    const lines = messagesIn(Deno.readTextFileSync(path));
+    const texts = MESSAGES.filter(({ files }) => files.some(hasMessagesOf));
     const missing = texts.filter(({ text }) => !lines.includes(text));
     const stale = lines.filter((line, at) =>
       !texts.some(({ text }) => text === line) || lines.indexOf(line) !== at
@@ -67,12 +67,14 @@ for (const [path, concerns] of Object.entries(DOCUMENTS)) {
     assert.equal(
       report.length,
       0,
-      `${path} needs these lines (+), and not these (-):\n${report.join("\n")}`,
+      `Add the lines with + to ${path}, and remove the lines with -:\n${
+        report.join("\n")
+      }`,
     );
   });
 }
 
-Deno.test("texts are found wherever a message can come from", async () => {
+Deno.test("collectMessages() finds messages in all forms", async () => {
   await using scratch = await createScratch({ prefix: "messages-" });
   await Deno.writeTextFile(`${scratch.path}/other.ts`, SAMPLE_OTHER);
   await Deno.writeTextFile(`${scratch.path}/sample.ts`, SAMPLE);
@@ -88,8 +90,8 @@ Deno.test("texts are found wherever a message can come from", async () => {
   ]);
 });
 
-Deno.test("the collector still finds the messages", () => {
-  assert.ok(MESSAGES.length >= FEWEST, `${MESSAGES.length} messages`);
+Deno.test("collectMessages() finds the messages of the program", () => {
+  assert.ok(MESSAGES.length >= MIN_MESSAGES, `${MESSAGES.length} messages`);
   const texts = MESSAGES.map(({ text }) => text);
   for (const { phrase } of Object.values(REASONS)) {
     assert.ok(texts.includes(phrase), phrase);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { filter, settingLines } from "../../../tools/bench/classic.ts";
 
-/** One setting that goes to one place. */
+/** A setting with one place in config.json. */
 function goesTo(
   path: string,
   value: unknown,
@@ -10,7 +10,7 @@ function goesTo(
   return [{ name: "X", value, paths: [{ path, value: written }] }];
 }
 
-Deno.test("the script of the benchmark puts each kind of value where ours goes", () => {
+Deno.test("the jq program of the benchmark writes each kind of value", () => {
   const cases: readonly [unknown, unknown, string][] = [
     ["chat", "chat", "env.X"],
     [80, ":80", '":" + env.X + ""'],
@@ -29,7 +29,7 @@ Deno.test("the script of the benchmark puts each kind of value where ours goes",
   }
 });
 
-Deno.test("the script of the benchmark has every setting with default and type", () => {
+Deno.test("the shell script of the benchmark gets every setting with default and type", () => {
   assert.equal(
     settingLines([
       { name: "A", value: "it's", paths: [] },

@@ -13,7 +13,7 @@ import {
 } from "../../../tools/generate.ts";
 import { resolved } from "../settings/support.ts";
 
-/** The cells of a table's rows, head and rule left out. */
+/** The cells of a table, without its head. */
 function rows(table: string): string[][] {
   return table.split("\n")
     .filter((line) => line.startsWith("|") && !line.startsWith("| ---"))
@@ -21,7 +21,7 @@ function rows(table: string): string[][] {
     .map((line) => line.slice(2, -2).split(" | ").map((cell) => cell.trim()));
 }
 
-Deno.test("the reference of the settings holds each of them once, and the index links to it", () => {
+Deno.test("settingsReference() describes each setting once, and settingsIndex() links to it", () => {
   const names = [...settingsReference().matchAll(/^### (\w+)$/gm)]
     .map(([, name]) => name);
   assert.deepEqual(names.sort(), [...SETTING_NAMES].sort());
@@ -33,7 +33,7 @@ Deno.test("the reference of the settings holds each of them once, and the index 
   }
 });
 
-Deno.test("the reference says what a setting takes, where it is written, and when it has no effect", () => {
+Deno.test("settingsReference() has allowed values, places in config.json, and releases without an effect", () => {
   const reference = (name: string): string =>
     settingsReference().split(/^#+ /m).find((part) =>
       part.startsWith(`${name}\n`)
@@ -73,11 +73,11 @@ Deno.test("the tables of commands and exit codes are complete", () => {
   assert.equal(codes.length, Object.keys(EXIT_CODES).length + 2);
 });
 
-Deno.test("env.example sets nothing as it is", () => {
+Deno.test("env.example sets no variable", () => {
   assert.deepEqual({ ...parseEnv(envExample()) }, {});
 });
 
-Deno.test("env.example, put into force, is the defaults and no secret", () => {
+Deno.test("env.example without the # sets all defaults and no secret", () => {
   const text = envExample().replaceAll(/^#(?=[A-Z])/gm, "");
   const env = { ...parseEnv(text) };
   assert.deepEqual(Object.keys(env).sort(), [...SETTING_NAMES].sort());
@@ -89,7 +89,7 @@ Deno.test("env.example, put into force, is the defaults and no secret", () => {
   }
 });
 
-Deno.test("only what stands between the marks is written, and writing again changes nothing", () => {
+Deno.test("fillSections() changes only the sections, and a second call changes nothing", () => {
   const sections = { one: () => "1\n", two: () => "2\n" };
   const once = fillSections(
     "# Title\n<!-- one -->\nold\n<!-- /one -->\nbetween\n<!-- two --><!-- /two -->\nend",

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import {
-  importCircles,
+  importCycles,
   unreadMembers,
   unusedExports,
 } from "../../../tools/imports.ts";
 
-Deno.test("an export that no other file imports is found, however the others are imported", () => {
+Deno.test("unusedExports() finds exports that no file imports, with all forms of imports", () => {
   const sources = {
     "lib/a.ts": [
       "export function fixed(): void {}",
@@ -37,7 +37,7 @@ Deno.test("an export that no other file imports is found, however the others are
   assert.deepEqual(unusedExports({ ...sources, ...tool }), []);
 });
 
-Deno.test("an exported type may stand in a signature of its own file", () => {
+Deno.test("an exported type may be used in its own file only", () => {
   assert.deepEqual(
     unusedExports({
       "lib/a.ts": [
@@ -51,7 +51,7 @@ Deno.test("an exported type may stand in a signature of its own file", () => {
   );
 });
 
-Deno.test("a member that is only declared and filled is found", () => {
+Deno.test("unreadMembers() finds members that are only declared and assigned", () => {
   const declared = [
     "export interface Facts {",
     "  /** Read by name. */",
@@ -74,15 +74,15 @@ Deno.test("a member that is only declared and filled is found", () => {
   );
 });
 
-Deno.test("a circle of imports is found, of types too", () => {
+Deno.test("importCycles() finds cycles of imports, including imports of types", () => {
   const sources = {
     "lib/a.ts": 'import { b } from "./b.ts";',
     "lib/b.ts": 'import type {\n  C,\n} from "./c.ts";\nimport "node:fs";',
     "lib/c.ts": 'const { a } = await import("./a.ts");',
     "lib/d.ts": 'import { a } from "./a.ts";\nimport { b } from "./b.ts";',
   };
-  assert.deepEqual(importCircles(sources), [
+  assert.deepEqual(importCycles(sources), [
     ["lib/a.ts", "lib/b.ts", "lib/c.ts", "lib/a.ts"],
   ]);
-  assert.deepEqual(importCircles({ ...sources, "lib/c.ts": "" }), []);
+  assert.deepEqual(importCycles({ ...sources, "lib/c.ts": "" }), []);
 });
