@@ -1,51 +1,51 @@
-# Mattermost with an entrypoint that configures it from the environment.
+# Mattermost with an entrypoint that configures it with environment variables.
 #
 #   docker build -t jasl8r/mattermost .
 #   docker build --build-arg MATTERMOST_VERSION=10.11.20 --build-arg MATTERMOST_EDITION=enterprise .
 #
-# Files that you bring along instead of having them downloaded or compiled go into
-# docker/prebuilt/ (see the README there):
+# To use prebuilt files instead of downloading or compiling, put them into docker/prebuilt/ (see
+# the README there):
 #
 #   --build-arg ENTRYPOINT_BINARY=docker/prebuilt/mattermost-entrypoint
 #   --build-arg MATTERMOST_TARBALL=docker/prebuilt/mattermost-team-11.7.9-linux-amd64.tar.gz
 #
-# It builds with BuildKit and with the classic builder, so it uses nothing that only one has.
+# It works with BuildKit and with the classic builder, so it uses only what both support.
 
 ARG MATTERMOST_VERSION=11.7.9
 ARG MATTERMOST_EDITION=team
 ARG ENTRYPOINT_BINARY=
-# The classic builder runs every stage: with a binary at hand, the stage needs no Deno.
+# The classic builder runs all stages: with a prebuilt binary, the stage does not need Deno.
 ARG COMPILE_IMAGE=${ENTRYPOINT_BINARY:+debian:bookworm-slim}
 
-# ---- the entrypoint: one binary, compiled or brought along ------------------------------
+# ---- the entrypoint: one binary, compiled or prebuilt -----------------------------------
 FROM ${COMPILE_IMAGE:-denoland/deno:2.9.6} AS entrypoint
 ARG ENTRYPOINT_BINARY
-# For app:version: the context has no repository.
+# The commit for app:version, because the build context has no repository.
 ARG ENTRYPOINT_COMMIT=
-# "vendor" refuses the fallback runtime.
+# "vendor" forbids the fallback runtime (tools/denort.ts).
 ARG ENTRYPOINT_RUNTIME=
 WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib
 COPY tools tools
-# Not as a task: that would first download all packages of deno.lock, those of the tests
-# included (https://github.com/denoland/deno/issues/28999).
+# Not with `deno task`, which would first download all packages in deno.lock, including those of
+# the tests (https://github.com/denoland/deno/issues/28999).
 RUN if [ -z "${ENTRYPOINT_BINARY}" ]; then deno run -A tools/compile.ts; fi
-# Behind the compile, which a new file here must not repeat.
+# After the compilation, so that a new prebuilt file does not repeat it.
 COPY docker/prebuilt docker/prebuilt
 RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \
       install -D "${ENTRYPOINT_BINARY}" dist/mattermost-entrypoint; \
     fi \
     && chmod 0755 dist/mattermost-entrypoint
 
-# ---- the server: downloaded or brought along, its SHA-256 sum checked --------------------
+# ---- the server: downloaded or prebuilt, with a check of its SHA-256 sum ------------------
 FROM debian:bookworm-slim AS mattermost
 # Global arguments must be named again in each stage that uses them.
 ARG MATTERMOST_VERSION
 ARG MATTERMOST_EDITION
 ARG MATTERMOST_SHA256=
 ARG MATTERMOST_TARBALL=
-# Set by BuildKit; the classic builder builds for the machine that it runs on.
+# BuildKit sets it; the classic builder builds for its own machine.
 ARG TARGETARCH
 WORKDIR /src
 COPY docker docker
@@ -54,9 +54,9 @@ RUN sh docker/fetch_mattermost.sh /out
 # ---- the image ---------------------------------------------------------------------------
 FROM debian:bookworm-slim
 
-# What the server uses: CA certificates, time zones, media types, and the programs that
-# extract the text of documents for search (pdftotext, wvText, unrtf, tidy).
-# 1777 lets a fresh volume serve any --user; the server's directories belong to 2000:2000.
+# The server needs CA certificates, time zones, media types, and the programs that extract
+# the text of documents for search (pdftotext, wvText, unrtf, tidy).
+# With mode 1777 any --user can use a new volume; the directories belong to 2000:2000.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       ca-certificates media-types poppler-utils tidy tzdata unrtf wv \
@@ -75,7 +75,7 @@ COPY --from=mattermost /out/server/ /opt/mattermost/mattermost/
 COPY --from=mattermost --chown=2000:2000 /out/client/ /opt/mattermost/mattermost/client/
 COPY --from=entrypoint /src/dist/mattermost-entrypoint /usr/local/bin/
 
-# Here, not above: an argument changes all that is made after it.
+# Here, because a changed argument invalidates the cache of all later steps.
 ARG MATTERMOST_VERSION
 ARG MATTERMOST_EDITION
 LABEL org.opencontainers.image.title="Mattermost" \
@@ -90,13 +90,13 @@ ENV LANG=C.UTF-8 \
     MATTERMOST_VERSION=${MATTERMOST_VERSION} \
     MATTERMOST_EDITION=${MATTERMOST_EDITION}
 
-# Any other user works too (--user 1234:1234). Started as root (--user root), the entrypoint
-# first gives the volumes to 2000:2000 and then drops to it: for volumes of older images.
+# Any other user works too (--user 1234:1234). With --user root the entrypoint gives the volumes
+# to 2000:2000 and becomes that user: for volumes of older images.
 USER 2000:2000
 WORKDIR /opt/mattermost/mattermost
 VOLUME ["/opt/mattermost/data", "/var/log/mattermost"]
 EXPOSE 80
-# The entrypoint becomes the server, which ends its connections and exits on SIGTERM.
+# The entrypoint becomes the server, which closes its connections and exits at SIGTERM.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
   CMD ["/usr/local/bin/mattermost-entrypoint", "app:health"]

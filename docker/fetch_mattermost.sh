@@ -1,12 +1,12 @@
 #!/bin/sh
-# Puts a Mattermost release into OUT/server and its web client, which belongs to another
-# user in the image, into OUT/client. Runs in the build only.
+# Unpacks a Mattermost release to OUT/server, and its web client to OUT/client, because it
+# belongs to another user in the image. It runs only in the image's build.
 #
 #   fetch_mattermost.sh OUT
 #
-# From the environment: MATTERMOST_VERSION, MATTERMOST_EDITION (team, enterprise),
-# MATTERMOST_TARBALL (a file to take instead of the download), MATTERMOST_SHA256 (its sum,
-# when mattermost-releases.sha256 does not list it), TARGETARCH (amd64, arm64).
+# Variables: MATTERMOST_VERSION, MATTERMOST_EDITION (team or enterprise), MATTERMOST_TARBALL (a
+# file to use instead of the download), MATTERMOST_SHA256 (its sum, if
+# mattermost-releases.sha256 does not have it), TARGETARCH (amd64 or arm64).
 set -eu
 
 out=$1
@@ -21,7 +21,7 @@ fail() {
 case ${MATTERMOST_EDITION} in
   team) name=mattermost-team-${MATTERMOST_VERSION}-linux-${architecture}.tar.gz ;;
   enterprise) name=mattermost-${MATTERMOST_VERSION}-linux-${architecture}.tar.gz ;;
-  *) fail "MATTERMOST_EDITION is ${MATTERMOST_EDITION}, expected team or enterprise" ;;
+  *) fail "MATTERMOST_EDITION must be team or enterprise: it is ${MATTERMOST_EDITION}" ;;
 esac
 
 if [ -n "${MATTERMOST_TARBALL:-}" ]; then
@@ -40,21 +40,21 @@ actual=$(sha256sum "${tarball}" | cut -d ' ' -f 1)
 expected=${MATTERMOST_SHA256:-$(awk -v name="${name}" '$2 == name { print $1 }' "${sums}")}
 if [ -z "${expected}" ]; then
   echo "***************************************************************************" >&2
-  echo "** NOT VERIFIED: no SHA-256 sum is known for ${name}" >&2
-  echo "** Compare it with the vendor's and build again with:" >&2
+  echo "** NOT VERIFIED: docker/mattermost-releases.sha256 has no sum for ${name}" >&2
+  echo "** Compare this sum with the one that Mattermost publishes, and build again with:" >&2
   echo "**   --build-arg MATTERMOST_SHA256=${actual}" >&2
   echo "***************************************************************************" >&2
 elif [ "${actual}" != "${expected}" ]; then
-  fail "${name} has the SHA-256 sum ${actual}, expected ${expected}"
+  fail "the SHA-256 sum of ${name} must be ${expected}: it is ${actual}"
 fi
 
 mkdir -p "${out}/server" "${out}/client"
 tar -xzf "${tarball}" -C "${out}/server" --strip-components=1 --no-same-owner
 [ -x "${out}/server/bin/mattermost" ] || [ -x "${out}/server/bin/platform" ] ||
-  fail "${name} has no bin/mattermost in its top directory"
-# The image has its own, which the server can write to.
+  fail "${name} must have bin/mattermost in its top directory"
+# The image has its own directories, which the server can write to.
 rm -rf "${out}/server/logs" "${out}/server/plugins" "${out}/server/client/plugins"
-# Releases before 5.0 have webapp/ instead, which the server does not write to.
+# Releases before 5.0 have webapp/ instead, and do not write to it.
 if [ -d "${out}/server/client" ]; then
   rmdir "${out}/client"
   mv "${out}/server/client" "${out}/client"

@@ -94,15 +94,10 @@ async function output([program = "", ...args]: string[]): Promise<string> {
 }
 
 /** Names of the ignored tests by their reason; `undefined` if a name has none. */
-export type Ignored = ReadonlyMap<string | undefined, readonly string[]>;
+type Ignored = ReadonlyMap<string | undefined, readonly string[]>;
 
-/**
- * Finds the ignored tests.
- *
- * @param report The file that `deno test --junit-path` wrote.
- * @returns Their names by reason.
- */
-export function ignoredTests(report: string): Ignored {
+/** Finds the ignored tests in a report of `deno test --junit-path`. */
+function ignoredTests(report: string): Ignored {
   const cases = report.matchAll(
     /<testcase name="([^"]*)"[^>]*>\s*<skipped\s*\/>/g,
   );
@@ -110,13 +105,8 @@ export function ignoredTests(report: string): Ignored {
   return Map.groupBy(names, (name) => / \(needs (.+)\)$/.exec(name)?.[1]);
 }
 
-/**
- * Lists the ignored tests.
- *
- * @param ignored Their names by reason.
- * @returns Lines for the terminal; none if no test was ignored.
- */
-export function summary(ignored: Ignored): string[] {
+/** Lists the ignored tests for the terminal. */
+function summary(ignored: Ignored): string[] {
   return [...ignored].flatMap(([need, names]) => {
     const count = names.length === 1 ? "1 test" : `${names.length} tests`;
     return need === undefined

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the self-signed files that nginx needs, in DIRECTORY; what is there already stays.
+# Creates the key, the self-signed certificate and the parameters for nginx in DIRECTORY.
+# Existing files are not changed.
 #
 #   make_certificates.sh DIRECTORY [NAME]
 #
-# NAME is the host that people type, localhost by default. Browsers will warn about a
-# self-signed certificate: get a real one for anything but a trial.
+# NAME is the host name in the address, by default localhost. Browsers warn about a self-signed
+# certificate: get a real one unless this is a test.
 set -eu
 
 directory=${1:?usage: make_certificates.sh DIRECTORY [NAME]}
@@ -24,6 +25,6 @@ if [ ! -e mattermost.crt ]; then
   rm mattermost.csr extensions
 fi
 if [ ! -e dhparam.pem ]; then
-  echo "Making Diffie-Hellman parameters takes a minute or two" >&2
+  echo "Generating the Diffie-Hellman parameters takes one or two minutes" >&2
   openssl dhparam -out dhparam.pem 2048
 fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Docker secrets that the stack needs; what is there already stays.
+# Creates the Docker secrets of the stack. Existing secrets are not changed.
 set -eu
 
 for name in secret_key link_salt reset_salt invite_salt db_pass; do

@@ -1,13 +1,12 @@
 /**
- * Puts the fake Mattermost where a Mattermost release would be, in the layout of
- * the vendor's tarball.
+ * Installs the fake Mattermost with the layout of Mattermost's tarball.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** What a release ships besides its programs, as far as anything here looks at it. */
+/** Files of a release that the tests and the image's build use, besides the programs. */
 const FILES = {
   "MIT-COMPILED-LICENSE.md": "A fake, not Mattermost.\n",
   "NOTICE.txt": "A fake, not Mattermost.\n",
@@ -20,7 +19,7 @@ const FILES = {
   "templates/README": "No templates in a fake Mattermost.\n",
 } as const;
 
-/** The configuration that it ships, with keys that only the server knows. */
+/** The default configuration, with keys that no setting writes. */
 const CONFIG = {
   ServiceSettings: {
     SiteURL: "",
@@ -36,8 +35,8 @@ const CONFIG = {
 /**
  * Installs the fake Mattermost.
  *
- * @param directory the install directory, `mattermost` in the tarball
- * @param version the release that it says it is
+ * @param directory the installation directory, `mattermost` in the tarball
+ * @param version the release that it prints
  */
 export async function installFakeMattermost(
   directory: string,

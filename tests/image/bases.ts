@@ -1,7 +1,6 @@
 /**
- * The images that the Dockerfile and the samples are built on: the real ones, or,
- * where no registry can be reached, replacements made from Debian's packages under
- * the same names.
+ * The base images of the Dockerfile and the samples: the real ones, or, if no registry can be
+ * reached, replacements with the same names from Debian's packages.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { attempt, attemptSync, type CommandOptions, must } from "./command.ts";
 import { type AtEnd, unmountBelow } from "./engine.ts";
 import { requirePrograms } from "./machine.ts";
 
-/** The names, and how a replacement is made: a directory of `bases/`, or Debian as it is. */
+/** The names, and the directories in `bases/` with the replacements; empty for Debian itself. */
 const RECIPES: Readonly<Record<string, string>> = {
   "debian:bookworm-slim": "",
   [`denoland/deno:${Deno.version.deno}`]: "deno",
@@ -23,29 +22,29 @@ const RECIPES: Readonly<Record<string, string>> = {
   "postgres:18": "postgres",
 };
 
-/** The prefix of our own names, which nobody else's images have. */
+/** The prefix of names that no other images have. */
 export const PREFIX = "mattermost-entrypoint-test";
 
 /** The start of the name in the cache. */
 const ENTRY = "base-images-";
 
-/** How long a registry may take to say whether it has an image, in milliseconds. */
-const REGISTRY_PATIENCE = 300_000;
+/** Time limit for a pull, in milliseconds. */
+const PULL_TIMEOUT = 300_000;
 
-/** What bases are made with. */
+/** Options of {@linkcode provideBases}. */
 export interface BaseOptions {
-  /** How to reach the engine. */
+  /** The environment of `docker`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Told what takes long. */
+  /** Prints a line about a long step. */
   readonly say: (line: string) => void;
-  /** Takes what must not stay when the tests are interrupted. */
+  /** Registers a function that cleans up. */
   readonly atEnd: AtEnd;
 }
 
 /**
- * Makes all base images present in the engine.
+ * Pulls or makes all missing base images.
  *
- * @returns the names that were not there before, for the caller to remove
+ * @returns the names of the new images, which the caller must remove
  */
 export async function provideBases(options: BaseOptions): Promise<string[]> {
   const { environment, say } = options;
@@ -62,7 +61,9 @@ export async function provideBases(options: BaseOptions): Promise<string[]> {
     for (const name of rest) await pull(name, { environment });
     return missing;
   }
-  say("No image registry: the base images are made from Debian's packages");
+  say(
+    "No registry can be reached: the base images are made from Debian's packages",
+  );
   const made = await replacements(options);
   for (const name of missing) {
     await must(["docker", "tag", ownName(name), name], { environment });
@@ -73,12 +74,12 @@ export async function provideBases(options: BaseOptions): Promise<string[]> {
 async function pull(name: string, options: CommandOptions): Promise<boolean> {
   const { code } = await attempt(["docker", "pull", "--quiet", name], {
     ...options,
-    patience: REGISTRY_PATIENCE,
+    timeout: PULL_TIMEOUT,
   });
   return code === 0;
 }
 
-/** Loads the replacements from the cache, under our own names; makes them on first use. */
+/** Loads the replacements from the cache with their own names, and makes them on first use. */
 async function replacements(options: BaseOptions): Promise<string[]> {
   const { environment, say, atEnd } = options;
   const recipes = join(import.meta.dirname ?? ".", "bases");
@@ -90,7 +91,7 @@ async function replacements(options: BaseOptions): Promise<string[]> {
       fresh = true;
       atEnd(() => discard(draft));
       await makeReplacements(recipes, { directory: draft, ...options });
-      say("Saving them in the cache");
+      say("Saving the base images in the cache");
       const file = join(draft, "images.tar");
       await must(["docker", "save", "--output", file, ...names], {
         environment,
@@ -98,12 +99,12 @@ async function replacements(options: BaseOptions): Promise<string[]> {
     },
   );
   if (!fresh) {
-    say("Loading them from the cache");
+    say("Loading the base images from the cache");
     await must(["docker", "load", "--input", join(entry, "images.tar")], {
       environment,
     });
   }
-  await dropOthers(entry);
+  await removeOthers(entry);
   return names;
 }
 
@@ -113,7 +114,7 @@ async function makeReplacements(
     directory: string;
   },
 ): Promise<void> {
-  say("Unpacking Debian, twice");
+  say("Unpacking two releases of Debian");
   await requirePrograms({ debootstrap: "debootstrap" });
   await Promise.all([
     importDebian("bookworm", ownName("debian:bookworm-slim"), {
@@ -126,7 +127,7 @@ async function makeReplacements(
   const contexts = join(directory, "recipes");
   await must(["cp", "-R", recipes, contexts]);
   await must(["cp", Deno.execPath(), join(contexts, "deno/deno")]);
-  await must(["cp", "-L", AUTHORITIES, join(contexts, "deno")]);
+  await must(["cp", "-L", CA_BUNDLE, join(contexts, "deno")]);
   const builds = Object.entries(RECIPES).filter(([, recipe]) => recipe !== "");
   await Promise.all(
     builds.map(([name, recipe]) =>
@@ -140,13 +141,13 @@ async function makeReplacements(
   await Deno.remove(contexts, { recursive: true });
 }
 
-/** Whom this machine trusts, be it a proxy that signs anew what comes from a registry. */
-const AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
+/** The CA certificates of this machine, which may include one of a proxy that re-signs TLS. */
+const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 
-/** What the recipes are made from. */
+/** The base of the replacements. */
 const SID = `${PREFIX}/sid`;
 
-/** Makes $1 as small as the slim images, imports it as $2 and removes it. */
+/** Reduces the directory $1 like the slim images, imports it as the image $2, and removes it. */
 const IMPORT = `
 rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* "$1"/usr/share/doc/* \\
   "$1"/usr/share/man/* "$1"/usr/share/locale/*
@@ -154,7 +155,7 @@ for excluded in doc man locale; do
   echo "path-exclude /usr/share/$excluded/*"
 done >"$1/etc/dpkg/dpkg.cfg.d/docker"
 echo force-unsafe-io >>"$1/etc/dpkg/dpkg.cfg.d/docker"
-# A mirror may lag behind with the unstable suite.
+# A mirror may be late with the unstable suite.
 echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/docker"
 tar --directory="$1" --create . | docker import - "$2"
 rm -rf "$1"`;
@@ -171,25 +172,25 @@ async function importDebian(
   await must(["sh", "-euc", IMPORT, "sh", root, name], { environment });
 }
 
-/** Removes an entry that did not get done, and what debootstrap mounted in it. */
+/** Removes an unfinished cache entry, and unmounts what debootstrap mounted in it. */
 function discard(draft: string): void {
   unmountBelow(draft);
   attemptSync(["rm", "-rf", "--one-file-system", draft]);
 }
 
-/** Removes what older recipes left in the cache. */
-async function dropOthers(entry: string): Promise<void> {
+/** Removes the images of older recipes from the cache. */
+async function removeOthers(entry: string): Promise<void> {
   for await (const { name } of Deno.readDir(dirname(entry))) {
     if (!name.startsWith(ENTRY) || name === basename(entry)) continue;
     await Deno.remove(join(dirname(entry), name), { recursive: true });
   }
 }
 
-/** Names what the images are made of: another recipe makes other images. */
+/** A digest of everything that the images depend on. */
 async function digest(recipes: string): Promise<string> {
   const { stdout } = await attempt([
     ...["sh", "-c", 'cat "$@" "$0"/*/* | sha256sum', recipes],
-    ...[SELF, Deno.execPath(), AUTHORITIES],
+    ...[SELF, Deno.execPath(), CA_BUNDLE],
   ]);
   return stdout.slice(0, 12);
 }

@@ -1,6 +1,6 @@
 /**
- * Builds the project's image for tests from the sources, as a user does in a fresh clone,
- * with the fake Mattermost brought along.
+ * Builds the image from the sources, as a user does in a fresh clone, with the fake Mattermost
+ * as a prebuilt file.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { PREFIX } from "./bases.ts";
 import { must, type Outcome } from "./command.ts";
 import type { Docker } from "./docker.ts";
 
-/** Where the build context has what was brought along. */
+/** The directory of prebuilt files in the build context. */
 const PREBUILT = "docker/prebuilt";
 
-/** A build context, and the images that were built from it. */
+/** A build context, and the images built from it. */
 export class Builder {
   readonly #docker: Docker;
-  /** The build context's directory. */
+  /** The directory of the build context. */
   readonly directory: string;
   readonly #images = new Map<string, Promise<string>>();
   #binary = "";
@@ -28,16 +28,16 @@ export class Builder {
     this.directory = directory;
   }
 
-  /** The names that it gave. */
+  /** The names of the images. */
   get tags(): string[] {
     return [...this.#images.keys()].map(tagOf);
   }
 
   /**
-   * Copies the tree into the context.
+   * Copies the project into the build context.
    *
    * @param root the project's directory
-   * @param binary a compiled program to take instead of compiling
+   * @param binary a compiled program to use instead of compiling
    */
   async prepare(root: string, binary: string | undefined): Promise<void> {
     await copyTree(root, this.directory);
@@ -46,14 +46,14 @@ export class Builder {
     await must(["cp", binary, join(this.directory, this.#binary)]);
   }
 
-  /** The image of a release, built on first use. */
+  /** Returns the image of a release, which is built on first use. */
   image(version: string): Promise<string> {
     const made = this.#images.get(version) ?? this.#buildChecked(version);
     this.#images.set(version, made);
     return made;
   }
 
-  /** Builds the image of a release, whatever comes of it. */
+  /** Builds the image of a release; the build may fail. */
   async build(
     version: string,
     { tag, args = {}, classic = false }: {
@@ -84,7 +84,9 @@ export class Builder {
     const tag = tagOf(version);
     const { code, text } = await this.build(version, { tag });
     if (code === 0) return tag;
-    throw new Error(`The image of ${version} did not build:\n${text}`);
+    throw new Error(
+      `The image of Mattermost ${version} cannot be built:\n${text}`,
+    );
   }
 
   async #tarball(version: string): Promise<{ file: string; sum: string }> {
@@ -93,7 +95,7 @@ export class Builder {
     const staging = await Deno.makeTempDir({ prefix: "fake-mattermost-" });
     try {
       await installFakeMattermost(join(staging, "mattermost"), version);
-      // The same content makes the same file, for the builder's cache.
+      // The same content makes the same file, so that the builder's cache applies.
       await must([
         ...["tar", "--create", "--gzip", "--file", path],
         ...["--sort=name", "--mtime=@0", "--owner=0", "--group=0"],
@@ -111,7 +113,7 @@ function tagOf(version: string): string {
   return `${PREFIX}/mattermost:${version}`;
 }
 
-/** Copies what a clone of the tree would have, changes that are not committed included. */
+/** Copies the files that a clone would have, with uncommitted changes. */
 export async function copyTree(root: string, target: string): Promise<void> {
   const listed = await must([
     ...["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,41 +1,41 @@
 /**
- * Commands of the image tests: run to their end, with what they printed.
+ * Runs commands for the image tests, and returns their output.
  *
  * @module
  */
 
-/** What a command did. */
+/** The result of a command. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Both streams, for messages that may be in either. */
+  /** Both streams. */
   readonly text: string;
 }
 
 /** How to run a command. */
 export interface CommandOptions {
-  /** Added to our own environment. */
+  /** Variables to add to the environment. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
   readonly input?: string;
-  /** When it is killed, in milliseconds. */
-  readonly patience?: number;
+  /** The time after which it is killed, in milliseconds. */
+  readonly timeout?: number;
 }
 
-/** The process groups of the commands that run now. */
+/** The process groups of running commands. */
 const running = new Set<number>();
 
-/** Ends all commands that run now, with their children: for cleaning up. */
+/** Kills all running commands with their children. */
 export function endRunning(): void {
   const groups = [...running].map((pid) => `-${pid}`);
   if (groups.length > 0) attemptSync(["kill", "-KILL", "--", ...groups]);
 }
 
-/** Runs a command to its end, whatever that is. */
+/** Runs a command, which may fail. */
 export async function attempt(
   command: readonly string[],
-  { environment = {}, directory, input = "", patience = 600_000 }:
+  { environment = {}, directory, input = "", timeout = 600_000 }:
     CommandOptions = {},
 ): Promise<Outcome> {
   const [program = "", ...args] = command;
@@ -43,16 +43,16 @@ export async function attempt(
     args,
     env: environment,
     ...directory === undefined ? {} : { cwd: directory },
-    // Its own process group, which endRunning() ends as a whole.
+    // Its own process group, which endRunning() kills.
     detached: true,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   running.add(child.pid);
-  const overdue = setTimeout(() => child.kill("SIGKILL"), patience);
+  const overdue = setTimeout(() => child.kill("SIGKILL"), timeout);
   const writing = new Blob([input]).stream().pipeTo(child.stdin)
-    .catch(() => {}); // a command may end before it has read everything
+    .catch(() => {}); // A command may end before it has read everything.
   const { code, stdout, stderr } = await child.output();
   running.delete(child.pid);
   clearTimeout(overdue);
@@ -61,9 +61,10 @@ export async function attempt(
 }
 
 /**
- * Runs a command that must succeed, and returns its standard output, trimmed.
+ * Runs a command that must succeed.
  *
- * @throws {Error} with what it printed, when it fails
+ * @returns its standard output without surrounding whitespace
+ * @throws {Error} with its output, when it fails
  */
 export async function must(
   command: readonly string[],
@@ -72,11 +73,11 @@ export async function must(
   const { code, stdout, text } = await attempt(command, options);
   if (code === 0) return stdout.trim();
   throw new Error(
-    `${command.join(" ")} ended with status ${code}:\n${text.slice(-3000)}`,
+    `${command.join(" ")} ended with code ${code}:\n${text.slice(-3000)}`,
   );
 }
 
-/** Runs a command to its end without giving way to anything else: for cleaning up. */
+/** Runs a command synchronously, to clean up. */
 export function attemptSync(
   command: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -85,14 +86,14 @@ export function attemptSync(
   const { code, stdout, stderr } = new Deno.Command(program, {
     args,
     env: environment,
-    // Its own session: a second Ctrl-C must not leave it half done.
+    // Its own session, so that a second Ctrl-C does not interrupt it.
     detached: true,
     stdin: "null",
   }).outputSync();
   return outcome(code, stdout, stderr);
 }
 
-/** Waits, in milliseconds. */
+/** Waits for some milliseconds. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,6 +1,6 @@
 /**
- * The engine, as the cases use it: containers, networks, volumes and Compose
- * projects, all of which can be swept away together.
+ * Containers, networks, volumes and Compose projects of a test case, which are removed
+ * together.
  *
  * @module
  */
@@ -14,23 +14,23 @@ import {
   pause,
 } from "./command.ts";
 
-/** How long something may take that a test waits for, in milliseconds. */
-const PATIENCE = 90_000;
+/** Time limit of {@link Container.until}, in milliseconds. */
+const TIMEOUT = 90_000;
 
-/** What {@link Docker.start} takes besides the image. */
+/** Options of {@link Docker.start}. */
 export interface StartOptions {
   /** Options of `docker run`. */
   readonly options?: readonly string[];
   /** Environment of the container. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What comes after the image. */
+  /** The command in the container. */
   readonly command?: readonly string[];
 }
 
-/** One engine, and the label of all that one run makes in it. */
+/** A Docker engine, and the prefix of one test case. */
 export class Docker {
   readonly environment: Readonly<Record<string, string>>;
-  /** Begins every name, and is the label's value. */
+  /** The prefix of all names, and the value of the label. */
   readonly prefix: string;
 
   constructor(environment: Readonly<Record<string, string>>, prefix: string) {
@@ -38,7 +38,7 @@ export class Docker {
     this.prefix = prefix;
   }
 
-  /** Runs `docker` with arguments, whatever comes of it. */
+  /** Runs `docker`, which may fail. */
   async attempt(
     args: readonly string[],
     options: CommandOptions = {},
@@ -48,9 +48,10 @@ export class Docker {
   }
 
   /**
-   * Runs `docker` with arguments and returns what it printed.
+   * Runs `docker`, which must succeed.
    *
-   * @throws {Error} when it fails
+   * @returns its standard output
+   * @throws {Error} with its output, when it fails
    */
   async must(
     args: readonly string[],
@@ -60,7 +61,7 @@ export class Docker {
     return await must(["docker", ...args], { ...options, environment });
   }
 
-  /** A name of ours for something. */
+  /** Returns a name with the prefix. */
   name(short: string): string {
     return `${this.prefix}-${short}`;
   }
@@ -82,7 +83,7 @@ export class Docker {
     return new Container(this, name);
   }
 
-  /** Runs a container to its end and returns what it did. */
+  /** Runs a container and waits for its end. */
   async run(
     image: string,
     { options = [], environment = {}, command = [] }: StartOptions = {},
@@ -96,14 +97,14 @@ export class Docker {
     ]);
   }
 
-  /** Makes a network. */
+  /** Creates a network. */
   async network(short: string): Promise<string> {
     const name = this.name(short);
     await this.must(["network", "create", ...this.#label(), name]);
     return name;
   }
 
-  /** Makes a volume, with `script` run in it as root first. */
+  /** Creates a volume, and runs `script` in it as root. */
   async volume(
     short: string,
     { image, script }: { image: string; script?: string },
@@ -118,7 +119,7 @@ export class Docker {
     return name;
   }
 
-  /** A Compose project of a file, which {@link sweep} takes away. */
+  /** Returns a function that runs `docker compose` with a file; {@link removeAll} removes the project. */
   compose(
     file: string,
     environment: Readonly<Record<string, string>>,
@@ -128,7 +129,7 @@ export class Docker {
       await this.must([...project, "--file", file, ...args], { environment });
   }
 
-  /** A container of the Compose project. */
+  /** Finds the container of a Compose service. */
   async service(name: string): Promise<Container> {
     const id = await this.must([
       ...["ps", "--all", "--quiet", "--filter"],
@@ -143,14 +144,14 @@ export class Docker {
     attemptSync(["docker", "rmi", "--force", name], this.environment);
   }
 
-  /** Removes all that was made under the prefix. */
-  sweep(): void {
+  /** Removes everything with the prefix. */
+  removeAll(): void {
     const filters = [
       `label=${LABEL}=${this.prefix}`,
       `label=com.docker.compose.project=${this.name("project")}`,
     ];
     for (const filter of filters) {
-      for (const [list, remove] of SWEEPS) {
+      for (const [list, remove] of REMOVALS) {
         const found = attemptSync(
           ["docker", ...list, "--quiet", "--filter", filter],
           this.environment,
@@ -169,14 +170,14 @@ export class Docker {
 
 const LABEL = "mattermost-entrypoint.test";
 
-/** How each kind of thing is listed and removed, in an order that works. */
-const SWEEPS = [
+/** Commands that list and remove objects, in the order of their dependencies. */
+const REMOVALS = [
   [["ps", "--all"], ["rm", "--force", "--volumes"]],
   [["network", "ls"], ["network", "rm"]],
   [["volume", "ls"], ["volume", "rm", "--force"]],
 ] as const;
 
-/** A container that is or was running. */
+/** A container, running or not. */
 export class Container {
   readonly #docker: Docker;
   /** Its name or id. */
@@ -187,12 +188,12 @@ export class Container {
     this.id = id;
   }
 
-  /** All that it printed. */
+  /** Its output. */
   async logs(): Promise<string> {
     return (await this.#docker.attempt(["logs", this.id])).text;
   }
 
-  /** Runs a command in it. */
+  /** Runs a command in it, which must succeed. */
   async exec(
     command: readonly string[],
     { options = [], input = "" }: { options?: string[]; input?: string } = {},
@@ -203,7 +204,7 @@ export class Container {
     );
   }
 
-  /** What `docker inspect` says, through a template. */
+  /** Runs `docker inspect` with a template. */
   async inspect(template: string): Promise<string> {
     return await this.#docker.must([
       ...["inspect", "--format", template, this.id],
@@ -213,7 +214,7 @@ export class Container {
   /** Waits for its end and returns its exit code. */
   async wait(): Promise<number> {
     const args = ["wait", this.id];
-    return Number(await this.#docker.must(args, { patience: PATIENCE }));
+    return Number(await this.#docker.must(args, { timeout: TIMEOUT }));
   }
 
   /** Its address in its first network. */
@@ -222,30 +223,31 @@ export class Container {
     return (await this.inspect(all)).split(" ")[0] ?? "";
   }
 
-  /** Does something to it: `stop`, `start`, `restart`, `kill` with its options … */
+  /** Runs a command of `docker` on it: `stop`, `start`, `restart`, `kill`, … */
   async command(name: string, ...options: string[]): Promise<string> {
     return await this.#docker.must([name, ...options, this.id]);
   }
 
   /**
-   * Waits until its health is as wanted.
+   * Waits until its health check has this result.
    *
    * @throws {Error} with its log, when it ends before or takes too long
    */
-  async health(wanted: "healthy" | "unhealthy"): Promise<void> {
-    await this.until(`${wanted}`, async () => {
+  async health(expected: "healthy" | "unhealthy"): Promise<void> {
+    await this.until(`${expected}`, async () => {
       const health = await this.inspect("{{.State.Health.Status}}");
-      return health === wanted;
+      return health === expected;
     });
   }
 
   /**
-   * Waits for something that it does.
+   * Waits until a condition holds.
    *
-   * @throws {Error} with its log, when it ends before or takes too long
+   * @param what the condition, for the error message
+   * @throws {Error} with its log, when the container ends before or the time limit is over
    */
   async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + PATIENCE;
+    const deadline = Date.now() + TIMEOUT;
     while (!await isSo()) {
       const state = await this.inspect("{{.State.Status}}");
       if (state === "exited" || Date.now() > deadline) {

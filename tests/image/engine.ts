@@ -1,6 +1,6 @@
 /**
- * A Docker engine for the image tests: the one that can be reached, or a private
- * one that shares nothing with the machine's own and is gone afterwards.
+ * A Docker engine for the image tests: the running one, or a private one that uses its own
+ * files and is stopped at the end.
  *
  * @module
  */
@@ -11,41 +11,41 @@ import { unpackDebian } from "../../tools/shared/packages.ts";
 import { attempt, attemptSync, must, pause } from "./command.ts";
 import { requirePrograms } from "./machine.ts";
 
-/** How long the engine may take to start or to stop, in milliseconds. */
-const PATIENCE = 60_000;
+/** Time limit for the start and the stop of the engine, in milliseconds. */
+const TIMEOUT = 60_000;
 
-/** What a private engine needs, and the Debian package that has it. */
+/** The programs that a private engine needs, and their Debian packages. */
 const PROGRAMS = {
   dockerd: "docker.io",
   docker: "docker.io",
   iptables: "iptables",
 } as const;
 
-/** Waits for a child of ours, which stays as a zombie until we can look after it. */
+/** Waits for the end of a child, which is then a zombie. */
 const AWAIT_END =
   'while grep -q "^State:.[^Z]" "/proc/$0/status" 2>/dev/null; do sleep 0.1; done';
 
-/** Unmounts what is below a directory: network namespaces, at times a file system. */
+/** Unmounts everything in a directory: network namespaces, and sometimes a file system. */
 const UNMOUNT =
   'cut -d " " -f 2 /proc/mounts | grep -F "$0/" | sort -r | xargs -r umount -l';
 
-/** An engine to run containers with. */
+/** A Docker engine. */
 export interface Engine {
-  /** What `docker` needs in its environment to reach it. */
+  /** The variables that `docker` needs to reach it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Whether it is ours alone, so that nothing in it is anybody else's. */
+  /** Whether only these tests use it. */
   readonly isPrivate: boolean;
 }
 
-/** Has something done when the tests end, however they do; it must work synchronously. */
-export type AtEnd = (duty: () => void) => void;
+/** Registers a synchronous function that cleans up when the tests end. */
+export type AtEnd = (cleanUp: () => void) => void;
 
 /**
- * Finds or starts an engine, with Compose and BuildKit at hand.
+ * Finds or starts an engine with Compose and BuildKit.
  *
- * @param home an empty directory of its own
- * @param atEnd takes what stops a private engine
- * @throws {Error} when there is none and none can be started
+ * @param home an empty directory for it
+ * @param atEnd registers the function that stops a private engine
+ * @throws {Error} when none is running and none can be started
  */
 export async function openEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   const reachable = await attempt([
@@ -65,12 +65,12 @@ async function privateEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   const daemon = new Deno.Command("sh", {
     args: [
       ...["-c", 'exec "$@" >"$0" 2>&1', log],
-      // The engine ends with us, even if we are killed.
+      // The engine ends with this process, even after SIGKILL.
       ...["setpriv", "--pdeathsig=TERM", "--", "dockerd"],
       ...["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
       ...["--pidfile", join(home, "docker.pid"), "--host", `unix://${socket}`],
     ],
-    // Its own session: Ctrl-C is for us to answer, in our order.
+    // Its own session: Ctrl-C must not reach it before the containers are removed.
     detached: true,
     stdin: "null",
     stdout: "null",
@@ -83,10 +83,10 @@ async function privateEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   atEnd(() => {
     if (!ended) stopDaemon(daemon.pid);
     unmountBelow(home);
-    // Another engine's rules are in the same tables.
+    // Another engine has rules in the same tables.
     if (attemptSync(["pidof", "dockerd"]).code !== 0) restoreNetwork(network);
   });
-  const deadline = Date.now() + PATIENCE;
+  const deadline = Date.now() + TIMEOUT;
   while (true) {
     const ready = await attempt(["docker", "version"], { environment });
     if (ready.code === 0) return { environment, isPrivate: true };
@@ -98,7 +98,7 @@ async function privateEngine(home: string, atEnd: AtEnd): Promise<Engine> {
   }
 }
 
-/** Compose and BuildKit: the plugins that are there, else Debian's, unpacked into the cache. */
+/** Finds the plugins for Compose and BuildKit, or unpacks Debian's into the cache. */
 async function withPlugins(
   { environment }: Engine,
   home: string,
@@ -109,7 +109,7 @@ async function withPlugins(
     if (found.code !== 0) missing.push(`docker-${plugin}`);
   }
   if (missing.length === 0) return { ...environment };
-  // Debian has them from after bookworm on; both need nothing but its libc.
+  // Debian has them in releases after bookworm; both need only libc.
   const unpacked = await cached(
     `docker-plugins-${Deno.build.arch}`,
     (directory) =>
@@ -127,7 +127,7 @@ async function withPlugins(
       join(plugins, name),
     );
   }
-  // The configuration names the engine, so a new one must be told which it is.
+  // The new configuration does not contain the engine's address.
   const host = environment["DOCKER_HOST"] ?? Deno.env.get("DOCKER_HOST") ??
     await must([
       ...["docker", "context", "inspect", "--format"],
@@ -136,20 +136,20 @@ async function withPlugins(
   return { ...environment, DOCKER_HOST: host, DOCKER_CONFIG: config };
 }
 
-/** Unmounts all that is mounted below a directory. */
+/** Unmounts everything in a directory. */
 export function unmountBelow(directory: string): void {
   attemptSync(["sh", "-c", UNMOUNT, directory]);
 }
 
 function stopDaemon(pid: number): void {
   Deno.kill(pid, "SIGTERM");
-  const seconds = String(PATIENCE / 1000);
+  const seconds = String(TIMEOUT / 1000);
   const wait = ["timeout", seconds, "sh", "-c", AWAIT_END, String(pid)];
   if (attemptSync(wait).code === 0) return;
   Deno.kill(pid, "SIGKILL");
 }
 
-/** What an engine changes of the machine's network. */
+/** The state of the network that an engine changes. */
 interface NetworkState {
   readonly rules: string;
   readonly bridges: ReadonlySet<string>;
@@ -170,7 +170,7 @@ function restoreNetwork({ rules, bridges, forwarding }: NetworkState): void {
   for (const link of dockerLinks().difference(bridges)) {
     attemptSync(["ip", "link", "delete", link]);
   }
-  // Restoring nothing would leave what the engine added.
+  // Tables that are not in the input would keep the engine's rules.
   const empty = "*filter\nCOMMIT\n*nat\nCOMMIT\n*mangle\nCOMMIT\n";
   attemptSync([
     ...["sh", "-c", 'printf %s "$0" | iptables-restore', empty + rules],

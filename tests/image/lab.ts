@@ -1,5 +1,5 @@
 /**
- * What a case has to work with: an engine, the images, and servers to start.
+ * The environment of a test case: an engine, the images, and functions that start servers.
  *
  * @module
  */
@@ -8,50 +8,50 @@ import assert from "node:assert/strict";
 import type { Builder } from "./build.ts";
 import { type Container, Docker } from "./docker.ts";
 
-/** The release that the image has unless told otherwise. */
+/** The default release. */
 export const CURRENT = "11.7.9";
-/** The newest release that takes MySQL. */
+/** The newest release that supports MySQL. */
 export const LAST_MYSQL = "10.11.23";
 
-/** One test in containers. */
+/** A test case in containers. */
 export interface Case {
-  /** Names it on the command line. */
+  /** Its name on the command line. */
   readonly name: string;
-  /** What is so when it passes, as a sentence. */
+  /** A sentence that is true when it passes. */
   readonly what: string;
   readonly run: (lab: Lab) => Promise<void>;
 }
 
-/** How to start a Mattermost. */
+/** Options of {@link Lab.server}. */
 export interface ServerOptions {
-  /** The release; {@link CURRENT} when not given. */
+  /** The release; {@link CURRENT} by default. */
   readonly release?: string;
   readonly options?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
 }
 
-/** A Mattermost that has been started, and where its port is on this machine. */
+/** A running Mattermost, and its address on this machine. */
 export interface Server {
   readonly container: Container;
   readonly url: () => Promise<string>;
 }
 
-/** What `/fake/whoami` says. */
+/** The answer of `/fake/whoami`. */
 export type Identity = Readonly<Record<string, string>>;
 
-/** What every database here is started with. */
+/** The password of every database. */
 export const PASSWORD = "pass/w?rd '1' #2";
 
-/** The workplace of one case. */
+/** The environment of one case. */
 export class Lab {
   readonly docker: Docker;
   readonly #builder: Builder;
-  /** A directory of its own. */
+  /** Its own temporary directory. */
   readonly directory: string;
-  /** The project's. */
+  /** The project's directory. */
   readonly root: string;
-  readonly #duties: (() => void)[] = [];
+  readonly #cleanUps: (() => void)[] = [];
 
   constructor(
     docker: Docker,
@@ -67,28 +67,28 @@ export class Lab {
     this.root = root;
   }
 
-  /** The project's image with a release. */
+  /** The image with a release. */
   async image(release: string = CURRENT): Promise<string> {
     return await this.#builder.image(release);
   }
 
-  /** Builds images in ways of the case's own. */
+  /** Builds images with other options. */
   get builder(): Builder {
     return this.#builder;
   }
 
-  /** Has something done at the end, however that comes; it must work synchronously. */
-  atEnd(duty: () => void): void {
-    this.#duties.unshift(duty);
+  /** Registers a synchronous function that cleans up at the end of the case. */
+  atEnd(cleanUp: () => void): void {
+    this.#cleanUps.unshift(cleanUp);
   }
 
-  /** Takes everything away. */
+  /** Cleans up. */
   close(): void {
-    for (const duty of this.#duties.splice(0)) duty();
-    this.docker.sweep();
+    for (const cleanUp of this.#cleanUps.splice(0)) cleanUp();
+    this.docker.removeAll();
   }
 
-  /** Starts a Mattermost in the background, checked every second. */
+  /** Starts Mattermost in the background, with a health check every second. */
   async server(
     short: string,
     { release = CURRENT, options = [], environment = {}, command = [] }:
@@ -146,7 +146,7 @@ export class Lab {
     });
   }
 
-  /** A network with PostgreSQL in it under the name `database`, and how to use both. */
+  /** Creates a network with PostgreSQL as `database`, and returns the options to use both. */
   async network(): Promise<{
     network: string;
     database: Container;
@@ -167,7 +167,7 @@ export class Lab {
     return { network, database, options, environment };
   }
 
-  /** Whether links on the default bridge still set variables. */
+  /** Whether links on the default bridge set variables, as before Docker 29. */
   async hasLinkVariables(): Promise<boolean> {
     const version = await this.docker.must([
       ...["version", "--format", "{{.Server.Version}}"],
@@ -176,7 +176,7 @@ export class Lab {
   }
 }
 
-/** Waits until a server answers and asks it who it is. */
+/** Waits until a server answers, and requests its identity. */
 export async function identity(server: Server): Promise<Identity> {
   let answer: Identity = {};
   await server.container.until("answering", async () => {
@@ -187,7 +187,7 @@ export async function identity(server: Server): Promise<Identity> {
   return answer;
 }
 
-/** Leaves the traces in PostgreSQL that a server leaves whose last migration has that number. */
+/** Creates the tables in PostgreSQL that a server creates whose last migration has this number. */
 export async function leaveMigrations(
   database: Container,
   number: number,
@@ -204,7 +204,7 @@ export async function leaveMigrations(
   ], { input: sql });
 }
 
-/** Fetches JSON, which must come with status 200. */
+/** Fetches JSON; the status must be 200. */
 export async function getJson(url: string): Promise<Identity> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   assert.equal(response.status, 200, url);
@@ -212,15 +212,15 @@ export async function getJson(url: string): Promise<Identity> {
 }
 
 /** The config.json of a running server. */
-// deno-lint-ignore no-explicit-any -- its shape is the server's
+// deno-lint-ignore no-explicit-any -- The server defines its type.
 export async function readConfig(container: Container): Promise<any> {
   return JSON.parse(await container.exec(["cat", CONFIG]));
 }
 
-/** Where config.json is in the image. */
+/** The path of config.json in the image. */
 export const CONFIG = "/opt/mattermost/data/config/config.json";
 
-/** Checks that a text holds each of some parts. */
+/** Fails if one of the parts is not in a text. */
 export function assertHas(text: string, ...parts: readonly string[]): void {
   for (const part of parts) {
     assert.ok(text.includes(part), `expected ${part} in:\n${text}`);

@@ -1,6 +1,5 @@
 /**
- * Programs that the image tests need of the machine, installed where they are
- * missing and we may.
+ * Installs the programs that the image tests need.
  *
  * @module
  */
@@ -8,10 +7,10 @@
 import { attempt, must } from "./command.ts";
 
 /**
- * Makes programs present on this machine.
+ * Installs missing programs.
  *
- * @param packages the Debian package that has each program
- * @throws {Error} when one is missing and we are not root or it cannot be had
+ * @param packages the Debian package of each program
+ * @throws {Error} when a program is missing and this user is not root, or apt-get fails
  */
 export async function requirePrograms(
   packages: Readonly<Record<string, string>>,
@@ -25,13 +24,15 @@ export async function requirePrograms(
   const names = [...missing];
   if (Deno.uid() !== 0) {
     throw new Error(
-      `Missing programs. Run: sudo apt-get install ${names.join(" ")}`,
+      `The image tests need more programs. Run: sudo apt-get install ${
+        names.join(" ")
+      }`,
     );
   }
   await must(["apt-get", "update", "-qq"]);
   await must(
     ["apt-get", "install", "-qq", "--no-install-recommends", ...names],
-    // Packages start their services only in a runlevel that has any.
+    // In runlevel 1 packages do not start their services.
     { environment: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } },
   );
 }

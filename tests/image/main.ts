@@ -1,10 +1,10 @@
 /**
- * Runs the image's cases in real containers, one line each.
+ * Runs the test cases of the image in real containers, and prints a line for each.
  *
  *     deno task test:image [NAME…] [--filter TEXT] [--list]
  *
- * The image is built from the sources; ENTRYPOINT_BINARY names a compiled program to
- * test instead. Downloads are kept in ENTRYPOINT_CACHE_DIR.
+ * The image is built from the sources, or with the compiled program that ENTRYPOINT_BINARY
+ * names. Downloads are kept in ENTRYPOINT_CACHE_DIR.
  *
  * @module
  */
@@ -54,23 +54,27 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   if (unknown.length > 0 || chosen.length === 0) {
-    say(`No such case: ${unknown.join(", ") || values.filter}. See --list`);
+    say(
+      `There is no case ${
+        unknown.join(", ") || values.filter
+      }: --list prints all cases`,
+    );
     return 64;
   }
   return await runAll(chosen);
 }
 
-/** Runs cases in an engine, and leaves nothing behind, also when interrupted. */
+/** Runs cases in an engine, and cleans up, also after an interrupt. */
 async function runAll(cases: readonly Case[]): Promise<number> {
   const root = join(import.meta.dirname ?? ".", "../..");
   const home = await Deno.makeTempDir({ prefix: "mattermost-image-" });
-  const duties: (() => void)[] = [
+  const cleanUps: (() => void)[] = [
     () => void attemptSync(["rm", "-rf", home]),
   ];
-  const atEnd = (duty: () => void) => void duties.push(duty);
+  const atEnd = (each: () => void) => void cleanUps.push(each);
   const cleanUp = () => {
     endRunning();
-    for (const duty of duties.splice(0).toReversed()) duty();
+    for (const each of cleanUps.splice(0).toReversed()) each();
   };
   const unguard = guard(cleanUp);
   try {
@@ -91,7 +95,7 @@ async function runAll(cases: readonly Case[]): Promise<number> {
       const close = () => lab.close();
       atEnd(close);
       if (!await passes(each, lab)) failed++;
-      duties.splice(duties.indexOf(close), 1);
+      cleanUps.splice(cleanUps.indexOf(close), 1);
       close();
     }
     say(`${cases.length - failed} passed, ${failed} failed`);
@@ -117,7 +121,7 @@ async function prepare(
   await Deno.mkdir(directory);
   const builder = new Builder(docker, directory);
   await builder.prepare(root, binary);
-  // A private engine goes away as a whole.
+  // A private engine is removed with its images.
   if (!engine.isPrivate) {
     atEnd(() => {
       for (const name of [...builder.tags, ...made]) docker.removeImage(name);
@@ -128,13 +132,13 @@ async function prepare(
 
 async function passes(each: Case, lab: Lab): Promise<boolean> {
   const started = performance.now();
-  let trouble: unknown;
-  await each.run(lab).catch((error) => trouble = error);
+  let failure: unknown;
+  await each.run(lab).catch((error) => failure = error);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const isGood = trouble === undefined;
+  const isGood = failure === undefined;
   say(`${isGood ? "ok  " : "FAIL"} ${each.name}: ${each.what} (${seconds} s)`);
   if (!isGood) {
-    const text = trouble instanceof Error ? trouble.stack : String(trouble);
+    const text = failure instanceof Error ? failure.stack : String(failure);
     say(`${text}`.replace(/^/gm, "     "));
   }
   return isGood;

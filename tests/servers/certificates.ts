@@ -1,6 +1,6 @@
 /**
- * Certificates for tests of TLS: a private authority and servers that it vouches
- * for, without the `openssl` command, which a machine with Node may lack.
+ * Makes certificates for tests of TLS: a private CA and server certificates. It does not use
+ * the command `openssl`, which may not be installed.
  *
  * @module
  */
@@ -10,25 +10,25 @@ import { isIP } from "node:net";
 // @ts-types="@types/node-forge"
 import forge from "node-forge";
 
-/** A certificate and its private key, as PEM texts. */
+/** A certificate and its private key, both in PEM. */
 export interface KeyPair {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** What a server's certificate says. */
+/** Options of a server certificate. */
 export interface CertificateOptions {
-  /** The host names and IP addresses; `localhost` and 127.0.0.1 when not given. */
+  /** Host names and IP addresses; by default `localhost` and 127.0.0.1. */
   readonly names?: readonly string[];
-  /** Whether it ended yesterday instead of ending in a month. */
+  /** Whether it expired yesterday instead of expiring in a month. */
   readonly expired?: boolean;
 }
 
-/** An authority that clients can be told to trust. */
+/** A certificate authority. */
 export interface Authority {
-  /** Its own certificate, as a PEM text. */
+  /** Its own certificate in PEM. */
   readonly certificate: string;
-  /** Makes a server's certificate that this authority vouches for. */
+  /** Issues a server certificate. */
   readonly issue: (options?: CertificateOptions) => KeyPair;
 }
 
@@ -39,7 +39,7 @@ const DAY = 86_400_000;
 const DNS_NAME = 2;
 const IP_ADDRESS = 7;
 
-/** A new authority that nobody trusts yet. */
+/** Makes a new authority. */
 export function createAuthority(name = "Test Authority"): Authority {
   const keys = generateKeys();
   const sign = (
@@ -72,11 +72,11 @@ export function createAuthority(name = "Test Authority"): Authority {
 interface Keys {
   readonly publicKey: forge.pki.rsa.PublicKey;
   readonly privateKey: forge.pki.rsa.PrivateKey;
-  /** The private key, as a PEM text. */
+  /** The private key in PEM. */
   readonly key: string;
 }
 
-/** Through node:crypto, which takes a tenth of forge's own time. */
+/** With node:crypto, which is ten times as fast as node-forge. */
 function generateKeys(): Keys {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", {
     modulusLength: 2048,
@@ -90,10 +90,10 @@ function generateKeys(): Keys {
   };
 }
 
-/** An unsigned certificate from a month ago to a month ahead, or to yesterday. */
+/** An unsigned certificate, valid for a month before and after now, or until yesterday. */
 function draft(name: string, expired = false): forge.pki.Certificate {
   const certificate = forge.pki.createCertificate();
-  // A positive number without zeros before it, which a server refuses as padding.
+  // A positive number without leading zeros, which some servers refuse.
   certificate.serialNumber = "01" + randomBytes(15).toString("hex");
   certificate.validity.notBefore = new Date(Date.now() - 30 * DAY);
   certificate.validity.notAfter = new Date(

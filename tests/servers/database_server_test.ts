@@ -49,7 +49,7 @@ const PRODUCTS = [
 for (const { name, version, schema, needs, prepare } of PRODUCTS) {
   testWith(
     needs,
-    `${name} starts late, keeps its data through a crash, leaves nothing`,
+    `${name} refuses connections before its start, keeps its data after a crash, and leaves no files`,
     async () => {
       await using server = await prepare({ password: `it's "ä" \\ %` });
       await rejects(connect(server), Deno.errors.ConnectionRefused);
@@ -79,7 +79,7 @@ for (const { name, version, schema, needs, prepare } of PRODUCTS) {
   );
 }
 
-Deno.test("a frozen server takes connections and answers once it is thawed", async () => {
+Deno.test("a suspended server accepts connections, and answers when it is resumed", async () => {
   await using server = await startPostgres();
   server.freeze();
   (await connect(server)).close();
@@ -88,7 +88,7 @@ Deno.test("a frozen server takes connections and answers once it is thawed", asy
   deepEqual([...await answer], [{ one: 1 }]);
 });
 
-Deno.test("a server shows a certificate that only its authority vouches for", async () => {
+Deno.test("only clients that trust its authority accept a server's certificate", async () => {
   const authority = createAuthority();
   await using server = await startPostgres({
     tls: authority.issue(),

@@ -1,5 +1,5 @@
 /**
- * Starts a server, says where it is and never ends by itself.
+ * Starts a server, prints its process id and directory, and never ends by itself.
  *
  * @module
  */

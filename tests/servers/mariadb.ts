@@ -1,6 +1,6 @@
 /**
- * MariaDB for tests and the benchmark: the one on PATH, or else Debian's package
- * unpacked into the private cache.
+ * MariaDB for tests and the benchmark: from PATH, or from Debian's package, which is unpacked
+ * into the cache.
  *
  * @module
  */
@@ -24,8 +24,8 @@ import {
 const SUITE = "bookworm";
 
 /**
- * The SQL that makes the system tables, in the order of `mariadb-install-db`,
- * which is not used because it needs the client's package too.
+ * The SQL files with the system tables, in the order of `mariadb-install-db`. That script is not
+ * used, because it also needs the package of the client.
  */
 const SYSTEM_TABLES = [
   "mysql_system_tables.sql",
@@ -35,13 +35,13 @@ const SYSTEM_TABLES = [
   "mysql_sys_schema.sql",
 ];
 
-/** Small files, so that the template is copied quickly. */
+/** Small files make copies of the template fast. */
 const SETTINGS = { ...FAST_SETTINGS, "innodb-log-file-size": "8M" };
 
 /**
- * A MariaDB server that takes logins.
+ * Starts a MariaDB server, and waits until it accepts logins.
  *
- * @throws {Error} when MariaDB cannot be had or does not come up
+ * @throws {Error} when MariaDB cannot be downloaded or does not start
  */
 export async function startMariadb(
   options: ServerOptions = {},
@@ -51,26 +51,26 @@ export async function startMariadb(
   return server;
 }
 
-/** The same, not started yet: its port refuses until `start()`. */
+/** Creates a MariaDB server; its port refuses connections until `start()`. */
 export async function prepareMariadb(
   options: ServerOptions = {},
 ): Promise<DatabaseServer> {
   return await prepareServer(await installation(), options);
 }
 
-/** Why MariaDB cannot be had on this machine; nothing when it can. */
+/** Returns why MariaDB is not available; nothing if it is. */
 export async function mariadbAvailable(): Promise<string | undefined> {
   try {
     await installation();
     return undefined;
   } catch (error) {
-    return `MariaDB, which cannot be had here: ${
+    return `MariaDB, which is not available: ${
       error instanceof Error ? error.message : error
     }`;
   }
 }
 
-/** `ENTRYPOINT_MARIADB=package` passes over the one on PATH. */
+/** With `ENTRYPOINT_MARIADB=package` PATH is not searched. */
 async function installation(): Promise<Installation> {
   const forced = Deno.env.get("ENTRYPOINT_MARIADB") === "package";
   const installed = forced ? undefined : await findInstalled();
@@ -96,7 +96,7 @@ interface Files {
   readonly share: string;
 }
 
-/** The one on PATH or in the directory of system programs, if it is complete. */
+/** Searches PATH and /usr/sbin for a complete installation. */
 async function findInstalled(): Promise<Files | undefined> {
   const places = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin"];
   for (const place of places) {
@@ -149,7 +149,7 @@ async function makeTemplate(
       "use mysql;",
       "set @auth_root_socket = null;",
       ...scripts,
-      // Accounts without a password that would go before root from any host.
+      // Accounts without a password that would take precedence over root@'%'.
       "delete from global_priv where user in ('', 'root') and host <> 'localhost' or user = '';",
       "",
     ].join("\n"),

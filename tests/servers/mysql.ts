@@ -1,6 +1,6 @@
 /**
- * MySQL 9 for tests: the server whose logins are `caching_sha2_password` only, out
- * of Debian's development suite, unpacked into the private cache.
+ * MySQL 9 for tests, which supports only `caching_sha2_password` for logins: from Debian's
+ * unstable suite, unpacked into the cache.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import {
   prepareServer,
 } from "./mysql_family.ts";
 
-/** The only Debian suite with MySQL itself; its version moves. */
+/** The only Debian suite with MySQL; its version changes. */
 const SUITE = "sid";
 
-/** Small files, so that the template is copied quickly, and no second protocol. */
+/** Small files make copies of the template fast; the X Protocol is not needed. */
 const SETTINGS = {
   ...FAST_SETTINGS,
   "innodb-redo-log-capacity": "8M",
@@ -33,33 +33,20 @@ const SETTINGS = {
   "performance-schema": "OFF",
 };
 
-/**
- * A MySQL server that takes logins.
- *
- * @throws {Error} when MySQL cannot be had or does not come up
- */
-export async function startMysql(
-  options: ServerOptions = {},
-): Promise<DatabaseServer> {
-  const server = await prepareMysql(options);
-  await server.start();
-  return server;
-}
-
-/** The same, not started yet: its port refuses until `start()`. */
+/** Creates a MySQL server; its port refuses connections until `start()`. */
 export async function prepareMysql(
   options: ServerOptions = {},
 ): Promise<DatabaseServer> {
   return await prepareServer(await installation(), options);
 }
 
-/** Why MySQL cannot be had on this machine; nothing when it can. */
+/** Returns why MySQL is not available; nothing if it is. */
 export async function mysqlAvailable(): Promise<string | undefined> {
   try {
     await installation();
     return undefined;
   } catch (error) {
-    return `MySQL, which cannot be had here: ${
+    return `MySQL, which is not available: ${
       error instanceof Error ? error.message : error
     }`;
   }

@@ -1,6 +1,6 @@
 /**
- * What MariaDB and MySQL have in common as test servers: a data directory copied
- * from a template, the administrator's password set at each start, and queries.
+ * The common parts of MariaDB and MySQL as test servers: a data directory that is copied from
+ * a template, the administrator's password, and queries.
  *
  * @module
  */
@@ -17,22 +17,22 @@ import {
 } from "../../tools/shared/database_server.ts";
 import { giveToServer, run } from "../../tools/shared/process.ts";
 
-/** A product that is there to be run. */
+/** An installed product. */
 export interface Installation {
   /** The product's name, for the temporary directory. */
   readonly name: string;
-  /** The server's program with the options that tell it where its files are. */
+  /** The server's program with options for the paths of its files. */
   readonly command: readonly string[];
   /** An initialized data directory without passwords. */
   readonly template: string;
-  /** The settings that this product needs, for the template too. */
+  /** Settings of this product, which the template also needs. */
   readonly settings: Readonly<Record<string, string | number>>;
 }
 
-/** The administrator of every server here, from every host. */
+/** The administrator, who may log in from every host. */
 const USER = "root";
 
-/** No waiting for the disk: the data outlives a crash of the server, not of the machine. */
+/** Without waiting for the disk: the data survive a crash of the server, not of the machine. */
 export const FAST_SETTINGS = {
   "innodb-flush-log-at-trx-commit": 2,
   "innodb-flush-method": "nosync",
@@ -42,7 +42,7 @@ export const FAST_SETTINGS = {
 
 const NETWORK = { "bind-address": "127.0.0.1", "skip-name-resolve": "ON" };
 
-/** A server of this installation, not started yet. */
+/** Creates a server of this installation, without starting it. */
 export async function prepareServer(
   installation: Installation,
   options: ServerOptions,
@@ -89,14 +89,14 @@ export async function prepareServer(
   });
 }
 
-/** Settings as a server program's options. */
+/** Converts settings to options of the server program. */
 export function asOptions(
   settings: Readonly<Record<string, string | number>>,
 ): string[] {
   return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
 }
 
-/** Statements for `--init-file`, which reads one a line. */
+/** Statements for `--init-file`, which reads one per line. */
 function accountsSql(password: string): string {
   const secret = `'${password.replace(/['\\]/g, "\\$&")}'`;
   return [

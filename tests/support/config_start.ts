@@ -1,5 +1,5 @@
 /**
- * The configuration part of a start: lock, read, merge, write.
+ * The configuration step of a start for tests: lock, read, merge, write.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { lockConfig, readConfig, writeConfig } from "../../lib/config/file.ts";
 import type { MergeResult } from "../../lib/config/merge.ts";
 import { merge } from "../../lib/config/merge.ts";
 
-/** What came out of it. */
+/** The merge, and the notices of each step. */
 export interface StartReport extends MergeResult, WriteReport {
   readonly lockNotices: readonly string[];
   readonly readNotices: readonly string[];
 }
 
 /**
- * Brings a config.json to where the settings want it.
+ * Writes the desired values into a config.json, as a start does.
  *
  * @param world Files and random bytes.
- * @param place Where it is.
- * @param options The wanted values and how a secret is made.
- * @returns What came out of it.
+ * @param place The location of config.json.
+ * @param options The desired values, and a function that generates secrets.
+ * @returns The merge, and the notices of each step.
  */
 export function startConfig(
   world: ConfigWorld,
@@ -59,11 +59,11 @@ export function startConfig(
 }
 
 /**
- * A value that the operator set, or without one a secret to be made.
+ * Makes an assignment.
  *
  * @param path Section and key.
- * @param value The value.
- * @param explicit Whether it is no default.
+ * @param value The value; `undefined` for a secret that is to be generated.
+ * @param explicit Whether the operator set the value; otherwise it is a default.
  * @returns The assignment.
  */
 export function assign(
@@ -85,10 +85,10 @@ export function assign(
 }
 
 /**
- * The values that were edited on disk and stay.
+ * Finds the edits on disk that a merge keeps.
  *
- * @param result What a merge came to.
- * @returns Their paths.
+ * @param result The result of a merge.
+ * @returns The paths of the values.
  */
 export function editsIn({ origins }: Pick<MergeResult, "origins">): string[] {
   return Object.entries(origins).filter(([, { kind }]) => kind === "console")

@@ -1,12 +1,12 @@
 /**
- * What a database says of itself, where a test does not care what that is.
+ * Facts about a database, for tests that do not depend on them.
  *
  * @module
  */
 
 import type { DatabaseFacts } from "../../lib/database/session.ts";
 
-/** A good PostgreSQL with the tables of Mattermost in it. */
+/** A suitable PostgreSQL with Mattermost's tables. */
 export const FACTS: DatabaseFacts = {
   product: "PostgreSQL",
   version: "17.2",

@@ -1,5 +1,5 @@
 /**
- * Database servers that a machine may not be able to get.
+ * Database servers that may not be available on a machine.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a command gets, on a world of the test's own.
+ * The context of a command, with a fake system.
  *
  * @module
  */
@@ -9,17 +9,16 @@ import { Log } from "../../lib/log.ts";
 import type { System } from "../../lib/os/system.ts";
 
 /**
- * Makes the context of a command that no signal ends.
+ * Makes a context whose signal never aborts.
  *
- * @param system The world.
+ * @param system The system, usually a fake one.
  * @returns The context.
  */
 export function fakeContext(system: System): Context {
-  const context = {
+  return {
     system,
     log: new Log(system),
     signal: new AbortController().signal,
     finishing: <T>(work: Promise<T>): Promise<T> => work,
   };
-  return context;
 }

@@ -1,8 +1,8 @@
 /**
- * A world of one's own for tests: nothing in it touches the machine.
+ * A fake `System` for tests, without effects on the machine.
  *
- * Files are in memory, the clock moves only when somebody sleeps, random bytes
- * are the same in every run, and what would end the process throws.
+ * Files are in memory, the clock advances only when the program sleeps, random bytes are the
+ * same in every run, and functions that would end the process throw.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type {
 
 import { MemoryFiles } from "./memory_files.ts";
 
-/** Thrown by `exec`: the process is another program from here on. */
+/** Thrown by `exec`, which would replace the process. */
 export class Handoff extends Error {
   readonly plan: ExecPlan;
 
@@ -39,51 +39,51 @@ export class Exit extends Error {
   }
 }
 
-/** A stream that remembers what was written. */
+/** A stream that collects its output. */
 export interface Recorder extends Output {
   isTerminal: boolean;
   text: string;
 }
 
-/** What a test decides about its world; the defaults are those of a container. */
+/** Options of a fake system; the defaults are those of a container. */
 export interface World {
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: MemoryFiles;
   readonly uid?: number;
   readonly gid?: number;
   readonly programName?: string;
-  /** Addresses by host name; other names are not found. */
+  /** Addresses by host name; other names do not resolve. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
-  /** Milliseconds since the epoch at the start. */
+  /** The time at the start, in milliseconds since the epoch. */
   readonly now?: number;
   /** Whether standard output and error are terminals. */
   readonly isTerminal?: boolean;
   /**
-   * How a child process ends; by default at once and well, the server says that it is of the
-   * stated release, and chown(1) does its work.
+   * Runs a child process. By default it succeeds at once: the server prints the release in
+   * `MATTERMOST_VERSION`, and chown(1) changes the owners of files.
    */
   readonly runChild?: (plan: ChildPlan) => ChildResult | Promise<ChildResult>;
 }
 
-/** A system whose effects can be looked at. */
+/** A fake system, with the effects that it recorded. */
 export interface FakeSystem extends System {
   readonly files: MemoryFiles;
   readonly out: Recorder;
   readonly err: Recorder;
   /** The child processes that were run. */
   readonly children: readonly ChildPlan[];
-  /** Whose identity the process has taken. */
+  /** The users that the process has become. */
   readonly identities: readonly Identity[];
-  /** What the process was to become, in case somebody catches the {@linkcode Handoff}. */
+  /** The programs that `exec` was called for, even if {@linkcode Handoff} was caught. */
   readonly handoffs: readonly ExecPlan[];
   /** Sends a signal. */
   readonly send: (signal: EndingSignal) => void;
 }
 
 /**
- * Makes a world.
+ * Makes a fake system.
  *
- * @param world What is special about it.
+ * @param world Options that differ from the defaults.
  * @returns The system.
  */
 export function fakeSystem(world: World = {}): FakeSystem {
@@ -112,7 +112,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
         elapsed += milliseconds;
         return Promise.resolve();
       },
-      // In real time: some tests ask servers that are real.
+      // In real time, because some tests use real servers.
       timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
     },
     out: recorder(isTerminal),
@@ -128,7 +128,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
     },
     random: (length) =>
       Uint8Array.from({ length }, () => {
-        // A linear congruence is random enough to tell two secrets apart.
+        // A linear congruential generator is enough to make secrets differ.
         seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
         return seed >>> 24;
       }),
@@ -164,7 +164,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
   };
 }
 
-/** What `chown -R -h -P -- UID:GID PATH…` does. */
+/** Simulates `chown -R -h -P -- UID:GID PATH…`. */
 function chown({ command }: ChildPlan, files: MemoryFiles): void {
   if (command[0] !== "chown") return;
   const [owner = "", ...paths] = command.slice(command.indexOf("--") + 1);

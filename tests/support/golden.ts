@@ -1,8 +1,8 @@
 /**
- * Reports that are kept as files, and compared exactly.
+ * Golden files: expected output that is compared exactly.
  *
- * `UPDATE_GOLDEN=1 deno task test:program` writes them anew; then read the
- * differences before they are committed.
+ * `UPDATE_GOLDEN=1 deno task test:program` writes them again. Read the differences before you
+ * commit them.
  *
  * @module
  */
@@ -15,15 +15,15 @@ const DIRECTORY = join(ROOT, "tests/contract/golden");
 
 const isUpdate = Deno.env.get("UPDATE_GOLDEN") === "1";
 
-/** What differs from run to run, and the word that stands for it in the file. */
+/** Text that differs from run to run, and its replacement in the file. */
 export type Volatile = readonly (readonly [string | RegExp, string])[];
 
 /**
- * Compares a report with the one that is kept.
+ * Compares a text with a golden file.
  *
- * @param name The file, below `tests/contract/golden`.
- * @param text The report.
- * @param options What is replaced before.
+ * @param name The path of the file in `tests/contract/golden`.
+ * @param text The text.
+ * @param options The replacements before the comparison.
  */
 export async function assertGolden(
   name: string,

@@ -1,5 +1,5 @@
 /**
- * A throw-away home with a small server in it, that shows what it was given.
+ * A temporary home with a small server that prints its arguments and environment.
  *
  * @module
  */
@@ -7,16 +7,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-/** A directory that goes when its test is over; `await using` removes it. */
+/** A temporary directory; `await using` removes it. */
 export class Home implements AsyncDisposable {
   readonly path: string;
-  /** Where the server is. */
+  /** The directory of the server. */
   readonly install: string;
-  /** Where config.json is. */
+  /** The directory of config.json. */
   readonly conf: string;
-  /** The config.json. */
+  /** The path of config.json. */
   readonly config: string;
-  /** The file that remembers the release. */
+  /** The path of `data/VERSION`. */
   readonly version: string;
 
   constructor(path: string) {
@@ -27,7 +27,7 @@ export class Home implements AsyncDisposable {
     this.version = join(path, "data/VERSION");
   }
 
-  /** Variables that lead here, so that nothing outside is touched. */
+  /** Variables with the directories here, so that no other files are changed. */
   get env(): Record<string, string> {
     return {
       HOME: this.path,
@@ -36,7 +36,7 @@ export class Home implements AsyncDisposable {
     };
   }
 
-  /** Writes a file, with the directories on the way to it. */
+  /** Writes a file, and creates its parent directories. */
   async write(path: string, text: string, mode = 0o644): Promise<string> {
     const whole = join(this.path, path);
     await Deno.mkdir(join(whole, ".."), { recursive: true });
@@ -46,8 +46,8 @@ export class Home implements AsyncDisposable {
   }
 
   /**
-   * Installs a server: a shell script that answers `version`, and otherwise does
-   * what its text says.
+   * Installs a server: a shell script that prints the release for `version`, and otherwise
+   * runs the given script.
    */
   async installServer(
     version: string,
@@ -64,7 +64,7 @@ ${script}
     );
   }
 
-  /** Whether the server was asked for its release. */
+  /** Whether `version` of the server was called. */
   async wasAsked(): Promise<boolean> {
     return await Deno.stat(join(this.path, "marks/asked")).then(
       () => true,
@@ -72,7 +72,7 @@ ${script}
     );
   }
 
-  /** Every file below but the server's marks, with what tells that it was written. */
+  /** All files except the marks of the server, with metadata that change when a file is written. */
   async snapshot(): Promise<Record<string, string>> {
     const found: Record<string, string> = {};
     const walk = async (directory: string): Promise<void> => {
@@ -95,7 +95,7 @@ ${script}
     return found;
   }
 
-  /** Fails where a file was written, made or removed since the snapshot. */
+  /** Fails if a file was written, created or removed since the snapshot. */
   async assertUnchanged(
     before: Readonly<Record<string, string>>,
   ): Promise<void> {
@@ -112,17 +112,17 @@ ${script}
   }
 }
 
-/** A home that every user can enter. */
+/** Creates a home that all users can enter. */
 export async function createHome(): Promise<Home> {
   const path = await Deno.makeTempDir({ prefix: "entrypoint-test-" });
   await Deno.chmod(path, 0o755);
-  // The server may be another user.
+  // The server may run as another user.
   await Deno.mkdir(join(path, "marks"));
   await Deno.chmod(join(path, "marks"), 0o1777);
   return new Home(path);
 }
 
-/** A server that shows what it was given; {@linkcode shown} reads it. */
+/** A server that prints its process, arguments and environment; {@linkcode shown} parses that. */
 export const SHOW = `
 echo "pid=$$"
 echo "cwd=$(pwd -P)"
@@ -131,7 +131,7 @@ echo "=== arguments"; tr '\\0' '\\n' </proc/$$/cmdline
 echo "=== environment"; tr '\\0' '\\n' </proc/$$/environ
 `;
 
-/** What a server of {@linkcode SHOW} was given. */
+/** The output of {@linkcode SHOW}. */
 export interface Shown {
   readonly pid: number;
   readonly cwd: string;
@@ -140,7 +140,7 @@ export interface Shown {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Reads what a server of {@linkcode SHOW} printed. */
+/** Parses the output of {@linkcode SHOW}. */
 export function shown(stdout: string): Shown {
   const [head = "", args = "", env = ""] = stdout.split(/=== \w+\n/);
   const [pid = "", cwd = "", ...ids] = head.trimEnd().split("\n");

@@ -5,18 +5,18 @@
  */
 
 import type { Context } from "../../lib/startup/context.ts";
-import { Log } from "../../lib/log.ts";
+import { fakeContext } from "./fake_context.ts";
 import type { FakeSystem, World } from "./fake_system.ts";
 import { fakeSystem } from "./fake_system.ts";
 import { MemoryFiles } from "./memory_files.ts";
 
-/** Where the default settings put config.json. */
+/** The default path of config.json. */
 export const CONFIG = "/opt/mattermost/data/config/config.json";
 
-/** The directory of the installed server. */
+/** The default directory of the server. */
 export const INSTALL = "/opt/mattermost/mattermost";
 
-/** Settings that are enough for a plan. */
+/** The settings that a plan needs. */
 export const ENOUGH: Readonly<Record<string, string>> = {
   MATTERMOST_VERSION: "11.7.9",
   DB_ADAPTER: "postgres",
@@ -24,36 +24,30 @@ export const ENOUGH: Readonly<Record<string, string>> = {
   DB_PASS: "a password nobody may see",
 };
 
-/** A fake system, and the context of a command in it. */
+/** A fake system, and the context of a command with it. */
 export interface Stage {
   readonly system: FakeSystem;
   readonly context: Context;
 }
 
 /**
- * Sets a stage with an installed server.
+ * Makes a fake system with an installed server.
  *
- * @param world What is special about it; its files are kept if it has some.
+ * @param world Options of the fake system; by default its files are those of {@linkcode installed}.
  * @returns The system and a context.
  */
 export function stage(world: World = {}): Stage {
   const files = world.files ?? installed();
   const system = fakeSystem({ env: ENOUGH, ...world, files });
-  const context: Context = {
-    system,
-    log: new Log(system),
-    signal: new AbortController().signal,
-    finishing: (work) => work,
-  };
-  return { system, context };
+  return { system, context: fakeContext(system) };
 }
 
 /**
- * Makes a file older, or younger by a negative number.
+ * Changes the modification time of a file.
  *
- * @param files The files.
+ * @param files The file system.
  * @param path The file.
- * @param milliseconds By how much.
+ * @param milliseconds How much older it becomes; a negative number makes it newer.
  */
 export function age(
   files: MemoryFiles,
@@ -65,9 +59,9 @@ export function age(
 }
 
 /**
- * Files of an installed server.
+ * Makes the files of an installed server.
  *
- * @returns The files.
+ * @returns The file system.
  */
 export function installed(): MemoryFiles {
   const files = new MemoryFiles(
@@ -76,7 +70,7 @@ export function installed(): MemoryFiles {
     "/run/secrets",
   );
   files.place(`${INSTALL}/bin/mattermost`, "", 0o755);
-  // The image is older than what is written in it.
+  // Files of the image are older than files that a start writes.
   age(files, `${INSTALL}/bin/mattermost`, 1000);
   return files;
 }

@@ -1,8 +1,9 @@
 /**
- * A file system in memory that counts what changes it, and can fail or die there.
+ * A file system in memory. It counts the steps that change it, and a test can make each step
+ * fail or end the process there.
  *
- * A write takes two steps, the way a real one does: first the file is there and half
- * written, then it is whole. Death between them is part of every crash test.
+ * Like a real write, a write takes two steps: after the first, half of the file is written. So
+ * crash tests can end the process between both.
  *
  * @module
  */
@@ -19,27 +20,27 @@ interface Node {
   modified: number;
 }
 
-/** Thrown where the process is meant to die; nothing after it may change the disk. */
-export class Death extends Error {}
+/** Thrown where the process ends; no later step may change the disk. */
+class Death extends Error {}
 
-/** How a step goes wrong: a system error, or death. */
+/** How a step fails: with a system error, or with the end of the process. */
 export type Fault = { readonly code: string } | "death";
 
 /** A file system in memory. */
 export class MemoryFiles implements Files {
   readonly nodes = new Map<string, Node>();
-  /** Changing steps so far. */
+  /** The number of changing steps so far. */
   steps = 0;
-  /** Every changing step, for messages of tests. */
+  /** All changing steps, for the messages of tests. */
   readonly journal: string[] = [];
-  /** Decides whether a step goes wrong. */
+  /** Decides whether a step fails. */
   fault: (step: number, what: string) => Fault | undefined = () => undefined;
-  /** Paths that another path is mounted on: they cannot be renamed over. */
+  /** Mount points, which cannot be the target of a rename. */
   readonly mounts = new Set<string>();
-  /** Who makes files and directories; what a test places is root's. */
+  /** The owner of files that the program creates; files that a test places belong to root. */
   user = { uid: 0, gid: 0 };
   lockError: string | undefined;
-  /** Whether the process has died; it can do nothing more. */
+  /** Whether the process has ended: then every call throws. */
   dead = false;
   #inode = 1;
 
@@ -50,7 +51,7 @@ export class MemoryFiles implements Files {
     this.journal.length = 0;
   }
 
-  /** Begins a new process on the same disk. */
+  /** Starts a new process with the same disk. */
   reboot(): void {
     this.dead = false;
     this.steps = 0;
@@ -187,15 +188,15 @@ export class MemoryFiles implements Files {
       this.#need(path);
     });
   }
-  /** Makes a symbolic link. */
+  /** Creates a symbolic link. */
   link(path: string, target: string): void {
     this.#put(path, "link", target, 0o777);
   }
-  /** Makes a FIFO. */
+  /** Creates a FIFO. */
   fifo(path: string): void {
     this.#put(path, "fifo", "", 0o600);
   }
-  /** Gives a path, and with `-R` all that is below it, to somebody else, as chown(1) does. */
+  /** Changes the owner of a path, and with `recursive` of everything below it. */
   chown(
     path: string,
     { uid, gid }: { readonly uid: number; readonly gid: number },
@@ -207,7 +208,7 @@ export class MemoryFiles implements Files {
       this.chown(`${path}/${name}`, { uid, gid }, { recursive });
     }
   }
-  /** Puts a file there, as another program would. */
+  /** Writes a file as another program would, without counting a step. */
   place(path: string, text: string, mode = 0o600): void {
     this.#put(path, "file", text, mode);
   }
@@ -244,7 +245,7 @@ export class MemoryFiles implements Files {
     return node;
   }
   #alive(): void {
-    if (this.dead) throw new Death("a dead process does nothing");
+    if (this.dead) throw new Death("the process has ended");
   }
   #step(what: string): void {
     this.#alive();

@@ -1,34 +1,32 @@
 /**
- * The messages of the program, read from its sources: what the documents have to explain.
+ * Finds the messages of the program in its sources, which the documents must explain.
  *
- * A message is what `new EntrypointError(…)`, `log.info(…)` and the like get
- * ({@linkcode SINKS}), what stands under a key such as `message` ({@linkcode KEYS}), and
- * what is put into a list of texts ({@linkcode LISTS}). Where that is a variable, a
- * parameter or a call, the texts that it can become are looked up, so that each is found
- * where it is written. `${…}` becomes `…`.
+ * A message is an argument of `new EntrypointError(…)`, `log.info(…)` and similar calls
+ * ({@linkcode SINKS}), the value of a key such as `message` ({@linkcode KEYS}), or an element
+ * of a list of texts ({@linkcode LISTS}). If it is a variable, a parameter or a call, all texts
+ * that it can be are found. `${…}` becomes `…`.
  *
- * Names are looked up by file, not by scope: now and then that finds a text too many,
- * which is seen, and never one too few.
+ * Names are resolved by file, not by scope. That may find additional texts, but misses none.
  *
- * It works only in `deno test`, where `Deno.lint` has a parser.
+ * It works only in `deno test`, because only there `Deno.lint` has a parser.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** A text of the program. */
+/** A message of the program. */
 export interface Message {
-  /** The text on one line, with `…` for what differs from run to run. */
+  /** The text on one line, with `…` for expressions. */
   readonly text: string;
-  /** The files that it is written in. */
+  /** The files that contain it. */
   readonly files: readonly string[];
 }
 
 type Node = Deno.lint.Node;
 type Call = Deno.lint.CallExpression | Deno.lint.NewExpression;
 
-/** What takes a message, and which of its arguments that is. */
+/** Functions that get a message, and the index of that argument. */
 const SINKS: Readonly<Record<string, number>> = {
   EntrypointError: 0,
   ProbeError: 1,
@@ -38,47 +36,44 @@ const SINKS: Readonly<Record<string, number>> = {
 /** Keys of objects whose values are messages. */
 const KEYS = ["fault", "message", "phrase", "warning"];
 
-/** Lists of texts that are shown one by one. */
+/** Names of lists whose elements are messages. */
 const LISTS = ["conflicts", "found", "notices"];
 
-/** Functions that take good news, which nobody looks up. */
-const GOOD_NEWS = ["ok"];
+/** Functions whose arguments are reports of success, which need no explanation. */
+const SUCCESS_FUNCTIONS = ["ok"];
 
-/**
- * Words that a text needs to be worth a search: a whole message, or a part that is put
- * into the place of a `…` of another one.
- */
-const FEWEST_WORDS = { whole: 2, part: 3 };
+/** The fewest words of a message, and of a part that replaces a `…` in another message. */
+const MIN_WORDS = { whole: 2, part: 3 };
 
-/** An expression, or one element of the arrays that it can be. */
+/** An expression, or one element of it if it is an array. */
 interface Value {
   readonly node: Node;
   readonly element?: number | undefined;
 }
 
-/** What is known of one file. */
+/** The syntax of one file. */
 interface Source {
   readonly file: string;
-  /** What a variable holds, and what a function returns; an arrow function goes by its range. */
+  /** Values of variables and functions by name; the key of an arrow function is its range. */
   readonly values: Map<string, Value[]>;
-  /** The functions of which a name is a parameter, and which one it is. */
+  /** Functions with a parameter of that name, and the index of the parameter. */
   readonly parameters: Map<
     string,
     { readonly of: string; readonly at: number }[]
   >;
-  /** Names from other files, and those files. */
+  /** Imported names, and their files. */
   readonly imports: Map<string, string>;
-  /** Calls, by the name of the function. */
+  /** Calls by the name of the function. */
   readonly calls: Map<string, Call[]>;
-  /** What stands in the place of a message. */
+  /** Expressions that are messages. */
   readonly roots: Node[];
 }
 
 /**
- * Collects the messages of all sources below a directory.
+ * Collects the messages in a directory.
  *
- * @param directory The directory.
- * @returns The messages, each text once, in the order of files and texts.
+ * @param directory The directory of the sources.
+ * @returns The messages, each text once, sorted by file and text.
  */
 export function collectMessages(directory: string): readonly Message[] {
   const sources = new Map(
@@ -89,7 +84,7 @@ export function collectMessages(directory: string): readonly Message[] {
   const visit = (
     { node, element }: Value,
     source: Source,
-    size: keyof typeof FEWEST_WORDS,
+    size: keyof typeof MIN_WORDS,
   ): void => {
     const key = [source.file, node.type, node.range, element, size].join(":");
     if (seen.has(key)) return;
@@ -162,7 +157,7 @@ function read(file: string): Source {
     const argument = at === undefined ? undefined : given[at];
     if (argument !== undefined) roots.push(argument);
     if (object === undefined) {
-      if (!GOOD_NEWS.includes(name)) add(calls, name, node);
+      if (!SUCCESS_FUNCTIONS.includes(name)) add(calls, name, node);
     } else if (name === "push" && LISTS.includes(namesOf(object)[0] ?? "")) {
       roots.push(...given);
     }
@@ -220,7 +215,7 @@ function add<T>(map: Map<string, T[]>, name: string, value: T): void {
   map.set(name, [...map.get(name) ?? [], value]);
 }
 
-/** What a node may become, or is put together from. */
+/** The expressions that a node may evaluate to, or that it contains. */
 function partsOf(node: Node, element: number | undefined): readonly Node[] {
   switch (node.type) {
     case "ConditionalExpression":
@@ -230,7 +225,7 @@ function partsOf(node: Node, element: number | undefined): readonly Node[] {
     case "TemplateLiteral":
       return node.expressions;
     case "ArrayExpression":
-      // A list of tuples is looked through, and of each tuple one element counts.
+      // In a list of tuples, one element of each tuple counts.
       return element === undefined ||
           node.elements.every(({ type }) => type === "ArrayExpression")
         ? node.elements
@@ -250,7 +245,7 @@ function partsOf(node: Node, element: number | undefined): readonly Node[] {
     case "MemberExpression":
       return node.computed ? [node.object] : [];
     case "ObjectExpression":
-      // Of what has a message, that is found by its key.
+      // The message of an object with such a key is found by the key.
       return node.properties.some((property) =>
           property.type === "Property" &&
           KEYS.includes(namesOf(property.key)[0] ?? "")
@@ -264,7 +259,7 @@ function partsOf(node: Node, element: number | undefined): readonly Node[] {
   }
 }
 
-/** The names of what a node stands for: a variable, a called function. */
+/** The name of a variable or of a called function. */
 function namesOf(node: Node): string[] {
   switch (node.type) {
     case "Identifier":
@@ -278,7 +273,7 @@ function namesOf(node: Node): string[] {
   }
 }
 
-/** The function that a statement belongs to. */
+/** The name of the function that contains a statement. */
 function nameOfFunction(
   statement: Deno.lint.ReturnStatement,
 ): string | undefined {
@@ -295,7 +290,7 @@ function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && "type" in value;
 }
 
-/** The text of a literal, on one line. */
+/** The text of a literal on one line; `undefined` for other nodes. */
 function textOf(node: Node): string | undefined {
   const text = node.type === "Literal" && typeof node.value === "string"
     ? node.value
@@ -305,8 +300,8 @@ function textOf(node: Node): string | undefined {
   return text?.replace(/\s+/g, " ").replace(/…+/g, "…").trim();
 }
 
-function isFindable(text: string, size: keyof typeof FEWEST_WORDS): boolean {
-  // Names of variables, commands and files have several words, but no blank.
+function isFindable(text: string, size: keyof typeof MIN_WORDS): boolean {
+  // Names of variables, commands and files may have several words, but no space.
   const words = text.match(/[A-Za-z]{2,}/g) ?? [];
-  return words.length >= FEWEST_WORDS[size] && text.includes(" ");
+  return words.length >= MIN_WORDS[size] && text.includes(" ");
 }

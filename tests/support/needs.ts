@@ -1,47 +1,47 @@
 /**
- * What some tests need of the machine. Where it is missing the test is ignored, its name
- * says why, and `deno task test` sums the reasons up at the end (tools/test.ts).
+ * Requirements of some tests. If the machine does not meet them, the test is ignored, its name
+ * ends with the reason, and `deno task test` lists the reasons at the end (tools/test.ts).
  *
  * @module
  */
 
-/** Something that a machine may not have. */
+/** A requirement that a machine may not meet. */
 export interface Need {
-  /** What is needed, to be read after "needs". */
+  /** A description that follows "needs" in a sentence. */
   readonly what: string;
-  /** Whether this machine has it. */
+  /** Whether this machine meets it. */
   readonly isMet: boolean;
 }
 
-/** Numbers of capabilities (linux/capability.h) that a test run as root may lack. */
+/** Capabilities that root may lack, with their numbers in linux/capability.h. */
 const CAPABILITIES = { CHOWN: 0n, SETGID: 6n, SETUID: 7n } as const;
 
-/** Mounts are made in a namespace of their own: where we are not root, in one in which we are. */
+/** Tests mount in their own mount namespace; an ordinary user also needs a user namespace. */
 export const NAMESPACE: readonly string[] = Deno.uid() === 0
   ? ["unshare", "--mount"]
   : ["unshare", "--user", "--map-root-user", "--mount"];
 
-/** In such a namespace there is nobody else whom the server could run as. */
+/** In such a user namespace no other user exists for the server. */
 export const AS_ROOT: Readonly<Record<string, string>> = Deno.uid() === 0
   ? {}
   : { MATTERMOST_UID: "0", MATTERMOST_GID: "0" };
 
-/** Root that may give files away and become another user. */
+/** Root that may change owners and become another user. */
 export const ROOT_USER: Need = {
   what: "root with the capabilities CHOWN, SETGID and SETUID",
   isMet: Deno.uid() === 0 && await hasCapabilities(),
 };
 
-/** PostgreSQL, MariaDB and MySQL refuse to run as root. */
+/** A user for PostgreSQL, MariaDB and MySQL, which refuse to run as root. */
 export const DATABASES: Need = {
   what: "an ordinary user, or root that may become one, to run databases as",
   isMet: Deno.uid() !== 0 || ROOT_USER.isMet,
 };
 
-/** A place for mounts. Containers forbid it by default, even to root. */
+/** Permission to mount, which containers by default deny even to root. */
 export const MOUNTS: Need = {
   what: "permission to mount (root with CAP_SYS_ADMIN, or user namespaces)",
-  // A file, since a directory may have mounts below, which only root may leave out.
+  // A file, because only root may bind a directory without the mounts in it.
   isMet: await succeeds([
     ...NAMESPACE,
     ...["mount", "--bind", "/etc/passwd", "/etc/passwd"],
@@ -49,11 +49,11 @@ export const MOUNTS: Need = {
 };
 
 /**
- * Registers a test that needs something of the machine.
+ * Registers a test with requirements.
  *
- * @param needs What it needs.
- * @param name Its name.
- * @param body What it does.
+ * @param needs The requirements.
+ * @param name The name of the test.
+ * @param body The test.
  */
 export function testWith(
   needs: readonly Need[],
@@ -68,7 +68,7 @@ export function testWith(
   );
 }
 
-/** `/proc` is open to programs with all permissions, as tests are. */
+/** Deno reads `/proc` only with all permissions, which tests have. */
 async function hasCapabilities(): Promise<boolean> {
   const status = await Deno.readTextFile("/proc/self/status");
   const [, digits = "0"] = /^CapEff:\s*(\w+)$/m.exec(status) ?? [];

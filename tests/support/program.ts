@@ -1,5 +1,5 @@
 /**
- * The program as a process of its own: as `deno run` and as the compiled binary.
+ * Runs the program as a child process, with `deno run` and as the compiled binary.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { type Need, testWith } from "./needs.ts";
 /** The project's directory. */
 export const ROOT = dirname(dirname(import.meta.dirname ?? "."));
 
-/** Where programs are found, without anything of the caller's. */
+/** The value of PATH for the program, independent of the caller's. */
 export const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Milliseconds after which a process that should have ended is killed. */
-const PATIENCE = 60_000;
+/** Milliseconds after which a process is killed. */
+const TIMEOUT = 60_000;
 
 const BUILT = join(ROOT, "dist/mattermost-entrypoint");
 
 const built = await Deno.stat(BUILT).catch(() => {
-  throw new Error(`${BUILT} is missing: make it with deno task compile`);
+  throw new Error(`${BUILT} is missing. Run: deno task compile`);
 });
 
 const BINARY = await closedParent(BUILT) === undefined
@@ -37,7 +37,7 @@ const BINARY = await closedParent(BUILT) === undefined
 export interface Program {
   readonly name: "deno run" | "compiled";
   readonly command: readonly [string, ...string[]];
-  /** Variables that the way needs, and that the program therefore sees. */
+  /** Variables that this way of running needs, and that the program therefore gets. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -50,9 +50,9 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** What a process gets besides its arguments. */
+/** Options of a process. */
 export interface RunOptions {
-  /** The whole environment, but for `PATH`, and for `HOME` where it is not given. */
+  /** The environment. `PATH` is added, and `HOME` if it is missing. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
@@ -67,16 +67,16 @@ export const COMPILED: Program = {
   env: {},
 };
 
-/** The program from its sources, with no more permissions than the compiled one. */
+/** The program from its sources, with the permissions of the compiled one. */
 export const INTERPRETED: Program = await interpreted();
 
-/** Both. */
+/** Both ways to run the program. */
 export const PROGRAMS: readonly Program[] = [INTERPRETED, COMPILED];
 
-/** A process that runs. */
+/** A running process. */
 export class Running {
   readonly pid: number;
-  /** Its end. */
+  /** Resolves when it ends. */
   readonly outcome: Promise<Outcome>;
   readonly #child: Deno.ChildProcess;
   readonly #waiting = new Set<() => void>();
@@ -89,7 +89,7 @@ export class Running {
     this.outcome = this.#end();
   }
 
-  /** All that it has printed so far. */
+  /** Its output so far. */
   get text(): string {
     return this.#stdout + this.#stderr;
   }
@@ -99,9 +99,9 @@ export class Running {
   }
 
   /**
-   * Waits until it has printed something.
+   * Waits until its output matches.
    *
-   * @throws {Error} with all that it printed, when it ends before
+   * @throws {Error} with its output, when it ends before
    */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     let ended = false;
@@ -109,7 +109,11 @@ export class Running {
     while (true) {
       const found = pattern.exec(this.#stderr) ?? pattern.exec(this.#stdout);
       if (found !== null) return found;
-      if (ended) throw new Error(`No ${pattern} in:\n${this.text}`);
+      if (ended) {
+        throw new Error(
+          `The process ended without ${pattern} in its output:\n${this.text}`,
+        );
+      }
       await Promise.race([
         new Promise<void>((resolve) => this.#waiting.add(resolve)),
         this.outcome,
@@ -118,7 +122,7 @@ export class Running {
   }
 
   async #end(): Promise<Outcome> {
-    const overdue = setTimeout(() => killTree(this.pid), PATIENCE);
+    const overdue = setTimeout(() => killTree(this.pid), TIMEOUT);
     const [{ code, signal }] = await Promise.all([
       this.#child.status,
       this.#read(this.#child.stdout, (text) => this.#stdout += text),
@@ -147,10 +151,10 @@ export class Running {
 }
 
 /**
- * Starts a command with an environment of its own.
+ * Starts a command with a new environment.
  *
  * @param command The program and its arguments.
- * @param options What it gets.
+ * @param options Environment, directory, input and user.
  * @returns The process.
  */
 export function launch(
@@ -165,7 +169,7 @@ export function launch(
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
-    // Another user may not be able to enter the directory that the tests run in.
+    // Another user may not have access to the working directory of the tests.
     ...options.uid === undefined ? {} : { cwd: "/" },
     ...options,
   }).spawn();
@@ -189,7 +193,7 @@ export function start(
   });
 }
 
-/** Runs the program to its end. */
+/** Runs the program and waits for its end. */
 export async function runProgram(
   program: Program,
   args: readonly string[],
@@ -198,7 +202,7 @@ export async function runProgram(
   return await start(program, args, options).outcome;
 }
 
-/** Registers a test for each way to run the program. */
+/** Registers a test twice, for both ways to run the program. */
 export function testPrograms(
   name: string,
   body: (program: Program) => void | Promise<void>,
@@ -209,12 +213,12 @@ export function testPrograms(
   }
 }
 
-/** Fails where the process is still there. */
+/** Fails if the process is running. */
 export function assertGone(pid: number): void {
-  assert.ok(!isRunning(pid), `process ${pid} is still there`);
+  assert.ok(!isRunning(pid), `process ${pid} is still running`);
 }
 
-/** No stack trace, no bug, and none of the secrets. */
+/** Fails if the output has a stack trace, the word bug, or a secret. */
 export function assertClean(
   { stdout, stderr }: Outcome,
   secrets: readonly string[] = [],
@@ -222,12 +226,15 @@ export function assertClean(
   for (const text of [stdout, stderr]) {
     assert.doesNotMatch(text, /^\s+at |\bbug\b|Uncaught|panicked/m);
     for (const secret of secrets) {
-      assert.ok(!text.includes(secret), `a secret shows in:\n${text}`);
+      assert.ok(
+        !text.includes(secret),
+        `the output contains a secret:\n${text}`,
+      );
     }
   }
 }
 
-/** Tests run it as other users too, who cannot enter a checkout below `/root`. */
+/** Makes a copy for tests that run as other users, who have no access to a checkout in `/root`. */
 async function openCopy(): Promise<string> {
   const copy = join(await cacheDirectory(), "tested-program");
   await locked("tested-program", async () => {
@@ -242,7 +249,7 @@ async function openCopy(): Promise<string> {
   return copy;
 }
 
-/** A directory for a program that is another user by its end; what is in it moves to the other one. */
+/** Makes a directory that the server's user can write; its files are moved to the given one at the end. */
 async function openToAll(directory: string): Promise<string> {
   const path = await Deno.makeTempDir({ prefix: "entrypoint-coverage-" });
   await Deno.chmod(path, 0o777);
@@ -258,7 +265,7 @@ async function openToAll(directory: string): Promise<string> {
 
 async function interpreted(): Promise<Program> {
   const config = join(ROOT, "deno.json");
-  // Where coverage is collected, the program is asked for its own.
+  // When the tests collect coverage, the program collects its own, too.
   const coverage = Deno.env.get("DENO_COVERAGE_DIR");
   const profiles = coverage && await openToAll(coverage);
   const { compile: { permissions } } = JSON.parse(

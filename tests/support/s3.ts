@@ -1,9 +1,9 @@
 /**
- * A fake S3 service with one bucket, which verifies signatures by Amazon's published
- * algorithm, without any code of the program that it tests, and refuses as S3 does.
+ * A fake S3 service with one bucket. It verifies signatures with Amazon's published algorithm,
+ * without code of the program, and refuses requests as S3 does.
  *
- * It knows the bucket by path (`/bucket`) and answers HEAD and GET of the bucket; it
- * keeps no objects.
+ * It supports path-style addresses (`/bucket`), and HEAD and GET of the bucket. It stores no
+ * objects.
  *
  * Sources: "Signature Calculations for the Authorization Header" and "Error Responses"
  * of the Amazon S3 API Reference,
@@ -17,13 +17,13 @@ import { createHash, createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { type Service, startWeb } from "./services.ts";
 
-/** How far a request's time may be off, in milliseconds: 15 minutes, as for Amazon. */
+/** The largest difference between the clocks, in milliseconds; Amazon's is 15 minutes. */
 const CLOCK_TOLERANCE = 15 * 60 * 1000;
 
 const AUTHORIZATION_REGEXP =
   /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, *SignedHeaders=([a-z0-9;-]+), *Signature=([0-9a-f]{64})$/;
 
-/** The bucket, and the one key that opens it. */
+/** The bucket, and the only key that has access to it. */
 export interface S3Options {
   readonly bucket: string;
   readonly region: string;
@@ -31,23 +31,23 @@ export interface S3Options {
   readonly secretKey: string;
 }
 
-/** A request as it arrived. */
+/** A received request. */
 export interface S3Request {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
   readonly headers: Readonly<IncomingHttpHeaders>;
-  /** When it arrived. */
+  /** When it was received. */
   readonly time: Date;
 }
 
-/** An answer of S3: its status, and the error code if it refuses. */
+/** An answer: its status, and the error code of a refusal. */
 export interface S3Answer {
   readonly status: number;
   readonly code?: string;
 }
 
-/** The settings that tests use. */
+/** The default options. */
 export const S3: S3Options = {
   bucket: "mattermost",
   region: "us-east-1",
@@ -67,22 +67,22 @@ export async function startS3(options: S3Options = S3): Promise<Service> {
       : `<Error><Code>${answer.code}</Code></Error>`;
     response.writeHead(answer.status, {
       "content-type": "application/xml",
-      ...isAboutBucket(answer) ? { "x-amz-bucket-region": options.region } : {},
+      ...hasRegion(answer) ? { "x-amz-bucket-region": options.region } : {},
     });
     response.end(method === "HEAD" ? undefined : body);
   });
 }
 
 /**
- * Decides on a request, in the order of S3: who signed it, is the bucket there, and is
- * it in the region that the request was signed for.
+ * Decides on a request in the order of S3: it checks the signature, then whether the bucket
+ * exists, and then whether the bucket is in the region of the signature.
  */
 export function answerOf(request: S3Request, options: S3Options): S3Answer {
   const { method, headers, time } = request;
   if (method !== "HEAD" && method !== "GET") return refuse("NotImplemented");
-  const isThere = bucketOf(request.url) === options.bucket;
+  const bucketExists = bucketOf(request.url) === options.bucket;
   if (headers.authorization === undefined) {
-    return refuse(isThere ? "AccessDenied" : "NoSuchBucket");
+    return refuse(bucketExists ? "AccessDenied" : "NoSuchBucket");
   }
   const [, accessKey, date = "", region = "", names = "", signature] =
     AUTHORIZATION_REGEXP.exec(headers.authorization) ?? [];
@@ -102,15 +102,15 @@ export function answerOf(request: S3Request, options: S3Options): S3Answer {
   if (!signed.includes("host") || signature !== expected) {
     return refuse("SignatureDoesNotMatch");
   }
-  if (!isThere) return refuse("NoSuchBucket");
+  if (!bucketExists) return refuse("NoSuchBucket");
   return region === options.region
     ? { status: 200 }
     : refuse("PermanentRedirect");
 }
 
 /**
- * The signature that a request should have: the last three of the four tasks in
- * Amazon's description, from the headers that arrived.
+ * Computes the expected signature of a request from its headers: the last three of the four
+ * steps in Amazon's description.
  */
 export function signatureOf(
   { method, url, headers }: Omit<S3Request, "time">,
@@ -145,14 +145,14 @@ export function signatureOf(
   return createHmac("sha256", key).update(toSign).digest("hex");
 }
 
-/** Parameters sorted by name; one without a value gets an empty one. */
+/** The parameters sorted by name; a missing value becomes an empty one. */
 function canonicalQuery(query: string): string {
   return query.split("&").filter((pair) => pair !== "")
     .map((pair) => pair.includes("=") ? pair : `${pair}=`)
     .sort().join("&");
 }
 
-/** The statuses of "List of error codes". */
+/** HTTP statuses, from "List of error codes". */
 const STATUSES = {
   AccessDenied: 403,
   AuthorizationHeaderMalformed: 400,
@@ -168,8 +168,8 @@ function refuse(code: keyof typeof STATUSES): S3Answer {
   return { status: STATUSES[code], code };
 }
 
-/** S3 tells where a bucket is also when it does not let in whoever asks. */
-function isAboutBucket({ code }: S3Answer): boolean {
+/** S3 also sends the region with these refusals. */
+function hasRegion({ code }: S3Answer): boolean {
   return code === undefined || code === "AccessDenied" ||
     code === "PermanentRedirect";
 }

@@ -1,5 +1,5 @@
 /**
- * The services around a Mattermost, small and real, on free ports of the loopback.
+ * Small real services for Mattermost, on free ports of the loopback interface.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { AddressInfo, Server } from "node:net";
 import { SMTPServer } from "smtp-server";
 import type { KeyPair } from "../servers/certificates.ts";
 
-/** A service that ends with its test. */
+/** A running service; `await using` stops it. */
 export interface Service extends AsyncDisposable {
   readonly port: number;
 }
 
-/** A web server; with a certificate it speaks HTTPS. */
+/** Starts a web server; with a certificate it uses HTTPS. */
 export async function startWeb(
   answer: RequestListener,
   tls?: KeyPair,
@@ -26,7 +26,7 @@ export async function startWeb(
   return await listen(server);
 }
 
-/** A web server that answers each path of a table, and everything else with 404. */
+/** Starts a web server with these pages, which answers other paths with 404. */
 export async function startPages(
   pages: Readonly<Record<string, readonly [status: number, body: string]>>,
   tls?: KeyPair,
@@ -38,20 +38,20 @@ export async function startPages(
   }, tls);
 }
 
-/** Accepts connections and says nothing. */
+/** Starts a server that accepts connections and never answers. */
 export async function startSilence(): Promise<Service> {
   const { createServer } = await import("node:net");
   return await listen(createServer(() => {}));
 }
 
-/** What a mail server asks for. */
+/** The certificate and the login of a mail server. */
 export interface MailOptions {
   readonly tls: KeyPair;
   readonly user: string;
   readonly password: string;
 }
 
-/** A mail server with STARTTLS and a login. */
+/** Starts a mail server with STARTTLS and a login. */
 export async function startMail(
   { tls, user, password }: MailOptions,
 ): Promise<Service> {
@@ -65,7 +65,7 @@ export async function startMail(
       } else done(new Error("Authentication credentials invalid"));
     },
   });
-  // Clients that hang up in the handshake are part of the tests.
+  // Tests include clients that close the connection in the handshake.
   mail.on("error", () => {});
   return await listen(mail.server);
 }

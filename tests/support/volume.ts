@@ -1,6 +1,6 @@
 /**
- * A program that finds its volume, its database and its certificates at the same names on
- * every machine, so that what it wrote on another one can be compared byte by byte.
+ * Runs a program with the same paths of the volume and certificates and the same address of
+ * the database on every machine, so that its files can be compared with fixtures.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import type { Home } from "./home.ts";
 import { AS_ROOT, NAMESPACE } from "./needs.ts";
 
-/** Where the program finds the home. */
+/** The path of the home for the program. */
 export const VOLUME = "/srv/mattermost";
 
-/** The name of the database's host. */
+/** The host name of the database. */
 const DATABASE_HOST = "db";
 
 /**
- * Shows the home at its fixed name, and a machine without authorities of its own: the
- * bundle for the server begins with those of the machine, which differ.
+ * Mounts the home at its fixed path, and hides the machine's CA certificates, because the
+ * program copies them into the bundle for the server.
  */
 const MOUNTS = `
 mount -t tmpfs tmpfs /srv && mkdir ${VOLUME} && mount --bind "$1" ${VOLUME} &&
@@ -32,28 +32,28 @@ done
 shift
 exec "$@"`;
 
-/** A home with fixed names; `await using` closes the way to the database. */
+/** A home with a fixed path; `await using` closes the connection to the database. */
 export interface Volume extends AsyncDisposable {
-  /** The command that runs another one where the names are. */
+  /** The prefix of a command that uses these paths. */
   readonly command: readonly string[];
-  /** Variables that lead to the home and the database. */
+  /** The settings for the home and the database. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Gives a home and a database their fixed names.
+ * Gives a home a fixed path, and a database a fixed address.
  *
  * @param home The home.
  * @param server The database.
- * @param port The port at which the database is found.
- * @returns How to run a program there.
+ * @param port The port of the database for the program.
+ * @returns How to run a program with both.
  */
 export async function openVolume(
   home: Home,
   server: DatabaseServer,
   port: number,
 ): Promise<Volume> {
-  // All of 127.0.0.0/8 is this machine: other tests have the same port at another address.
+  // All of 127.0.0.0/8 is this machine: each test uses another address with the same port.
   const hostname = `127.${
     [...crypto.getRandomValues(new Uint8Array(2))].join(".")
   }.2`;
@@ -88,7 +88,7 @@ async function forward(
 ): Promise<void> {
   for await (const client of listener) {
     const server = await Deno.connect({ hostname: host, port });
-    // Either side may hang up first.
+    // Either side may close first.
     Promise.allSettled([
       client.readable.pipeTo(server.writable),
       server.readable.pipeTo(client.writable),

@@ -1,5 +1,5 @@
 /**
- * The image itself: how it is built, and what is in it.
+ * The build of the image, and its content.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { PREFIX } from "../bases.ts";
 import { copyTree } from "../build.ts";
 import { assertHas, type Case, CURRENT, type Lab } from "../lab.ts";
 
-/** The context may have this much, in bytes, without what was brought along. */
+/** The largest size of the build context without prebuilt files, in bytes. */
 const CONTEXT_LIMIT = 2_000_000;
 
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "image-content",
-  what: "the image has what the server uses, and nothing for our sake",
+  what: "the image contains what the server needs, and no build tools",
   run: async (lab) => {
     const image = await lab.image();
     const config = JSON.parse(
@@ -45,7 +45,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "documents",
-  what: "the tools that search calls on documents work",
+  what: "the programs that extract text of documents work",
   run: async (lab) => {
     const text = await inside(
       lab,
@@ -59,7 +59,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "classic-builder",
-  what: "the classic builder makes the same image",
+  what: "the classic builder builds the same image",
   run: async (lab) => {
     const tag = `${PREFIX}/classic`;
     const { code, text } = await lab.builder.build(CURRENT, {
@@ -72,7 +72,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "context",
-  what: "the build context of a clean tree is under 2 MB",
+  what: "the build context of a new clone has less than 2 MB",
   run: async (lab) => {
     await copyTree(lab.root, lab.directory);
     const { text } = await lab.docker.attempt(
@@ -87,8 +87,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "checksum",
-  what:
-    "a release with another SHA-256 sum is refused, an unknown one is said loudly",
+  what: "a wrong SHA-256 sum is refused, and a missing one causes a warning",
   run: async (lab) => {
     const tag = `${PREFIX}/checksum`;
     lab.atEnd(() => lab.docker.removeImage(tag));
@@ -97,7 +96,7 @@ export const CASES: readonly Case[] = [{
       args: { MATTERMOST_SHA256: "0".repeat(64) },
     });
     assert.notEqual(wrong.code, 0);
-    assertHas(wrong.text, "expected 0000000000");
+    assertHas(wrong.text, "must be 0000000000");
     const unknown = await lab.builder.build(CURRENT, {
       tag,
       args: { MATTERMOST_SHA256: "" },
@@ -107,7 +106,7 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
-/** The smallest PDF with a word in it; readers repair the missing table of contents. */
+/** A minimal PDF with one word; readers repair the missing cross-reference table. */
 const PDF = `%PDF-1.4
 1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
 2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
@@ -118,7 +117,7 @@ endstream endobj
 5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj
 trailer <</Root 1 0 R>>`;
 
-/** The server's own user can write what the server writes, and not its programs. */
+/** The server's user can write to the directories that the server needs, but not to its programs. */
 async function checkOwners(lab: Lab, image: string): Promise<void> {
   const { code, text } = await lab.docker.run(image, {
     command: [

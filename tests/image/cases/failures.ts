@@ -1,5 +1,5 @@
 /**
- * Databases that refuse, or are not there yet.
+ * Databases that refuse logins or are not running yet.
  *
  * @module
  */
@@ -11,13 +11,14 @@ import { assertHas, type Case, identity, PASSWORD } from "../lab.ts";
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "wrong-password",
-  what: "a wrong password fails fast with code 77 and is not printed",
+  what:
+    "a wrong password ends the program at once with code 77, and is not printed",
   run: async (lab) => {
     const { database, options, environment } = await lab.network();
     await database.until("ready", async () => {
       return (await database.logs()).includes("ready to accept connections");
     });
-    // Made here where this is the only case: that takes longer than the start.
+    // Build the image before the time is measured, if this is the only case.
     const image = await lab.image();
     const started = performance.now();
     const wrong = "the-wrong-one";
@@ -33,7 +34,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "late-database",
-  what: "a database that comes up 20 s late is waited for",
+  what: "the program waits for a database that starts 20 s later",
   run: async (lab) => {
     const network = await lab.docker.network("net");
     const server = await lab.server("server", {
@@ -58,7 +59,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "no-database",
-  what: "a database that never comes ends it with code 69 and a remedy",
+  what: "without a database the program ends with code 69 and a remedy",
   run: async (lab) => {
     const { code, text } = await lab.docker.run(await lab.image(), {
       environment: {

@@ -1,5 +1,5 @@
 /**
- * Users, capabilities, read-only roots, and what is said when they do not fit.
+ * Users, capabilities and read-only file systems, and the messages about missing permissions.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const DATA = "/opt/mattermost/data";
 export const CASES: readonly Case[] = [{
   name: "arbitrary-user",
   what:
-    "--user 1234:1234 works with fresh volumes, and names what it cannot write",
+    "--user 1234:1234 works with new volumes, and a path that it cannot write is an error",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const user = [...options, "--user=1234:1234"];
@@ -36,7 +36,8 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "read-only-root",
-  what: "--read-only with no capability works, and names what it cannot write",
+  what:
+    "--read-only without capabilities works, and a path that it cannot write is an error",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const hardened = [...options, ...HARDENED];
@@ -56,10 +57,11 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "root-drops",
-  what: "started as root, it takes over an old volume and drops to 2000:2000",
+  what:
+    "as root the program gives an old volume to 2000:2000 and becomes that user",
   run: async (lab) => {
     const { options, environment } = await lab.network();
-    // As images that ran as root left it.
+    // Files of an image that ran as root.
     const old = await volumeOf(
       lab,
       "mkdir config files && echo kept >files/old && chown -R 0:0 . && chmod 0755 .",
@@ -93,7 +95,7 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
-/** A volume that a script has put something into: Docker makes an empty one anew. */
+/** A volume with files; Docker would copy the image's directory into an empty one. */
 async function volumeOf(lab: Lab, script: string): Promise<string> {
   return await lab.docker.volume("data", {
     image: await lab.image(),

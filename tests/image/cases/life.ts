@@ -1,5 +1,5 @@
 /**
- * The life of a container: one process, restarts, the end, health, other commands.
+ * A container from start to stop: processes, restarts, health checks and other commands.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "one-process",
-  what: "PID 1 is the server, alone, and inherits no secret",
+  what: "the server is PID 1 and the only process, and inherits no secrets",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const server = await lab.server("server", {
@@ -36,7 +36,7 @@ export const CASES: readonly Case[] = [{
     assert.ok(names.includes("MM_TEAMSETTINGS_SITENAME"));
     assert.ok(!names.includes("DB_PASS"), "DB_PASS must not be inherited");
     const top = await server.container.command("top");
-    // The image's health check may be looking in just now.
+    // A health check may be running.
     const processes = top.trim().split("\n").slice(1)
       .filter((line) => !line.trimEnd().endsWith(" app:health"));
     assert.equal(processes.length, 1, `one process only:\n${top}`);
@@ -53,7 +53,8 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "restart",
-  what: "a restart keeps config.json, the secrets and the console's edits",
+  what:
+    "a restart keeps config.json, the secrets and edits of the System Console",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const server = await lab.server("server", { options, environment });
@@ -73,7 +74,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "stop",
-  what: "docker stop ends it in under 2 s with the server's own exit code",
+  what: "docker stop takes less than 2 s and returns the server's exit code",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const server = await lab.server("server", { options, environment });
@@ -92,10 +93,11 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "stop-while-waiting",
-  what: "docker stop ends it at once, too, while it waits for the database",
+  what:
+    "docker stop takes less than 2 s while the program waits for the database",
   run: async (lab) => {
     const { database, options, environment } = await lab.network();
-    // The kernel still takes connections for it, and nobody says anything.
+    // The kernel still accepts connections, but nothing answers.
     await database.command("pause");
     const { container } = await lab.server("server", { options, environment });
     await container.until("waiting", async () => {
@@ -109,7 +111,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "health",
-  what: "the health check turns unhealthy when the server hangs",
+  what: "the health check fails when the server hangs",
   run: async (lab) => {
     const { options, environment } = await lab.network();
     const { container } = await lab.server("server", {
@@ -147,7 +149,7 @@ export const CASES: readonly Case[] = [{
     const server = await lab.server("server", { options, environment });
     const { container } = server;
     await identity(server);
-    // With a terminal, as a person has it.
+    // With a terminal, as for a user.
     const shell = await must([
       ...["script", "--quiet", "--return", "--command"],
       `docker exec -it ${container.id} bash -c 'tty; cat /proc/1/comm'`,
@@ -160,13 +162,13 @@ export const CASES: readonly Case[] = [{
 }, {
   name: "migrate",
   what:
-    "app:migrate runs the server's own migration, and looks at what it left",
+    "app:migrate runs the server's migration, and fails if the database was not migrated",
   run: async (lab) => {
     const { database, options, environment } = await lab.network();
     const image = await lab.image();
     const migrate = () =>
       lab.docker.run(image, { options, environment, command: ["app:migrate"] });
-    // The fake Mattermost leaves nothing in a database.
+    // The fake Mattermost does not change the database.
     const nothing = await migrate();
     assert.equal(nothing.code, 78, nothing.text);
     assertHas(

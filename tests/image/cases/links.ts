@@ -1,5 +1,5 @@
 /**
- * How the database is found: links of all generations, and plain names.
+ * How the program finds the database: all forms of links, and host names.
  *
  * @module
  */
@@ -38,14 +38,14 @@ export const CASES: readonly Case[] = [{
       options: [link],
       environment: {
         ...await withoutLinkVariables(lab),
-        // MySQL's default user is root, and there is no variable to tell otherwise.
+        // The default user for MySQL is root, and no variable sets another one.
         ...await lab.hasLinkVariables() ? {} : { DB_USER: "mattermost" },
       },
     });
   },
 }, {
   name: "network-postgres",
-  what: "on a network of its own, PostgreSQL is found by its alias",
+  what: "PostgreSQL is found by its alias in a user-defined network",
   run: async (lab) => {
     const network = await lab.docker.network("net");
     const database = await lab.postgres("database", ["--network", network]);
@@ -56,7 +56,7 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "network-mariadb",
-  what: "on a network of its own, MariaDB is found by its alias",
+  what: "MariaDB is found by its alias in a user-defined network",
   run: async (lab) => {
     const network = await lab.docker.network("net");
     await lab.mysql("database", {
@@ -71,14 +71,14 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "service-links",
-  what: "Kubernetes' service links are understood, also where they collide",
+  what: "service links of Kubernetes work, also if they collide with settings",
   run: async (lab) => {
     const database = await lab.postgres("database");
     await database.until("addressed", async () => {
       return await database.address() !== "";
     });
     const address = await database.address();
-    // As for Services called postgres, mattermost and db, with enableServiceLinks: true.
+    // The variables of the Services postgres, mattermost and db with enableServiceLinks: true.
     const environment = {
       ...serviceLink("POSTGRES", address, 5432),
       ...serviceLink("MATTERMOST", "10.96.0.20", 80),
@@ -93,7 +93,7 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
-/** Starts a Mattermost and checks which kind of database it was given. */
+/** Starts Mattermost and checks the kind of its database. */
 async function expectDatabase(
   lab: Lab,
   adapter: "postgres" | "mysql",
@@ -107,7 +107,7 @@ async function expectDatabase(
   return server;
 }
 
-/** What Docker 29 and newer no longer pass on. */
+/** The variables that Docker sets before release 29. */
 async function withoutLinkVariables(
   lab: Lab,
 ): Promise<Record<string, string>> {

@@ -1,5 +1,5 @@
 /**
- * The nginx sample, from outside.
+ * The nginx sample, seen by a client.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const STRONG = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"];
 export const CASES: readonly Case[] = [{
   name: "nginx-sample",
   what:
-    "nginx: redirect, protocols and ciphers, HTTP/2, websocket, 60 MB upload",
+    "nginx redirects to HTTPS, restricts TLS, and supports HTTP/2, WebSockets and 60 MB uploads",
   run: async (lab) => {
     const certificate = await startSample(lab);
     const client = Deno.createHttpClient({ caCerts: [certificate] });
@@ -41,7 +41,7 @@ async function startSample(lab: Lab): Promise<string> {
   await requirePrograms({ openssl: "openssl" });
   const sample = await sampleCopy(lab, "nginx");
   const files = join(lab.directory, "files");
-  // Making these takes minutes; the ones of RFC 7919 are as good for a test.
+  // Generating parameters takes minutes; the test uses those of RFC 7919.
   await Deno.mkdir(files);
   await must([
     ...["openssl", "genpkey", "-genparam", "-algorithm", "DH"],
@@ -86,7 +86,7 @@ async function checkTls(): Promise<void> {
 
 /** Whether a handshake with these options of `openssl s_client` succeeds. */
 async function connects(...options: string[]): Promise<boolean> {
-  // Security level 0: our side must not be the one that refuses.
+  // With security level 0 the client accepts everything.
   const refusesNothing = options.includes("-cipher")
     ? options.map((text) => /^[A-Z]/.test(text) ? `${text}:@SECLEVEL=0` : text)
     : [...options, "-cipher", "ALL:@SECLEVEL=0"];
@@ -98,7 +98,7 @@ async function handshake(...options: string[]) {
   return await attempt([
     ...["openssl", "s_client", "-connect", "localhost:8443"],
     ...["-servername", "localhost", ...options],
-  ], { patience: 10_000 });
+  ], { timeout: 10_000 });
 }
 
 async function checkClientAddress(

@@ -1,5 +1,5 @@
 /**
- * The quick start: what most people see of the project.
+ * The quick start of the README.
  *
  * @module
  */
@@ -11,7 +11,8 @@ import { type Case, getJson } from "../lab.ts";
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "quick-start",
-  what: "docker compose up is healthy, answers on 8080 and is hardened",
+  what:
+    "docker compose up becomes healthy, answers on port 8080 and is hardened",
   run: async (lab) => {
     const compose = lab.docker.compose(join(lab.root, "docker-compose.yml"), {
       MATTERMOST_IMAGE: await lab.image(),

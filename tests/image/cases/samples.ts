@@ -1,5 +1,5 @@
 /**
- * The samples, each started as its first lines say.
+ * The samples, started with the commands in their first lines.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "secrets-sample",
-  what: "compose secrets arrive through the _FILE variables",
+  what: "_FILE variables read compose secrets",
   run: async (lab) => {
     const directory = await sampleCopy(lab, "secrets");
     await must(["./make_secrets.sh"], { directory });
@@ -65,7 +65,7 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
-/** A sample's files in the case's directory. */
+/** Copies a sample to the directory of the case. */
 export async function sampleCopy(lab: Lab, name: string): Promise<string> {
   await must(["cp", "-a", join(lab.root, "samples", name), lab.directory]);
   return join(lab.directory, name);

@@ -20,7 +20,8 @@ const NEWER = "11.8.5";
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "swarm-sample",
-  what: "a swarm stack with Docker secrets starts, and updates without a gap",
+  what:
+    "a swarm stack with Docker secrets starts, and an update causes no interruption",
   run: async (lab) => {
     const directory = await sampleCopy(lab, "swarm");
     const environment = {
@@ -67,8 +68,8 @@ async function started(lab: Lab): Promise<void> {
 }
 
 /**
- * The releases of the tasks that answer. They are asked at their own addresses, for
- * not every kernel has what the published port's load balancer needs.
+ * The releases of the tasks that answer. The requests go to the tasks' own addresses, because
+ * the load balancer of the published port needs IPVS, which not every kernel has.
  */
 async function versions(lab: Lab): Promise<string[]> {
   const tasks = await lab.docker.must([
@@ -89,7 +90,7 @@ async function versions(lab: Lab): Promise<string[]> {
   return found.filter((version) => version !== "");
 }
 
-/** Takes the engine out of its swarm, with all that the stack had. */
+/** Removes the stack and its objects, and leaves the swarm. */
 function leaveSwarm(lab: Lab): void {
   const script = `
     docker stack rm "$0"

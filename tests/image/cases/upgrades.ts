@@ -1,5 +1,5 @@
 /**
- * Another release over the same volumes.
+ * Upgrades and downgrades with the same volumes.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const DATA = "/opt/mattermost/data";
 /** The cases of this file. */
 export const CASES: readonly Case[] = [{
   name: "upgrade",
-  what: "a newer image over old volumes keeps configuration and secrets",
+  what: "a newer image with the same volumes keeps configuration and secrets",
   run: async (lab) => {
     const { start } = await setting(lab);
     const old = await start(CURRENT);
@@ -38,7 +38,8 @@ export const CASES: readonly Case[] = [{
   },
 }, {
   name: "downgrade",
-  what: "an older image over newer volumes is refused and changes nothing",
+  what:
+    "an older image with the volumes of a newer one is refused and changes nothing",
   run: async (lab) => {
     const { start, options, environment } = await setting(lab);
     const { server } = await start(NEWER);
@@ -58,14 +59,14 @@ export const CASES: readonly Case[] = [{
   },
 }];
 
-/** What must not change when the release does. */
+/** Values that must not change in an upgrade. */
 const KEPT = [
   ["FileSettings", "PublicLinkSalt"],
   ["SqlSettings", "AtRestEncryptKey"],
   ["SqlSettings", "DataSource"],
 ] as const;
 
-/** A database and a volume for one Mattermost after another. */
+/** A database and a volume for several releases in turn. */
 async function setting(lab: Lab) {
   const { database, environment, options: network } = await lab.network();
   const volume = await lab.docker.volume("data", { image: await lab.image() });

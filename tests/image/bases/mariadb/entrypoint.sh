@@ -1,16 +1,16 @@
 #!/bin/sh
-# As far as the tests need it, what the official image's script does: MARIADB_ROOT_PASSWORD,
+# The parts of the official script that the tests need: MARIADB_ROOT_PASSWORD,
 # MARIADB_DATABASE, MARIADB_USER and MARIADB_PASSWORD, each also as MYSQL_* and as NAME_FILE, at
 # the first start only.
 set -eu
 
-# The value of a variable under either name, or of the file that its twin names.
+# The value of a variable with either name, or of the file that the _FILE variable names.
 value() {
   eval "given=\${MARIADB_$1:-\${MYSQL_$1:-}} file=\${MARIADB_$1_FILE:-\${MYSQL_$1_FILE:-}}"
   if [ -n "${file}" ]; then cat "${file}"; else printf '%s' "${given}"; fi
 }
 
-# A value as an SQL string; printf prints it, for echo takes backslashes away.
+# A value as an SQL string, printed by printf because echo interprets backslashes.
 quoted() {
   printf "'%s'" "$(value "$1" | sed -e 's/[\\]/\\\\/g' -e "s/'/''/g")"
 }

@@ -1,17 +1,17 @@
 #!/bin/sh
-# As far as the tests need it, what the official image's script does: MYSQL_ROOT_PASSWORD,
+# The parts of the official script that the tests need: MYSQL_ROOT_PASSWORD,
 # MYSQL_DATABASE, MYSQL_USER and MYSQL_PASSWORD, each also as NAME_FILE, at the first start only.
 set -eu
 
 socket=/var/run/mysqld/mysqld.sock
 
-# The value of a variable, or of the file that its twin names.
+# The value of a variable, or of the file that its _FILE variable names.
 value() {
   eval "given=\${$1:-} file=\${$1_FILE:-}"
   if [ -n "${file}" ]; then cat "${file}"; else printf '%s' "${given}"; fi
 }
 
-# A value as an SQL string; printf prints it, for echo takes backslashes away.
+# A value as an SQL string, printed by printf because echo interprets backslashes.
 quoted() {
   printf "'%s'" "$(value "$1" | sed -e 's/[\\]/\\\\/g' -e "s/'/''/g")"
 }

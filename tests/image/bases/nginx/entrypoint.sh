@@ -1,5 +1,5 @@
 #!/bin/sh
-# As far as the tests need it, what the official image's script does: each file of
+# The parts of the official script that the tests need: each file of
 # /etc/nginx/templates goes to /etc/nginx/conf.d with the environment's variables filled in.
 set -eu
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# As far as the tests need it, what the official image's script does: POSTGRES_USER,
+# The parts of the official script that the tests need: POSTGRES_USER,
 # POSTGRES_PASSWORD and POSTGRES_DB, each also as NAME_FILE, at the first start only.
 set -eu
 
-# The value of a variable, or of the file that its twin names.
+# The value of a variable, or of the file that its _FILE variable names.
 value() {
   eval "given=\${$1:-} file=\${$1_FILE:-}"
   if [ -n "${file}" ]; then cat "${file}"; else printf '%s' "${given:-$2}"; fi
