@@ -1,7 +1,7 @@
 /**
  * Facts about the build. `deno task compile` replaces the text of {@linkcode COMMIT} in
  * the bundle by one of the same length, so that the positions in a stack trace stay valid
- * (`tools/compile/build_facts.ts`).
+ * (`tools/compile.ts`).
  *
  * @module
  */

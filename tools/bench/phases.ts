@@ -22,12 +22,10 @@ export type Phase = typeof PHASES[number];
 /** Milliseconds by phase. */
 export type Breakdown = Readonly<Record<Phase, number>>;
 
-/** The phase that a message ends. */
+/** The phase that a message ends; all other messages end the phase `write`. */
 const ENDS: readonly (readonly [RegExp, Phase])[] = [
-  [/^(Settings resolved|Configuration planned)$/, "resolve"],
-  [/accepts us$/, "connect"],
-  [/^(Wrote|Kept) /, "write"],
-  [/^Handing over/, "write"],
+  [/^(Settings|Configuration) /, "resolve"],
+  [/^(PostgreSQL|MySQL|MariaDB) /, "connect"],
 ];
 
 interface Step {
@@ -61,7 +59,7 @@ export function breakDown(reading: Reading, floor: number): Breakdown {
   };
   for (const { message, milliseconds = 0 } of steps) {
     const phase = ENDS.find(([pattern]) => pattern.test(message))?.[1];
-    if (phase !== undefined) parts[phase] += milliseconds;
+    parts[phase ?? "write"] += milliseconds;
   }
   const inside = steps.reduce((sum, step) => sum + (step.milliseconds ?? 0), 0);
   const end = Date.parse(steps.at(-1)?.time ?? "") - reading.started;
