@@ -1,13 +1,13 @@
 /**
- * The two kinds of database that Mattermost has had.
+ * The database products that Mattermost supports, or once did.
  *
  * @module
  */
 
-/** A database product, by the name of the server's driver; `mysql` is MariaDB too. */
+/** A database product, by the name in `SqlSettings.DriverName`; `mysql` includes MariaDB. */
 export type Adapter = "mysql" | "postgres";
 
-/** Names of the products, for people. */
+/** The names of the products in messages. */
 export const PRODUCTS: Readonly<Record<Adapter, string>> = {
   mysql: "MySQL",
   postgres: "PostgreSQL",

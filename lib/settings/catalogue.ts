@@ -1,13 +1,12 @@
 /**
- * The catalogue: every setting that the operator has, one row each, and the
- * only place where a setting is declared.
+ * The catalogue of settings, one row for each, and the only place where a setting is declared.
  *
- * From a row are derived its `_FILE` twin, its checks, the `Settings` type,
- * config.json, redaction, spelling suggestions, `app:help`,
- * `docs/settings.md` and `env.example`. To add a setting, add a row, then run
- * `deno task generate`. Names, defaults and meaning of the first 72 variables
- * are those of the image that this one replaces; paths and ranges of releases
- * were read in the server's source.
+ * Everything else follows from a row: the `_FILE` variable, the checks, the
+ * `Settings` type, config.json, redaction, spelling suggestions, `app:help`,
+ * `docs/settings.md` and `env.example`. To add a setting, add a row and run
+ * `deno task generate`. 72 variables keep the names, defaults and meanings that
+ * they have in the image that this one replaces. Paths and release ranges come
+ * from the server's source (`model/config.go` of each release).
  *
  * @module
  */
@@ -29,31 +28,32 @@ import {
 import type { NoEffect, Place, Rule, Setting } from "./setting.ts";
 import { at, rule, setting } from "./setting.ts";
 
-/** Length, in bytes, of the shortest secret that the server accepts. */
+/** The minimum length, in bytes, of a secret that the server accepts. */
 export const SHORTEST_SECRET = 32;
 
 const SECRET_DETAILS =
-  "If it is not given, one is made at the first start and kept in config.json from then on; back it up. `app:secrets` makes all four.";
+  "If it is not set, a random value is generated at the first start and kept in config.json, so back that file up. `app:secrets` generates all four secrets.";
 
 const PERMISSION_NOTE =
-  "since 4.9 roles decide this (System Console, Permissions, or `mmctl permissions`); releases 4.9 to 5.39 read it once, for the first start on a new database";
+  "since 4.9 roles and their permissions control this (System Console > Permissions, or `mmctl permissions`); releases 4.9 to 5.39 read the setting once, at the first start on a new database";
 
 /** Every setting, by the name of its variable. */
 export const CATALOGUE = {
   // Server
   MATTERMOST_NAME: setting({
     group: "Server",
-    summary: "The name of the Mattermost server.",
-    details: "Also the sender's name in mails.",
+    summary:
+      "The name of the site, shown on the sign-in page and in the user interface.",
+    details: "Emails from the server carry it as the sender's name.",
     kind: text({ maxBytes: 30 }),
     fallback: "Mattermost",
     writes: [at("TeamSettings.SiteName"), at("EmailSettings.FeedbackName")],
   }),
   MATTERMOST_SITE_URL: setting({
     group: "Server",
-    summary: "The URL of the Mattermost server, as people type it.",
+    summary: "The URL that users enter to reach the server.",
     details:
-      "Needed for links in mails, for batched mails, for integrations and for signing in with GitLab.",
+      "The server needs it for links in emails, for email batching, for integrations and for signing in with GitLab.",
     kind: url(),
     fallback: "",
     example: "https://chat.example.com",
@@ -61,9 +61,9 @@ export const CATALOGUE = {
   }),
   MATTERMOST_PORT: setting({
     group: "Server",
-    summary: "The port that the server listens on inside the container.",
+    summary: "The TCP port that the server listens on inside the container.",
     details:
-      "A value such as tcp://10.0.0.5:80, which Docker links and Kubernetes set for a service named mattermost, is not taken for a port.",
+      "A value such as `tcp://10.0.0.5:80`, which Docker links and Kubernetes set for a service named mattermost, is ignored.",
     kind: port(),
     fallback: 80,
     writes: [
@@ -74,7 +74,9 @@ export const CATALOGUE = {
   }),
   MATTERMOST_WEBSERVER_MODE: setting({
     group: "Server",
-    summary: "How static files are served.",
+    summary: "How the server delivers static files.",
+    details:
+      "`gzip` compresses them, `uncompressed` does not, and with `disabled` the server does not deliver them at all.",
     kind: choice(["gzip", "uncompressed", "disabled"], { regular: "gzip" }),
     fallback: "gzip",
     writes: [at("ServiceSettings.WebserverMode")],
@@ -82,9 +84,9 @@ export const CATALOGUE = {
   MATTERMOST_TRUSTED_PROXY_HEADERS: setting({
     group: "Server",
     summary:
-      "Headers in which a proxy in front of the server gives the client's address.",
+      "HTTP headers from which the server takes the IP address of a client.",
     details:
-      "Separated by commas. Set it only behind a proxy that overwrites these headers: clients can forge them otherwise. Without it, current releases see the proxy's address as everybody's.",
+      "Separate several names with commas. Set this only if a reverse proxy overwrites these headers, because clients can forge them. If it is not set, releases from 5.12 on take the address of the connection, which behind a proxy is the proxy's address.",
     kind: text(),
     example: "X-Forwarded-For,X-Real-IP",
     writes: [
@@ -100,28 +102,32 @@ export const CATALOGUE = {
   }),
   MATTERMOST_ENABLE_ALERTS: setting({
     group: "Server",
-    summary: "Send administrators an email if security fixes are announced.",
+    summary:
+      "Email the system administrators when Mattermost announces a security fix.",
     kind: flag(),
     fallback: true,
     writes: [at("ServiceSettings.EnableSecurityFixAlert")],
   }),
   MATTERMOST_ENABLE_INSECURE_CONNECTIONS: setting({
     group: "Server",
-    summary: "Allow outgoing HTTPS connections to self-signed certificates.",
-    details: "Does not cover mail: see `SMTP_VERIFY_CERTIFICATE`.",
+    summary:
+      "Accept self-signed certificates on the server's outgoing HTTPS connections.",
+    details:
+      "For the mail server, use `SMTP_VERIFY_CERTIFICATE`. To trust a certificate authority of your own, use `MATTERMOST_CA_DIR`.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnableInsecureOutgoingConnections")],
   }),
   MATTERMOST_CORS_DOMAINS: setting({
     group: "Server",
-    summary: "Origins allowed for HTTP cross-origin requests.",
+    summary:
+      "Origins that may send cross-origin HTTP requests (CORS) to the server.",
     details:
-      "Full origins separated by blanks or commas, such as `https://a.example.com https://b.example.com`, or `*` for any.",
+      "Separate full origins with spaces or commas, such as `https://a.example.com https://b.example.com`. `*` allows every origin. By default no other origin is allowed.",
     kind: text(),
     fallback: "",
     example: "https://app.example.com",
-    // The server parts them at blanks only.
+    // The server splits the value at spaces only.
     writes: [
       at("ServiceSettings.AllowCorsFrom", {
         as: (origins) => words(origins).join(" "),
@@ -130,7 +136,7 @@ export const CATALOGUE = {
   }),
   MATTERMOST_SEGMENT_KEY: setting({
     group: "Server",
-    summary: "Segment API key for tracking metrics.",
+    summary: "The Segment API key for usage metrics.",
     kind: text(),
     fallback: "",
     secret: true,
@@ -142,13 +148,13 @@ export const CATALOGUE = {
   }),
   MATTERMOST_GOOGLE_KEY: setting({
     group: "Server",
-    summary: "Google API key for embedding YouTube videos.",
+    summary: "The Google API key for previews of YouTube videos.",
     kind: text(),
     fallback: "",
     secret: true,
     writes: [
       at("ServiceSettings.GoogleDeveloperKey"),
-      // From 5.12 on previews of videos need link previews, whose own default was off until 5.24.
+      // From 5.12 on, video previews need link previews, which are off by default before 5.24.
       at("ServiceSettings.EnableLinkPreviews", {
         releases: ">=5.12.0 <5.24.0",
         as: (key) => key === "" ? undefined : true,
@@ -159,7 +165,8 @@ export const CATALOGUE = {
   // Database
   DB_ADAPTER: setting({
     group: "Database",
-    summary: "The database product.",
+    summary:
+      "The database product: `mysql`, which includes MariaDB, or `postgres`.",
     kind: choice(["mysql", "postgres"], {
       mariadb: "mysql",
       mysql2: "mysql",
@@ -167,26 +174,26 @@ export const CATALOGUE = {
       pgsql: "postgres",
     }),
     fallback: rule(
-      "the product of a linked or named service (`mysql`, `postgres`), else `mysql` for releases up to 10 and `postgres` from 11 on",
+      "the product of a Docker link or service name, otherwise `mysql` for releases before 11 and `postgres` from 11 on",
       () => undefined,
     ),
     example: "postgres",
   }),
   DB_HOST: setting({
     group: "Database",
-    summary: "The database server's host name or address.",
+    summary: "The host name or IP address of the database server.",
     details:
-      "An absolute path is a unix socket: the directory of PostgreSQL's, the file of MySQL's.",
+      "An absolute path selects a Unix socket: for PostgreSQL it is the directory of the socket, for MySQL the socket itself.",
     kind: host(),
     fallback: rule(
-      "the address of a link, or the service name `mysql` or `postgres` where it resolves",
+      "the address of a Docker link, otherwise a service name that resolves: `mysql`, `postgres`, `mariadb`, `postgresql` or `db`",
       () => undefined,
     ),
     example: "db.example.com",
   }),
   DB_PORT: setting({
     group: "Database",
-    summary: "The database server's port.",
+    summary: "The TCP port of the database server.",
     kind: port(),
     fallback: rule(
       "`3306` for MySQL, `5432` for PostgreSQL",
@@ -196,13 +203,13 @@ export const CATALOGUE = {
   }),
   DB_NAME: setting({
     group: "Database",
-    summary: "The database's name.",
+    summary: "The name of the database.",
     kind: text(),
     fallback: "mattermost",
   }),
   DB_USER: setting({
     group: "Database",
-    summary: "The database user.",
+    summary: "The name of the database user.",
     kind: text(),
     fallback: rule(
       "`root` for MySQL, `mattermost` for PostgreSQL",
@@ -212,40 +219,46 @@ export const CATALOGUE = {
   }),
   DB_PASS: setting({
     group: "Database",
-    summary: "The database user's password.",
-    details: "Any characters; nothing needs to be escaped.",
+    summary: "The password of the database user.",
+    details: "Every character is allowed, and none needs to be escaped.",
     kind: text(),
     fallback: "",
     secret: true,
   }),
   DB_ENCODING: setting({
     group: "Database",
-    summary: "The character sets that a MySQL connection asks for.",
+    summary:
+      "The character sets that a MySQL connection requests, in order of preference.",
+    details: "Separate the names with commas. PostgreSQL ignores this setting.",
     kind: text({
-      form: [/^[\w,]+$/, "names of character sets separated by commas"],
+      form: [/^[\w,]+$/, "names of character sets, separated by commas"],
     }),
     fallback: "utf8mb4,utf8",
   }),
   DB_SSL_MODE: setting({
     group: "Database",
-    summary: "Whether and how the connection is encrypted.",
+    summary:
+      "Whether the database connection is encrypted, and what is verified.",
     details:
-      "`require` encrypts without checking who answers, `verify-ca` checks the certificate, `verify-full` the host name too.",
+      "`disable` does not encrypt. `require` encrypts without verifying the server. `verify-ca` also verifies the server's certificate, and `verify-full` also verifies that the certificate is for `DB_HOST`.",
     kind: choice(["disable", "require", "verify-ca", "verify-full"]),
     fallback: "disable",
   }),
   DB_SSL_CA: setting({
     group: "Database",
     summary:
-      "A file with the certificates that the database's is checked with.",
-    details: "PEM. Without it the system's certificates are used.",
+      "A file with the certificate authorities that may issue the database's certificate.",
+    details:
+      "The file is in PEM format. By default the system's certificate authorities are used.",
     kind: path(),
     fallback: "",
     example: "/run/secrets/db_ca.pem",
   }),
   DB_TIMEOUT: setting({
     group: "Database",
-    summary: "Seconds to wait for the database.",
+    summary: "The number of seconds to wait for the database at startup.",
+    details:
+      "Errors that can pass by themselves, such as a refused connection, are retried until then. Wrong credentials end the wait after a few seconds.",
     kind: integer(0, 86_400),
     fallback: 60,
   }),
@@ -253,7 +266,7 @@ export const CATALOGUE = {
   // Secrets
   MATTERMOST_SECRET_KEY: setting({
     group: "Secrets",
-    summary: "Encrypts sensitive fields in the database.",
+    summary: "The key that encrypts sensitive fields in the database.",
     details: SECRET_DETAILS,
     kind: text({ minBytes: SHORTEST_SECRET }),
     secret: true,
@@ -262,7 +275,7 @@ export const CATALOGUE = {
   }),
   MATTERMOST_LINK_SALT: setting({
     group: "Secrets",
-    summary: "Salt used to sign public links to files.",
+    summary: "The salt that signs public links to files.",
     details: SECRET_DETAILS,
     kind: text({ minBytes: SHORTEST_SECRET }),
     secret: true,
@@ -271,7 +284,7 @@ export const CATALOGUE = {
   }),
   MATTERMOST_RESET_SALT: setting({
     group: "Secrets",
-    summary: "Salt used to sign password reset emails.",
+    summary: "The salt that signs the links in password reset emails.",
     details: SECRET_DETAILS,
     kind: text({ minBytes: SHORTEST_SECRET }),
     secret: true,
@@ -280,7 +293,7 @@ export const CATALOGUE = {
   }),
   MATTERMOST_INVITE_SALT: setting({
     group: "Secrets",
-    summary: "Salt used to sign email invites.",
+    summary: "The salt that signs the links in email invitations.",
     details: SECRET_DETAILS,
     kind: text({ minBytes: SHORTEST_SECRET }),
     secret: true,
@@ -291,14 +304,14 @@ export const CATALOGUE = {
   // Teams and users
   MATTERMOST_MAX_USERS: setting({
     group: "Teams and users",
-    summary: "Maximum number of users allowed per team.",
+    summary: "The maximum number of users in a team.",
     kind: integer(1),
     fallback: 50,
     writes: [at("TeamSettings.MaxUsersPerTeam")],
   }),
   MATTERMOST_CREATE_TEAMS: setting({
     group: "Teams and users",
-    summary: "Allow users to create teams.",
+    summary: "Allow all users to create teams.",
     kind: flag(),
     fallback: true,
     writes: [at("TeamSettings.EnableTeamCreation", { releases: "<6.0.0" })],
@@ -306,22 +319,23 @@ export const CATALOGUE = {
   }),
   MATTERMOST_CREATE_USERS: setting({
     group: "Teams and users",
-    summary: "Allow user signup.",
+    summary: "Allow people to create accounts.",
     kind: flag(),
     fallback: true,
     writes: [at("TeamSettings.EnableUserCreation")],
   }),
   MATTERMOST_OPEN_SERVER: setting({
     group: "Teams and users",
-    summary: "Allow users to create accounts without being invited.",
+    summary: "Allow people to create accounts without an invitation.",
     kind: flag(),
     fallback: false,
     writes: [at("TeamSettings.EnableOpenServer")],
   }),
   MATTERMOST_USER_DOMAINS: setting({
     group: "Teams and users",
-    summary: "Restrict user signup to emails of these domains.",
-    details: "Separated by commas or blanks.",
+    summary: "Allow accounts only for email addresses in these domains.",
+    details:
+      "Separate several domains with commas or spaces. By default every domain is allowed.",
     kind: text(),
     fallback: "",
     example: "example.com,example.org",
@@ -330,7 +344,7 @@ export const CATALOGUE = {
   MATTERMOST_RESTRICT_DIRECT_MESSAGE: setting({
     group: "Teams and users",
     summary:
-      "Whom users may message: `any` one on the server, or members of their `team`.",
+      "Who can receive a direct message: `any` user of the server, or `team` members only.",
     kind: choice(["any", "team"]),
     fallback: "any",
     writes: [at("TeamSettings.RestrictDirectMessage")],
@@ -339,14 +353,15 @@ export const CATALOGUE = {
   // Sign-in and sessions
   MATTERMOST_ENABLE_EMAIL_SIGNUP: setting({
     group: "Sign-in and sessions",
-    summary: "Enable user signup via email.",
+    summary:
+      "Allow people to create accounts with an email address and a password.",
     kind: flag(),
     fallback: true,
     writes: [at("EmailSettings.EnableSignUpWithEmail")],
   }),
   MATTERMOST_EMAIL_SIGNIN: setting({
     group: "Sign-in and sessions",
-    summary: "Allow users to sign in with their email.",
+    summary: "Allow users to sign in with their email address.",
     kind: flag(),
     fallback: true,
     writes: [at("EmailSettings.EnableSignInWithEmail")],
@@ -361,35 +376,40 @@ export const CATALOGUE = {
   MATTERMOST_MAX_LOGIN_ATTEMPTS: setting({
     group: "Sign-in and sessions",
     summary:
-      "Number of attempts a user may enter a password before being required to reset it.",
+      "The number of failed sign-ins after which a user must reset the password.",
     kind: integer(1),
     fallback: 10,
     writes: [at("ServiceSettings.MaximumLoginAttempts")],
   }),
   MATTERMOST_WEB_SESSION_DAYS: setting({
     group: "Sign-in and sessions",
-    summary: "Session duration in days for web clients.",
+    summary:
+      "The number of days after which a session in a web client expires.",
     kind: integer(1, 36_500),
     fallback: 30,
     writes: days("Web"),
   }),
   MATTERMOST_MOBILE_SESSION_DAYS: setting({
     group: "Sign-in and sessions",
-    summary: "Session duration in days for mobile clients.",
+    summary:
+      "The number of days after which a session in a mobile client expires.",
     kind: integer(1, 36_500),
     fallback: 30,
     writes: days("Mobile"),
   }),
   MATTERMOST_SSO_SESSION_DAYS: setting({
     group: "Sign-in and sessions",
-    summary: "Days until an SSO session expires.",
+    summary:
+      "The number of days after which a session from single sign-on expires.",
+    details: "Signing in with GitLab is single sign-on.",
     kind: integer(1, 36_500),
     fallback: 30,
     writes: days("SSO"),
   }),
   MATTERMOST_SESSION_CACHE: setting({
     group: "Sign-in and sessions",
-    summary: "Session cache duration in minutes.",
+    summary:
+      "The number of minutes for which the server caches a session in memory.",
     kind: integer(0),
     fallback: 10,
     writes: [at("ServiceSettings.SessionCacheInMinutes")],
@@ -398,16 +418,16 @@ export const CATALOGUE = {
   // Integrations
   MATTERMOST_ENABLE_CUSTOM_EMOJI: setting({
     group: "Integrations",
-    summary: "Enable to allow users to create custom emoji.",
+    summary: "Allow users to create custom emoji.",
     kind: flag(),
     fallback: true,
     writes: [at("ServiceSettings.EnableCustomEmoji", { releases: ">=3.2.0" })],
-    noEffect: [{ releases: "<3.2.0", why: "custom emoji came with 3.2.0" }],
+    noEffect: [{ releases: "<3.2.0", why: "custom emoji were added in 3.2.0" }],
   }),
   MATTERMOST_ENABLE_ADMIN_INTEGRATIONS: setting({
     group: "Integrations",
-    summary:
-      "Only administrators may add integrations. Disable to allow any user.",
+    summary: "Allow only administrators to add integrations.",
+    details: "With `false`, every user can add them.",
     kind: flag(),
     fallback: true,
     writes: [
@@ -417,35 +437,36 @@ export const CATALOGUE = {
   }),
   MATTERMOST_ENABLE_SLASH_COMMANDS: setting({
     group: "Integrations",
-    summary: "Enable to allow users to create custom slash commands.",
+    summary: "Allow users to create custom slash commands.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnableCommands")],
   }),
   MATTERMOST_ENABLE_INCOMING_WEBHOOKS: setting({
     group: "Integrations",
-    summary: "Enable to allow incoming webhooks.",
+    summary:
+      "Allow incoming webhooks, with which other programs post messages.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnableIncomingWebhooks")],
   }),
   MATTERMOST_ENABLE_OUTGOING_WEBHOOKS: setting({
     group: "Integrations",
-    summary: "Enable to allow outgoing webhooks.",
+    summary: "Allow outgoing webhooks, which send messages to other programs.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnableOutgoingWebhooks")],
   }),
   MATTERMOST_WEBHOOK_OVERRIDE_USERNAME: setting({
     group: "Integrations",
-    summary: "Enable to allow webhooks to set the username for a post.",
+    summary: "Allow webhooks to set the username that their posts show.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnablePostUsernameOverride")],
   }),
   MATTERMOST_WEBHOOK_OVERRIDE_ICON: setting({
     group: "Integrations",
-    summary: "Enable to allow webhooks to set the icon for a post.",
+    summary: "Allow webhooks to set the profile picture that their posts show.",
     kind: flag(),
     fallback: false,
     writes: [at("ServiceSettings.EnablePostIconOverride")],
@@ -454,7 +475,7 @@ export const CATALOGUE = {
   // Notifications
   MATTERMOST_PUSH_SERVER: setting({
     group: "Notifications",
-    summary: "Location of the Mattermost Push Notification Service (MPNS).",
+    summary: "The URL of the push notification service for the mobile apps.",
     kind: url(),
     fallback: "",
     example: "https://push.example.com",
@@ -462,7 +483,7 @@ export const CATALOGUE = {
   }),
   MATTERMOST_ENABLE_PUSH_NOTIFICATIONS: setting({
     group: "Notifications",
-    summary: "Enable to send push notifications.",
+    summary: "Send push notifications to the mobile apps.",
     kind: flag(),
     fallback: rule(
       "`true` if `MATTERMOST_PUSH_SERVER` is set",
@@ -472,8 +493,9 @@ export const CATALOGUE = {
   }),
   MATTERMOST_PUSH_FULL_MESSAGE: setting({
     group: "Notifications",
-    summary: "Enable to send the full message in push notifications.",
-    details: "Otherwise only names and channels are sent.",
+    summary: "Include the text of the message in push notifications.",
+    details:
+      "With `false`, a notification names only the sender and the channel.",
     kind: flag(),
     fallback: false,
     writes: [
@@ -484,31 +506,36 @@ export const CATALOGUE = {
   }),
   MATTERMOST_ENABLE_EMAIL_BATCHING: setting({
     group: "Notifications",
-    summary: "Enable to batch multiple user notifications into a single email.",
+    summary: "Combine several email notifications for a user into one email.",
+    details: "It needs `MATTERMOST_SITE_URL`, and does not work in a cluster.",
     kind: flag(),
     fallback: rule(
-      "`true` if `MATTERMOST_SITE_URL` and `MATTERMOST_EMAIL_NOTIFICATIONS` are set",
+      "`true` if `MATTERMOST_SITE_URL` is set, `MATTERMOST_EMAIL_NOTIFICATIONS` is `true` and `MATTERMOST_ENABLE_CLUSTER` is `false`",
       ({ value, isSet }) =>
         isSet("MATTERMOST_SITE_URL") &&
         value("MATTERMOST_EMAIL_NOTIFICATIONS") === true &&
         value("MATTERMOST_ENABLE_CLUSTER") !== true,
     ),
     writes: [at("EmailSettings.EnableEmailBatching", { releases: ">=3.4.0" })],
-    noEffect: [{ releases: "<3.4.0", why: "batched mails came with 3.4.0" }],
+    noEffect: [{
+      releases: "<3.4.0",
+      why: "email batching was added in 3.4.0",
+    }],
   }),
 
   // Files
   MATTERMOST_MAX_FILE_SIZE: setting({
     group: "Files",
-    summary: "Maximum file size for uploads, in bytes.",
+    summary: "The maximum size of an uploaded file, in bytes.",
+    details: "The default is 50 MiB.",
     kind: integer(1, Number.MAX_SAFE_INTEGER),
     fallback: 52_428_800,
     writes: [at("FileSettings.MaxFileSize", { releases: ">=3.1.0" })],
-    noEffect: [{ releases: "<3.1.0", why: "the limit came with 3.1.0" }],
+    noEffect: [{ releases: "<3.1.0", why: "the limit was added in 3.1.0" }],
   }),
   MATTERMOST_ENABLE_PUBLIC_LINKS: setting({
     group: "Files",
-    summary: "Enable to allow public links to files.",
+    summary: "Allow users to create public links to files.",
     kind: flag(),
     fallback: rule(
       "`true` if `MATTERMOST_LINK_SALT` is set",
@@ -518,38 +545,44 @@ export const CATALOGUE = {
   }),
   MATTERMOST_FILE_DRIVER: setting({
     group: "Files",
-    summary: "Where uploaded files are kept: `local` or `amazons3`.",
+    summary: "Where the server stores uploaded files: `local` or `amazons3`.",
+    details:
+      "`local` is `MATTERMOST_DATA_DIR`, and `amazons3` is the bucket `S3_BUCKET`.",
     kind: choice(["local", "amazons3"], { s3: "amazons3" }),
     fallback: rule(
-      "`amazons3` if `S3_BUCKET` is set, else `local`",
+      "`amazons3` if `S3_BUCKET` is set, otherwise `local`",
       ({ isSet }) => isSet("S3_BUCKET") ? "amazons3" : "local",
     ),
     writes: [at("FileSettings.DriverName")],
   }),
   S3_BUCKET: setting({
     group: "Files",
-    summary: "The bucket for uploaded files.",
-    kind: text({ form: [/^\S+$/, "a bucket's name"] }),
+    summary: "The name of the S3 bucket for uploaded files.",
+    kind: text({ form: [/^\S+$/, "a bucket name without spaces"] }),
     example: "mattermost",
     writes: [at("FileSettings.AmazonS3Bucket")],
   }),
   S3_PATH_PREFIX: setting({
     group: "Files",
-    summary: "A folder inside the bucket.",
+    summary: "The folder in the S3 bucket for uploaded files.",
+    details: "By default the server stores them at the top of the bucket.",
     kind: text(),
     example: "chat",
     writes: [at("FileSettings.AmazonS3PathPrefix", { releases: ">=5.10.0" })],
   }),
   S3_REGION: setting({
     group: "Files",
-    summary: "The bucket's region.",
+    summary: "The region of the S3 bucket.",
     kind: text(),
     example: "eu-central-1",
     writes: [at("FileSettings.AmazonS3Region")],
   }),
   S3_ENDPOINT: setting({
     group: "Files",
-    summary: "Host name, and port if need be, of the S3 service.",
+    summary:
+      "The host name of the S3 service, with the port if it is not the standard one.",
+    details:
+      "Set it for an S3-compatible service such as MinIO. If it is not set, the value in config.json stays, which is `s3.amazonaws.com` in a new installation.",
     kind: text({
       form: [/^[^\s/:]+(:\d+)?$/, "a host name or host:port, without https://"],
     }),
@@ -558,27 +591,33 @@ export const CATALOGUE = {
   }),
   S3_ACCESS_KEY: setting({
     group: "Files",
-    summary: "The access key's id; empty where the machine's role is used.",
+    summary: "The ID of the S3 access key.",
+    details:
+      "To use the IAM role of the machine instead, set neither this nor `S3_SECRET_KEY`.",
     kind: text(),
     secret: true,
     writes: [at("FileSettings.AmazonS3AccessKeyId")],
   }),
   S3_SECRET_KEY: setting({
     group: "Files",
-    summary: "The secret access key.",
+    summary: "The secret of the S3 access key.",
     kind: text(),
     secret: true,
     writes: [at("FileSettings.AmazonS3SecretAccessKey")],
   }),
   S3_SSL: setting({
     group: "Files",
-    summary: "Whether the S3 service is asked over TLS.",
+    summary: "Connect to the S3 service with TLS.",
+    details:
+      "If it is not set, the value in config.json stays, which is `true` in a new installation.",
     kind: flag(),
     writes: [at("FileSettings.AmazonS3SSL", { releases: ">=3.6.0" })],
   }),
   S3_SSE: setting({
     group: "Files",
-    summary: "Whether the bucket encrypts what it stores.",
+    summary: "Let the S3 service encrypt the files that it stores (SSE-S3).",
+    details:
+      "It needs an Enterprise licence. If it is not set, the value in config.json stays, which is `false` in a new installation.",
     kind: flag(),
     writes: [at("FileSettings.AmazonS3SSE", { releases: ">=4.10.0" })],
   }),
@@ -586,29 +625,30 @@ export const CATALOGUE = {
   // Mail
   SMTP_HOST: setting({
     group: "Mail",
-    summary: "SMTP hostname.",
-    kind: text({ form: [/^[^\s/:]+$/, "a host name or an address"] }),
+    summary: "The host name or IP address of the SMTP server.",
+    kind: text({ form: [/^[^\s/:]+$/, "a host name or IP address"] }),
     fallback: "",
     example: "smtp.example.com",
     writes: [at("EmailSettings.SMTPServer")],
   }),
   SMTP_PORT: setting({
     group: "Mail",
-    summary: "SMTP port.",
+    summary: "The TCP port of the SMTP server.",
     kind: port(),
     fallback: 25,
-    // The server reads this number from a JSON string.
+    // The server declares the port as a string.
     writes: [at("EmailSettings.SMTPPort", { as: String })],
   }),
   SMTP_USER: setting({
     group: "Mail",
-    summary: "SMTP username.",
+    summary: "The username for the SMTP server.",
+    details: "If it is not set, the server sends mail without authentication.",
     kind: text(),
     fallback: "",
     example: "chat@example.com",
     writes: [
       at("EmailSettings.SMTPUsername"),
-      // Without this switch current releases never send the credentials.
+      // From 4.1 on the server sends the credentials only if this is true.
       at("EmailSettings.EnableSMTPAuth", {
         releases: ">=4.1.0",
         as: (user) => user !== "",
@@ -617,7 +657,7 @@ export const CATALOGUE = {
   }),
   SMTP_PASS: setting({
     group: "Mail",
-    summary: "SMTP password.",
+    summary: "The password for the SMTP server.",
     kind: text(),
     fallback: "",
     secret: true,
@@ -625,12 +665,13 @@ export const CATALOGUE = {
   }),
   SMTP_SECURITY: setting({
     group: "Mail",
-    summary: "SMTP connection security: `TLS`, `STARTTLS` or `NONE`.",
+    summary:
+      "The encryption of the SMTP connection: `TLS`, `STARTTLS` or `NONE`.",
     details:
-      "The ports 465 and 587 are by definition those of TLS and STARTTLS; the old image sent nothing through them unless this was set too.",
+      "`TLS` encrypts the connection from its start, as port 465 expects. `STARTTLS` begins without encryption and then switches to it, as port 587 expects.",
     kind: choice(["NONE", "TLS", "STARTTLS"], { plain: "NONE", ssl: "TLS" }),
     fallback: rule(
-      "`STARTTLS` on port 587, `TLS` on port 465, else `NONE`",
+      "`STARTTLS` if `SMTP_PORT` is 587, `TLS` if it is 465, otherwise `NONE`",
       ({ value }) =>
         value("SMTP_PORT") === 587
           ? "STARTTLS"
@@ -641,7 +682,7 @@ export const CATALOGUE = {
   }),
   SMTP_VERIFY_CERTIFICATE: setting({
     group: "Mail",
-    summary: "Check the certificate of the SMTP server.",
+    summary: "Verify the certificate of the SMTP server.",
     kind: flag(),
     fallback: true,
     writes: [
@@ -652,26 +693,27 @@ export const CATALOGUE = {
     ],
     noEffect: [{
       releases: "<3.8.0",
-      why: "releases up to 3.7 never check the certificate",
+      why: "releases up to 3.7 never verify the certificate",
     }],
   }),
   SMTP_DOMAIN: setting({
     group: "Mail",
-    summary: "Read by no release; accepted because old instructions name it.",
+    summary:
+      "Has no effect; it is accepted because instructions for the old image mention it.",
     kind: text(),
     fallback: "",
     example: "www.example.com",
     noEffect: [{
       releases: ">=3.0.0",
-      why: "no release of Mattermost has such a setting; remove it",
+      why: "Mattermost has no such setting; remove the variable",
     }],
   }),
   MATTERMOST_EMAIL: setting({
     group: "Mail",
-    summary: "The email address for the Mattermost server.",
+    summary: "The email address from which the server sends mail.",
     kind: email(),
     fallback: rule(
-      "`SMTP_USER` if it is an address, else `example@example.com`",
+      "`SMTP_USER` if it is an email address, otherwise `example@example.com`",
       ({ value }) => {
         const user = value("SMTP_USER");
         return typeof user === "string" && user.includes("@")
@@ -684,14 +726,15 @@ export const CATALOGUE = {
   }),
   MATTERMOST_SUPPORT_EMAIL: setting({
     group: "Mail",
-    summary: "The email address listed for feedback or support requests.",
+    summary:
+      "The email address that the server names for feedback and support.",
     kind: email(),
     fallback: "support@example.com",
     writes: [at("SupportSettings.SupportEmail")],
   }),
   MATTERMOST_EMAIL_NOTIFICATIONS: setting({
     group: "Mail",
-    summary: "Send email notifications.",
+    summary: "Send notifications by email.",
     kind: flag(),
     fallback: rule(
       "`true` if `SMTP_HOST` is set",
@@ -701,7 +744,8 @@ export const CATALOGUE = {
   }),
   MATTERMOST_EMAIL_VERIFICATION: setting({
     group: "Mail",
-    summary: "Enable to require email verification prior to logging in.",
+    summary:
+      "Require users to verify their email address before they can sign in.",
     kind: flag(),
     fallback: rule(
       "`true` if `SMTP_HOST` is set",
@@ -713,7 +757,7 @@ export const CATALOGUE = {
   // GitLab
   GITLAB_ENABLE: setting({
     group: "GitLab",
-    summary: "Let users sign in with GitLab.",
+    summary: "Allow users to sign in with GitLab.",
     kind: flag(),
     fallback: rule(
       "`true` if `GITLAB_ID` is set",
@@ -724,7 +768,7 @@ export const CATALOGUE = {
   }),
   GITLAB_SECRET: setting({
     group: "GitLab",
-    summary: "GitLab API secret.",
+    summary: "The secret of the OAuth application in GitLab.",
     kind: text(),
     fallback: "",
     secret: true,
@@ -732,7 +776,7 @@ export const CATALOGUE = {
   }),
   GITLAB_ID: setting({
     group: "GitLab",
-    summary: "GitLab API ID.",
+    summary: "The application ID of the OAuth application in GitLab.",
     kind: text(),
     fallback: "",
     example: "2f8c5a1e90b7",
@@ -741,7 +785,7 @@ export const CATALOGUE = {
   }),
   GITLAB_SCOPE: setting({
     group: "GitLab",
-    summary: "GitLab API scope.",
+    summary: "The OAuth scope that the server requests from GitLab.",
     kind: text(),
     fallback: "",
     example: "read_user",
@@ -749,7 +793,7 @@ export const CATALOGUE = {
   }),
   GITLAB_AUTH_ENDPOINT: setting({
     group: "GitLab",
-    summary: "GitLab API authentication endpoint.",
+    summary: "The URL of GitLab's OAuth authorization endpoint.",
     kind: url(),
     fallback: "",
     example: "https://gitlab.example.com/oauth/authorize",
@@ -757,7 +801,7 @@ export const CATALOGUE = {
   }),
   GITLAB_TOKEN_ENDPOINT: setting({
     group: "GitLab",
-    summary: "GitLab API token endpoint.",
+    summary: "The URL of GitLab's OAuth token endpoint.",
     kind: url(),
     fallback: "",
     example: "https://gitlab.example.com/oauth/token",
@@ -765,7 +809,8 @@ export const CATALOGUE = {
   }),
   GITLAB_API_ENDPOINT: setting({
     group: "GitLab",
-    summary: "GitLab API endpoint.",
+    summary:
+      "The URL of GitLab's user API, from which the server reads the user's profile.",
     kind: url(),
     fallback: "",
     example: "https://gitlab.example.com/api/v4/user",
@@ -778,7 +823,7 @@ export const CATALOGUE = {
   // Rate limiting
   MATTERMOST_ENABLE_RATE_LIMIT: setting({
     group: "Rate limiting",
-    summary: "Throttle API access.",
+    summary: "Limit the rate of API requests.",
     kind: flag(),
     fallback: true,
     writes: [
@@ -788,55 +833,60 @@ export const CATALOGUE = {
   }),
   MATTERMOST_RATE_LIMIT_QPS: setting({
     group: "Rate limiting",
-    summary: "Queries per second allowed by the rate limiter.",
+    summary: "The number of API requests that a client may send per second.",
+    details:
+      "`MATTERMOST_RATE_LIMIT_BY_IP` and `MATTERMOST_RATE_LIMIT_HEADERS` set how clients are distinguished.",
     kind: integer(1),
     fallback: 10,
     writes: [at("RateLimitSettings.PerSec")],
   }),
   MATTERMOST_RATE_LIMIT_SESSIONS: setting({
     group: "Rate limiting",
-    summary: "Maximum number of sessions that the rate limiter remembers.",
+    summary: "The maximum number of clients that the rate limiter tracks.",
     kind: integer(1),
     fallback: 10_000,
     writes: [at("RateLimitSettings.MemoryStoreSize")],
   }),
   MATTERMOST_RATE_LIMIT_BY_IP: setting({
     group: "Rate limiting",
-    summary: "Enforce the rate limit by IP address.",
+    summary: "Apply the rate limit to each client IP address separately.",
     kind: flag(),
     fallback: true,
     writes: [at("RateLimitSettings.VaryByRemoteAddr")],
     noEffect: [{
       releases: ">=3.5.0 <4.7.0",
-      why: "releases 3.5 to 4.6 always limit by the client's address",
+      why: "releases 3.5 to 4.6 always limit by client IP address",
     }],
   }),
   MATTERMOST_RATE_LIMIT_HEADERS: setting({
     group: "Rate limiting",
-    summary: "Enforce the rate limit by an HTTP header.",
+    summary:
+      "The HTTP header to each of whose values the rate limit applies separately.",
     details:
-      "Up to 3.4 a list separated by blanks, from 4.7 on one header's name.",
+      "Releases up to 3.4 take several names separated by spaces, and releases from 4.7 on take one name.",
     kind: text(),
     fallback: "",
     example: "X-Forwarded-For",
     writes: [at("RateLimitSettings.VaryByHeader")],
     noEffect: [{
       releases: ">=3.5.0 <4.7.0",
-      why: "releases 3.5 to 4.6 always limit by the client's address",
+      why: "releases 3.5 to 4.6 always limit by client IP address",
     }],
   }),
 
   // Privacy
   MATTERMOST_SHOW_EMAIL: setting({
     group: "Privacy",
-    summary: "Show user email addresses.",
+    summary: "Show the email addresses of users to other users.",
+    details: "System administrators always see them.",
     kind: flag(),
     fallback: true,
     writes: [at("PrivacySettings.ShowEmailAddress")],
   }),
   MATTERMOST_SHOW_NAME: setting({
     group: "Privacy",
-    summary: "Show full name of users.",
+    summary: "Show the full names of users to other users.",
+    details: "System administrators always see them.",
     kind: flag(),
     fallback: true,
     writes: [at("PrivacySettings.ShowFullName")],
@@ -845,14 +895,15 @@ export const CATALOGUE = {
   // Languages
   MATTERMOST_SERVER_LOCALE: setting({
     group: "Languages",
-    summary: "Default server locale.",
+    summary: "The language of system messages.",
     kind: locale(),
     fallback: "en",
     writes: localeWrites("DefaultServerLocale"),
   }),
   MATTERMOST_CLIENT_LOCALE: setting({
     group: "Languages",
-    summary: "Default client locale.",
+    summary:
+      "The language of the sign-in page, and of the user interface for new users.",
     kind: locale(),
     fallback: "en",
     writes: localeWrites("DefaultClientLocale"),
@@ -860,7 +911,8 @@ export const CATALOGUE = {
   MATTERMOST_LOCALES: setting({
     group: "Languages",
     summary:
-      "Available locales. Must include at least `MATTERMOST_CLIENT_LOCALE`.",
+      "The languages that users can choose. Must include `MATTERMOST_CLIENT_LOCALE`.",
+    details: "Separate the codes with commas.",
     kind: locales(),
     fallback: "en,es,fr,ja,pt-BR",
     writes: localeWrites("AvailableLocales"),
@@ -869,28 +921,30 @@ export const CATALOGUE = {
   // Logging
   MATTERMOST_LOG_LEVEL: setting({
     group: "Logging",
-    summary: "The least important messages that the server logs.",
+    summary: "The lowest severity of the messages that the server logs.",
     kind: choice(["DEBUG", "INFO", "WARN", "ERROR"], { warning: "WARN" }),
     fallback: "INFO",
     writes: [at("LogSettings.ConsoleLevel"), at("LogSettings.FileLevel")],
   }),
   MATTERMOST_LOG_CONSOLE: setting({
     group: "Logging",
-    summary: "Let the server log to the console, for `docker logs`.",
+    summary:
+      "Write the server's log to the console, where `docker logs` shows it.",
     kind: flag(),
     fallback: true,
     writes: [at("LogSettings.EnableConsole")],
   }),
   MATTERMOST_LOG_FILES: setting({
     group: "Logging",
-    summary: "Let the server log to files in `MATTERMOST_LOG_DIR`.",
+    summary: "Write the server's log to files in `MATTERMOST_LOG_DIR`.",
     kind: flag(),
     fallback: true,
     writes: [at("LogSettings.EnableFile")],
   }),
   MATTERMOST_LOG_FORMAT: setting({
     group: "Logging",
-    summary: "The form of the server's log, `json` or `text`.",
+    summary: "The format of the server's log: `json` or `text`.",
+    details: "If it is not set, the value in config.json stays.",
     kind: choice(["json", "text"], { plain: "text" }),
     writes: [
       at("LogSettings.ConsoleJson", { releases: ">=4.10.0", as: isJson }),
@@ -898,28 +952,29 @@ export const CATALOGUE = {
     ],
     noEffect: [{
       releases: "<4.10.0",
-      why: "releases up to 4.9 only write text",
+      why: "releases up to 4.9 write only text",
     }],
   }),
   DEBUG: setting({
     group: "Logging",
-    summary: "Set this to `true` to see each step of the entrypoint.",
+    summary:
+      "Log each step of the entrypoint, and where each setting comes from.",
     kind: flag(),
     fallback: rule(
-      "`DEBUG_ENTRYPOINT`",
+      "the value of `DEBUG_ENTRYPOINT`",
       ({ value }) => value("DEBUG_ENTRYPOINT") === true,
     ),
   }),
   DEBUG_ENTRYPOINT: setting({
     group: "Logging",
-    summary: "Another name of `DEBUG`.",
+    summary: "Another name for `DEBUG`.",
     kind: flag(),
     fallback: false,
   }),
   ENTRYPOINT_LOG_FORMAT: setting({
     group: "Logging",
-    summary: "The form of the entrypoint's own messages.",
-    details: "`json` writes one object a line.",
+    summary: "The format of the entrypoint's own messages.",
+    details: "`json` writes one JSON object per line.",
     kind: choice(["text", "json"]),
     fallback: "text",
   }),
@@ -927,16 +982,17 @@ export const CATALOGUE = {
   // High availability
   MATTERMOST_ENABLE_CLUSTER: setting({
     group: "High availability",
-    summary: "Run as one of several servers on one database.",
+    summary:
+      "Run this server as one of several in a high-availability cluster.",
     details:
-      "Needs an Enterprise licence. The four secrets must be given then, the same to each server.",
+      "It needs an Enterprise licence. All four secrets must be set, to the same values on every server.",
     kind: flag(),
     fallback: false,
     writes: [at("ClusterSettings.Enable", { releases: ">=3.2.0" })],
   }),
   MATTERMOST_CLUSTER_NAME: setting({
     group: "High availability",
-    summary: "The cluster's name, the same on each of its servers.",
+    summary: "The name of the cluster, which must be the same on every server.",
     kind: text(),
     example: "production",
     writes: [at("ClusterSettings.ClusterName", { releases: ">=4.0.0" })],
@@ -945,16 +1001,17 @@ export const CATALOGUE = {
   // Upgrades
   MATTERMOST_MIGRATION_DEFAULT_TEAM: setting({
     group: "Upgrades",
-    summary: "The primary team for the migration to Mattermost 3.0.",
+    summary:
+      "The team that becomes the primary team in the migration to Mattermost 3.0.",
     details:
-      "Only releases 3.0.0 to 3.3.0 can migrate a database of Mattermost 2. Back it up first: the migration cannot be undone.",
+      "Only releases 3.0.0 to 3.3.0 can migrate a database of Mattermost 2. Back up the database first, because the migration cannot be undone.",
     kind: text(),
     example: "myteam",
   }),
   MATTERMOST_FORCE_UPGRADE: setting({
     group: "Upgrades",
-    summary: "Go on where the upgrade rules advise against it.",
-    details: "Does not go on where the server itself would refuse.",
+    summary: "Continue with an upgrade that the upgrade rules advise against.",
+    details: "It does not override the checks of the server itself.",
     kind: flag(),
     fallback: false,
   }),
@@ -962,8 +1019,9 @@ export const CATALOGUE = {
   // Image
   MATTERMOST_VERSION: setting({
     group: "Image",
-    summary: "The installed server's release. Set by the image.",
-    details: "If unset, servers from 6.5 on are asked.",
+    summary: "The release of the installed server. The image sets it.",
+    details:
+      "If it is not set, the entrypoint queries the installed server, which releases from 6.5 on support.",
     kind: text({
       form: [/^v?\d+(\.\d+){1,2}([-.+][\w.+-]+)?$/, "a release such as 11.7.9"],
     }),
@@ -971,13 +1029,14 @@ export const CATALOGUE = {
   }),
   MATTERMOST_EDITION: setting({
     group: "Image",
-    summary: "The installed server's edition. Set by the image.",
+    summary: "The edition of the installed server. The image sets it.",
     kind: choice(["team", "enterprise"]),
     fallback: "team",
   }),
   MATTERMOST_HOME: setting({
     group: "Image",
-    summary: "The directory that the others are below of.",
+    summary:
+      "The parent of the default directories for the server, its data and config.json.",
     kind: path(),
     fallback: "/opt/mattermost",
   }),
@@ -990,16 +1049,18 @@ export const CATALOGUE = {
   }),
   MATTERMOST_DATA_DIR: setting({
     group: "Image",
-    summary: "The directory for uploaded files, and for what must be kept.",
+    summary:
+      "The directory for uploaded files and other data that must persist.",
+    details: "Mount a volume here.",
     kind: path(),
     fallback: below("MATTERMOST_HOME", "data"),
     example: "/opt/mattermost/data",
-    // The slash is what the server itself puts there.
+    // The server itself adds the final slash.
     writes: [at("FileSettings.Directory", { as: (path) => `${path}/` })],
   }),
   MATTERMOST_CONF_DIR: setting({
     group: "Image",
-    summary: "The directory of config.json.",
+    summary: "The directory of config.json and its copies.",
     kind: path(),
     fallback: below("MATTERMOST_DATA_DIR", "config"),
     example: "/opt/mattermost/data/config",
@@ -1013,23 +1074,21 @@ export const CATALOGUE = {
   MATTERMOST_CA_DIR: setting({
     group: "Image",
     summary:
-      "A directory with certificates of authorities to trust, in files named `*.crt`.",
+      "A directory of certificate authorities to trust, in files named `*.crt`.",
     details:
-      "PEM. They are trusted besides the system's own, by the server and by the checks before its start; no root and no other image is needed.",
+      "The files are in PEM format. The server and the entrypoint trust these authorities in addition to the system's. Neither root nor a custom image is needed.",
     kind: path(),
     fallback: "/etc/mattermost/ca.d",
   }),
   MATTERMOST_UID: setting({
     group: "Image",
-    summary:
-      "The user that the server runs as if the container starts as root.",
+    summary: "The user ID of the server if the container starts as root.",
     kind: integer(0, 2 ** 32 - 2),
     fallback: 2000,
   }),
   MATTERMOST_GID: setting({
     group: "Image",
-    summary:
-      "The group that the server runs as if the container starts as root.",
+    summary: "The group ID of the server if the container starts as root.",
     kind: integer(0, 2 ** 32 - 2),
     fallback: 2000,
   }),
@@ -1038,7 +1097,7 @@ export const CATALOGUE = {
 /** The name of a setting's variable. */
 export type SettingName = keyof typeof CATALOGUE;
 
-/** The type of a row's value: with a default it is always there. */
+/** The type of a row's value; it includes `undefined` only if the row has no default. */
 export type ValueOf<S extends Setting> = S["kind"] extends Kind<infer T>
   ? S extends { fallback: infer F }
     ? F extends Rule<infer R> ? undefined extends R ? T | undefined : T
@@ -1046,42 +1105,42 @@ export type ValueOf<S extends Setting> = S["kind"] extends Kind<infer T>
   : T | undefined
   : never;
 
-/** The resolved settings. */
+/** The value of every setting, by the name of its variable. */
 export type Settings = {
   readonly [N in SettingName]: ValueOf<typeof CATALOGUE[N]>;
 };
 
-/** The names of all settings, in the order of the catalogue. */
+/** The names of all settings, in catalogue order. */
 export const SETTING_NAMES: readonly SettingName[] = Object.keys(
   CATALOGUE,
 ) as SettingName[];
 
-/** The secrets that are made at the first start where they are not given. */
+/** The secrets that are generated at the first start if the operator sets none. */
 export const GENERATED_NAMES: readonly SettingName[] = SETTING_NAMES.filter(
   (name) => "generated" in CATALOGUE[name],
 );
 
 /**
- * The row of a setting, with the type that all rows have in common.
+ * Returns the row of a setting, typed as {@linkcode Setting} instead of its literal type.
  *
- * @param name The setting's variable.
- * @returns Its row.
+ * @param name The name of the setting's variable.
+ * @returns The row.
  */
 export function rowOf(name: SettingName): Setting {
   return CATALOGUE[name];
 }
 
 /**
- * Tells the name of a setting from other names.
+ * Checks whether the catalogue has a setting of a name.
  *
  * @param name Any name.
- * @returns Whether the catalogue has it.
+ * @returns Whether it is the name of a setting.
  */
 export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(CATALOGUE, name);
 }
 
-/** From 7.0 on the server counts sessions in hours and reads days only where hours are missing. */
+/** From 7.0 on the server reads hours, and falls back to days only if the hours are missing. */
 function days<const P extends string>(
   client: P,
 ): readonly [
@@ -1097,7 +1156,7 @@ function days<const P extends string>(
   ];
 }
 
-/** Up to 3.6 the server names the Chinese languages with an underscore; 3.0 has no such settings. */
+/** Before 3.7 the server writes the Chinese languages with an underscore; 3.0 has no such settings. */
 function localeWrites<const P extends string>(
   key: P,
 ): readonly [
@@ -1133,6 +1192,6 @@ function gitlabNeedsLicence(): NoEffect {
     releases: ">=11.0.0",
     edition: "team",
     why:
-      "since 11.0 signing in with GitLab needs a licence; Team Edition hides the button",
+      "from 11.0 on, signing in with GitLab needs a licence, and Team Edition does not offer it",
   };
 }

@@ -1,8 +1,8 @@
 /**
- * What a row of the catalogue says to people: defaults, examples, names of files.
+ * The parts of a catalogue row that help texts and documents show: defaults, examples, file names.
  *
- * Texts of the catalogue mark names and values with backticks, as Markdown
- * does; {@linkcode plain} takes the marks away.
+ * The texts of the catalogue put names and values in backticks, as Markdown
+ * does. {@linkcode plain} removes them.
  *
  * @module
  */
@@ -12,28 +12,28 @@ import { rowOf } from "./catalogue.ts";
 import type { Setting } from "./setting.ts";
 import { isRule } from "./setting.ts";
 
-/** Where Docker, Compose and Swarm mount secrets. */
+/** The directory in which Docker Compose and Swarm mount secrets: https://docs.docker.com/compose/how-tos/use-secrets/. */
 const SECRETS_DIRECTORY = "/run/secrets";
 
 /**
- * Takes the marks for code out of a text of the catalogue.
+ * Removes the backticks from a text of the catalogue.
  *
- * @param text The text.
- * @returns The text for a terminal.
+ * @param text Text with backticks around names and values.
+ * @returns The text to show in a terminal.
  */
 export function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
 /**
- * The default of a setting.
+ * Describes the default of a setting.
  *
  * @param row The setting's row.
- * @returns A value or a rule with marks for code; `undefined` where there is none, or only the empty text.
+ * @returns The value or the rule, with backticks; `undefined` if there is no default or it is the empty string.
  */
 export function describeDefault(row: Setting): string | undefined {
   if (row.generated === true) {
-    return "made at the first start, and kept from then on";
+    return "generated at the first start, and kept in config.json";
   }
   if (isRule(row.fallback)) return row.fallback.text;
   if (row.fallback === undefined || row.fallback === "") return undefined;
@@ -41,30 +41,30 @@ export function describeDefault(row: Setting): string | undefined {
 }
 
 /**
- * The name of the variable that may name a file with the value instead.
+ * Returns the name of a setting's `_FILE` variable, which holds the path of a file with the value.
  *
  * @param name The setting.
- * @returns The variable's name.
+ * @returns The name, such as `DB_PASS_FILE`.
  */
 export function fileTwin(name: SettingName): string {
   return `${name}_FILE`;
 }
 
 /**
- * The file that Docker mounts for a setting's secret, and that `app:secrets` makes.
+ * Returns the name of the file that holds a secret, as `app:secrets --write` creates it.
  *
  * @param name The setting.
- * @returns The file's name, without a directory.
+ * @returns The name without a directory, such as `db_pass`.
  */
 export function secretFileName(name: SettingName): string {
   return name.toLowerCase();
 }
 
 /**
- * A line of an environment file that sets a setting.
+ * Returns an example of a line that sets a setting in an environment file.
  *
  * @param name The setting.
- * @returns `NAME=value`; of a secret, `NAME_FILE=path`.
+ * @returns `NAME=value`; for a secret, `NAME_FILE=path`.
  */
 export function exampleLine(name: SettingName): string {
   const row = rowOf(name);

@@ -1,5 +1,5 @@
 /**
- * Kinds of values: how the text of a variable is read, and what is allowed.
+ * The kinds of values that settings have: how a variable's text is parsed, and what is allowed.
  *
  * @module
  */
@@ -9,14 +9,14 @@ export type Value = string | number | boolean;
 
 /** A kind of value. */
 export interface Kind<T extends Value> {
-  /** What is allowed, to be read after "must be". */
+  /** The allowed values; completes a sentence that ends in "must be". */
   readonly allowed: string;
-  /** The words allowed, where there is a fixed set of them. */
+  /** The allowed words, if there is a fixed set of them. */
   readonly choices?: readonly string[];
   /**
-   * Reads a text that is not empty.
+   * Parses a variable's text.
    *
-   * @param text The text of the variable.
+   * @param text The text; never empty, because an empty variable counts as not set.
    * @returns The value, or `undefined` if the text is not allowed.
    */
   parse(text: string): T | undefined;
@@ -24,18 +24,18 @@ export interface Kind<T extends Value> {
 
 /** Limits of {@linkcode text}. */
 export interface TextLimits {
-  /** Longest value, in bytes of UTF-8: what the server counts. */
+  /** The maximum length in bytes of UTF-8, which is what the server counts. */
   readonly maxBytes?: number;
-  /** Shortest value, in bytes of UTF-8. */
+  /** The minimum length in bytes of UTF-8. */
   readonly minBytes?: number;
-  /** A form that the whole text must have, and its description. */
+  /** A pattern for the whole text, and a description of it that follows "must be". */
   readonly form?: readonly [RegExp, string];
 }
 
 /**
- * Any text, within limits.
+ * Text, optionally limited in length and form. It is kept as it is, white space included.
  *
- * @param limits Limits, none by default.
+ * @param limits The limits; none by default.
  * @returns The kind.
  */
 export function text(limits: TextLimits = {}): Kind<string> {
@@ -61,7 +61,7 @@ const TRUE_WORDS: readonly string[] = ["true", "yes", "on", "1"];
 const FALSE_WORDS: readonly string[] = ["false", "no", "off", "0"];
 
 /**
- * Yes or no.
+ * A Boolean. `yes`, `on` and `1` count as `true`, and `no`, `off` and `0` as `false`, in any letter case.
  *
  * @returns The kind.
  */
@@ -82,8 +82,8 @@ const INTEGER_REGEXP = /^-?\d+$/;
 /**
  * A whole number.
  *
- * @param min The smallest allowed.
- * @param max The largest allowed; what a 32-bit server can hold, if not given.
+ * @param min The minimum.
+ * @param max The maximum; by default the largest signed 32-bit number, which every build of the server can hold.
  * @returns The kind.
  */
 export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
@@ -94,7 +94,7 @@ export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
     parse(value): number | undefined {
       const trimmed = value.trim();
       if (!INTEGER_REGEXP.test(trimmed)) return undefined;
-      // Plus zero, because JavaScript has a zero below zero.
+      // Adding 0 turns -0 into 0.
       const number = Number(trimmed) + 0;
       return number >= min && number <= max ? number : undefined;
     },
@@ -102,10 +102,10 @@ export function integer(min: number, max = 2 ** 31 - 1): Kind<number> {
 }
 
 /**
- * One of some words; upper and lower case make no difference.
+ * One word of a fixed set, in any letter case.
  *
- * @param words The words, as they are meant to be written.
- * @param aliases Other spellings, in lower case, and the word that each stands for.
+ * @param words The words, in the spelling that the value gets.
+ * @param aliases Alternative words in lower case, and the word that each one stands for.
  * @returns The kind.
  */
 export function choice<const T extends string>(
@@ -138,14 +138,15 @@ const IPV6_REGEXP =
   /^(?:\[([0-9a-fA-F:.]+)\]|([0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*))$/;
 
 /**
- * The place of a server: a name, an address, or the path of a unix socket. An
- * IPv6 address loses its brackets.
+ * A database host: a name, an IP address, or the absolute path of a Unix socket. The brackets of
+ * an IPv6 address are removed.
  *
  * @returns The kind.
  */
 export function host(): Kind<string> {
   return {
-    allowed: "a host name or address without a port, or the path of a socket",
+    allowed:
+      "a host name or IP address without a port, or the absolute path of a Unix socket",
     parse(value): string | undefined {
       const trimmed = value.trim();
       const [, bracketed, bare] = IPV6_REGEXP.exec(trimmed) ?? [];
@@ -160,20 +161,20 @@ export function host(): Kind<string> {
   };
 }
 
-/** Stricter than the URL standard, which takes `http:host`; the server's parser does not. */
-const WEB_ADDRESS_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
+/** The URL standard also accepts `http:host`, which the server's parser (Go's `net/url`) does not take for a host. */
+const HTTP_URL_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
 
 /**
- * An absolute web address.
+ * An absolute HTTP or HTTPS URL.
  *
  * @returns The kind.
  */
 export function url(): Kind<string> {
   return {
-    allowed: "an address that starts with http:// or https://",
+    allowed: "a URL that starts with http:// or https://",
     parse(value): string | undefined {
       const trimmed = value.trim();
-      return WEB_ADDRESS_REGEXP.test(trimmed) && URL.canParse(trimmed)
+      return HTTP_URL_REGEXP.test(trimmed) && URL.canParse(trimmed)
         ? trimmed
         : undefined;
     },
@@ -181,7 +182,7 @@ export function url(): Kind<string> {
 }
 
 /**
- * An absolute path of a file or directory, without a final slash.
+ * The absolute path of a file or directory. Final slashes are removed.
  *
  * @returns The kind.
  */
@@ -199,45 +200,45 @@ export function path(): Kind<string> {
 const EMAIL_REGEXP = /^[^\s@<>]+@[^\s@<>]+$/;
 
 /**
- * One mail address.
+ * One email address.
  *
  * @returns The kind.
  */
 export function email(): Kind<string> {
   return text({
-    form: [EMAIL_REGEXP, "a mail address such as chat@example.com"],
+    form: [EMAIL_REGEXP, "an email address such as chat@example.com"],
   });
 }
 
 const LOCALE_REGEXP = /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?$/;
 
 /**
- * One language name. `zh_CN` becomes `zh-CN`: the release decides how it is written.
+ * The code of one language. `zh_CN` becomes `zh-CN`; the catalogue writes it in the form of the release.
  *
  * @returns The kind.
  */
 export function locale(): Kind<string> {
   return {
-    allowed: "a language name such as en or pt-BR",
+    allowed: "a language code such as en or pt-BR",
     parse(value): string | undefined {
-      const name = value.trim();
-      return LOCALE_REGEXP.test(name) ? name.replace("_", "-") : undefined;
+      const code = value.trim();
+      return LOCALE_REGEXP.test(code) ? code.replace("_", "-") : undefined;
     },
   };
 }
 
 /**
- * Language names separated by commas; blanks around the commas go, since the server keeps them.
+ * Language codes separated by commas. White space around them is removed, because the server would keep it.
  *
  * @returns The kind.
  */
 export function locales(): Kind<string> {
   const { parse } = locale();
   return {
-    allowed: "language names such as en or en,pt-BR",
+    allowed: "language codes separated by commas, such as en,pt-BR",
     parse(value): string | undefined {
-      const names = value.split(",").map(parse);
-      return names.includes(undefined) ? undefined : names.join(",");
+      const codes = value.split(",").map(parse);
+      return codes.includes(undefined) ? undefined : codes.join(",");
     },
   };
 }

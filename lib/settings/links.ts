@@ -1,18 +1,18 @@
 /**
- * What Docker links, Kubernetes services and service names tell about the database.
+ * Finds the database in the variables that Docker links and Kubernetes services set.
  *
- * Three generations: Docker up to 28 sets variables with address and
- * credentials; Docker 29, Compose and Swarm set none, but the alias is a name
- * that resolves; Kubernetes sets the same variables as Docker, without
- * credentials. Sources: Docker's "Legacy container links",
- * Kubernetes' "Environment variables" of a Service.
+ * - Docker up to 28 sets variables with the address, and with the environment of the linked
+ *   container, credentials included: https://docs.docker.com/engine/network/links/.
+ * - Docker 29, Compose and Swarm set no variables, but the service name resolves.
+ * - Kubernetes sets the address variables without credentials:
+ *   https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
  *
  * @module
  */
 
 import type { Adapter } from "./adapter.ts";
 
-/** The settings that a link may give. */
+/** The settings that a link can provide. */
 export type LinkedName =
   | "DB_HOST"
   | "DB_PORT"
@@ -20,7 +20,7 @@ export type LinkedName =
   | "DB_USER"
   | "DB_PASS";
 
-/** A value that a link gives, and the variable that it stands in. */
+/** A value from a link, and the variable that holds it. */
 export interface LinkedValue {
   /** The value. */
   readonly text: string;
@@ -28,17 +28,17 @@ export interface LinkedValue {
   readonly variable: string;
 }
 
-/** A database that is linked. */
+/** A linked database. */
 export interface Link {
-  /** The alias, in lower case: also the host name that leads there. */
+  /** The alias of the link in lower case, which is also a host name of the database. */
   readonly alias: string;
-  /** The product, where the alias or the port tells it. */
+  /** The product, if the alias or the port identifies it. */
   readonly adapter: Adapter | undefined;
-  /** What it tells, by the setting that it is for. */
+  /** The values of the link, by setting. */
   readonly values: Readonly<Partial<Record<LinkedName, LinkedValue>>>;
 }
 
-/** Names that a database is commonly reached by, and the product behind it where the name tells. */
+/** Common service names of databases, and the product if the name identifies it. The order is that of preference. */
 export const SERVICE_NAMES: Readonly<
   Record<string, Adapter | undefined>
 > = {
@@ -54,7 +54,7 @@ const PORTS: Readonly<Record<string, Adapter>> = {
   "5432": "postgres",
 };
 
-/** Variables of the known images that hold a value, best first; `DB_*` are those of sameersbn's images. */
+/** The variables of common database images that hold a value, in order of preference; `DB_*` are those of the sameersbn images. */
 const CREDENTIALS: Readonly<
   Record<Adapter, Readonly<Record<string, readonly string[]>>>
 > = {
@@ -70,7 +70,7 @@ const CREDENTIALS: Readonly<
   },
 };
 
-/** The administrator of a product's official image, used when the image was given no other user. */
+/** The administrator of a product's official image, and the variables of its password. It is used if the image created no other user. */
 const ADMINISTRATORS: Readonly<
   Record<Adapter, readonly [name: string, passwords: readonly string[]]>
 > = {
@@ -80,7 +80,7 @@ const ADMINISTRATORS: Readonly<
 
 const ADDRESS_REGEXP = /^[tT][cC][pP]:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)$/;
 
-/** Reads the address that Docker and Kubernetes put into `<ALIAS>_PORT`; `undefined` where it is no such address. */
+/** Parses the address that Docker and Kubernetes put into `<ALIAS>_PORT`, such as `tcp://10.0.0.5:5432`. */
 function parseLinkAddress(
   text: string,
 ): { readonly host: string; readonly port: string } | undefined {
@@ -89,23 +89,23 @@ function parseLinkAddress(
   return { host: host.replace(/^\[|\]$/g, ""), port };
 }
 
-/** The first port of a service may be one that no database listens on. */
+/** `<NAME>_PORT` holds the first port of a service, which need not be a TCP port. */
 const SERVICE_PORT_REGEXP =
   /^(tcp|udp|sctp):\/\/(\[[0-9a-f:.]+\]|[^:/]+):\d+$/i;
 
 /**
- * Tells a value that a link put into a variable of ours from one that the operator gave.
+ * Checks whether the value of a variable comes from a link, although a setting has the same name.
  *
  * A link or service named `db` sets `DB_PORT=tcp://10.0.0.5:5432` and
- * `DB_NAME=/web/db`; one named `mattermost` does the same to `MATTERMOST_PORT`
- * and `MATTERMOST_NAME`.
+ * `DB_NAME=/web/db`, and one named `mattermost` sets `MATTERMOST_PORT` and
+ * `MATTERMOST_NAME`. The operator set neither.
  *
  * @param name The variable.
  * @param text Its value.
- * @returns Whether a link put it there.
+ * @returns Whether the value has the form that links give it.
  */
 export function isLinkValue(name: string, text: string): boolean {
-  // What a link puts there has one, and hardly anything else.
+  // A cheap test that excludes almost every other value.
   if (!text.includes("/")) return false;
   if (name.endsWith("_PORT")) return SERVICE_PORT_REGEXP.test(text);
   if (!name.endsWith("_NAME")) return false;
@@ -117,17 +117,17 @@ const LINK_VARIABLE_REGEXP =
   /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?|ENV_\w+)$/;
 
 /**
- * Recognises the names of variables that only links and Kubernetes set.
+ * Checks whether a name has a form that only Docker links and Kubernetes use.
  *
  * @param name The variable.
- * @returns Whether it is such a name.
+ * @returns Whether it ends as theirs do, for example in `_PORT_5432_TCP_ADDR`.
  */
 export function isLinkVariable(name: string): boolean {
   return LINK_VARIABLE_REGEXP.test(name);
 }
 
 /**
- * Finds the databases that are linked by variables.
+ * Finds the databases that link variables describe.
  *
  * @param env The environment.
  * @returns The links, in the order of {@linkcode SERVICE_NAMES}.

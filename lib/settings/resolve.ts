@@ -1,5 +1,5 @@
 /**
- * From an environment to settings: every value with its origin, every problem at once.
+ * Resolves an environment to settings: all values with their origins, and all problems at once.
  *
  * @module
  */
@@ -18,56 +18,56 @@ import { isExplicit } from "./origin.ts";
 import { isRule } from "./setting.ts";
 import { didYouMean } from "./spelling.ts";
 
-/** A finding that stops the start, with the exit code of its cause. */
+/** A problem that prevents the start, with its exit code. */
 export type SettingProblem = Problem & { readonly code: Code };
 
-/** What the settings are resolved from. */
+/** The inputs of the resolution. */
 export interface Sources {
   /** The environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Reads a file as text; throws errors with the system's `code`. */
+  /** Reads a file as text; throws errors that have the system's `code`. */
   readonly readText: (path: string) => string;
-  /** Those of {@linkcode SERVICE_NAMES} that resolve, in that order; none by default. */
+  /** The names in {@linkcode SERVICE_NAMES} that resolve, in that order; none by default. */
   readonly services?: readonly string[];
-  /** The product to assume when nothing tells; MySQL by default. */
+  /** The product to assume if nothing determines it; MySQL by default. */
   readonly adapter?: Adapter;
 }
 
-/** The settings, and all that is to be said about them. */
+/** The settings, their origins and their problems. */
 export interface Resolution {
   /** The values. */
   readonly settings: Settings;
-  /** Where each value comes from. */
+  /** The origin of each value. */
   readonly origins: Readonly<Record<SettingName, Origin>>;
-  /** What stops the start; the settings named there hold their default. */
+  /** The problems that prevent the start; a setting that has one holds its default. */
   readonly problems: readonly SettingProblem[];
-  /** Variables that held a secret which is now in the settings, to be kept from the server. */
+  /** The variables that hold a secret of the settings, to be removed from the server's environment. */
   readonly consumed: readonly string[];
 }
 
-/** A text that was given for a setting, and by what. */
+/** The text that a setting is given, and its origin. */
 export interface Given {
-  /** As it stands there. */
+  /** The text before parsing. */
   readonly text: string;
-  /** The variable, file, link or service name. */
+  /** The variable, file, link or service name that gives it. */
   readonly origin: Origin;
 }
 
-/** What the operator says in so many words, which nothing that is found out later changes. */
+/** The settings that variables and files give. They do not depend on links, service names or defaults. */
 export interface Reading {
-  /** The texts. */
+  /** The texts, by setting. */
   readonly given: ReadonlyMap<SettingName, Given>;
-  /** What they mean, where they mean something. */
+  /** The parsed values of the valid texts. */
   readonly values: ReadonlyMap<SettingName, Value>;
-  /** What is wrong with them. */
+  /** The problems of the other texts, and of files that cannot be read. */
   readonly problems: readonly SettingProblem[];
 }
 
 /**
- * Reads variables and files.
+ * Reads the settings that variables and files give.
  *
- * @param sources What there is.
- * @returns What they say.
+ * @param sources The environment and its files.
+ * @returns The texts, their values and their problems.
  */
 export function readSettings(
   sources: Pick<Sources, "env" | "readText">,
@@ -76,13 +76,13 @@ export function readSettings(
   const given = readGiven(sources, problems);
   const values = new Map<SettingName, Value>();
   for (const [name, entry] of given) {
-    const value = understand(name, entry, problems);
+    const value = parseGiven(name, entry, problems);
     if (value !== undefined) values.set(name, value);
   }
   return { given, values, problems };
 }
 
-function understand(
+function parseGiven(
   name: SettingName,
   { text, origin }: Given,
   problems: SettingProblem[],
@@ -93,11 +93,12 @@ function understand(
 }
 
 /**
- * Resolves all settings: variable or file, then link or service name, then default.
+ * Resolves all settings. A variable or file takes precedence over a link or service name, and those
+ * over the default.
  *
- * @param sources What there is.
- * @param reading What variables and files say, where they were read before.
- * @returns The settings with their origins, and every problem.
+ * @param sources The environment, its files, and the service names that resolve.
+ * @param reading The result of {@linkcode readSettings}, if the caller has it already.
+ * @returns The settings with their origins, and all problems.
  */
 export function resolve(
   sources: Sources,
@@ -113,19 +114,19 @@ export function resolve(
   }
   for (const [name, entry] of chooseLink(given, values, sources)) {
     if (given.has(name)) continue;
-    const value = understand(name, entry, problems);
+    const value = parseGiven(name, entry, problems);
     if (value === undefined) continue;
     values.set(name, value);
     origins.set(name, entry.origin);
   }
 
-  const open = new Set<string>();
+  const pending = new Set<string>();
   function lookUp(name: string): Value | undefined {
     if (values.has(name) || !isSettingName(name)) return values.get(name);
-    if (open.has(name)) {
-      throw new Error(`Default rules form a circle at ${name}`);
+    if (pending.has(name)) {
+      throw new Error(`The default of ${name} depends on itself`);
     }
-    open.add(name);
+    pending.add(name);
     const { fallback } = rowOf(name);
     const value = isRule(fallback)
       ? fallback.of({ value: lookUp, isSet })
@@ -160,29 +161,24 @@ function readGiven(
   problems: SettingProblem[],
 ): Map<SettingName, Given> {
   const given = new Map<SettingName, Given>();
-  // To look for a property that is not there takes much longer.
-  const there = new Set(Object.keys(sources.env));
+  // Looking up absent names in a set is much faster than in the object.
+  const names = new Set(Object.keys(sources.env));
   for (const name of SETTING_NAMES) {
-    const twin = `${name}_FILE`;
-    if (!there.has(name) && !there.has(twin)) continue;
-    const plain = sources.env[name] ?? "";
-    const path = sources.env[twin] ?? "";
-    const text = isLinkValue(name, plain) ? "" : plain;
+    const fileVariable = `${name}_FILE`;
+    if (!names.has(name) && !names.has(fileVariable)) continue;
+    const value = sources.env[name] ?? "";
+    const path = sources.env[fileVariable] ?? "";
+    const text = isLinkValue(name, value) ? "" : value;
     if (text !== "" && path !== "") {
-      problems.push({
-        subject: name,
-        message: `Both ${name} and ${twin} are set, and only one may be`,
-        remedy: `Remove ${name} or ${twin}`,
-        code: ExitCode.settings,
-      });
+      problems.push(bothSet(name, fileVariable));
     } else if (text !== "") {
       given.set(name, { text, origin: { kind: "variable", name } });
     } else if (path !== "") {
-      const content = readTwin(twin, path, { sources, problems });
+      const content = readTwin(fileVariable, path, { sources, problems });
       if (content !== "") {
         given.set(name, {
           text: content,
-          origin: { kind: "file", name: twin, path },
+          origin: { kind: "file", name: fileVariable, path },
         });
       }
     }
@@ -191,16 +187,33 @@ function readGiven(
 }
 
 /**
- * Reads the file that a `_FILE` twin names. One trailing newline goes: editors
- * and `kubectl create secret` leave it there.
+ * Describes a variable that is set together with its `_FILE` variable.
  *
- * @param twin The variable.
- * @param path The file.
- * @param into Reads files, and collects the problem of one that cannot be read.
- * @returns The content, empty where it cannot be read.
+ * @param name The variable.
+ * @param fileVariable Its `_FILE` variable.
+ * @returns The problem.
+ */
+export function bothSet(name: string, fileVariable: string): SettingProblem {
+  return {
+    subject: name,
+    message:
+      `${name} and ${fileVariable} are both set, but only one of them may be`,
+    remedy: `Remove ${name} or ${fileVariable}`,
+    code: ExitCode.settings,
+  };
+}
+
+/**
+ * Reads the file that a `_FILE` variable names. One trailing newline is removed, because editors
+ * and `kubectl create secret --from-file` leave it in the file.
+ *
+ * @param fileVariable The name of the variable.
+ * @param path The path of the file.
+ * @param context Reads the file, and collects the problem of one that cannot be read.
+ * @returns The content; empty if the file cannot be read.
  */
 export function readTwin(
-  twin: string,
+  fileVariable: string,
   path: string,
   { sources, problems }: {
     readonly sources: Pick<Sources, "readText">;
@@ -210,44 +223,45 @@ export function readTwin(
   try {
     return sources.readText(path).replace(/\r?\n$/, "");
   } catch (error) {
-    problems.push(unreadableFile(twin, path, error));
+    problems.push(unreadableFile(fileVariable, path, error));
     return "";
   }
 }
 
-/** Reasons why a file cannot be read, by the system's code, and what repairs each. */
-const FILE_FAULTS: Readonly<
-  Record<string, readonly [message: string, remedy: (path: string) => string]>
+/** Why a file cannot be read, by the system's error code, and the remedy. */
+const FILE_ERRORS: Readonly<
+  Record<string, readonly [reason: string, remedy: (path: string) => string]>
 > = {
   ENOENT: [
     "does not exist",
     (path) => `Mount the secret at ${path}, or correct the path`,
   ],
+  // Compose mounts a file with the owner and mode of the host's file.
   EACCES: [
-    "may not be read by this user",
-    (path) =>
-      `chmod a+r on the host's file, or start the container as root: Compose mounts ${path} with the owner and mode that the file has on the host`,
+    "cannot be read by this user",
+    () =>
+      "Run chmod a+r on the file on the host, or start the container as root",
   ],
   EISDIR: [
     "is a directory",
-    (path) =>
-      `Docker makes a directory where the host's file is missing: create that file, then recreate the container (${path})`,
+    () =>
+      "Create the file on the host and recreate the container: Docker mounts a directory if the host's file does not exist",
   ],
 };
 
 function unreadableFile(
-  twin: string,
+  fileVariable: string,
   path: string,
   error: unknown,
 ): SettingProblem {
   const code = errorCode(error) ?? "unknown error";
-  const [message, remedy] = FILE_FAULTS[code] ?? [
+  const [reason, remedy] = FILE_ERRORS[code] ?? [
     `cannot be read (${code})`,
-    (): string => "Check the mount",
+    (): string => `Check the mount of ${path}`,
   ];
   return {
-    subject: twin,
-    message: `The file ${path} of ${twin} ${message}`,
+    subject: fileVariable,
+    message: `The file ${path} of ${fileVariable} ${reason}`,
     remedy: remedy(path),
     code: ExitCode.unreadable,
   };
@@ -270,18 +284,20 @@ function wrongValue(
     : name;
   const remedy = didYouMean(text, kind.choices ?? []) ??
     (example === undefined ? undefined : `For example ${name}=${example}`) ??
-    (secret === true ? "Make one with app:secrets" : undefined);
+    (secret === true
+      ? "Generate one: mattermost-entrypoint app:secrets"
+      : undefined);
   return {
     subject: variable,
     message: `${variable} must be ${kind.allowed}: it is ${shown}${bytes}`,
-    remedy: remedy ?? `Correct ${variable}, or remove it for the default`,
+    remedy: remedy ?? `Correct ${variable}, or remove it to use the default`,
     code: ExitCode.settings,
   };
 }
 
 /**
- * The values of the one database that is linked or named: only where `DB_HOST`
- * does not lead elsewhere, and only of the product that `DB_ADAPTER` asks for.
+ * Returns the values of one linked or named database. It must match `DB_HOST` and `DB_ADAPTER` if
+ * they are set; the assumed product is preferred.
  */
 function chooseLink(
   given: ReadonlyMap<SettingName, Given>,
@@ -289,11 +305,12 @@ function chooseLink(
   { env, services = [], adapter: assumed = "mysql" }: Sources,
 ): [SettingName, Given][] {
   const host = given.get("DB_HOST")?.text;
-  const wanted = values.get("DB_ADAPTER");
-  const fits = (adapter: Adapter | undefined): boolean =>
-    wanted === undefined || adapter === undefined || adapter === wanted;
+  const adapterGiven = values.get("DB_ADAPTER");
+  const matches = (adapter: Adapter | undefined): boolean =>
+    adapterGiven === undefined || adapter === undefined ||
+    adapter === adapterGiven;
   const link = findLinks(env)
-    .filter(({ adapter }) => fits(adapter))
+    .filter(({ adapter }) => matches(adapter))
     .filter(({ alias, values }) =>
       host === undefined || host === alias || host === values.DB_HOST?.text
     )
@@ -301,8 +318,10 @@ function chooseLink(
       Number(b.adapter === assumed) - Number(a.adapter === assumed)
     )[0];
   if (link !== undefined) return linkedValues(link);
-  if (host !== undefined) return wanted === undefined ? namedProduct(host) : [];
-  const service = services.filter((name) => fits(SERVICE_NAMES[name]))
+  if (host !== undefined) {
+    return adapterGiven === undefined ? namedProduct(host) : [];
+  }
+  const service = services.filter((name) => matches(SERVICE_NAMES[name]))
     .sort((a, b) =>
       Number(SERVICE_NAMES[b] === assumed) -
       Number(SERVICE_NAMES[a] === assumed)
@@ -318,7 +337,7 @@ function chooseLink(
   ];
 }
 
-/** A host called `postgres` runs no MySQL: the name says as much as if it had been found. */
+/** Infers the product from a host name such as `postgres`, as from a service name that resolves. */
 function namedProduct(host: string): [SettingName, Given][] {
   const adapter = Object.hasOwn(SERVICE_NAMES, host)
     ? SERVICE_NAMES[host]
@@ -348,8 +367,8 @@ const LINKED_SECRET_REGEXP = /_ENV_\w*PASS/;
 
 function consumedSecrets(env: Readonly<Record<string, string>>): string[] {
   return Object.keys(env).filter((name) => {
-    const plain = name.replace(/_FILE$/, "");
-    if (isSettingName(plain)) return "secret" in CATALOGUE[plain];
+    const setting = name.replace(/_FILE$/, "");
+    if (isSettingName(setting)) return "secret" in CATALOGUE[setting];
     return LINKED_SECRET_REGEXP.test(name) &&
       Object.keys(SERVICE_NAMES).some((alias) =>
         name.startsWith(`${alias.toUpperCase()}_ENV_`)

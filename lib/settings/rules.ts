@@ -1,8 +1,8 @@
 /**
- * Rules over several settings: what cannot work together, and what does nothing.
+ * Rules that involve several settings, or a setting and the installed release.
  *
- * A problem would stop or hurt the server; a warning names a setting that has
- * no effect, or that is unwise.
+ * A problem would prevent or break the start of the server. A warning is about a
+ * setting that has no effect or is insecure.
  *
  * @module
  */
@@ -14,30 +14,29 @@ import { GENERATED_NAMES, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import { isExplicit } from "./origin.ts";
 import type { Resolution } from "./resolve.ts";
 
-/** What the old instructions told people to replace. */
+/** The value of the secrets in the instructions of the old image, which users had to replace. */
 export const PLACEHOLDER = "long-and-random-alphanumeric-string";
 
-/** What the rules know besides the settings. */
+/** The facts that the rules need besides the settings. */
 export interface RuleContext {
-  /** Whether the database is given in the server's own way, so that `DB_*` is not needed. */
+  /** Whether `MM_SQLSETTINGS_DATASOURCE` or config.json gives the data source, so that `DB_*` is not needed. */
   readonly hasDataSource: boolean;
   /** The installed release. */
   readonly release: string;
 }
 
-/** What the rules found. */
+/** The rules that are violated. */
 export interface Findings {
-  /** What stops the start. */
+  /** Problems, which prevent the start. */
   readonly problems: readonly Problem[];
-  /** What has no effect, or is unwise. */
+  /** Warnings about settings that have no effect or are insecure. */
   readonly warnings: readonly Problem[];
 }
 
 interface Rule {
   readonly level: "problem" | "warning";
   readonly subject: SettingName;
-  /** Whether the rule is broken. */
-  broken(facts: Facts): boolean;
+  isViolated(facts: Facts): boolean;
   readonly message: string;
   readonly remedy: string;
 }
@@ -45,146 +44,151 @@ interface Rule {
 interface Facts extends RuleContext {
   readonly settings: Settings;
   readonly origins: Resolution["origins"];
-  /** Whether the operator gave the setting. */
-  given(name: SettingName): boolean;
+  /** Whether the operator set the setting. */
+  isSet(name: SettingName): boolean;
 }
 
 const RULES: readonly Rule[] = [
   {
     level: "problem",
     subject: "DB_HOST",
-    broken: ({ settings, hasDataSource }) =>
+    isViolated: ({ settings, hasDataSource }) =>
       settings.DB_HOST === undefined && !hasDataSource,
     message:
-      "DB_HOST must name the database server: it is not set, no database is linked, and no host named mysql, postgres or db answers to its name",
+      "DB_HOST must name the database server: it is not set, no database is linked, and none of the host names mysql, postgres, mariadb, postgresql and db resolves",
     remedy: "Set DB_HOST, for example DB_HOST=db.example.com",
   },
   {
     level: "problem",
     subject: "DB_USER",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.DB_ADAPTER === "mysql" && settings.DB_USER.includes(":"),
     message:
-      "DB_USER must not contain a colon: the server's MySQL driver takes what follows for the password",
-    remedy: "Create a user without a colon in its name",
+      "DB_USER must not contain a colon, because the server's MySQL driver takes the text after it as the password",
+    remedy:
+      "Create a database user without a colon in its name, and set DB_USER to that name",
   },
   {
     level: "problem",
     subject: "MATTERMOST_ENABLE_EMAIL_BATCHING",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_ENABLE_EMAIL_BATCHING &&
       settings.MATTERMOST_SITE_URL === "",
     message:
-      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but mails cannot be batched without MATTERMOST_SITE_URL: the server would refuse to start",
+      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but the server refuses to start with email batching and without MATTERMOST_SITE_URL",
     remedy: "Set MATTERMOST_SITE_URL=https://chat.example.com",
   },
   {
     level: "problem",
     subject: "MATTERMOST_ENABLE_EMAIL_BATCHING",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_ENABLE_EMAIL_BATCHING &&
       settings.MATTERMOST_ENABLE_CLUSTER,
     message:
-      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but mails cannot be batched in a cluster: the server would refuse to start",
+      "MATTERMOST_ENABLE_EMAIL_BATCHING is true, but the server refuses to start with email batching in a cluster",
     remedy: "Set MATTERMOST_ENABLE_EMAIL_BATCHING=false",
   },
   {
     level: "problem",
     subject: "MATTERMOST_LOCALES",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       !settings.MATTERMOST_LOCALES.split(",").includes(
         settings.MATTERMOST_CLIENT_LOCALE,
       ),
     message:
-      "MATTERMOST_LOCALES must include the value of MATTERMOST_CLIENT_LOCALE",
+      "MATTERMOST_LOCALES must include the language in MATTERMOST_CLIENT_LOCALE, but does not",
     remedy: "Add that language to MATTERMOST_LOCALES, separated by a comma",
   },
   {
     level: "problem",
     subject: "S3_BUCKET",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_FILE_DRIVER === "amazons3" &&
       settings.S3_BUCKET === undefined,
-    message: "S3_BUCKET must name a bucket: MATTERMOST_FILE_DRIVER is amazons3",
-    remedy: "Set S3_BUCKET, or MATTERMOST_FILE_DRIVER=local",
+    message:
+      "S3_BUCKET must name a bucket, because MATTERMOST_FILE_DRIVER is amazons3",
+    remedy: "Set S3_BUCKET, or set MATTERMOST_FILE_DRIVER=local",
   },
   {
     level: "problem",
     subject: "S3_SECRET_KEY",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       (settings.S3_ACCESS_KEY === undefined) !==
         (settings.S3_SECRET_KEY === undefined),
     message:
-      "S3_SECRET_KEY must be set together with S3_ACCESS_KEY: only one of the two is set",
-    remedy: "Set both, or neither where the machine's role is used",
+      "S3_SECRET_KEY and S3_ACCESS_KEY must be set together, but only one of them is set",
+    remedy: "Set both, or neither to use the IAM role of the machine",
   },
   ...GENERATED_NAMES.map((subject): Rule => ({
     level: "problem",
     subject,
-    broken: ({ settings, given }) =>
-      settings.MATTERMOST_ENABLE_CLUSTER && !given(subject),
+    isViolated: ({ settings, isSet }) =>
+      settings.MATTERMOST_ENABLE_CLUSTER && !isSet(subject),
     message:
-      `${subject} must be set, the same on each server: MATTERMOST_ENABLE_CLUSTER is true`,
-    remedy: "Make all four once with app:secrets, and give them to each server",
+      `${subject} is not set, but with MATTERMOST_ENABLE_CLUSTER=true it must be set, to the same value on every server`,
+    remedy:
+      "Generate all four secrets once, and set them on every server: mattermost-entrypoint app:secrets",
   })),
   ...GENERATED_NAMES.map((subject): Rule => ({
     level: "warning",
     subject,
-    broken: ({ settings }) => settings[subject] === PLACEHOLDER,
+    isViolated: ({ settings }) => settings[subject] === PLACEHOLDER,
     message:
-      `${subject} is the placeholder of the instructions, which everybody knows`,
-    remedy: "Make a value of your own with app:secrets",
+      `${subject} is the placeholder from the instructions, which is publicly known`,
+    remedy: "Generate a random value: mattermost-entrypoint app:secrets",
   })),
   {
     level: "warning",
     subject: "MATTERMOST_ENABLE_PUSH_NOTIFICATIONS",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_ENABLE_PUSH_NOTIFICATIONS &&
       settings.MATTERMOST_PUSH_SERVER === "",
     message:
-      "MATTERMOST_ENABLE_PUSH_NOTIFICATIONS is true, but nothing is sent without MATTERMOST_PUSH_SERVER",
-    remedy: "Set MATTERMOST_PUSH_SERVER",
+      "MATTERMOST_ENABLE_PUSH_NOTIFICATIONS is true, but the server sends no push notifications without MATTERMOST_PUSH_SERVER",
+    remedy:
+      "Set MATTERMOST_PUSH_SERVER, or set MATTERMOST_ENABLE_PUSH_NOTIFICATIONS=false",
   },
   {
     level: "warning",
     subject: "MATTERMOST_EMAIL_NOTIFICATIONS",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_EMAIL_NOTIFICATIONS && settings.SMTP_HOST === "",
     message:
-      "MATTERMOST_EMAIL_NOTIFICATIONS is true, but no mail is sent without SMTP_HOST",
-    remedy: "Set SMTP_HOST",
+      "MATTERMOST_EMAIL_NOTIFICATIONS is true, but the server sends no email without SMTP_HOST",
+    remedy: "Set SMTP_HOST, or set MATTERMOST_EMAIL_NOTIFICATIONS=false",
   },
   {
     level: "warning",
     subject: "MATTERMOST_EMAIL_VERIFICATION",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.MATTERMOST_EMAIL_VERIFICATION && settings.SMTP_HOST === "",
     message:
-      "MATTERMOST_EMAIL_VERIFICATION is true, but without SMTP_HOST no verification mail is sent and nobody new can log in",
-    remedy: "Set SMTP_HOST, or MATTERMOST_EMAIL_VERIFICATION=false",
+      "MATTERMOST_EMAIL_VERIFICATION is true, but without SMTP_HOST the server sends no verification emails, so new users cannot sign in",
+    remedy: "Set SMTP_HOST, or set MATTERMOST_EMAIL_VERIFICATION=false",
   },
   {
     level: "warning",
     subject: "MATTERMOST_RATE_LIMIT_HEADERS",
-    broken: ({ settings, release }) =>
+    isViolated: ({ settings, release }) =>
       inRange(release, ">=4.7.0") &&
       /[\s,]/.test(settings.MATTERMOST_RATE_LIMIT_HEADERS.trim()),
     message:
-      "MATTERMOST_RATE_LIMIT_HEADERS names several headers, but from 4.7 on the server takes it for the name of one",
-    remedy: "Name one header, such as MATTERMOST_RATE_LIMIT_HEADERS=X-Real-IP",
+      "MATTERMOST_RATE_LIMIT_HEADERS names several headers, but releases from 4.7 on take the whole value as the name of one header",
+    remedy:
+      "Name one header, for example MATTERMOST_RATE_LIMIT_HEADERS=X-Real-IP",
   },
   {
     level: "warning",
     subject: "SMTP_PASS",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.SMTP_PASS !== "" && settings.SMTP_USER === "",
-    message: "SMTP_PASS is not used without SMTP_USER",
-    remedy: "Set SMTP_USER",
+    message: "SMTP_PASS has no effect, because SMTP_USER is not set",
+    remedy: "Set SMTP_USER, or remove SMTP_PASS",
   },
   {
     level: "warning",
     subject: "GITLAB_ENABLE",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.GITLAB_ENABLE &&
       [
         settings.GITLAB_ID,
@@ -194,46 +198,46 @@ const RULES: readonly Rule[] = [
         settings.GITLAB_API_ENDPOINT,
       ].includes(""),
     message:
-      "GITLAB_ENABLE is true, but signing in needs GITLAB_ID, GITLAB_SECRET, GITLAB_AUTH_ENDPOINT, GITLAB_TOKEN_ENDPOINT and GITLAB_API_ENDPOINT",
-    remedy: "Set all five, as the application's page in GitLab shows them",
+      "GITLAB_ENABLE is true, but signing in with GitLab also needs GITLAB_ID, GITLAB_SECRET, GITLAB_AUTH_ENDPOINT, GITLAB_TOKEN_ENDPOINT and GITLAB_API_ENDPOINT",
+    remedy: "Set all five to the values for your OAuth application in GitLab",
   },
   {
     level: "warning",
     subject: "DB_SSL_CA",
-    broken: ({ settings }) =>
+    isViolated: ({ settings }) =>
       settings.DB_SSL_CA !== "" &&
       ["disable", "require"].includes(settings.DB_SSL_MODE),
-    message: "DB_SSL_CA is not used: DB_SSL_MODE does not check certificates",
+    message:
+      "DB_SSL_CA has no effect, because DB_SSL_MODE is neither verify-ca nor verify-full",
     remedy: "Set DB_SSL_MODE=verify-full",
   },
   {
     level: "warning",
     subject: "DB_HOST",
-    // Kubernetes sets the same variables for a host, but never credentials.
-    broken: ({ origins }) =>
+    // Kubernetes also sets the address variables, but no credentials.
+    isViolated: ({ origins }) =>
       [origins.DB_USER, origins.DB_PASS, origins.DB_NAME]
         .some(({ kind }) => kind === "link"),
     message:
-      "DB_HOST and the login come from the variables of a Docker link, which Docker 29 and later do not set any more",
+      "DB_HOST and the database login come from the variables of a Docker link, which Docker 29 and later no longer set",
     remedy:
-      "Set DB_HOST, DB_NAME, DB_USER and DB_PASS before you upgrade Docker, or move to Compose",
+      "Set DB_HOST, DB_NAME, DB_USER and DB_PASS before you upgrade Docker",
   },
   {
     level: "warning",
     subject: "MATTERMOST_UID",
-    broken: ({ settings }) => settings.MATTERMOST_UID === 0,
-    message:
-      "MATTERMOST_UID is 0, so the server and its plugins would run as root",
-    remedy: "Remove it: the default user 2000 owns everything that it needs",
+    isViolated: ({ settings }) => settings.MATTERMOST_UID === 0,
+    message: "MATTERMOST_UID is 0, so the server and its plugins run as root",
+    remedy: "Remove MATTERMOST_UID to use the default, 2000",
   },
 ];
 
 /**
- * Checks the rules over several settings.
+ * Checks the settings against the rules.
  *
  * @param resolution The settings with their origins.
- * @param context What else the rules need to know.
- * @returns What is wrong, and what has no effect.
+ * @param context The facts that the rules need besides the settings.
+ * @returns The problems and the warnings.
  */
 export function checkRules(
   { settings, origins }: Resolution,
@@ -243,20 +247,20 @@ export function checkRules(
     ...context,
     settings,
     origins,
-    given: (name) => isExplicit(origins[name]),
+    isSet: (name) => isExplicit(origins[name]),
   };
-  const broken = RULES.filter((rule) => rule.broken(facts));
-  const of = (level: Rule["level"]): Problem[] =>
-    broken.filter((rule) => rule.level === level)
+  const violated = RULES.filter((rule) => rule.isViolated(facts));
+  const withLevel = (level: Rule["level"]): Problem[] =>
+    violated.filter((rule) => rule.level === level)
       .map(({ subject, message, remedy }) => ({ subject, message, remedy }));
   return {
-    problems: of("problem"),
-    warnings: [...of("warning"), ...settingsWithoutEffect(facts)],
+    problems: withLevel("problem"),
+    warnings: [...withLevel("warning"), ...settingsWithoutEffect(facts)],
   };
 }
 
 function settingsWithoutEffect(facts: Facts): Problem[] {
-  return SETTING_NAMES.filter(facts.given).flatMap((name) =>
+  return SETTING_NAMES.filter(facts.isSet).flatMap((name) =>
     reasonsForNoEffect(name, facts).map((why) => ({
       subject: name,
       message: `${name} has no effect in Mattermost ${facts.release}: ${why}`,
@@ -265,11 +269,11 @@ function settingsWithoutEffect(facts: Facts): Problem[] {
 }
 
 /**
- * Tells why a setting has no effect in the installed release and edition.
+ * Explains why a setting has no effect in the installed release and edition.
  *
  * @param name The setting.
  * @param facts The settings, for the edition, and the installed release.
- * @returns Since when, and what replaces it; empty where it has its effect.
+ * @returns The reasons; empty if the setting has an effect.
  */
 export function reasonsForNoEffect(
   name: SettingName,

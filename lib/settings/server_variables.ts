@@ -1,30 +1,30 @@
 /**
- * The server's own variables, `MM_SECTION_KEY`: they pass through, and each has a `_FILE` twin here.
+ * The server's own variables, `MM_SECTION_KEY`. They are passed on to the server, and each one has a
+ * `_FILE` variable here, which the server itself does not have.
  *
  * @module
  */
 
-import { ExitCode } from "../errors.ts";
 import type { SettingProblem, Sources } from "./resolve.ts";
-import { readTwin } from "./resolve.ts";
+import { bothSet, readTwin } from "./resolve.ts";
 
-/** The server's own variables after their files were read. */
+/** The server's own variables, with the values of their files. */
 export interface ServerVariables {
-  /** The variables to hand to the server, those from files among them. */
+  /** The variables to pass to the server, including those whose value is in a file. */
   readonly values: Readonly<Record<string, string>>;
-  /** The `_FILE` twins, which the server must not see. */
+  /** The `_FILE` variables, which are not passed to the server. */
   readonly twins: readonly string[];
-  /** What is wrong with them. */
+  /** The problems of the `_FILE` variables. */
   readonly problems: readonly SettingProblem[];
 }
 
-const TWIN_REGEXP = /^(MM_\w+)_FILE$/;
+const FILE_VARIABLE_REGEXP = /^(MM_\w+)_FILE$/;
 
 /**
  * Reads the files that `MM_*_FILE` variables name.
  *
  * @param sources The environment and its files.
- * @returns The variables, and what is wrong with them.
+ * @returns The variables with their values, and all problems.
  */
 export function readServerVariables(
   sources: Pick<Sources, "env" | "readText">,
@@ -32,25 +32,20 @@ export function readServerVariables(
   const { env } = sources;
   const own = Object.entries(env).filter(([name]) => name.startsWith("MM_"));
   const values = Object.fromEntries(
-    own.filter(([name]) => !TWIN_REGEXP.test(name)),
+    own.filter(([name]) => !FILE_VARIABLE_REGEXP.test(name)),
   );
   const twins: string[] = [];
   const problems: SettingProblem[] = [];
-  for (const [twin, path] of own) {
-    const name = TWIN_REGEXP.exec(twin)?.[1];
+  for (const [fileVariable, path] of own) {
+    const name = FILE_VARIABLE_REGEXP.exec(fileVariable)?.[1];
     if (name === undefined) continue;
-    twins.push(twin);
+    twins.push(fileVariable);
     if (path === "") continue;
     if ((env[name] ?? "") !== "") {
-      problems.push({
-        subject: name,
-        message: `Both ${name} and ${twin} are set, and only one may be`,
-        remedy: `Remove ${name} or ${twin}`,
-        code: ExitCode.settings,
-      });
+      problems.push(bothSet(name, fileVariable));
       continue;
     }
-    const content = readTwin(twin, path, { sources, problems });
+    const content = readTwin(fileVariable, path, { sources, problems });
     if (content !== "") values[name] = content;
   }
   return { values, twins, problems };

@@ -1,5 +1,5 @@
 /**
- * The shape of one row of the catalogue.
+ * The types and constructors of a catalogue row.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Json } from "../json.ts";
 import type { Kind, Value } from "./kinds.ts";
 
-/** Parts of the catalogue, in the order in which people read them. */
+/** The groups of the catalogue, in the order in which documents show them. */
 export const GROUPS = [
   "Server",
   "Database",
@@ -28,96 +28,96 @@ export const GROUPS = [
   "Image",
 ] as const;
 
-/** A part of the catalogue. */
+/** A group of settings. */
 export type Group = typeof GROUPS[number];
 
-/** What a default rule may ask about the other settings. */
+/** Access to other settings, for a default that depends on them. */
 export interface Lookup {
-  /** The value of another setting, its default included. */
+  /** Returns the value of another setting, which may be its default. */
   value(name: string): Value | undefined;
-  /** Whether the operator gave the setting, by variable, file or link. */
+  /** Checks whether the operator set another setting, by a variable, a file or a link. */
   isSet(name: string): boolean;
 }
 
 /** A default that depends on other settings. */
 export interface Rule<T extends Value | undefined> {
-  /** The rule for people: "`true` if `SMTP_HOST` is set". */
+  /** A description that follows "Default:", such as "`true` if `SMTP_HOST` is set". */
   readonly text: string;
-  /** The rule for the program. */
+  /** Computes the default. */
   readonly of: (settings: Lookup) => T;
 }
 
-/** Converts a setting's value to the server's unit and type; `undefined` writes nothing. */
+/** Converts a setting's value to the unit and the type of the server; `undefined` means that nothing is written. */
 export type Convert = (value: Value) => Json | undefined;
 
-/** One place in config.json that a setting is written to. */
+/** A key in config.json that a setting is written to. */
 export interface Write {
-  /** Section and key: `ServiceSettings.SiteURL`. */
+  /** Section and key, such as `ServiceSettings.SiteURL`. */
   readonly path: string;
-  /** The server releases that read this place, as a semver range; all, if absent. */
+  /** The releases that read this key, as a semver range; all releases if absent. */
   readonly releases?: string;
-  /** The value in the server's unit and type. As it is, if absent. */
+  /** Converts the value; if absent, the value is written as it is. */
   readonly as?: Convert;
 }
 
-/** A {@linkcode Write} that keeps its exact path and range, so that types can be checked against the server's. */
+/** A {@linkcode Write} with literal types, so that the compiler can check it against the types in `@mattermost/types`. */
 export interface Place<P extends string, R extends string> extends Write {
   /** Section and key. */
   readonly path: P;
-  /** The server releases that read it. */
+  /** The releases that read this key, as a semver range. */
   readonly releases?: R;
 }
 
-/** Says that a setting has no effect in some releases. */
+/** Releases in which a setting has no effect. */
 export interface NoEffect {
-  /** The server releases without it, as a semver range. */
+  /** The releases, as a semver range. */
   readonly releases: string;
-  /** The only edition that this is true of. */
+  /** The edition that this applies to; both if absent. */
   readonly edition?: "team" | "enterprise";
-  /** Since when, and what replaces it. Ends the sentence "X has no effect in Mattermost N:". */
+  /** The reason, and what replaces the setting. It completes "X has no effect in Mattermost N: …". */
   readonly why: string;
 }
 
-/** One row of the catalogue: all that there is to know about one setting. */
+/** One row of the catalogue, which declares one setting. */
 export interface Setting<T extends Value = Value> {
-  /** The part of the catalogue that it belongs to. */
+  /** The group that it is shown in. */
   readonly group: Group;
-  /** One line: what it is for. */
+  /** What the setting does, in one line. Names and values are in backticks. */
   readonly summary: string;
-  /** More to know, for `app:help VARIABLE`. */
+  /** Units, conditions and consequences, for `app:help VARIABLE` and docs/settings.md. */
   readonly details?: string;
-  /** What values it takes. */
+  /** The kind of its values. */
   readonly kind: Kind<T>;
-  /** The default, or the rule for it; without one the setting stays unset. */
+  /** The default or its rule; without one, the setting stays unset. */
   readonly fallback?: T | Rule<T | undefined>;
-  /** A value for `app:help VARIABLE` and the sample files. */
+  /** An example value for messages and documents. */
   readonly example?: string;
-  /** Never shown, and removed from the environment that the server inherits. */
+  /** The value is never shown, and its variables are removed from the server's environment. */
   readonly secret?: true;
-  /** Made once at the first start where it is not given, and kept from then on. */
+  /** The value is generated at the first start if the operator sets none. */
   readonly generated?: true;
-  /** Where it goes in config.json. */
+  /** The keys of config.json that it is written to. */
   readonly writes?: readonly Write[];
-  /** Where it is of no use. */
+  /** The releases in which it has no effect. */
   readonly noEffect?: readonly NoEffect[];
 }
 
 /**
- * Declares a row and keeps its exact type.
+ * Declares a row and keeps its literal type, from which `Settings` is derived.
  *
  * @param row The row.
- * @returns The row.
+ * @returns The same row.
  */
 export function setting<const S extends Setting>(row: S): S {
   return row;
 }
 
 /**
- * A place in config.json that every supported release reads, or those of a range.
+ * Declares a key of config.json that a setting is written to.
  *
  * @param path Section and key.
- * @param options Range of releases and conversion.
- * @returns The write.
+ * @param options The releases that read the key, and the conversion of the value.
+ * @returns The key with its options.
  */
 export function at<const P extends string, const R extends string = never>(
   path: P,
@@ -127,10 +127,10 @@ export function at<const P extends string, const R extends string = never>(
 }
 
 /**
- * A default that depends on other settings.
+ * Declares a default that depends on other settings.
  *
- * @param text The rule for people, to be read after "Defaults to".
- * @param of The rule for the program.
+ * @param text A description that follows "Default:".
+ * @param of Computes the default.
  * @returns The rule.
  */
 export function rule<const T extends Value | undefined>(
@@ -141,7 +141,7 @@ export function rule<const T extends Value | undefined>(
 }
 
 /**
- * Tells a rule from a plain default.
+ * Checks whether a default is a rule rather than a constant.
  *
  * @param fallback The default of a row.
  * @returns Whether it is a rule.

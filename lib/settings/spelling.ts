@@ -1,5 +1,5 @@
 /**
- * Finds misspelt variables, and explains those that other images read.
+ * Finds misspelt variables, and variables of other images.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import type { Problem } from "../errors.ts";
 import { isSettingName, SETTING_NAMES } from "./catalogue.ts";
 import { isLinkValue, isLinkVariable } from "./links.ts";
 
-/** What a variable of another Mattermost or database image is called here. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
+/** Variables of other Mattermost and database images, and the corresponding variables of this image. */
+const OTHER_IMAGES: Readonly<Record<string, string>> = {
   APP_PORT: "MATTERMOST_PORT",
   DB_PASSWORD: "DB_PASS",
   DB_PORT_NUMBER: "DB_PORT",
@@ -24,25 +24,25 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   PUID: "MATTERMOST_UID",
 };
 
-const TWIN_REGEXP = /_FILE$/;
+const FILE_SUFFIX_REGEXP = /_FILE$/;
 
-const OUR_PREFIX_REGEXP = /^(MATTERMOST|DB|SMTP|GITLAB|S3|ENTRYPOINT)_/;
+const PREFIX_REGEXP = /^(MATTERMOST|DB|SMTP|GITLAB|S3|ENTRYPOINT)_/;
 
-/** No longer word can be close to a name of ours; comparing one would only take time. */
-const LONGEST_WORD = 64;
+/** A longer word is close to no name; skipping the comparison saves time. */
+const MAX_WORD_LENGTH = 64;
 
 /**
- * The name that is most like a misspelt one.
+ * Finds the name that is closest to a misspelt one.
  *
  * @param word The misspelt name.
- * @param names The names that it could be.
- * @returns The closest name, or `undefined` where none is close.
+ * @param names The valid names.
+ * @returns The closest name; `undefined` if more than a quarter of the word (at least 2 characters) would have to change.
  */
 export function closest(
   word: string,
   names: readonly string[],
 ): string | undefined {
-  if (names.length === 0 || word.length > LONGEST_WORD) return undefined;
+  if (names.length === 0 || word.length > MAX_WORD_LENGTH) return undefined;
   const found: string = closestString(word, [...names]);
   const distance: number = levenshteinDistance(
     word.toLowerCase(),
@@ -54,11 +54,11 @@ export function closest(
 }
 
 /**
- * A question that names the closest of some names.
+ * Suggests the valid name that is closest to a misspelt one.
  *
  * @param word The misspelt name.
- * @param names The names that it could be.
- * @returns `Did you mean X?`, or `undefined` where none is close.
+ * @param names The valid names.
+ * @returns `Did you mean X?`, or `undefined` if no name is close.
  */
 export function didYouMean(
   word: string,
@@ -69,23 +69,24 @@ export function didYouMean(
 }
 
 /**
- * What a name that nothing reads may stand for.
+ * Suggests a variable of this image in place of an unknown one.
  *
- * @param name The name of a variable.
- * @returns The name that it has here, or a question that names the closest; `undefined` where none is close.
+ * @param name The name of the unknown variable.
+ * @returns A sentence that names the variable to use; `undefined` if none is close.
  */
 export function suggest(name: string): string | undefined {
-  const ours = nameHere(name);
-  if (ours !== undefined) return `Its name here is ${ours}`;
-  const found = closest(name, [...SETTING_NAMES, ...Object.keys(ELSEWHERE)]) ??
-    shortened(name);
+  const equivalent = equivalentOf(name);
+  if (equivalent !== undefined) return `Use ${equivalent} instead`;
+  const found =
+    closest(name, [...SETTING_NAMES, ...Object.keys(OTHER_IMAGES)]) ??
+      longestPrefix(name);
   return found === undefined
     ? undefined
-    : `Did you mean ${nameHere(found) ?? found}?`;
+    : `Did you mean ${equivalentOf(found) ?? found}?`;
 }
 
-/** The longest name of ours that goes on in another one, as DB_HOST does in DB_HOSTNAME. */
-function shortened(name: string): string | undefined {
+/** The longest setting name that another name starts with, such as DB_HOST for DB_HOSTNAME. */
+function longestPrefix(name: string): string | undefined {
   return SETTING_NAMES.filter((each) => name.startsWith(each))
     .reduce<string | undefined>(
       (best, each) =>
@@ -95,40 +96,42 @@ function shortened(name: string): string | undefined {
 }
 
 /**
- * Finds the variables that look like ours but that nothing reads.
+ * Finds the variables that look like settings but are none.
  *
- * @param env The environment; only names are looked at, and values of the form that links have.
- * @returns A warning for each.
+ * @param env The environment. Values are read only to recognize those of Docker links.
+ * @returns A warning for each one.
  */
 export function findUnknown(
   env: Readonly<Record<string, string>>,
 ): Problem[] {
   return Object.entries(env).flatMap(([name, text]): Problem[] => {
-    const plain = name.replace(TWIN_REGEXP, "");
-    if (text === "" || isSettingName(name) || isSettingName(plain)) return [];
-    const ours = nameHere(name);
-    if (ours === undefined && !OUR_PREFIX_REGEXP.test(name)) return [];
+    const baseName = name.replace(FILE_SUFFIX_REGEXP, "");
+    if (text === "" || isSettingName(name) || isSettingName(baseName)) {
+      return [];
+    }
+    const equivalent = equivalentOf(name);
+    if (equivalent === undefined && !PREFIX_REGEXP.test(name)) return [];
     if (isLinkVariable(name) || isLinkValue(name, text)) return [];
-    if (ours !== undefined) {
+    if (equivalent !== undefined) {
       return [{
         subject: name,
-        message: `Another image reads ${name}, this one does not`,
-        remedy: `Its name here is ${ours}`,
+        message: `${name} is a variable of another image and has no effect`,
+        remedy: `Use ${equivalent} instead`,
       }];
     }
     return [{
       subject: name,
-      message: `Nothing reads a variable named ${name}`,
-      remedy: suggest(plain) ??
-        "Remove it, or list all names with app:help --all",
+      message: `${name} is not a known variable and has no effect`,
+      remedy: suggest(baseName) ??
+        "Remove it, or list all variables: mattermost-entrypoint app:help --all",
     }];
   });
 }
 
-/** The name of a variable of another image, or of its twin, in this one. */
-function nameHere(name: string): string | undefined {
-  const plain = name.replace(TWIN_REGEXP, "");
-  return Object.hasOwn(ELSEWHERE, plain)
-    ? name.replace(plain, ELSEWHERE[plain] ?? plain)
+/** The variable of this image that corresponds to one of another image; a `_FILE` suffix is kept. */
+function equivalentOf(name: string): string | undefined {
+  const baseName = name.replace(FILE_SUFFIX_REGEXP, "");
+  return Object.hasOwn(OTHER_IMAGES, baseName)
+    ? name.replace(baseName, OTHER_IMAGES[baseName] ?? baseName)
     : undefined;
 }

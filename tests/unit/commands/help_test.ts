@@ -63,7 +63,7 @@ Deno.test("the entry of a variable is complete", () => {
   assert.equal(
     answer(["MATTERMOST_WEB_SESSION_DAYS"]),
     `MATTERMOST_WEB_SESSION_DAYS (Sign-in and sessions)
-  Session duration in days for web clients.
+  The number of days after which a session in a web client expires.
 
   Value        a whole number from 1 to 36500
   Default      30
@@ -193,7 +193,7 @@ Deno.test("all unknown names are reported, each with the closest known one", () 
     problems.map(({ subject, remedy }) => [subject, remedy]),
     [
       ["matermost_name", "Did you mean MATTERMOST_NAME?"],
-      ["DB_PASSWORD_FILE", "Its name here is DB_PASS_FILE"],
+      ["DB_PASSWORD_FILE", "Use DB_PASS_FILE instead"],
       ["app:chek", "Did you mean app:check?"],
       [
         "QWERTYUIOP",

@@ -93,7 +93,8 @@ Deno.test("a variable and its twin cannot both be set", () => {
   assert.equal(settings.DB_PASS, "");
   assert.deepEqual(problems, [{
     subject: "DB_PASS",
-    message: "Both DB_PASS and DB_PASS_FILE are set, and only one may be",
+    message:
+      "DB_PASS and DB_PASS_FILE are both set, but only one of them may be",
     remedy: "Remove DB_PASS or DB_PASS_FILE",
     code: 78,
   }]);
@@ -115,13 +116,13 @@ Deno.test("a file that cannot be read says which, why, and what to do", () => {
     ["ENOENT", /^The file \/pass of DB_PASS_FILE does not exist$/, /\/pass/],
     [
       "EACCES",
-      /^The file \/pass of DB_PASS_FILE may not be read by this user$/,
+      /^The file \/pass of DB_PASS_FILE cannot be read by this user$/,
       /chmod/,
     ],
     [
       "EISDIR",
       /^The file \/pass of DB_PASS_FILE is a directory$/,
-      /Docker makes a directory/,
+      /Docker mounts a directory/,
     ],
     [
       "EIO",
@@ -181,11 +182,11 @@ Deno.test("a wrong word is answered with the closest right one", () => {
   );
   assert.equal(
     remedy({ MATTERMOST_SECRET_KEY: "short" }),
-    "Make one with app:secrets",
+    "Generate one: mattermost-entrypoint app:secrets",
   );
   assert.equal(
     remedy({ MATTERMOST_MAX_USERS: "many" }),
-    "Correct MATTERMOST_MAX_USERS, or remove it for the default",
+    "Correct MATTERMOST_MAX_USERS, or remove it to use the default",
   );
 });
 

@@ -69,7 +69,8 @@ Deno.test("a variable and its twin cannot both be set", () => {
   });
   assert.deepEqual(problems, [{
     subject: "MM_LICENSE",
-    message: "Both MM_LICENSE and MM_LICENSE_FILE are set, and only one may be",
+    message:
+      "MM_LICENSE and MM_LICENSE_FILE are both set, but only one of them may be",
     remedy: "Remove MM_LICENSE or MM_LICENSE_FILE",
     code: 78,
   }]);

@@ -25,7 +25,7 @@ Deno.test("misspelt variables of ours are reported with the name that was meant"
     findUnknown({ MATTERMOST_SITEURL: "https://a.example.com" }),
     [{
       subject: "MATTERMOST_SITEURL",
-      message: "Nothing reads a variable named MATTERMOST_SITEURL",
+      message: "MATTERMOST_SITEURL is not a known variable and has no effect",
       remedy: "Did you mean MATTERMOST_SITE_URL?",
     }],
   );
@@ -56,9 +56,9 @@ Deno.test("variables of other images are explained", () => {
     findUnknown({ MM_USERNAME: "a", DB_PASSWORD_FILE: "/b", PUID: "1000" })
       .map(({ subject, remedy }) => [subject, remedy]),
     [
-      ["MM_USERNAME", "Its name here is DB_USER"],
-      ["DB_PASSWORD_FILE", "Its name here is DB_PASS_FILE"],
-      ["PUID", "Its name here is MATTERMOST_UID"],
+      ["MM_USERNAME", "Use DB_USER instead"],
+      ["DB_PASSWORD_FILE", "Use DB_PASS_FILE instead"],
+      ["PUID", "Use MATTERMOST_UID instead"],
     ],
   );
   assert.equal(suggest("DB_PASWORD"), "Did you mean DB_PASS?");
