@@ -7,12 +7,8 @@
  */
 
 import { redactText } from "../config/redact.ts";
-import {
-  awaitConfigLock,
-  requireCopy,
-  requireSidecars,
-  restoreCopy,
-} from "../config/file.ts";
+import { awaitConfigLock, requireSidecars } from "../config/file.ts";
+import { requireCopy, restoreCopy } from "../config/restore.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
 import { resolve } from "../settings/resolve.ts";

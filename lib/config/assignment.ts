@@ -1,5 +1,5 @@
 /**
- * One value that the settings want to have in config.json.
+ * The type of a value that the settings assign to a key of config.json.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import type { Origin } from "../settings/origin.ts";
 import type { Json } from "../json.ts";
 
-/** One value that the settings want to have in config.json. */
+/** A value that the settings assign to a key of config.json. */
 export interface Assignment {
-  /** Section and key: `ServiceSettings.SiteURL`. */
+  /** Section and key, such as `ServiceSettings.SiteURL`. */
   readonly path: string;
-  /** The value, or `undefined` for a secret that is generated where none is kept. */
+  /** The value; `undefined` for a secret that is generated if config.json has none. */
   readonly value: Json | undefined;
-  /** The settings that it was made from; never empty. */
+  /** The settings that the value depends on; at least one. */
   readonly variables: readonly string[];
-  /** The strongest origin among them. */
+  /** The origin of the first of these settings that the operator set, otherwise `default`. */
   readonly origin: Origin;
   /** Whether the value must not be shown. */
   readonly secret: boolean;

@@ -1,5 +1,5 @@
 /**
- * From settings to the values that config.json should have, for one release of the server.
+ * Converts settings to the values of config.json, for one release of the server.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import type { Assignment } from "./assignment.ts";
 import type { Json } from "../json.ts";
 import { inRange } from "../release_range.ts";
 
-/** What the values depend on besides the settings. */
+/** The facts that the values depend on besides the settings. */
 export interface DocumentContext {
   /** The installed release. */
   readonly release: string;
-  /** The data source, in the form that the server's driver reads; `undefined` leaves the one on disk. */
+  /** The data source in the form of the server's driver; `undefined` keeps the one in config.json. */
   readonly dataSource: string | undefined;
-  /** The product that the data source leads to. */
+  /** The product of the database. */
   readonly adapter: "mysql" | "postgres";
   /** The value of `LogSettings.FileLocation` for the release. */
   readonly logLocation: string;
 }
 
-/** A value that is made from several settings, or from settings and facts. */
+/** A value that depends on several settings, or on settings and the context. */
 interface Derived {
   readonly path: string;
   readonly from: readonly [SettingName, ...SettingName[]];
@@ -67,7 +67,7 @@ const DERIVED: readonly Derived[] = [
   {
     path: "EmailSettings.ConnectionSecurity",
     from: ["SMTP_SECURITY", "SMTP_USER"],
-    // Up to 4.0 the credentials go unused without security, unless it is called PLAIN.
+    // Releases 3.4 to 4.0 send the credentials without encryption only if the security is PLAIN.
     value: ({ SMTP_SECURITY, SMTP_USER }, { release }) =>
       SMTP_SECURITY !== "NONE"
         ? SMTP_SECURITY
@@ -78,11 +78,11 @@ const DERIVED: readonly Derived[] = [
 ];
 
 /**
- * The values that config.json should have.
+ * Computes the values of config.json.
  *
  * @param resolution The settings with their origins.
- * @param context What the values depend on besides.
- * @returns One assignment for each path that the release reads.
+ * @param context The facts that the values depend on besides the settings.
+ * @returns One assignment for each key that the release reads.
  */
 export function assignments(
   { settings, origins }: Pick<Resolution, "settings" | "origins">,
@@ -91,7 +91,7 @@ export function assignments(
   const fromRows = SETTING_NAMES.flatMap((name) =>
     rowAssignments(name, { settings, origins }, context)
   );
-  const fromSeveral = DERIVED.flatMap((derived): Assignment[] => {
+  const derivedValues = DERIVED.flatMap((derived): Assignment[] => {
     const { path, from, secret = false } = derived;
     const value = derived.value(settings, context);
     if (value === undefined) return [];
@@ -99,14 +99,14 @@ export function assignments(
       path,
       value,
       variables: from,
-      origin: strongest(from.map((name) => origins[name])),
+      origin: firstExplicit(from.map((name) => origins[name])),
       secret,
     }];
   });
-  return [...fromRows, ...fromSeveral];
+  return [...fromRows, ...derivedValues];
 }
 
-/** The paths whose values are made from several settings, or from settings and facts. */
+/** The keys whose values depend on several settings, or on settings and the context. */
 export const DERIVED_PATHS: readonly (Write & {
   readonly from: readonly SettingName[];
 })[] = DERIVED;
@@ -139,6 +139,6 @@ function rowAssignments(
     });
 }
 
-function strongest(origins: readonly Origin[]): Origin {
+function firstExplicit(origins: readonly Origin[]): Origin {
   return origins.find(isExplicit) ?? { kind: "default" };
 }

@@ -1,5 +1,5 @@
 /**
- * What to tell the operator when config.json cannot be read or written.
+ * The errors of a config.json that cannot be read or written, with their remedies.
  *
  * @module
  */
@@ -7,32 +7,36 @@
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Identity } from "../os/system.ts";
+import { shellWord } from "../shell.ts";
 import type { ConfigCopy } from "./copies.ts";
 import { checkDocument, JsonTextError } from "./json_text.ts";
 
-/** The command that goes back to a copy. */
+/** The command that restores a copy. */
 function restoreCommand(number: number): string {
   return `mattermost-entrypoint app:config --restore ${number}`;
 }
 
 /**
- * Says what is wrong with the content of a config.json.
+ * Validates the content of a config.json.
  *
  * @param bytes The content.
- * @returns Its text, or a phrase such as `is empty`, which quotes nothing of it.
+ * @returns The text; or the fault, which completes a sentence that starts with the path, such as
+ * `is empty`. It quotes nothing of the content, which may hold secrets.
  */
 export function parseConfig(
   bytes: Uint8Array,
 ): { readonly text: string } | { readonly fault: string } {
   if (bytes.length === 0) return { fault: "is empty" };
   if (bytes.every((byte) => byte === 0)) {
-    return { fault: "holds nothing but NUL bytes, as after a power failure" };
+    return { fault: "contains only NUL bytes, as after a power failure" };
   }
   const text = decodeText(bytes);
   if (text === undefined) return { fault: "is not UTF-8 text" };
-  if (text.trim() === "") return { fault: "holds nothing but white space" };
+  if (text.trim() === "") return { fault: "contains only white space" };
   if (text.startsWith("\uFEFF")) {
-    return { fault: "starts with a byte order mark, which the server refuses" };
+    return {
+      fault: "starts with a byte order mark, which the server does not accept",
+    };
   }
   try {
     checkDocument(text);
@@ -41,17 +45,17 @@ export function parseConfig(
     if (!(error instanceof JsonTextError)) throw error;
     const where = `line ${error.line}, column ${error.column}`;
     const reason = text.includes("\0")
-      ? `${error.message}; the file holds NUL bytes`
+      ? `${error.message}; the file contains NUL bytes`
       : error.message;
-    return { fault: `is no valid JSON (${where}: ${reason})` };
+    return { fault: `is not valid JSON (${where}: ${reason})` };
   }
 }
 
 /**
- * Decodes UTF-8 without changing anything.
+ * Decodes UTF-8 strictly. A byte order mark is kept.
  *
  * @param bytes The bytes.
- * @returns The text; `undefined` if it is none.
+ * @returns The text; `undefined` if the bytes are not valid UTF-8.
  */
 export function decodeText(bytes: Uint8Array): string | undefined {
   try {
@@ -63,61 +67,62 @@ export function decodeText(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * The error for a config.json that cannot be used as it is.
+ * The error for a config.json that is not valid.
  *
  * @param path The file.
- * @param fault What is wrong: `is empty`.
- * @param copies The copies that there are.
- * @returns An error with code 65 and the command that repairs it.
+ * @param fault The fault that {@linkcode parseConfig} found, such as `is empty`.
+ * @param copies The copies of the file.
+ * @returns An error with code 65; the remedy restores the newest valid copy, if there is one.
  */
 export function unusableConfig(
   path: string,
   fault: string,
   copies: readonly ConfigCopy[],
 ): EntrypointError {
-  const good = copies.find(({ text }) => text !== undefined);
+  const valid = copies.find(({ text }) => text !== undefined);
   const message = `${path} ${fault}`;
-  if (good === undefined) {
-    return new EntrypointError(`${message}, and there is no good copy of it`, {
+  if (valid === undefined) {
+    return new EntrypointError(`${message}, and there is no valid copy of it`, {
       code: ExitCode.badConfig,
-      remedy:
-        `Repair the file, or start from the defaults: echo '{}' > ${path}`,
+      remedy: `Repair the file, or start from the defaults: echo '{}' > ${
+        shellWord(path)
+      }`,
     });
   }
-  const date = new Date(good.modified).toISOString();
+  const date = new Date(valid.modified).toISOString();
   return new EntrypointError(
-    `${message}; the newest good copy is ${good.path} of ${date}`,
-    { code: ExitCode.badConfig, remedy: restoreCommand(good.number) },
+    `${message}; its newest valid copy is ${valid.path} of ${date}`,
+    { code: ExitCode.badConfig, remedy: restoreCommand(valid.number) },
   );
 }
 
 /**
- * The error for a config.json that is gone while a copy of it is left: a new one
- * would have new secrets, and none of the edits.
+ * The error for a config.json that does not exist although there is a copy of it. A new one would
+ * have new secrets and no edits, so the operator has to decide.
  *
  * @param path The file.
- * @param copy The newest good copy.
- * @returns An error with code 65 and the commands for both ways out.
+ * @param copy The newest valid copy.
+ * @returns An error with code 65; the remedy restores the copy or removes all copies.
  */
 export function missingConfig(path: string, copy: ConfigCopy): EntrypointError {
   const date = new Date(copy.modified).toISOString();
   return new EntrypointError(
-    `${path} is gone; the newest good copy is ${copy.path} of ${date}`,
+    `${path} does not exist, but there is a valid copy of it, ${copy.path} of ${date}`,
     {
       code: ExitCode.badConfig,
       remedy: `${
         restoreCommand(copy.number)
-      }   # or, to start anew with new secrets: rm ${path}.*`,
+      }   # or start again with new secrets: rm ${shellWord(path)}.*`,
     },
   );
 }
 
 /**
- * The error for a config.json that cannot be read at all.
+ * The error for a config.json that the system does not let us read.
  *
  * @param path The file.
  * @param error The system's error.
- * @param reader The user who has to be able to read it.
+ * @param reader The user that must be able to read the file.
  * @returns An error with code 65.
  */
 export function unreadableConfig(
@@ -139,21 +144,21 @@ export function unreadableConfig(
   );
 }
 
-/** Where and by whom something could not be written. */
+/** An attempt to write config.json. */
 export interface WriteAttempt {
-  /** The config.json, without symbolic links. */
+  /** The path of config.json, with symbolic links resolved. */
   readonly path: string;
-  /** The target of the symbolic link that led to it, as it is written there. */
+  /** The target of the symbolic link at its place, as the link has it; `undefined` if there is no link. */
   readonly link: string | undefined;
-  /** The user who has to be able to write. */
+  /** The user that must be able to write the file. */
   readonly writer: Identity;
 }
 
 /**
- * The error for a config.json that cannot be written. Nothing is lost then.
+ * The error for a config.json that cannot be written.
  *
  * @param error The system's error.
- * @param attempt Where and by whom.
+ * @param attempt The attempt that failed.
  * @returns An error with code 73.
  */
 export function unwritableConfig(
@@ -163,24 +168,29 @@ export function unwritableConfig(
   const directory = dirname(path);
   const code = errorCode(error);
   const elsewhere =
-    `Set MATTERMOST_CONF_DIR to a writable volume; keep the settings with: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`;
+    `Set MATTERMOST_CONF_DIR to a directory on a writable volume, and copy the configuration there: cp ${
+      shellWord(path)
+    } "$MATTERMOST_CONF_DIR"/config.json`;
   const [cause, remedy] = ((): [string, string | undefined] => {
     if (code === "ENOSPC" || code === "EDQUOT") {
-      const what = code === "ENOSPC"
+      const reason = code === "ENOSPC"
         ? "no space is left on the device"
         : "the disk quota is used up";
-      return [what, `Make room, then start again: df -h ${directory}`];
+      return [
+        reason,
+        `Free some space, then start again: df -h ${shellWord(directory)}`,
+      ];
     }
     if (link?.startsWith("..data/")) {
       return [
-        "it is a file of a Kubernetes Secret or ConfigMap, which is read-only, and the server has to write it",
+        "it is mounted from a Kubernetes Secret or ConfigMap, which is read-only, but the server must be able to write it",
         elsewhere,
       ];
     }
     if (code === "EROFS") return ["the file system is read-only", elsewhere];
     if (code === "EACCES" || code === "EPERM") {
       return [
-        `user ${writer.uid} may not write in ${directory}`,
+        `user ${writer.uid} cannot write to ${directory}`,
         chownCommand(directory, writer),
       ];
     }
@@ -197,5 +207,5 @@ export function unwritableConfig(
 }
 
 function chownCommand(path: string, { uid, gid }: Identity): string {
-  return `chown -R ${uid}:${gid} ${path}`;
+  return `chown -R ${uid}:${gid} ${shellWord(path)}`;
 }

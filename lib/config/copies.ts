@@ -1,8 +1,8 @@
 /**
- * The last good copies of config.json, kept beside it as `config.json.1` (the newest) to `.3`.
+ * Keeps the last valid copies of config.json beside it, as `config.json.1` (the newest) to `.3`.
  *
- * The server empties its config.json when the disk is full, and takes an empty one for a fresh
- * install; these copies are what an operator goes back to.
+ * On a full disk the server truncates config.json, and it takes an empty one for a new
+ * installation. The operator can restore a copy then.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { readIfThere } from "./own_file.ts";
 import type { ReplaceWorld } from "./replace_file.ts";
 import { replaceFile, syncDirectory } from "./replace_file.ts";
 
-/** How many copies are kept. */
+/** The number of copies that are kept. */
 const COPY_COUNT = 3;
 
-/** One copy. */
+/** A copy of config.json. */
 export interface ConfigCopy {
-  /** 1 is the newest. */
+  /** The number at the end of its name; 1 is the newest. */
   readonly number: number;
-  /** The file. */
+  /** The path of the copy. */
   readonly path: string;
-  /** Milliseconds since the epoch. */
+  /** The time of the last modification, in milliseconds since the Unix epoch. */
   readonly modified: number;
-  /** Its text; `undefined` if it cannot be read or is no complete config.json. */
+  /** The text; `undefined` if it cannot be read or is not valid. */
   readonly text: string | undefined;
 }
 
@@ -33,8 +33,8 @@ export interface ConfigCopy {
  * Lists the copies.
  *
  * @param world Files.
- * @param base The path of config.json, or what stands for it in another directory.
- * @returns The copies that are there, newest first.
+ * @param base The path prefix of the copies: usually the path of config.json.
+ * @returns The copies that exist, newest first.
  */
 export function listCopies(
   { files }: Pick<System, "files">,
@@ -45,19 +45,20 @@ export function listCopies(
     const modified = files.lstat(path)?.modified;
     return modified === undefined
       ? []
-      : [{ number, path, modified, text: readGood(files, path) }];
+      : [{ number, path, modified, text: readValid(files, path) }];
   });
 }
 
 /**
- * Keeps a text as the newest copy, unless it is the newest copy already.
+ * Keeps a text as the newest copy, unless the newest copy has the same text already.
  *
- * The older ones move up first, by renames from the oldest on: a kill in between
- * leaves a gap in the numbers, which the next call fills, and loses none but the oldest.
+ * The numbers of the older copies grow by 1, by renames from the oldest to the newest. If the
+ * process is killed meanwhile, a number is missing; the next call uses it, so only the oldest copy
+ * is ever lost.
  *
- * @param world Files.
- * @param base The path of config.json, or what stands for it in another directory.
- * @param text A good config.json.
+ * @param world Files and random bytes.
+ * @param base The path prefix of the copies: usually the path of config.json.
+ * @param text A valid config.json.
  */
 export function keepCopy(
   world: ReplaceWorld,
@@ -69,7 +70,7 @@ export function keepCopy(
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
       COPY_COUNT;
-  // The new copy is safe before the oldest one goes: a full disk must not cost any of them.
+  // Write the new copy before the oldest one is replaced, so that a full disk costs no copy.
   replaceFile(world, `${base}.new`, text);
   for (let number = gap; number > 1; number--) {
     files.rename(`${base}.${number - 1}`, `${base}.${number}`);
@@ -79,18 +80,18 @@ export function keepCopy(
 }
 
 /**
- * The names of the copies, and of one that is being made.
+ * Returns the paths of the copies, and of the file in which a new copy is prepared.
  *
- * @param base The path of config.json, or what stands for it in another directory.
- * @returns Their paths.
+ * @param base The path prefix of the copies: usually the path of config.json.
+ * @returns The paths, whether the files exist or not.
  */
 export function copyPaths(base: string): readonly string[] {
-  return [...NUMBERS, "new"].map((end) => `${base}.${end}`);
+  return [...NUMBERS, "new"].map((suffix) => `${base}.${suffix}`);
 }
 
 const NUMBERS = Array.from({ length: COPY_COUNT }, (_, index) => index + 1);
 
-function readGood(files: System["files"], path: string): string | undefined {
+function readValid(files: System["files"], path: string): string | undefined {
   const text = readIfThere(files, path);
   if (text === undefined) return undefined;
   try {

@@ -1,25 +1,29 @@
 /**
- * config.json on the disk: read, locked, written, copied and brought back.
+ * Reads, locks and writes config.json on the disk.
  *
- * Beside `config.json` live `config.json.1` to `.3` (the last good copies), `config.json.memory`
- * (digests of our last write), `config.json.lock`, and for a moment `config.json.writing` (an
- * overwrite in place is under way).
+ * The entrypoint keeps more files beside `config.json`: `config.json.1` to `.3` are its last valid
+ * copies, `config.json.memory` is the last-applied state (digests of what the entrypoint wrote
+ * last), and `config.json.lock` is the lock. `config.json.writing` exists only while config.json
+ * is overwritten in place.
  *
- * A write goes through these states, each of them on the disk before the next begins:
+ * A write has these steps. Each one is on the disk before the next one begins, so that the process
+ * can be killed at any time:
  *
- * 1. what is on disk is kept as a copy;
- * 2. the memory names the digests of both the old and the new values, so that after a kill
- *    neither of them is taken for an edit. (The old memory beside a new config.json would take
- *    our own values for edits; so would the new memory beside the old config.json.);
- * 3. config.json is the new one: by rename, or else in place, with a mark until that is done;
- * 4. the new text is kept as a copy, because the server rewrites config.json unsafely;
- * 5. the memory names the new digests only.
+ * 1. Keep the present content as a copy.
+ * 2. Write a last-applied state with the digests of both the old and the new values. A state with
+ *    only one of them would make the entrypoint's own values look like edits if the process were
+ *    killed before or after step 3.
+ * 3. Replace config.json by a rename. If that is impossible, overwrite it in place, with a marker
+ *    file until the end.
+ * 4. Keep the new content as a copy, because the server does not write config.json atomically.
+ * 5. Write the last-applied state with the digests of the new values only.
  *
  * @module
  */
 
 import { basename, dirname } from "node:path";
-import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
+import type { EntrypointError } from "../errors.ts";
+import { errorCode, tolerate } from "../errors.ts";
 import type { ConfigCopy } from "./copies.ts";
 import { copyPaths, keepCopy, listCopies } from "./copies.ts";
 import type { Json } from "../json.ts";
@@ -40,12 +44,8 @@ import {
 } from "./last_applied.ts";
 import type { LastApplied } from "./merge.ts";
 import { bridge } from "./merge.ts";
-import { readIfThere, readOwnFile, requireRegularFile } from "./own_file.ts";
-import {
-  makeDirectories,
-  removeTemporaries,
-  replaceFile,
-} from "./replace_file.ts";
+import { readIfThere, requireRegularFile } from "./own_file.ts";
+import { makeDirectories, removeTemporaries } from "./replace_file.ts";
 import {
   isClosed,
   protect,
@@ -56,64 +56,63 @@ import {
   decodeText,
   missingConfig,
   parseConfig,
-  unreadableConfig,
   unusableConfig,
   unwritableConfig,
 } from "./config_errors.ts";
 
-/** Where config.json is, and who the server is. */
+/** The location of config.json, and the server's user. */
 export type ConfigPlace = Location;
 
-/** What is on the disk. */
+/** The configuration on the disk. */
 export interface ConfigState extends LastAppliedState {
-  /** The text of config.json; `undefined` where there is none. */
+  /** The text of config.json; `undefined` if the file does not exist. */
   readonly text: string | undefined;
-  /** Whether the file is torn by an overwrite that was killed, and the text is that of its copy. */
+  /** Whether an overwrite of the file was interrupted. The text is then that of the newest valid copy. */
   readonly torn: boolean;
-  /** Lines for the operator. */
+  /** Notices for the operator. */
   readonly notices: readonly string[];
-  /** The digest function of the memory, for the merge. */
+  /** The digest function of the last-applied state, for the merge. */
   digest(value: Json): string;
 }
 
-/** The right to write. */
+/** The lock that a writer of config.json holds. */
 export interface ConfigLock {
-  /** The path prefix of copies, memory and lock. */
+  /** The path prefix of the copies, the last-applied state and the lock. */
   readonly base: string;
-  /** Lines for the operator. */
+  /** Notices for the operator. */
   readonly notices: readonly string[];
-  /** Lets others in. */
+  /** Releases the lock. */
   release(): void;
 }
 
-/** What to write: the merge's result, over the state that went into it. */
+/** A new config.json, and the state that it replaces. */
 export interface ConfigWrite {
   /** The lock that is held. */
   readonly lock: ConfigLock;
-  /** What went into the merge. */
+  /** The state that went into the merge. */
   readonly state: ConfigState;
   /** The new text. */
   readonly text: string;
-  /** What to remember of it. */
+  /** The last-applied state of the new text. */
   readonly memory: LastApplied;
 }
 
-/** What was written. */
+/** The result of a write. */
 export interface WriteReport {
-  /** Whether config.json has a new content. */
+  /** Whether the content of config.json changed. */
   readonly written: boolean;
-  /** Lines for the operator. */
+  /** Notices for the operator. */
   readonly notices: readonly string[];
 }
 
 /**
- * Reads config.json and what we remember of it; changes nothing.
+ * Reads config.json and its last-applied state. It changes nothing.
  *
- * @param world Files, and random bytes for the salt of a new memory.
- * @param place Where it is.
- * @returns What is on the disk.
- * @throws {EntrypointError} With code 65 if it cannot be used: empty, broken, no file, unreadable;
- * 73 if the memory or a copy is no regular file.
+ * @param world Files, and random bytes for the salt of a new last-applied state.
+ * @param place Where config.json is.
+ * @returns The configuration on the disk.
+ * @throws {EntrypointError} With code 65 if config.json cannot be read or is not valid, 73 if the
+ * last-applied state or a copy is not a regular file.
  */
 export function readConfig(
   world: ConfigWorld,
@@ -121,36 +120,37 @@ export function readConfig(
 ): ConfigState {
   const { path } = locate(world, place);
   const base = baseOf(world, place, path);
-  const remembered = readLastApplied(world, base);
-  const rest = { ...remembered, digest: digester(remembered.salt) };
-  // Reading them takes as long as all the rest, and is hardly ever needed.
+  const lastApplied = readLastApplied(world, base);
+  const rest = { ...lastApplied, digest: digester(lastApplied.salt) };
+  // Read only if needed, because it takes as long as everything else here together.
   const copies = (): readonly ConfigCopy[] => listCopies(world, base);
   const found = readContent(world, place, path);
   if (found === undefined) {
-    const good = copies().find(({ text }) => text !== undefined);
-    if (good !== undefined) throw missingConfig(path, good);
+    const valid = copies().find(({ text }) => text !== undefined);
+    if (valid !== undefined) throw missingConfig(path, valid);
     return { ...rest, text: undefined, torn: false, notices: [] };
   }
   const content = parseConfig(found);
   if ("text" in content) {
     return { ...rest, text: content.text, torn: false, notices: [] };
   }
-  const good = copies().find(({ text }) => text !== undefined);
-  if (world.files.exists(markerPath(base)) && good !== undefined) {
+  const valid = copies().find(({ text }) => text !== undefined);
+  if (world.files.exists(markerPath(base)) && valid !== undefined) {
     const notice =
-      `${path} ${content.fault}, because an overwrite was interrupted; it is made whole from ${good.path}`;
-    return { ...rest, text: good.text, torn: true, notices: [notice] };
+      `${path} ${content.fault}, because an overwrite was interrupted; it is restored from ${valid.path}`;
+    return { ...rest, text: valid.text, torn: true, notices: [notice] };
   }
   throw unusableConfig(path, content.fault, copies());
 }
 
 /**
- * Tells whether a state is still what is on the disk: to read it again takes much longer.
+ * Checks whether the configuration on the disk has not changed since it was read, which is much
+ * faster than {@linkcode readConfig}.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @param state What was read.
- * @returns Whether config.json and the memory are the same to the byte.
+ * @param state The state that was read.
+ * @returns Whether config.json and its last-applied state are still the same, byte for byte.
  */
 export function isCurrent(
   world: ConfigWorld,
@@ -169,9 +169,10 @@ export function isCurrent(
 }
 
 /**
- * All that we make beside config.json, but for temporary files, whose names nobody can know.
+ * Lists the files that the entrypoint creates beside config.json, except temporary files, whose
+ * names are random.
  *
- * @param base The path of config.json, or what stands for it in another directory.
+ * @param base The path prefix of these files.
  * @returns The paths.
  */
 export function sidecarPaths(base: string): readonly string[] {
@@ -182,12 +183,12 @@ export function sidecarPaths(base: string): readonly string[] {
 }
 
 /**
- * Makes sure that all that we write beside config.json are regular files, before anything is
- * changed. What cannot be looked at is told by who opens it.
+ * Checks that the files beside config.json are regular files, before anything is changed. It
+ * ignores files that cannot be examined; opening them reports the error.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @throws {EntrypointError} With code 73 for anything else, by name.
+ * @throws {EntrypointError} With code 73 if one of them is not a regular file.
  */
 export function requireSidecars(
   world: ConfigWorld,
@@ -196,21 +197,21 @@ export function requireSidecars(
   const { files } = world;
   const { path } = locate(world, place);
   for (const base of new Set([path, ...fallbackBase(place)])) {
-    const there = new Set(tolerate(() => files.list(dirname(base))));
+    const names = new Set(tolerate(() => files.list(dirname(base))));
     for (const each of sidecarPaths(base)) {
-      // To look at what is not there takes an exception.
-      if (there.has(basename(each))) requireRegularFile(files, each);
+      // Examining a file that does not exist costs an exception.
+      if (names.has(basename(each))) requireRegularFile(files, each);
     }
   }
 }
 
 /**
- * Waits until no other start holds the lock. {@linkcode lockConfig} would wait as well, but deaf
- * to signals, and the other one may have been paused.
+ * Waits until no other process holds the lock. {@linkcode lockConfig} waits too, but it blocks
+ * signals meanwhile, and the other process may be paused for a long time.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @throws {EntrypointError} With code 73 if the lock is no regular file.
+ * @throws {EntrypointError} With code 73 if the lock file is not a regular file.
  */
 export async function awaitConfigLock(
   world: ConfigWorld,
@@ -220,20 +221,21 @@ export async function awaitConfigLock(
   const bases = [baseOf(world, place, path), path, ...fallbackBase(place)];
   for (const base of new Set(bases)) {
     requireRegularFile(world.files, `${base}.lock`);
-    // What stands in the way of locking is told by the one who locks.
+    // lockConfig() reports errors.
     await world.files.unlocked(`${base}.lock`).catch(() => {});
   }
 }
 
 /**
- * Makes the directory if need be, keeps other starts on the same volume out, and clears away
- * what a killed one left. A lock that the file system does not offer is a notice, no error.
+ * Locks config.json against other starts on the same volume. It creates the directory if needed,
+ * and removes temporary files of a killed process. If the file system has no locks, the result
+ * has a notice.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @returns The lock, to be given back after the write.
- * @throws {EntrypointError} With code 73 if the directory cannot be made or a file beside
- * config.json is no regular one, 65 for a dangling link.
+ * @returns The lock, to be released after the write.
+ * @throws {EntrypointError} With code 73 if the directory cannot be created or a file beside
+ * config.json is not a regular file, 65 if config.json is a dangling link.
  */
 export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
   const target = locate(world, place);
@@ -266,13 +268,14 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
 }
 
 /**
- * Writes config.json, if it changes, with its copies and the memory.
+ * Writes config.json if it changes, its copies and the last-applied state.
  *
  * @param world Files and random bytes.
- * @param place Where it is.
- * @param write What to write.
- * @returns Whether it changed, and lines for the operator.
- * @throws {EntrypointError} With code 73 if something cannot be written; config.json is complete then.
+ * @param place Where config.json is.
+ * @param write The new text, and the state that it replaces.
+ * @returns Whether the content changed, and notices for the operator.
+ * @throws {EntrypointError} With code 73 if a file cannot be written. Nothing is lost then, because
+ * config.json or its newest copy is complete.
  */
 export function writeConfig(
   world: ConfigWorld,
@@ -292,9 +295,9 @@ export function writeConfig(
       writeLastApplied(world, base, { memory, salt });
       removeMarker(world.files, base);
     } catch (error) {
-      // Without room the server would empty its file, so only a closed directory may pass.
+      // On a full disk the server would truncate config.json, so only missing permissions are ignored.
       if (!isClosed(error)) throw fail(error);
-      notices.push(`No copy of ${path} can be kept (${errorCode(error)})`);
+      notices.push(`Cannot keep a copy of ${path} (${errorCode(error)})`);
     }
     return { written: false, notices };
   }
@@ -311,126 +314,12 @@ export function writeConfig(
       written: true,
       notices: inPlace
         ? [
-          `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${base}.2`,
+          `${path} was overwritten in place, because a rename cannot replace a mount or a file in a directory that is not writable; its previous content is in ${base}.2`,
           ...protect(world, path),
         ]
         : [],
     };
   } catch (error) {
     throw fail(error);
-  }
-}
-
-/**
- * Makes sure that there is a copy to bring back, before a directory is made or given away for it.
- *
- * @param world Files.
- * @param place Where config.json is.
- * @param number Which copy, 1 for the newest.
- * @throws {EntrypointError} With code 64 if there is no such copy, 65 if config.json is a dangling link.
- */
-export function requireCopy(
-  world: ConfigWorld,
-  place: ConfigPlace,
-  number: number,
-): void {
-  const bases = [locate(world, place).path, ...fallbackBase(place)];
-  try {
-    const copies = bases.flatMap((base) => listCopies(world, base));
-    findCopy(copies, place, number);
-  } catch (error) {
-    // A directory that is closed to root, on NFS, may be open to the server's user.
-    if (errorCode(error) === undefined) throw error;
-  }
-}
-
-function findCopy(
-  copies: readonly ConfigCopy[],
-  place: ConfigPlace,
-  number: number,
-): ConfigCopy {
-  const copy = copies.find((candidate) => candidate.number === number);
-  if (copy !== undefined) return copy;
-  const numbers = copies.map((candidate) => candidate.number);
-  throw new EntrypointError(
-    `There is no copy ${number} of ${place.path}; ${
-      numbers.length === 0
-        ? "there is none at all"
-        : `there is ${numbers.join(", ")}`
-    }`,
-    { code: ExitCode.usage },
-  );
-}
-
-/** A copy that is closed to us may be good. */
-function unusableCopy(
-  world: ConfigWorld,
-  place: ConfigPlace,
-  { path }: ConfigCopy,
-): EntrypointError {
-  try {
-    readOwnFile(world.files, path);
-  } catch (error) {
-    return error instanceof EntrypointError
-      ? error
-      : unreadableConfig(path, error, place.user);
-  }
-  return new EntrypointError(`${path} is no complete config.json`, {
-    code: ExitCode.badConfig,
-    remedy: `Take another copy: ls -l ${path.replace(/\d+$/, "*")}`,
-  });
-}
-
-/**
- * Brings a copy back. What is on disk is kept: as a copy if it is good, else as `config.json.broken`.
- *
- * @param world Files and random bytes.
- * @param place Where config.json is.
- * @param number Which copy, 1 for the newest.
- * @returns What was done, in lines for the operator.
- * @throws {EntrypointError} With code 64 if there is no such copy, 65 if it is broken, 73 if it cannot be written.
- */
-export function restoreCopy(
-  world: ConfigWorld,
-  place: ConfigPlace,
-  number: number,
-): readonly string[] {
-  const lock = lockConfig(world, place);
-  try {
-    const target = locate(world, place);
-    const { path } = target;
-    const { base } = lock;
-    const copy = findCopy(listCopies(world, base), place, number);
-    const { text } = copy;
-    if (text === undefined) throw unusableCopy(world, place, copy);
-    const found = readContent(world, place, path);
-    const content = found === undefined ? undefined : parseConfig(found);
-    const notices: string[] = [...lock.notices];
-    try {
-      if (content !== undefined && "text" in content) {
-        keepCopy(world, base, content.text);
-      } else if (found !== undefined && found.length > 0) {
-        const broken = new TextDecoder().decode(found);
-        replaceFile(world, `${base}.broken`, broken);
-        notices.push(`The broken file is kept as ${base}.broken`);
-      }
-      const state = {
-        text: content !== undefined && "text" in content
-          ? content.text
-          : undefined,
-        torn: false,
-      };
-      replaceConfig(world, { path, base, text, state });
-      keepCopy(world, base, text);
-    } catch (error) {
-      throw unwritableConfig(error, { ...target, writer: place.user });
-    }
-    const date = new Date(copy.modified).toISOString();
-    return [
-      ...notices,
-      `${path} is again what it was in copy ${number} of ${date}`,
-    ];
-  } finally {
-    lock.release();
   }
 }

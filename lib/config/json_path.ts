@@ -1,8 +1,9 @@
 /**
- * Finding and making the place of a dotted path in the tree of config.json.
+ * Finds and sets the value at a dotted path in the tree of config.json.
  *
- * The server reads keys in any letter case, so a key must not be there in two
- * spellings: whoever looks a path up leaves one member for each of its keys.
+ * The server reads keys in any letter case (https://pkg.go.dev/encoding/json#Unmarshal), so one key
+ * can be present in several spellings. Looking up a path leaves one member for each of its keys,
+ * in the spelling of the path.
  *
  * @module
  */
@@ -12,48 +13,48 @@ import { foldKey } from "../json.ts";
 import type { Member, ObjectNode, TextNode } from "./json_text.ts";
 import { appendMember, removeMember } from "./json_text.ts";
 
-/** What there is at a path. */
+/** The result of looking up a path. */
 export interface ConfigValue {
-  /** The object that holds the key, or the last one on the way to it. */
+  /** The object that holds the key, or the innermost section of the path that exists. */
   readonly holder: ObjectNode;
-  /** The member; `undefined` where there is none. */
+  /** The member; `undefined` if it does not exist. */
   readonly member: Member | undefined;
-  /** Whether a key on the way had another spelling or was there more than once. */
+  /** Whether a key of the path had another spelling, or was present more than once. */
   readonly respelled: boolean;
 }
 
 /**
- * Looks a path up, and leaves one member in the wanted spelling for each of its keys.
+ * Looks up a path, and leaves one member for each of its keys, in the spelling of the path.
  *
- * @param root The outermost object, which is changed where spellings differ.
+ * @param root The root object. It is changed if a key has another spelling or is duplicated.
  * @param path Section and key.
- * @returns The place.
- * @throws {EntrypointError} With code 65 if a section on the way is no object.
+ * @returns The member, if it exists, and the object that holds it.
+ * @throws {EntrypointError} With code 65 if a section of the path is not an object.
  */
 export function findValue(root: ObjectNode, path: string): ConfigValue {
   const keys = path.split(".");
   const last = keys.pop() ?? path;
-  const way: string[] = [];
+  const sections: string[] = [];
   let holder = root;
   let respelled = false;
   for (const key of keys) {
-    way.push(key);
+    sections.push(key);
     const { member, changed } = uniqueMember(holder, key);
     respelled ||= changed;
     if (member === undefined) return { holder, member, respelled };
-    holder = objectOf(member, way);
+    holder = objectOf(member, sections);
   }
   const { member, changed } = uniqueMember(holder, last);
   return { holder, member, respelled: respelled || changed };
 }
 
 /**
- * Puts a value at a path; missing sections are made at the end.
+ * Sets the value at a path. Missing sections and keys are appended.
  *
- * @param root The outermost object, which is changed.
+ * @param root The root object, which is changed.
  * @param path Section and key.
  * @param value The value.
- * @throws {EntrypointError} With code 65 if a section on the way is no object.
+ * @throws {EntrypointError} With code 65 if a section of the path is not an object.
  */
 export function setValue(
   root: ObjectNode,
@@ -86,25 +87,25 @@ export function setValue(
 }
 
 /**
- * The member that the server reads for a key: the letter case is nothing to it, and of
- * several the last one counts (Go's `encoding/json`). The others go.
+ * Finds the member that the server reads for a key: Go's `encoding/json` ignores the letter case,
+ * and uses the last one of several. The others are merged into it and removed.
  */
 function uniqueMember(
   object: ObjectNode,
   key: string,
 ): { readonly member: Member | undefined; readonly changed: boolean } {
   const folded = foldKey(key);
-  // Most keys differ in their length already.
-  const rivals = object.members.filter((member) =>
+  // Comparing the lengths first is faster, because most keys differ in their length.
+  const duplicates = object.members.filter((member) =>
     member.key === key ||
     member.key.length === key.length && foldKey(member.key) === folded
   );
-  const member = rivals.pop();
+  const member = duplicates.pop();
   if (member === undefined) return { member, changed: false };
-  const changed = rivals.length > 0 || member.key !== key;
-  for (const rival of rivals.reverse()) {
-    moveMembers(member.value, rival.value);
-    removeMember(object, rival);
+  const changed = duplicates.length > 0 || member.key !== key;
+  for (const duplicate of duplicates.reverse()) {
+    moveMembers(member.value, duplicate.value);
+    removeMember(object, duplicate);
   }
   if (member.key !== key) {
     member.key = key;
@@ -113,25 +114,25 @@ function uniqueMember(
   return { member, changed };
 }
 
-/** Moves members over that the other object does not have; the server reads both of two equal sections. */
+/** Moves the members that the target does not have, because the server reads both of two equal sections. */
 function moveMembers(target: TextNode, source: TextNode): void {
   if (target.kind !== "object" || source.kind !== "object") return;
-  const taken = new Set(target.members.map(({ key }) => foldKey(key)));
+  const present = new Set(target.members.map(({ key }) => foldKey(key)));
   for (const { key, rawKey, value } of source.members) {
-    if (taken.has(foldKey(key))) continue;
+    if (present.has(foldKey(key))) continue;
     appendMember(target, { key, value }).rawKey = rawKey;
   }
 }
 
-function objectOf(member: Member, way: readonly string[]): ObjectNode {
+function objectOf(member: Member, keys: readonly string[]): ObjectNode {
   if (member.value.kind === "object") return member.value;
-  const path = way.join(".");
+  const path = keys.join(".");
   throw new EntrypointError(
-    `config.json: ${path} is not a JSON object, as a section has to be`,
+    `${path} in config.json is not a JSON object, as a section must be`,
     {
       code: ExitCode.badConfig,
       remedy:
-        `Make ${path} an object in config.json, or go back to the last good one: ` +
+        `Make ${path} an object in config.json, or restore the newest copy: ` +
         "mattermost-entrypoint app:config --restore 1",
     },
   );

@@ -1,9 +1,9 @@
 /**
- * The text of a JSON document as a tree that prints back to the same bytes.
+ * Parses the text of a JSON document to a tree that prints back to the same bytes.
  *
- * `JSON.parse` and `JSON.stringify` lose what a server wrote: big integers,
- * `1.0`, escapes, white space, both of two equal keys. Here every value keeps its
- * source text, so that whatever is not edited survives to the byte.
+ * `JSON.parse` followed by `JSON.stringify` would change a file that the server wrote: large
+ * integers, numbers such as `1.0`, escapes, white space and duplicate keys. Here every value keeps
+ * its source text, so everything that is not edited stays the same, byte for byte.
  *
  * @module
  */
@@ -13,21 +13,21 @@ import { isJsonObject } from "../json.ts";
 
 /** A value other than an object, as its source text. */
 export interface RawNode {
-  /** What kind of node it is. */
+  /** The type of the node. */
   readonly kind: "raw";
   /** The source text. */
   readonly raw: string;
 }
 
-/** A member of an object, with the white space around it. */
+/** A member of an object, with the white space around its parts. */
 export interface Member {
   /** White space before the key. */
   lead: string;
-  /** The key as its source text, quotes included. */
+  /** The source text of the key, including the quotes. */
   rawKey: string;
-  /** The key that it stands for. */
+  /** The key with escapes decoded. */
   key: string;
-  /** From the key to the value: a colon and white space. */
+  /** The colon between key and value, with white space around it. */
   colon: string;
   /** The value. */
   value: TextNode;
@@ -35,42 +35,42 @@ export interface Member {
   tail: string;
 }
 
-/** An object and its members, in their order. */
+/** An object with its members in source order. */
 export interface ObjectNode {
-  /** What kind of node it is. */
+  /** The type of the node. */
   readonly kind: "object";
   /** The members. */
   readonly members: Member[];
-  /** White space between the braces of an object without members. */
+  /** The white space between the braces of an empty object. */
   readonly blank: string;
 }
 
-/** A JSON value that remembers its source text. */
+/** A JSON value that keeps its source text. */
 export type TextNode = RawNode | ObjectNode;
 
-/** A JSON object with the white space around it. */
+/** A document whose root is an object, with the white space around it. */
 export interface TextDocument {
-  /** White space before it. */
+  /** White space before the object. */
   readonly lead: string;
   /** The object. */
   readonly root: ObjectNode;
-  /** White space after it. */
+  /** White space after the object. */
   readonly tail: string;
 }
 
-/** What is wrong with a JSON text, and where. The message never quotes the text, which may hold secrets. */
+/** A syntax error in a JSON text, with its position. The message never quotes the text, which may hold secrets. */
 export class JsonTextError extends Error {
-  /** Line, from 1. */
+  /** The line, starting at 1. */
   readonly line: number;
-  /** Column in UTF-16 units, from 1. */
+  /** The column in UTF-16 code units, starting at 1. */
   readonly column: number;
 
   /**
-   * Finds the line and the column of an offset.
+   * Creates an error, and computes the line and the column of its position.
    *
-   * @param message What is wrong there. Lower case, no final period.
+   * @param message The reason, in lower case and without a final period.
    * @param text The whole text.
-   * @param offset Where it is wrong.
+   * @param offset The position in the text, in UTF-16 code units.
    */
   constructor(message: string, text: string, offset: number) {
     super(message);
@@ -80,9 +80,9 @@ export class JsonTextError extends Error {
   }
 }
 
-/** The server's own decoder allows 10000; a frame of ours must still fit on the stack. */
+/** The maximum nesting. Go's decoder allows 10,000, but this parser is recursive and must not overflow the stack. */
 const MAX_DEPTH = 1000;
-/** The highest code of white space in JSON. */
+/** The highest character code of JSON white space. */
 const SPACE = 32;
 const SPACE_REGEXP = /[ \t\n\r]*/y;
 const STRING_REGEXP =
@@ -92,11 +92,11 @@ const SCALAR_REGEXP =
   /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
 
 /**
- * Reads the text of a JSON document whose outermost value is an object.
+ * Parses a JSON document whose root is an object, as strictly as `JSON.parse`.
  *
- * @param text The text, as strict as `JSON.parse` takes it.
- * @returns A tree for which {@linkcode printDocument} gives back the same text.
- * @throws {JsonTextError} If the text is no JSON, is no object, or is nested deeper than 1000.
+ * @param text The text.
+ * @returns A tree that {@linkcode printDocument} turns back into the same text.
+ * @throws {JsonTextError} If the text is not valid JSON, is not an object, or is nested deeper than 1000 levels.
  */
 export function parseDocument(text: string): TextDocument {
   let at = 0;
@@ -115,7 +115,7 @@ export function parseDocument(text: string): TextDocument {
     return found;
   }
   function space(): string {
-    // Mostly there is none.
+    // Usually there is no white space, and this test is faster than the pattern.
     return text.charCodeAt(at) > SPACE ? "" : take(SPACE_REGEXP) ?? "";
   }
   function expect(character: string, message: string): void {
@@ -124,7 +124,9 @@ export function parseDocument(text: string): TextDocument {
   }
   function string(): string {
     return take(STRING_REGEXP) ??
-      fail("a string is not closed, or holds a wrong character or escape");
+      fail(
+        "a string is not terminated, or contains an invalid character or escape",
+      );
   }
   function object(depth: number): ObjectNode {
     const members: Member[] = [];
@@ -173,7 +175,10 @@ export function parseDocument(text: string): TextDocument {
     if (text[at] === "{") return object(depth);
     if (text[at] === "[") return array(depth);
     if (text[at] === '"') return { kind: "raw", raw: string() };
-    return { kind: "raw", raw: take(SCALAR_REGEXP) ?? fail("no JSON value") };
+    return {
+      kind: "raw",
+      raw: take(SCALAR_REGEXP) ?? fail("a JSON value is expected"),
+    };
   }
 
   const lead = space();
@@ -185,11 +190,11 @@ export function parseDocument(text: string): TextDocument {
 }
 
 /**
- * Makes sure that {@linkcode parseDocument} reads a text; the runtime's own parser is
- * many times as fast, and agrees with it on all but the depth.
+ * Checks that {@linkcode parseDocument} accepts a text. It uses the much faster `JSON.parse`, which
+ * differs only in the depth that it accepts.
  *
  * @param text The text.
- * @throws {JsonTextError} If the text is no JSON, is no object, or is nested deeper than 1000.
+ * @throws {JsonTextError} If the text is not valid JSON, is not an object, or is nested deeper than 1000 levels.
  */
 export function checkDocument(text: string): void {
   if (!isShallowObject(text)) parseDocument(text);
@@ -197,7 +202,7 @@ export function checkDocument(text: string): void {
 
 function isShallowObject(text: string): boolean {
   try {
-    // No deeper than there are brackets.
+    // The number of opening brackets is an upper bound of the depth.
     return isJsonObject(JSON.parse(text)) &&
       text.split("{").length + text.split("[").length - 2 <= MAX_DEPTH;
   } catch {
@@ -206,27 +211,27 @@ function isShallowObject(text: string): boolean {
 }
 
 /**
- * Gives the text of a document.
+ * Prints a document.
  *
  * @param document The tree.
- * @returns The text; of an unchanged tree, the very text that it was read from.
+ * @returns The text; for an unchanged tree, the text that was parsed.
  */
 export function printDocument(document: TextDocument): string {
   return document.lead + printNode(document.root) + document.tail;
 }
 
 /**
- * The value of a node, as `JSON.parse` gives it: of two equal keys the last one counts.
+ * Converts a node to a value, as `JSON.parse` does: the last one of duplicate keys counts.
  *
  * @param node The node.
- * @returns Its value.
+ * @returns The value.
  */
 export function nodeValue(node: TextNode): Json {
   return JSON.parse(printNode(node));
 }
 
 /**
- * Takes a member out of its object and closes the gap.
+ * Removes a member from its object, with its white space.
  *
  * @param object The object, which is changed.
  * @param member One of its members.
@@ -241,11 +246,11 @@ export function removeMember(object: ObjectNode, member: Member): void {
 }
 
 /**
- * Adds a member at the end of an object, in the layout of the members that it has.
+ * Adds a member at the end of an object, in the layout of its last member.
  *
  * @param object The object, which is changed.
- * @param member The key, the value, and the white space before the key that holds `object`
- *   (absent for the outermost object), from which the layout of an empty object follows.
+ * @param member The key and the value. `holder` is the white space before the key of `object`
+ *   itself, absent for the root; it determines the layout if the object is empty.
  * @returns The new member.
  */
 export function appendMember(
@@ -273,9 +278,9 @@ export function appendMember(
 }
 
 /**
- * Makes a node of a value.
+ * Converts a value to a node in compact layout.
  *
- * @param value Any JSON value; objects become nodes with members, in compact layout.
+ * @param value Any JSON value.
  * @returns The node.
  */
 export function makeNode(value: Json): TextNode {
@@ -285,10 +290,10 @@ export function makeNode(value: Json): TextNode {
 }
 
 /**
- * Writes a value so that equal values give equal texts: keys sorted, no white space.
+ * Prints a value with sorted keys and without white space, so that equal values have equal texts.
  *
  * @param value Any JSON value.
- * @returns Its JSON text.
+ * @returns The JSON text.
  */
 export function stableJson(value: Json): string {
   if (!isJsonObject(value)) {
@@ -311,7 +316,7 @@ function printNode(node: TextNode): string {
   return members.length === 0 ? `{${node.blank}}` : `{${members.join(",")}}`;
 }
 
-/** One level deeper than the holder; a holder on one line keeps its content on that line. */
+/** The white space before the first member of an empty object: one level deeper than the object's own key, or none if that is not on a line of its own. */
 function emptyLead(holder: string | undefined): string {
   if (holder === undefined) return "\n    ";
   if (!holder.includes("\n")) return "";

@@ -1,8 +1,8 @@
 /**
- * The file in which we remember our last write: `config.json.memory`.
+ * The last-applied state, `config.json.memory`: what the entrypoint last wrote to config.json.
  *
- * It holds salted digests, never values. A lost or broken one costs no more than
- * that every value on disk counts as an edit at the next start.
+ * It holds salted digests, never values. If it is lost or not valid, every value in config.json
+ * counts as an edit at the next start.
  *
  * @module
  */
@@ -16,31 +16,30 @@ import type { ReplaceWorld } from "./replace_file.ts";
 import { replaceFile, toHex } from "./replace_file.ts";
 import { stableJson } from "./json_text.ts";
 
-/** The memory and the key to its digests. */
+/** The last-applied state, and the salt of its digests. */
 export interface LastAppliedState {
-  /** What we remember; `undefined` if nothing is, or it cannot be read. */
+  /** The state; `undefined` if the file does not exist, cannot be read or is not valid. */
   readonly memory: LastApplied | undefined;
-  /** The text that it was read from; `undefined` if there is none, or it is closed to us. */
+  /** The text of the file; `undefined` if it does not exist or cannot be read. */
   readonly stored: string | undefined;
-  /** Goes into every digest, so that equal values of two installations have different ones. */
+  /** Part of every digest, so that equal values of two installations have different digests. */
   readonly salt: string;
 }
 
 /**
- * Reads the memory.
+ * Reads the last-applied state.
  *
- * @param world Files, and random bytes for the salt of a new memory.
- * @param base The path of config.json, or what stands for it in another directory.
- * @returns The memory, or an empty one with a new salt.
- * @throws {EntrypointError} With code 73 for anything but a regular file.
+ * @param world Files, and random bytes for a new salt.
+ * @param base The path prefix of the file: usually the path of config.json.
+ * @returns The state, or none with a new salt.
+ * @throws {EntrypointError} With code 73 if it is not a regular file.
  */
 export function readLastApplied(
   { files, random }: ReplaceWorld,
   base: string,
 ): LastAppliedState {
-  // Absent, closed to us or broken: in each case there is nothing to remember.
   const stored = readIfThere(files, lastAppliedPath(base));
-  const content = stored === undefined ? undefined : parsed(stored);
+  const content = stored === undefined ? undefined : tryParse(stored);
   if (
     isJsonObject(content) && content["version"] === 1 &&
     typeof content["salt"] === "string" && isValues(content["values"])
@@ -51,7 +50,7 @@ export function readLastApplied(
   return { stored, memory: undefined, salt: toHex(random(16)) };
 }
 
-function parsed(text: string): unknown {
+function tryParse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -60,11 +59,11 @@ function parsed(text: string): unknown {
 }
 
 /**
- * Writes the memory, unless it says the same already.
+ * Writes the last-applied state, unless the file has the same content already.
  *
  * @param world Files and random bytes.
- * @param base The path of config.json, or what stands for it in another directory.
- * @param state Memory and salt.
+ * @param base The path prefix of the file: usually the path of config.json.
+ * @param state The state and its salt.
  */
 export function writeLastApplied(
   world: ReplaceWorld,
@@ -79,9 +78,9 @@ export function writeLastApplied(
 }
 
 /**
- * The path of the memory.
+ * Returns the path of the last-applied state.
  *
- * @param base The path of config.json, or what stands for it in another directory.
+ * @param base The path prefix of the file: usually the path of config.json.
  * @returns The path.
  */
 export function lastAppliedPath(base: string): string {
@@ -89,19 +88,19 @@ export function lastAppliedPath(base: string): string {
 }
 
 /**
- * Makes the digest function of a memory.
+ * Returns the digest function of a last-applied state.
  *
- * @param salt The memory's salt.
- * @returns A function from a value to a salted SHA-256.
+ * @param salt The salt of the state.
+ * @returns A function that computes the salted SHA-256 of a value; the order of keys does not matter.
  */
 export function digester(salt: string): (value: Json) => string {
-  // The same few values are asked for over and over.
-  const known = new Map<string, string>();
+  // The merge computes the digests of the same few values many times.
+  const cache = new Map<string, string>();
   return (value) => {
     const text = stableJson(value);
-    const digest = known.get(text) ??
+    const digest = cache.get(text) ??
       hash("sha256", `${salt}\0${text}`, "hex");
-    known.set(text, digest);
+    cache.set(text, digest);
     return digest;
   };
 }

@@ -1,51 +1,53 @@
 /**
- * Where config.json and its companions are, and what it holds.
+ * Locates config.json and the files beside it, and reads its content.
  *
  * @module
  */
 
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 import type { FileFacts, Identity, System } from "../os/system.ts";
 import { lastAppliedPath } from "./last_applied.ts";
 import { unreadableConfig } from "./config_errors.ts";
 
-/** What this needs of the world. */
+/** The parts of the system that reading and writing config.json needs. */
 export type ConfigWorld = Pick<System, "files" | "random">;
 
-/** Where config.json is, and who the server is. */
+/** The location of config.json, and the server's user. */
 export interface Location {
-  /** The config.json, as the operator names it. */
+  /** The path of config.json, as the settings have it. */
   readonly path: string;
-  /** The server's user, who has to be able to read and write. */
+  /** The server's user, which must be able to read and write the file. */
   readonly user: Identity;
   /**
-   * A directory for copies, memory and lock where they cannot be beside config.json,
-   * because only the file itself is writable.
+   * A directory for the copies, the last-applied state and the lock, if the directory of
+   * config.json is not writable.
    */
   readonly fallback?: string;
   /**
-   * Says why the file that was opened must not be used, given its facts: a link led there
-   * that the server's user may have made, while we may read more than that user.
+   * Returns an error if the opened file must not be used. While the entrypoint runs as root, a
+   * symbolic link that the server's user created must not make it read a file that this user
+   * cannot read.
    */
   readonly distrust?: (facts: FileFacts) => EntrypointError | undefined;
 }
 
-/** The file behind the path. */
+/** The file at the location, with symbolic links resolved. */
 export interface ConfigTarget {
-  /** Without symbolic links. */
+  /** The path, with symbolic links resolved. */
   readonly path: string;
-  /** The target of the symbolic link that led there, as it is written in the link. */
+  /** The target of the symbolic link at the location, as the link has it; `undefined` if there is no link. */
   readonly link: string | undefined;
 }
 
 /**
- * Follows a symbolic link to the file that is to be read and written.
+ * Finds the file to read and write. A symbolic link at the location is followed.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @returns The file, which need not exist unless a link leads there.
- * @throws {EntrypointError} With code 65 for a dangling link, or if the way is closed.
+ * @returns The file. It may not exist, unless it is the target of a link.
+ * @throws {EntrypointError} With code 65 for a dangling link, or if a directory of the path denies access.
  */
 export function locate(
   world: ConfigWorld,
@@ -63,7 +65,9 @@ export function locate(
       `${path} is a symbolic link to ${link}, which does not exist`,
       {
         code: ExitCode.badConfig,
-        remedy: `Create its target, or remove the link: rm ${path}`,
+        remedy: `Create the target of the link, or remove the link: rm ${
+          shellWord(path)
+        }`,
       },
     );
   } catch (error) {
@@ -73,13 +77,13 @@ export function locate(
 }
 
 /**
- * Reads the content of config.json, whatever it is.
+ * Reads the content of config.json without interpreting it.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @param path The file behind it.
- * @returns Its bytes; `undefined` where there is no file.
- * @throws {EntrypointError} With code 65 if it is no file, is closed to us, or must not be used.
+ * @param path The path that {@linkcode locate} found.
+ * @returns The bytes; `undefined` if the file does not exist.
+ * @throws {EntrypointError} With code 65 if it is not a regular file, is too large, cannot be read or must not be used.
  */
 export function readContent(
   world: ConfigWorld,
@@ -95,21 +99,23 @@ export function readContent(
     if (bytes !== undefined) return bytes;
     if (path !== place.path) {
       throw new EntrypointError(
-        `${place.path} is a symbolic link to ${path}, which is no configuration`,
-        { code: ExitCode.badConfig, remedy: `rm ${place.path}` },
+        `${place.path} is a symbolic link to ${path}, which is not a configuration file`,
+        { code: ExitCode.badConfig, remedy: `rm ${shellWord(place.path)}` },
       );
     }
     throw new EntrypointError(
       facts.isDirectory
-        ? `${path} is a directory, as Docker makes one where the file of a bind mount does not exist`
+        ? `${path} is a directory, which Docker creates if the source file of a bind mount does not exist`
         : facts.isFile
-        ? `${path} has ${facts.size} bytes, which no configuration has`
-        : `${path} is no regular file`,
+        ? `${path} has ${facts.size} bytes, which is too large for a configuration`
+        : `${path} is not a regular file`,
       {
         code: ExitCode.badConfig,
         remedy: facts.isDirectory
-          ? `Mount a directory instead of the file, and remove the empty one: rmdir ${path}`
-          : `rm ${path}`,
+          ? `Mount a directory instead of the file, and remove the empty directory: rmdir ${
+            shellWord(path)
+          }`
+          : `rm ${shellWord(path)}`,
       },
     );
   } catch (error) {
@@ -119,12 +125,13 @@ export function readContent(
 }
 
 /**
- * Where copies and memory are: beside config.json, unless they had to go to the other directory.
+ * Returns the path prefix of the copies, the last-applied state and the lock. They are beside
+ * config.json, unless the fallback directory has a last-applied state.
  *
  * @param world Files.
  * @param place Where config.json is.
- * @param path The file behind it.
- * @returns Their common path prefix.
+ * @param path The path that {@linkcode locate} found.
+ * @returns The path prefix.
  */
 export function baseOf(
   { files }: ConfigWorld,
@@ -138,10 +145,10 @@ export function baseOf(
 }
 
 /**
- * The path prefix in the other directory.
+ * Returns the path prefix of these files in the fallback directory.
  *
  * @param place Where config.json is.
- * @returns One prefix, or none if there is no other directory.
+ * @returns One prefix, or none if there is no fallback directory.
  */
 export function fallbackBase(
   { path, fallback }: Location,
@@ -150,10 +157,10 @@ export function fallbackBase(
 }
 
 /**
- * The file that is there while config.json is overwritten in place.
+ * Returns the path of the marker file that exists while config.json is overwritten in place.
  *
- * @param base The path prefix of copies and memory.
- * @returns Its path.
+ * @param base The path prefix of the files beside config.json.
+ * @returns The path.
  */
 export function markerPath(base: string): string {
   return `${base}.writing`;

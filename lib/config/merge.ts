@@ -1,9 +1,9 @@
 /**
- * The three-way merge of config.json: what we last wrote, what is on disk, what is wanted now.
+ * The three-way merge of config.json: the last-applied state, the file on disk, and the settings.
  *
- * A setting that the operator gave always wins. A default gives way to a value
- * that was edited since our last write. Whatever is not ours stays as it is, to
- * the byte. Nothing is read or written here: texts come in, a text goes out.
+ * A setting that the operator gave always takes precedence. A default does not replace a value
+ * that was edited since the entrypoint last wrote it. Keys that no setting writes keep their text,
+ * byte for byte. The merge itself reads and writes no files.
  *
  * @module
  */
@@ -23,49 +23,49 @@ import {
   removeMember,
 } from "./json_text.ts";
 
-/** What we remember of one value that we wanted in config.json. */
+/** The last-applied state of one key. */
 export interface AppliedValue {
-  /** Digest of the value that we wanted; an edit on disk is what differs from it. */
+  /** The digest of the value that the settings assigned. A value on disk with another digest is an edit. */
   readonly digest: string;
-  /** Whether the operator had asked for it. */
+  /** Whether the operator had set the value. */
   readonly explicit: boolean;
-  /** Whether we made it ourselves: a secret that was not given. */
+  /** Whether the entrypoint generated the value: a secret that the operator did not set. */
   readonly generated?: boolean;
-  /** Whether the value must not be shown. */
+  /** Whether the value is secret and must not be shown. */
   readonly secret?: boolean;
-  /** Digests of the values before it, while a write is under way: any of them may be on disk. */
+  /** The digests of earlier values that may still be on disk if a write was interrupted. */
   readonly previous?: readonly string[];
 }
 
-/** What we remember of our last write, by path. It holds digests, never values. */
+/** The last-applied state: digests of the values that the settings assigned at the last write. */
 export interface LastApplied {
-  /** Version of this shape. */
+  /** The version of this format. */
   readonly version: 1;
-  /** By path. */
+  /** The state of each key, by path. */
   readonly values: Readonly<Record<string, AppliedValue>>;
 }
 
-/** What the merge needs. */
+/** The input of the merge. */
 export interface MergeInput {
-  /** The text of config.json; `undefined` where there is none. */
+  /** The text of config.json; `undefined` if the file does not exist. */
   readonly disk: string | undefined;
-  /** The text of the server's own default configuration, or `{}`. */
+  /** The text of the default configuration in the server's package, or `{}`. */
   readonly shipped: string;
-  /** What we remember; `undefined` for a config.json that we never wrote. */
+  /** The last-applied state; `undefined` if the entrypoint never wrote this config.json. */
   readonly memory: LastApplied | undefined;
-  /** The values that the settings want to have; no path twice. */
+  /** The values that the settings assign; each path at most once. */
   readonly wanted: readonly Assignment[];
-  /** The values that the server itself may have turned into the one on disk; none, if absent. */
+  /** Returns the values that the server may have rewritten to the one on disk. */
   readonly rewrittenFrom?: (path: string, value: Json) => readonly Json[];
-  /** Makes a secret. */
+  /** Generates a secret. */
   generate(path: string): string;
-  /** A digest; equal for equal values, whatever the order of their keys. */
+  /** Computes a digest, which does not depend on the order of keys. */
   digest(value: Json): string;
 }
 
 /**
- * Why a value changes: the operator set it, it is a default, we made it, the operator
- * took the setting away, or the key was there in another spelling or twice.
+ * Why a value changes: the operator set it, it is a default, the entrypoint generated it, the
+ * operator removed the setting, or the key had another spelling or was present more than once.
  */
 export type ChangeReason =
   | "set"
@@ -74,51 +74,51 @@ export type ChangeReason =
   | "withdrawn"
   | "spelling";
 
-/** One value that the merge changes. */
+/** A value that the merge changes. */
 export interface Change {
   /** Section and key. */
   readonly path: string;
-  /** The value on disk; absent where there is none. */
+  /** The value on disk; absent if there is none. */
   readonly before?: Json;
-  /** The value that takes its place; absent where it goes. */
+  /** The new value; absent if the key is removed. */
   readonly after?: Json;
-  /** Why it changes. */
+  /** The reason of the change. */
   readonly reason: ChangeReason;
-  /** Whether the values must not be shown. */
+  /** Whether the values are secret and must not be shown. */
   readonly secret: boolean;
 }
 
-/** What comes out of the merge. */
+/** The result of the merge. */
 export interface MergeResult {
-  /** The text to write; the text on disk if nothing changes. */
+  /** The new text of config.json; the text on disk if nothing changes. */
   readonly text: string;
-  /** The same as a value. */
+  /** The same as a JSON value. */
   readonly document: JsonObject;
-  /** What to remember of it. */
+  /** The new last-applied state. */
   readonly memory: LastApplied;
   /** Every value that differs from the disk. */
   readonly changes: readonly Change[];
-  /** One line for the operator about each edit on disk that gives way to a setting, without values. */
+  /** A warning, without values, for each edit on disk that a setting replaces. */
   readonly conflicts: readonly string[];
-  /** Paths of the secrets that were made now. */
+  /** The paths of the secrets that the merge generated. */
   readonly generated: readonly string[];
-  /** Where each value of ours comes from in the end, by path. */
+  /** The origin of each value that the settings assign, after the merge, by path. */
   readonly origins: Readonly<Record<string, Origin>>;
 }
 
 /**
- * Merges what is wanted into what is on disk.
+ * Merges the assigned values into config.json.
  *
- * @param input The texts, the memory and the wanted values.
- * @returns The new text and what there is to say about it.
- * @throws {EntrypointError} With code 65 if a section on disk is no object.
- * @throws {JsonTextError} If a text is not the text of a JSON object.
+ * @param input The texts, the last-applied state and the assigned values.
+ * @returns The new text, and a description of the changes.
+ * @throws {EntrypointError} With code 65 if a section on disk is not an object.
+ * @throws {JsonTextError} If a text is not a JSON object.
  */
 export function merge(input: MergeInput): MergeResult {
   const fresh = input.disk === undefined;
   const document = parseDocument(input.disk ?? input.shipped);
   const memory = fresh ? undefined : input.memory;
-  const remembered = new Map(
+  const lastApplied = new Map(
     Object.entries(memory?.values ?? {}).map((
       [path, entry],
     ) => [foldKey(path), { path, entry }]),
@@ -131,8 +131,8 @@ export function merge(input: MergeInput): MergeResult {
 
   for (const assignment of input.wanted) {
     const { path, secret } = assignment;
-    const entry = remembered.get(foldKey(path))?.entry;
-    remembered.delete(foldKey(path));
+    const entry = lastApplied.get(foldKey(path))?.entry;
+    lastApplied.delete(foldKey(path));
     const found = findValue(document.root, path);
     const before = fresh || found.member === undefined
       ? undefined
@@ -152,7 +152,7 @@ export function merge(input: MergeInput): MergeResult {
     if (choice.conflict) {
       conflicts.push(describeConflict(assignment, entry));
     }
-    if (choice.made) generated.push(path);
+    if (choice.isGenerated) generated.push(path);
     origins.set(path, choice.origin);
     values.set(path, {
       digest: input.digest(
@@ -164,28 +164,28 @@ export function merge(input: MergeInput): MergeResult {
     });
   }
 
-  // What the operator once gave, and what no setting wants any more.
+  // Values that the operator once set and has removed since: back to the server's default.
   let shipped: ObjectNode | undefined;
-  for (const { path, entry } of remembered.values()) {
+  for (const { path, entry } of lastApplied.values()) {
     if (!entry.explicit) continue;
     const { member, holder } = findValue(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);
     shipped ??= parseDocument(input.shipped).root;
-    const standard = findValue(shipped, path).member;
-    const goal = standard && nodeValue(standard.value);
-    if (goal !== undefined && input.digest(goal) === input.digest(before)) {
+    const fallback = findValue(shipped, path).member;
+    const after = fallback && nodeValue(fallback.value);
+    if (after !== undefined && input.digest(after) === input.digest(before)) {
       continue;
     }
-    if (!isOurs(input, { path, entry, value: before })) continue;
+    if (!isUneditedValue(input, { path, entry, value: before })) continue;
     const secret = entry.secret ?? false;
     const change = { path, before, reason: "withdrawn", secret } as const;
-    if (standard === undefined) {
+    if (fallback === undefined || after === undefined) {
       removeMember(holder, member);
       changes.push(change);
     } else {
-      member.value = standard.value;
-      changes.push({ ...change, after: nodeValue(standard.value) });
+      member.value = fallback.value;
+      changes.push({ ...change, after });
     }
   }
 
@@ -202,11 +202,12 @@ export function merge(input: MergeInput): MergeResult {
 }
 
 /**
- * What to remember while a write is under way, when either state may be on disk.
+ * Combines two last-applied states for the time of a write, when config.json may have the values of
+ * either.
  *
- * @param before The memory of the last write, if any.
- * @param after The memory of the write to come.
- * @returns A memory that takes neither state for an edit.
+ * @param before The state of the last write, if any.
+ * @param after The state of the write that begins.
+ * @returns A state for which the values of neither count as edits.
  */
 export function bridge(
   before: LastApplied | undefined,
@@ -219,7 +220,7 @@ export function bridge(
   );
   for (const [path, entry] of Object.entries(after.values)) {
     const old = values.get(foldKey(path))?.entry;
-    // The write before may have been interrupted as well, so its candidates stay.
+    // The last write may have been interrupted too, so its earlier digests are kept.
     const candidates = old === undefined
       ? []
       : [old.digest, ...old.previous ?? []];
@@ -238,13 +239,13 @@ export function bridge(
 }
 
 interface Choice {
-  /** The very value on disk (not an equal one) if that stays. */
+  /** The value. If the one on disk stays, it is that same object, not an equal one. */
   readonly value: Json;
   readonly origin: Origin;
   readonly reason: ChangeReason;
   readonly conflict?: boolean;
-  /** Whether the value was made just now. */
-  readonly made?: boolean;
+  /** Whether the value is a secret that was generated just now. */
+  readonly isGenerated?: boolean;
 }
 
 function choose(
@@ -258,27 +259,27 @@ function choose(
   const { path, value: wanted, origin } = assignment;
   if (wanted === undefined) {
     if (typeof before === "string" && before !== "") {
-      const ours = isOurs(input, { path, entry, value: before });
-      const kind = ours && entry?.generated ? "generated" : "console";
+      const isUnedited = isUneditedValue(input, { path, entry, value: before });
+      const kind = isUnedited && entry?.generated ? "generated" : "console";
       return { value: before, origin: { kind }, reason: "generated" };
     }
     return {
       value: input.generate(path),
       origin: { kind: "generated" },
       reason: "generated",
-      made: true,
+      isGenerated: true,
     };
   }
   const same = before !== undefined &&
     isSame(input, { path, entry, before, wanted });
   const edited = before !== undefined && !same &&
-    !isOurs(input, { path, entry, value: before });
+    !isUneditedValue(input, { path, entry, value: before });
   if (isExplicit(origin)) {
     return {
       value: same ? before : wanted,
       origin,
       reason: "set",
-      // A value that we never wrote, in a file that we did write, is the server's default.
+      // A key without a last-applied state, in a file that the entrypoint wrote, has the server's default.
       conflict: edited && (entry !== undefined || input.memory === undefined),
     };
   }
@@ -289,7 +290,7 @@ function choose(
   };
 }
 
-/** Whether a value on disk is the wanted one, or what the server makes of it. */
+/** Checks whether a value on disk is the assigned one, or what the server rewrote that to. */
 function isSame(
   input: MergeInput,
   { path, entry, before, wanted }: {
@@ -299,20 +300,20 @@ function isSame(
     readonly wanted: Json;
   },
 ): boolean {
-  // Mostly it is, and most values are no lists.
+  // Usually the values are identical; this avoids the digests.
   if (before === wanted) return true;
   const digest = input.digest(wanted);
   if (input.digest(before) === digest) return true;
-  const made = entry === undefined
+  const forms = entry === undefined
     ? rewritten(input, path, before)
     : entry.digest === digest
     ? writtenForms(input, path, before)
     : [];
-  return made.some((form) => input.digest(form) === digest);
+  return forms.some((form) => input.digest(form) === digest);
 }
 
-/** Whether a value on disk is one that we wrote, or may have written, or the server itself. */
-function isOurs(
+/** Checks whether a value on disk is no edit: the entrypoint wrote it, or the server rewrote it. */
+function isUneditedValue(
   input: MergeInput,
   { path, entry, value }: {
     readonly path: string;
@@ -327,16 +328,16 @@ function isOurs(
   );
 }
 
-/** The values that we may have written where this one is found; the server itself adds and drops a final slash of paths and addresses. */
+/** The values that the entrypoint may have written if this one is on disk; the server adds and removes the final slash of paths and URLs. */
 function writtenForms(
   input: MergeInput,
   path: string,
   value: Json,
 ): readonly Json[] {
-  const slashed = typeof value !== "string"
+  const otherSlash = typeof value !== "string"
     ? []
     : [value.endsWith("/") ? value.slice(0, -1) : `${value}/`];
-  return [value, ...slashed, ...rewritten(input, path, value)];
+  return [value, ...otherSlash, ...rewritten(input, path, value)];
 }
 
 function rewritten(
@@ -352,7 +353,7 @@ function describeConflict(
   entry: AppliedValue | undefined,
 ): string {
   const state = entry === undefined
-    ? "has another value in config.json"
+    ? "has a different value in config.json"
     : "was edited in the System Console";
-  return `${path} ${state}; ${describeOrigin(origin)} wins`;
+  return `${path} ${state}; ${describeOrigin(origin)} takes precedence`;
 }

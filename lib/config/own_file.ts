@@ -1,23 +1,25 @@
 /**
- * Files that only this program makes, beside config.json and in the directory of the data.
+ * Reads the files that only the entrypoint creates, beside config.json and in the data directory.
  *
- * Who can write to those directories can put a link or a FIFO at such a name. Following
- * the link would read or change a file somewhere else, and opening the FIFO would wait for
- * ever, so neither is opened.
+ * Any user that can write to these directories can create a symbolic link or a FIFO with such a
+ * name. A link could make the entrypoint read or change another file, and opening a FIFO could
+ * block forever, so the entrypoint opens neither.
  *
  * @module
  */
 
 import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
 import type { FileFacts, System } from "../os/system.ts";
+import { shellWord } from "../shell.ts";
 
 /**
- * Reads a file of ours.
+ * Reads a file that the entrypoint created.
  *
  * @param files Files.
  * @param path The file.
- * @returns Its text; `undefined` where there is none.
- * @throws {EntrypointError} With code 73 for anything but a regular file; otherwise the system's error.
+ * @returns The text; `undefined` if the file does not exist.
+ * @throws {EntrypointError} With code 73 if it is not a regular file or is too large.
+ * @throws The system's error if it cannot be read.
  */
 export function readOwnFile(
   files: Pick<System["files"], "read">,
@@ -30,12 +32,12 @@ export function readOwnFile(
 }
 
 /**
- * Reads a file of ours that need not be there, or be open to us.
+ * Reads a file that the entrypoint created, and ignores that it cannot be read.
  *
  * @param files Files.
  * @param path The file.
- * @returns Its text; `undefined` where it cannot be read.
- * @throws {EntrypointError} With code 73 for anything but a regular file.
+ * @returns The text; `undefined` if the file does not exist or cannot be read.
+ * @throws {EntrypointError} With code 73 if it is not a regular file or is too large.
  */
 export function readIfThere(
   files: Pick<System["files"], "read">,
@@ -50,12 +52,12 @@ export function readIfThere(
 }
 
 /**
- * Makes sure that a name of ours leads to a regular file, or to nothing. What cannot even
- * be looked at is told by who opens it.
+ * Checks that a path is a regular file or does not exist. It ignores a path that cannot be
+ * examined; opening it reports the error.
  *
  * @param files Files.
- * @param path The file.
- * @throws {EntrypointError} With code 73 for anything else.
+ * @param path The path.
+ * @throws {EntrypointError} With code 73 if it is anything else.
  */
 export function requireRegularFile(
   files: Pick<System["files"], "lstat">,
@@ -66,7 +68,7 @@ export function requireRegularFile(
 }
 
 function notRegularFile(path: string, facts: FileFacts): EntrypointError {
-  const what = facts.isFile
+  const kind = facts.isFile
     ? `a file of ${facts.size} bytes`
     : facts.isSymlink
     ? "a symbolic link"
@@ -74,14 +76,14 @@ function notRegularFile(path: string, facts: FileFacts): EntrypointError {
     ? "a directory"
     : "a FIFO, a socket or a device";
   return new EntrypointError(
-    `${path} is ${what}, and must be a ${
+    `${path} is ${kind}, but must be a ${
       facts.isFile ? "small" : "regular"
-    } file that the entrypoint makes by itself`,
+    } file that the entrypoint creates itself`,
     {
       code: ExitCode.cannotWrite,
-      remedy: `${
-        facts.isDirectory ? "rm -r" : "rm"
-      } ${path}   # it is made anew; find out who put it there`,
+      remedy: `${facts.isDirectory ? "rm -r" : "rm"} ${
+        shellWord(path)
+      }   # the entrypoint creates it again; find out what put it there`,
     },
   );
 }

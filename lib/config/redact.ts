@@ -1,5 +1,5 @@
 /**
- * Hides secrets in config.json and in its values before anything shows them.
+ * Replaces the secrets in config.json and in its values before they are shown.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import {
 } from "./json_text.ts";
 
 /**
- * Secrets of config.json whose key does not say so. The others end in a word of
- * {@linkcode SECRET_KEY_REGEXP}; both together hold all that the server itself hides
- * (`Config.Sanitize` in its `model/config.go`), and what older releases had.
+ * Secret keys of config.json that {@linkcode SECRET_KEY_REGEXP} does not match. Together they cover
+ * all keys that the server itself hides (`Config.Sanitize` in its `model/config.go`), and those of
+ * older releases.
  */
 const SECRET_PATHS: readonly string[] = [
   "SqlSettings.DataSource",
@@ -37,17 +37,17 @@ const SECRET_PATHS: readonly string[] = [
 const SECRET_KEY_REGEXP =
   /(?:secret|password|passphrase|salt|token|credentials?|(?:api|access|private|encrypt|encryption|shared|split|developer|license)_?key)$/i;
 
-/** Plugins name their keys as they like. */
+/** Plugins choose the names of their keys, so this matches more. */
 const PLUGIN_PATH_REGEXP = /^PluginSettings\.Plugins\./i;
 const PLUGIN_KEY_REGEXP =
   /secret|passw|passphrase|salt|token|credential|key|dsn|datasource|webhook/i;
 
 /**
- * Tells whether the value of a path must not be shown.
+ * Checks whether the value of a key must not be shown.
  *
  * @param path Section and key.
- * @param secrets More secret paths: those of our own settings.
- * @returns Whether the value is a secret.
+ * @param secrets The paths that secret settings are written to.
+ * @returns Whether the value is secret.
  */
 export function isSecretPath(
   path: string,
@@ -63,12 +63,11 @@ export function isSecretPath(
 }
 
 /**
- * Hides the strings of a secret value.
+ * Redacts a secret value.
  *
  * @param value The value.
- * @returns The same shape with {@linkcode HIDDEN} for each string that is not empty, and for
- *   each number; what holds nothing (`""`, `null`, `true`, `[]`) stays, because it says
- *   that nothing is set.
+ * @returns The same structure with {@linkcode HIDDEN} for each number and each string that is not
+ *   empty. Other values stay, because `""`, `null` and `[]` show that nothing is set.
  */
 export function redactValue(value: Json): Json {
   if (Array.isArray(value)) return value.map(redactValue);
@@ -83,12 +82,12 @@ export function redactValue(value: Json): Json {
 }
 
 /**
- * Hides the secrets of a config.json.
+ * Redacts the secrets in the text of a config.json.
  *
  * @param text The text of config.json.
- * @param secrets More secret paths: those of our own settings.
- * @returns The same text, with only the secret values replaced.
- * @throws {JsonTextError} If the text is not the text of a JSON object.
+ * @param secrets The paths that secret settings are written to.
+ * @returns The same text with only the secret values replaced.
+ * @throws {JsonTextError} If the text is not a JSON object.
  */
 export function redactText(text: string, secrets: Iterable<string>): string {
   const document = parseDocument(text);
@@ -97,10 +96,10 @@ export function redactText(text: string, secrets: Iterable<string>): string {
 }
 
 /**
- * Hides the values of a change, a conflict or anything else that has a path and values.
+ * Redacts the values of a change if they are secret.
  *
- * @param item Path, values, and whether our settings call it a secret.
- * @returns The same item with its values hidden if it is a secret.
+ * @param item The path, the values, and whether a secret setting is written to the path.
+ * @returns The same item, with its values redacted if they are secret.
  */
 export function redactChange<
   T extends {

@@ -1,23 +1,24 @@
 /**
- * Exchanging the content of config.json, by rename where that is possible.
+ * Replaces the content of config.json, by a rename if that is possible.
  *
  * @module
  */
 
 import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 import type { ConfigWorld } from "./location.ts";
 import { markerPath } from "./location.ts";
 import { attempt, replaceFile, syncDirectory } from "./replace_file.ts";
 
 /**
- * Puts a new text in place of the old one: by rename, or where that is impossible in place. The
- * caller has made sure that there is a copy of the old one.
+ * Replaces the text of config.json: by a rename, or if that is impossible, in place. The caller must
+ * have kept a copy of the old text.
  *
  * @param world Files and random bytes.
- * @param replacement The file, the prefix of its companions, the new text, and the old state,
- *   which comes back if an overwrite fails.
- * @returns Whether the file had to be overwritten.
+ * @param replacement The file, the path prefix of the files beside it, the new text, and the old
+ *   state, which is written back if an overwrite fails.
+ * @returns Whether the file was overwritten in place.
  * @throws The system's error.
  */
 export function replaceConfig(
@@ -38,20 +39,20 @@ export function replaceConfig(
     removeMarker(files, base);
     return false;
   } catch (error) {
-    const mounted = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
-    if (!mounted && !isClosed(error)) throw error;
+    const isMount = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
+    if (!isMount && !isClosed(error)) throw error;
     if (!files.exists(path)) throw error;
   }
-  // From here to the end of the overwrite, the next start makes the file whole from the newest copy.
+  // While the marker exists, the next start restores an invalid file from the newest copy.
   const marker = markerPath(base);
   replaceFile(world, marker, "");
   try {
     files.overwrite(path, text);
   } catch (error) {
     const before = state.text;
-    const undone = before !== undefined && !state.torn &&
+    const isUndone = before !== undefined && !state.torn &&
       attempt(() => files.overwrite(path, before));
-    if (undone) attempt(() => files.remove(marker));
+    if (isUndone) attempt(() => files.remove(marker));
     throw error;
   }
   files.remove(marker);
@@ -60,10 +61,10 @@ export function replaceConfig(
 }
 
 /**
- * Takes the mark of an overwrite away, if there is one. Never throws.
+ * Removes the marker of an overwrite, if it exists. It never throws.
  *
  * @param files Files.
- * @param base The path prefix of copies and memory.
+ * @param base The path prefix of the files beside config.json.
  */
 export function removeMarker(files: ConfigWorld["files"], base: string): void {
   const marker = markerPath(base);
@@ -73,11 +74,11 @@ export function removeMarker(files: ConfigWorld["files"], base: string): void {
 }
 
 /**
- * Gives a file that keeps its content the mode 0600.
+ * Changes the mode of a file to 0600.
  *
  * @param world Files.
  * @param path The file.
- * @returns Lines for the operator about what could not be done.
+ * @returns A notice for the operator if that is not possible.
  */
 export function protect(
   { files }: ConfigWorld,
@@ -86,14 +87,18 @@ export function protect(
   const facts = files.stat(path);
   const isPrivate = facts === undefined || (facts.mode & 0o777) === 0o600 ||
     attempt(() => files.chmod(path, 0o600));
-  return isPrivate ? [] : [`${path} can be read by others: chmod 600 ${path}`];
+  return isPrivate ? [] : [
+    `Other users can read ${path}; to prevent that: chmod 600 ${
+      shellWord(path)
+    }`,
+  ];
 }
 
 /**
- * Tells whether a file or directory is closed to us, rather than broken or full.
+ * Checks whether an operation failed for lack of permission, or on a read-only file system.
  *
  * @param error The system's error.
- * @returns Whether it is about rights.
+ * @returns Whether its code is EACCES, EPERM or EROFS.
  */
 export function isClosed(error: unknown): boolean {
   return ["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "");

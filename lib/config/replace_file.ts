@@ -1,6 +1,6 @@
 /**
- * Replacing a small file so that a reader, a crash or a full disk finds the old
- * one or the new one, never half of it.
+ * Replaces small files atomically: a reader finds the old content or the new one, even after a
+ * crash or on a full disk.
  *
  * @module
  */
@@ -9,21 +9,22 @@ import { basename, dirname, join } from "node:path";
 import { errorCode } from "../errors.ts";
 import type { System } from "../os/system.ts";
 
-/** What this needs of the world. */
+/** The parts of the system that replacing a file needs. */
 export type ReplaceWorld = Pick<System, "files" | "random">;
 
-/** Everything here may hold secrets. */
+/** The mode of files, which may all hold secrets. */
 const PRIVATE_MODE = 0o600;
-/** Directories are closed to others, but for the group that backups may have. */
+/** The mode of directories. The group has access, so that a backup program can run in it. */
 const DIRECTORY_MODE = 0o750;
 
 /**
- * Replaces or creates a file: a temporary file beside it, on the disk before it takes the name.
+ * Creates or replaces a file with the mode 0600. The content is written to a temporary file beside
+ * it, which is on the disk before it is renamed.
  *
- * @param world Files and random bytes for the temporary name.
- * @param path The file; a symbolic link at that place would be replaced, not followed.
- * @param text The whole content; the mode is 0600.
- * @throws The system's error; the temporary file is gone then, and the old file as it was.
+ * @param world Files, and random bytes for the temporary name.
+ * @param path The file; a symbolic link is replaced, not followed.
+ * @param text The whole content.
+ * @throws The system's error. The old file is unchanged then.
  */
 export function replaceFile(
   { files, random }: ReplaceWorld,
@@ -38,7 +39,7 @@ export function replaceFile(
     files.create(temporary, text, PRIVATE_MODE);
     files.rename(temporary, path);
   } catch (error) {
-    // Not even the temporary file may be there: the first error is the one to tell.
+    // The first error is the one to report; the temporary file may not even exist.
     attempt(() => files.remove(temporary));
     throw error;
   }
@@ -46,10 +47,10 @@ export function replaceFile(
 }
 
 /**
- * Removes temporary files that a killed process left. Only for the holder of the lock.
+ * Removes the temporary files of killed processes. The caller must hold the lock.
  *
  * @param world Files.
- * @param path The file that they were to replace.
+ * @param path The file that they were meant to replace.
  */
 export function removeTemporaries(
   { files }: Pick<System, "files">,
@@ -64,7 +65,7 @@ export function removeTemporaries(
 }
 
 /**
- * Waits until the entries of a directory are on the disk, where the file system can do that.
+ * Waits until the entries of a directory are on the disk, if the file system supports that.
  *
  * @param files Files.
  * @param directory The directory.
@@ -73,18 +74,18 @@ export function syncDirectory(files: System["files"], directory: string): void {
   try {
     files.syncDirectory(directory);
   } catch (error) {
-    // Some network file systems cannot, and a directory may be closed to readers.
+    // Some network file systems do not support it, and the directory may not be readable.
     const harmless = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES", "EBADF"];
     if (!harmless.includes(errorCode(error) ?? "")) throw error;
   }
 }
 
 /**
- * Makes a directory and those above it. One that is there is left as it is.
+ * Creates a directory and its parents. Existing directories are not changed.
  *
  * @param files Files.
  * @param directory The directory.
- * @throws The system's error if one cannot be made.
+ * @throws The system's error if one cannot be created.
  */
 export function makeDirectories(
   files: System["files"],
@@ -96,10 +97,10 @@ export function makeDirectories(
 }
 
 /**
- * Does what may fail without harm.
+ * Runs a step whose failure does not matter.
  *
  * @param step The step.
- * @returns Whether it went well.
+ * @returns Whether it succeeded.
  */
 export function attempt(step: () => void): boolean {
   try {
@@ -111,10 +112,10 @@ export function attempt(step: () => void): boolean {
 }
 
 /**
- * Writes bytes as hexadecimal digits.
+ * Converts bytes to hexadecimal digits.
  *
  * @param bytes Any bytes.
- * @returns Two digits for each.
+ * @returns Two lower-case digits per byte.
  */
 export function toHex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

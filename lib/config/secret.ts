@@ -1,5 +1,5 @@
 /**
- * Makes secrets.
+ * Generates secrets.
  *
  * @module
  */
@@ -10,20 +10,20 @@ const ALPHABET =
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const LENGTH = 64;
 
-/** Bytes from here on are thrown away: with them some characters would come up more often than others. */
-const BIASED = 256 - 256 % ALPHABET.length;
+/** Bytes from here on are discarded, because their remainders would favour some characters. */
+const BYTE_LIMIT = 256 - 256 % ALPHABET.length;
 
 /**
- * Makes a secret of 64 letters and digits, each as likely as the others.
+ * Generates a secret of 64 letters and digits with equal probabilities.
  *
  * @param random Cryptographically strong random bytes.
- * @returns The secret, of about 381 bits.
+ * @returns The secret, with about 381 bits of entropy.
  */
 export function makeSecret(random: System["random"]): string {
   let secret = "";
   while (secret.length < LENGTH) {
     for (const byte of random(LENGTH - secret.length)) {
-      if (byte < BIASED) secret += ALPHABET.charAt(byte % ALPHABET.length);
+      if (byte < BYTE_LIMIT) secret += ALPHABET.charAt(byte % ALPHABET.length);
     }
   }
   return secret;

@@ -236,7 +236,7 @@ const FAILURES: readonly Failure[] = [
       const text = await Deno.readTextFile(config);
       await Deno.writeTextFile(config, text.slice(0, text.length / 2));
     },
-    says: [/is no valid JSON \(line /, /app:config --restore 1$/m],
+    says: [/is not valid JSON \(line /, /app:config --restore 1$/m],
   },
   {
     name: "config.json that is empty",

@@ -183,7 +183,7 @@ for (const recording of [POSTGRES, MYSQL]) {
 
 testRecording(
   TORN,
-  "what a kill has left is made whole",
+  "files that a killed process left are repaired",
   async ({ home, run }) => {
     const [torn, copy] = await readFiles(home, ["", ".1"]);
     assert.equal(torn, "");
@@ -191,7 +191,7 @@ testRecording(
     await home.write("data/config/.config.json.0123456789abcdef.tmp", "{");
     const { code, stderr } = await run(["app:start"]);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /made whole from .*config\.json\.1/);
+    assert.match(stderr, /it is restored from .*config\.json\.1/);
     assert.doesNotMatch(stderr, /Made /);
     assert.match(stderr, /TeamSettings\.MaxUsersPerTeam was edited/);
     assert.equal((stderr.match(/ was edited/g) ?? []).length, 1, stderr);

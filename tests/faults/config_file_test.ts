@@ -136,7 +136,7 @@ testWith(
     assert.deepEqual(wrong, {
       code: 73,
       message:
-        `Cannot write ${path}: user 0 may not write in ${conf}; nothing is lost`,
+        `Cannot write ${path}: user 0 cannot write to ${conf}; nothing is lost`,
       remedy: `chown -R 0:0 ${conf}`,
     });
     assert.equal(await Deno.readTextFile(path), '{"A":{"x":"1"}}');
@@ -146,7 +146,7 @@ testWith(
     ]);
     assert.equal(right.written, false);
     assert.deepEqual(right.notices, [
-      `No copy of ${path} can be kept (EACCES)`,
+      `Cannot keep a copy of ${path} (EACCES)`,
     ]);
     assert.deepEqual(right.lockNotices, [
       `${path}.lock cannot be locked (EACCES); do not start two servers on this volume at the same time`,
@@ -173,7 +173,7 @@ testWith(
     assert.equal(written, true);
     assert.match(
       notices?.join() ?? "",
-      /it was written in place, after a copy of the old one was kept, now .*\/data\/config\.json\.2$/,
+      /was overwritten in place, .*; its previous content is in .*\/data\/config\.json\.2$/,
     );
     assert.equal(await Deno.readTextFile(path), '{"A":{"x":"2"}}');
     assert.deepEqual(await statOf(path), { inode, mode: 0o600 });
@@ -217,7 +217,7 @@ testWith(
       message:
         `Cannot write ${path}: the file system is read-only; nothing is lost`,
       remedy:
-        `Set MATTERMOST_CONF_DIR to a writable volume; keep the settings with: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`,
+        `Set MATTERMOST_CONF_DIR to a directory on a writable volume, and copy the configuration there: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`,
     });
   },
 );
@@ -239,11 +239,11 @@ testWith(
     assert.equal(outcome.code, 73);
     assert.match(
       outcome.message ?? "",
-      /^Cannot write .*\/\.\.2026_11_22\/config\.json: it is a file of a Kubernetes Secret or ConfigMap, which is read-only, and the server has to write it; nothing is lost$/,
+      /^Cannot write .*\/\.\.2026_11_22\/config\.json: it is mounted from a Kubernetes Secret or ConfigMap, which is read-only, but the server must be able to write it; nothing is lost$/,
     );
     assert.match(
       outcome.remedy ?? "",
-      /^Set MATTERMOST_CONF_DIR to a writable volume; /,
+      /^Set MATTERMOST_CONF_DIR to a directory on a writable volume, /,
     );
     const same = await once(setup, writerOf(path, { "A.x": "1" }));
     assert.deepEqual([same.code, same.written], [0, false]);
@@ -267,7 +267,7 @@ testWith(
     );
     assert.equal(written, true);
     assert.deepEqual(notices, [
-      `${path} cannot be replaced as a whole (a mount of its own, or a closed directory): it was written in place, after a copy of the old one was kept, now ${path}.2`,
+      `${path} was overwritten in place, because a rename cannot replace a mount or a file in a directory that is not writable; its previous content is in ${path}.2`,
     ]);
     assert.equal(await Deno.readTextFile(file), '{"Mine": 1.0,"A": {"x":"1"}}');
     assert.equal(await Deno.readTextFile(`${path}.2`), '{"Mine": 1.0}');
@@ -291,7 +291,7 @@ testWith(
     assert.equal(outcome.code, 65);
     assert.match(
       outcome.message ?? "",
-      /config\.json is empty; the newest good copy is .*config\.json\.1 of \d{4}-/,
+      /config\.json is empty; its newest valid copy is .*config\.json\.1 of \d{4}-/,
     );
     assert.equal(outcome.remedy, RESTORE);
     assert.equal(await Deno.readTextFile(`${path}.1`), text);
@@ -310,7 +310,7 @@ testWith(
       code: 65,
       message:
         `${path} is a symbolic link to nowhere.json, which does not exist`,
-      remedy: `Create its target, or remove the link: rm ${path}`,
+      remedy: `Create the target of the link, or remove the link: rm ${path}`,
     });
     assert.equal(await Deno.readLink(path), "nowhere.json");
     await Deno.remove(path);

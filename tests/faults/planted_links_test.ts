@@ -243,7 +243,7 @@ testWith(
         assert.equal(code, 73);
         assert.match(
           stderr,
-          /error: .*config\.json\.lock is a symbolic link, and must be a regular file .*\n.*→ rm .*config\.json\.lock /,
+          /error: .*config\.json\.lock is a symbolic link, but must be a regular file .*\n.*→ rm .*config\.json\.lock /,
         );
         await home.assertUnchanged(before);
       }

@@ -221,7 +221,10 @@ async function killInOneHome(
     });
     assert.equal(outcome.code, 0, outcome.stderr);
     assertClean(outcome);
-    assert.doesNotMatch(outcome.stderr, / wins$|warning: .*(copy|locked)/m);
+    assert.doesNotMatch(
+      outcome.stderr,
+      / takes precedence$|warning: .*(copy|locked)/m,
+    );
     const document: Document = JSON.parse(await readConfig(home) ?? "");
     assertWanted(document, number);
     secrets ??= secretsOf(document);

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
+import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
-import {
-  lockConfig,
-  readConfig,
-  restoreCopy,
-} from "../../../lib/config/file.ts";
+import { lockConfig, readConfig } from "../../../lib/config/file.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { assign, startConfig } from "../../support/config_start.ts";
@@ -59,7 +56,7 @@ Deno.test("file: an overwrite that was interrupted is made whole from the newest
   assert.deepEqual([state.text, state.torn], [second, true]);
   assert.match(
     state.notices.join(),
-    /config\.json is no valid JSON .*; it is made whole from \/conf\/config\.json\.2$/,
+    /config\.json is not valid JSON .*; it is restored from \/conf\/config\.json\.2$/,
   );
   start(files, "2");
   assert.equal(files.readText(PATH), second);
@@ -79,7 +76,7 @@ Deno.test("file: a copy that is broken is not offered for a config.json that is 
   files.place(`${PATH}.1`, "");
   assert.throws(
     () => readConfig(worldOf(files), PLACE),
-    /is gone; the newest good copy is \/conf\/config\.json\.2/,
+    /does not exist, but there is a valid copy of it, \/conf\/config\.json\.2/,
   );
   for (const number of [2, 3]) files.remove(`${PATH}.${number}`);
   assert.equal(readConfig(worldOf(files), PLACE).text, undefined);
@@ -161,7 +158,7 @@ Deno.test("file: a mode that cannot be set right is told", () => {
   fail(files, /^chmod \/conf\/config\.json$/, "EPERM");
   const { notices } = start(files, "3");
   assert.deepEqual(notices, [
-    "/conf/config.json can be read by others: chmod 600 /conf/config.json",
+    "Other users can read /conf/config.json; to prevent that: chmod 600 /conf/config.json",
   ]);
 });
 
@@ -172,7 +169,7 @@ Deno.test("file: a mount of its own or a closed directory is overwritten, anythi
     files.chmod(PATH, 0o644);
     const { written, notices } = start(files, "4");
     assert.equal(written, true, code);
-    assert.match(notices.join(), /it was written in place/, code);
+    assert.match(notices.join(), /was overwritten in place/, code);
     assert.match(files.readText(PATH), /"4"/, code);
     assert.equal(files.stat(PATH)?.mode, 0o600, code);
     assert.equal(files.stat(`${PATH}.writing`), undefined, code);
@@ -262,7 +259,7 @@ Deno.test("file: a copy that is missing between others is not replaced by the ne
   files.remove(`${PATH}.1`);
   assert.throws(
     () => restoreCopy(worldOf(files), PLACE, 1),
-    /There is no copy 1 of .*; there is 2, 3$/,
+    /There is no copy 1 of .*; existing copies: 2, 3$/,
   );
 });
 
@@ -282,7 +279,7 @@ Deno.test("file: a link to what is no file, and a link that is not to be trusted
     (error) =>
       error instanceof EntrypointError && error.code === 65 &&
       error.message ===
-        `${PATH} is a symbolic link to /else, which is no configuration` &&
+        `${PATH} is a symbolic link to /else, which is not a configuration file` &&
       error.remedy === `rm ${PATH}`,
   );
   files.link(PATH, "/else/mine.json");

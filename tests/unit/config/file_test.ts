@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
+import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
 import type { ConfigWorld } from "../../../lib/config/location.ts";
-import {
-  lockConfig,
-  readConfig,
-  restoreCopy,
-} from "../../../lib/config/file.ts";
+import { lockConfig, readConfig } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { attempt } from "../../../lib/config/replace_file.ts";
@@ -137,10 +134,10 @@ Deno.test("file: the last three good ones are kept, newest first, edits included
 Deno.test("file: a config.json that cannot be used stops with 65, names the copy and the command", () => {
   const cases: readonly [string, RegExp][] = [
     ["", /config\.json is empty; /],
-    [" \n\t", /holds nothing but white space; /],
-    ["\0\0\0\0", /holds nothing but NUL bytes/],
-    ['{"a":\0\0', /is no valid JSON \(line 1, column 6: .*NUL bytes\)/],
-    ["{}\0", /line 1, column 3: .*; the file holds NUL bytes\)/],
+    [" \n\t", /contains only white space; /],
+    ["\0\0\0\0", /contains only NUL bytes/],
+    ['{"a":\0\0', /is not valid JSON \(line 1, column 6: .*NUL bytes\)/],
+    ["{}\0", /line 1, column 3: .*; the file contains NUL bytes\)/],
     [
       '{\n "a": 1,\n}',
       /\(line 3, column 1: a key in double quotes is expected\)/,
@@ -161,7 +158,7 @@ Deno.test("file: a config.json that cannot be used stops with 65, names the copy
       () => start(files, []),
       fails(
         65,
-        /the newest good copy is \/conf\/config\.json\.1 of 2023-/,
+        /its newest valid copy is \/conf\/config\.json\.1 of 2023-/,
         /./,
       ),
     );
@@ -183,7 +180,7 @@ Deno.test("file: the first broken copy is passed over, and without one the defau
     () => start(files, []),
     fails(
       65,
-      /there is no good copy of it/,
+      /there is no valid copy of it/,
       /echo '\{\}' > \/conf\/config\.json$/,
     ),
   );
@@ -212,7 +209,7 @@ Deno.test("file: a directory or a dangling link in its place stops with 65", () 
     () => start(files, []),
     fails(
       65,
-      /config\.json is a directory, as Docker makes one/,
+      /config\.json is a directory, which Docker creates/,
       /^Mount .* rmdir \/conf\/config\.json$/,
     ),
   );
@@ -246,7 +243,7 @@ Deno.test("file: a config.json that is gone is not made anew while there is a co
     () => start(files, [assign("A.x", "2")]),
     (error) =>
       error instanceof EntrypointError && error.code === 65 &&
-      /is gone; the newest good copy is/.test(error.message) &&
+      /does not exist, but there is a valid copy of it/.test(error.message) &&
       /app:config --restore 1 .* rm .*config\.json\.\*$/.test(
         error.remedy ?? "",
       ),
@@ -265,7 +262,7 @@ Deno.test("file: a copy comes back, and what was there is kept", () => {
   assert.equal(files.readText(`${PATH}.broken`), '{"half');
   assert.match(
     lines.join("\n"),
-    /kept as \/conf\/config\.json\.broken\n.*again what it was in copy 2/,
+    /kept as \/conf\/config\.json\.broken\n.*Restored .* from copy 2/,
   );
   files.place(PATH, '{"edit":1}');
   restoreCopy(worldOf(files), PLACE, 3);
@@ -278,17 +275,17 @@ Deno.test("file: only a copy that is there and whole comes back", () => {
   const files = new MemoryFiles("/conf");
   assert.throws(
     () => restoreCopy(worldOf(files), PLACE, 1),
-    fails(64, /There is no copy 1 of .*; there is none at all/, /^$/),
+    fails(64, /There is no copy 1 of .*; existing copies: none/, /^$/),
   );
   start(files, [assign("A.x", "1")]);
   assert.throws(
     () => restoreCopy(worldOf(files), PLACE, 4),
-    fails(64, /There is no copy 4 of .*; there is 1$/, /^$/),
+    fails(64, /There is no copy 4 of .*; existing copies: 1$/, /^$/),
   );
   files.place(`${PATH}.1`, "{");
   assert.throws(
     () => restoreCopy(worldOf(files), PLACE, 1),
-    fails(65, /config\.json\.1 is no complete config\.json/, /./),
+    fails(65, /config\.json\.1 is not a valid config\.json/, /./),
   );
 });
 
@@ -317,7 +314,7 @@ Deno.test("file: where the directory is closed, copies go to the other one and t
   assert.equal(written, true);
   assert.match(
     notices.join(),
-    /written in place, after a copy of the old one was kept, now \/data\/config\.json\.2/,
+    /was overwritten in place, .*; its previous content is in \/data\/config\.json\.2/,
   );
   assert.equal(files.readText(PATH), text);
   assert.deepEqual(files.list("/conf"), ["config.json"]);
@@ -333,7 +330,10 @@ Deno.test("file: where nothing can be written, a right config.json is a notice a
   for (
     const [code, remedy] of [
       ["EACCES", /^chown -R 2000:2000 \/conf$/],
-      ["EROFS", /^Set MATTERMOST_CONF_DIR to a writable volume; /],
+      [
+        "EROFS",
+        /^Set MATTERMOST_CONF_DIR to a directory on a writable volume, /,
+      ],
     ] as const
   ) {
     const files = new MemoryFiles("/conf");
@@ -343,7 +343,7 @@ Deno.test("file: where nothing can be written, a right config.json is a notice a
     assert.equal(written, false);
     assert.match(
       notices.join("\n"),
-      new RegExp(`No copy of .* can be kept \\(${code}\\)`),
+      new RegExp(`Cannot keep a copy of .* \\(${code}\\)`),
     );
     assert.throws(
       () => start(files, [assign("A.x", "2")]),

@@ -77,10 +77,10 @@ Deno.test("text: an error says where it is and quotes nothing", () => {
     ['{"a" 1}', "a colon is expected", 1, 6],
     ['{"a": 1 "b": 2}', "a comma or a closing brace is expected", 1, 9],
     ['{"a": [1 2]}', "a comma or a closing bracket is expected", 1, 10],
-    ['{"a": tru}', "no JSON value", 1, 7],
+    ['{"a": tru}', "a JSON value is expected", 1, 7],
     [
       '{"a": "x\ny"}',
-      "a string is not closed, or holds a wrong character or escape",
+      "a string is not terminated, or contains an invalid character or escape",
       1,
       7,
     ],

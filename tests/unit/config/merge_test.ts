@@ -176,7 +176,7 @@ Deno.test("merge: an explicit setting wins over an edit and says so", () => {
   });
   assert.deepEqual(second.document, { A: { x: "mine" } });
   assert.deepEqual(second.conflicts, [
-    "A.x was edited in the System Console; variable V wins",
+    "A.x was edited in the System Console; variable V takes precedence",
   ]);
 });
 
@@ -207,7 +207,7 @@ Deno.test("merge: in a config.json that we never wrote, every other value is an 
   assert.equal(result.text, '{"A":{"x":"theirs","y":"mine"}}');
   assert.deepEqual(editsIn(result), ["A.x"]);
   assert.deepEqual(result.conflicts, [
-    "A.y has another value in config.json; variable V wins",
+    "A.y has a different value in config.json; variable V takes precedence",
   ]);
 });
 
@@ -371,7 +371,7 @@ Deno.test("merge: a section that is no object stops it by name", () => {
       (error) =>
         error instanceof EntrypointError && error.code === 65 &&
         error.message ===
-          "config.json: B is not a JSON object, as a section has to be",
+          "B in config.json is not a JSON object, as a section must be",
     );
   }
 });

@@ -113,7 +113,7 @@ Deno.test("what is no regular file at the name of VERSION ends with 73 and its n
       () => guardUpgrade(plan, facts({ lastMigration: 148 }), context),
       (error) =>
         error instanceof EntrypointError && error.code === 73 &&
-        error.message.startsWith(`${path} is ${what}, and must be`) &&
+        error.message.startsWith(`${path} is ${what}, but must be`) &&
         error.remedy?.includes(` ${path} `) === true,
     );
   }

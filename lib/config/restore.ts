@@ -1,0 +1,132 @@
+/**
+ * Restores config.json from one of its copies, for `app:config --restore`.
+ *
+ * @module
+ */
+
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
+import {
+  parseConfig,
+  unreadableConfig,
+  unwritableConfig,
+} from "./config_errors.ts";
+import type { ConfigCopy } from "./copies.ts";
+import { keepCopy, listCopies } from "./copies.ts";
+import type { ConfigPlace } from "./file.ts";
+import { lockConfig } from "./file.ts";
+import type { ConfigWorld } from "./location.ts";
+import { fallbackBase, locate, readContent } from "./location.ts";
+import { readOwnFile } from "./own_file.ts";
+import { replaceConfig } from "./replace_config.ts";
+import { replaceFile } from "./replace_file.ts";
+
+/**
+ * Checks that a copy exists, before the restore creates directories or changes their owners.
+ *
+ * @param world Files.
+ * @param place Where config.json is.
+ * @param number The number of the copy; 1 is the newest.
+ * @throws {EntrypointError} With code 64 if there is no such copy, 65 if config.json is a dangling link.
+ */
+export function requireCopy(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  number: number,
+): void {
+  const bases = [locate(world, place).path, ...fallbackBase(place)];
+  try {
+    const copies = bases.flatMap((base) => listCopies(world, base));
+    findCopy(copies, place, number);
+  } catch (error) {
+    // On NFS, the server's user may have access to a directory that root cannot list.
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/**
+ * Restores config.json from a copy. The present content is kept: as a copy if it is valid,
+ * otherwise as `config.json.broken`.
+ *
+ * @param world Files and random bytes.
+ * @param place Where config.json is.
+ * @param number The number of the copy; 1 is the newest.
+ * @returns Notices for the operator.
+ * @throws {EntrypointError} With code 64 if there is no such copy, 65 if it is not valid, 73 if
+ * config.json cannot be written.
+ */
+export function restoreCopy(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  number: number,
+): readonly string[] {
+  const lock = lockConfig(world, place);
+  try {
+    const target = locate(world, place);
+    const { path } = target;
+    const { base } = lock;
+    const copy = findCopy(listCopies(world, base), place, number);
+    const { text } = copy;
+    if (text === undefined) throw unusableCopy(world, place, copy);
+    const found = readContent(world, place, path);
+    const content = found === undefined ? undefined : parseConfig(found);
+    const present = content !== undefined && "text" in content
+      ? content.text
+      : undefined;
+    const notices: string[] = [...lock.notices];
+    try {
+      if (present !== undefined) {
+        keepCopy(world, base, present);
+      } else if (found !== undefined && found.length > 0) {
+        replaceFile(world, `${base}.broken`, new TextDecoder().decode(found));
+        notices.push(`The invalid config.json is kept as ${base}.broken`);
+      }
+      const state = { text: present, torn: false };
+      replaceConfig(world, { path, base, text, state });
+      keepCopy(world, base, text);
+    } catch (error) {
+      throw unwritableConfig(error, { ...target, writer: place.user });
+    }
+    const date = new Date(copy.modified).toISOString();
+    return [...notices, `Restored ${path} from copy ${number} of ${date}`];
+  } finally {
+    lock.release();
+  }
+}
+
+function findCopy(
+  copies: readonly ConfigCopy[],
+  place: ConfigPlace,
+  number: number,
+): ConfigCopy {
+  const copy = copies.find((candidate) => candidate.number === number);
+  if (copy !== undefined) return copy;
+  const numbers = copies.map((candidate) => candidate.number).join(", ");
+  throw new EntrypointError(
+    `There is no copy ${number} of ${place.path}; existing copies: ${
+      numbers === "" ? "none" : numbers
+    }`,
+    { code: ExitCode.usage },
+  );
+}
+
+/** The error for a copy without a usable text: it is not valid, or it cannot be read. */
+function unusableCopy(
+  world: ConfigWorld,
+  place: ConfigPlace,
+  { path }: ConfigCopy,
+): EntrypointError {
+  try {
+    readOwnFile(world.files, path);
+  } catch (error) {
+    return error instanceof EntrypointError
+      ? error
+      : unreadableConfig(path, error, place.user);
+  }
+  return new EntrypointError(`${path} is not a valid config.json`, {
+    code: ExitCode.badConfig,
+    remedy: `Choose another copy: ls -l ${
+      shellWord(path.replace(/\d+$/, ""))
+    }*`,
+  });
+}
