@@ -28,7 +28,7 @@ type Outcome = Partial<StartReport> & {
   readonly remedy?: string;
 };
 
-Deno.test("killed at any instant, config.json is whole, and old or new", async () => {
+Deno.test("after a kill at any time, config.json has either its old or its new content", async () => {
   const lanes = 2;
   await Promise.all(Array.from({ length: lanes }, async () => {
     await using scratch = await makeScratch();
@@ -49,7 +49,7 @@ Deno.test("killed at any instant, config.json is whole, and old or new", async (
 
 testWith(
   [MOUNTS],
-  "killed while it overwrites a bind-mounted config.json, the next start makes it whole",
+  "after a kill while a bind-mounted config.json is overwritten, the next start repairs it",
   async () => {
     await using scratch = await makeScratch();
     const file = join(scratch.path, "real.json");
@@ -104,7 +104,7 @@ testWith(
   },
 );
 
-Deno.test("two starts at the same time end with one set of secrets", async () => {
+Deno.test("two simultaneous starts have one set of secrets", async () => {
   for (let round = 0; round < 8; round++) {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");
@@ -121,7 +121,7 @@ Deno.test("two starts at the same time end with one set of secrets", async () =>
 
 testWith(
   [ROOT_USER, MOUNTS],
-  "a directory that is not ours is 73 with the chown to run, and a notice if all is well",
+  "a directory of another user is an error with code 73 and the chown command, or a notice if nothing changes",
   async () => {
     await using scratch = await makeScratch();
     const { path: conf } = scratch;
@@ -157,7 +157,7 @@ testWith(
 
 testWith(
   [ROOT_USER, MOUNTS],
-  "a closed directory around a writable config.json: copies elsewhere, and written in place",
+  "a writable config.json in a directory that is not writable is overwritten in place, with copies elsewhere",
   async () => {
     await using scratch = await makeScratch();
     const conf = join(scratch.path, "conf");
@@ -187,7 +187,7 @@ testWith(
 
 testWith(
   [MOUNTS],
-  "a config.json of somebody else that we cannot read is 65 with the chown to run",
+  "a config.json of another user that cannot be read is an error with code 65 and the chown command",
   async () => {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");
@@ -204,7 +204,7 @@ testWith(
 
 testWith(
   [ROOT_USER, MOUNTS],
-  "a read-only file system is 73 and says where to go",
+  "a read-only file system is an error with code 73 and a remedy",
   async () => {
     await using scratch = await makeScratch();
     const { path: conf } = scratch;
@@ -224,7 +224,7 @@ testWith(
 
 testWith(
   [ROOT_USER, MOUNTS],
-  "a Kubernetes Secret is 73 if it has to change, and fine if it has not",
+  "a Kubernetes Secret is an error with code 73 only if it has to change",
   async () => {
     await using scratch = await makeScratch();
     const { path: conf } = scratch;
@@ -252,7 +252,7 @@ testWith(
 
 testWith(
   [MOUNTS],
-  "a bind-mounted single file is written in place, after a copy is safe, and it is said",
+  "a bind-mounted file is overwritten in place after a copy is kept, with a notice",
   async () => {
     await using scratch = await makeScratch();
     const { path: conf } = scratch;
@@ -280,7 +280,7 @@ testWith(
 
 testWith(
   [MOUNTS],
-  "a config.json that the server emptied on a full disk is 65, and the copy is what we wrote",
+  "a config.json that the server truncated on a full disk is an error with code 65, and the copy is complete",
   async () => {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");
@@ -301,7 +301,7 @@ testWith(
 
 testWith(
   [MOUNTS],
-  "a dangling symbolic link and a directory in its place are 65",
+  "a dangling symbolic link or a directory in its place is an error with code 65",
   async () => {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");
@@ -321,7 +321,7 @@ testWith(
 
 testWith(
   [MOUNTS],
-  "temporary files of a killed start are gone after the next one",
+  "the next start removes the temporary files of a killed one",
   async () => {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");

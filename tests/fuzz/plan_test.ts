@@ -225,7 +225,7 @@ function environmentOf(
   };
 }
 
-Deno.test("10,000 random environments end in a config.json that holds what was asked, or in a report", async () => {
+Deno.test("10,000 random environments give a config.json with their settings, or a report", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(anyVariable(), { maxLength: 6 }),
@@ -246,7 +246,7 @@ Deno.test("10,000 random environments end in a config.json that holds what was a
   assert.equal(SETTING_NAMES.every((name) => rowOf(name) !== undefined), true);
 });
 
-Deno.test("random JSON on the disk is merged with all its foreign values, or refused with 65", async () => {
+Deno.test("random JSON on the disk keeps all its other values, or is an error with code 65", async () => {
   const ends: Record<number, number> = {};
   await fc.assert(
     fc.asyncProperty(

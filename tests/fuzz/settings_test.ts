@@ -161,7 +161,7 @@ Deno.test("10,000 random environments are resolved, checked and written without 
   );
 });
 
-Deno.test("random links never crash, and give nothing that no variable says", () => {
+Deno.test("random links never cause a crash, and give only values of variables", () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -198,7 +198,7 @@ Deno.test("random links never crash, and give nothing that no variable says", ()
   );
 });
 
-Deno.test("good settings end up in config.json exactly, and nothing else moves", () => {
+Deno.test("valid settings are written to config.json, and nothing else changes", () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.constantFrom(...SETTING_NAMES), { maxLength: 10 }),
@@ -229,7 +229,7 @@ Deno.test("good settings end up in config.json exactly, and nothing else moves",
   );
 });
 
-Deno.test("no message holds the value of a secret or of a file", () => {
+Deno.test("no message contains the value of a secret or the content of a file", () => {
   const secrets = SETTING_NAMES.filter((name) => rowOf(name).secret === true);
   fc.assert(
     fc.property(

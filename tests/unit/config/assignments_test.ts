@@ -21,7 +21,7 @@ function entryAt(
   return written(resolved(env), "3.6.0").find((entry) => entry.path === path);
 }
 
-Deno.test("a key is written to the releases that have it, and to no other", () => {
+Deno.test("a key is written only for the releases that have it", () => {
   const table: [release: string, path: string, isThere: boolean][] = [
     ["3.2.0", "ServiceSettings.SiteURL", false],
     ["3.3.0", "ServiceSettings.SiteURL", true],
@@ -52,7 +52,7 @@ Deno.test("a key is written to the releases that have it, and to no other", () =
   }
 });
 
-Deno.test("mail without encryption still logs in, in the words of each release", () => {
+Deno.test("mail without encryption still authenticates in every release", () => {
   const security = (release: string, env: Record<string, string>): unknown =>
     valueAt("EmailSettings.ConnectionSecurity", { release, env });
   const user = { SMTP_USER: "ann" };
@@ -68,7 +68,7 @@ Deno.test("mail without encryption still logs in, in the words of each release",
   );
 });
 
-Deno.test("previews of videos are switched on where they need a switch and have a key", () => {
+Deno.test("video previews are enabled in the releases where they are off by default", () => {
   const previews = (release: string, env: Record<string, string>): unknown =>
     valueAt("ServiceSettings.EnableLinkPreviews", { release, env });
   const key = { MATTERMOST_GOOGLE_KEY: "key" };
@@ -78,7 +78,7 @@ Deno.test("previews of videos are switched on where they need a switch and have 
   assert.equal(previews("5.24.0", key), undefined);
 });
 
-Deno.test("a secret that was not given is left to be made, and one that was given is not", () => {
+Deno.test("a secret is generated only if it is not set", () => {
   const path = "FileSettings.PublicLinkSalt";
   const made = entryAt(path, {});
   assert.equal(made?.value, undefined);
@@ -100,7 +100,7 @@ Deno.test("settings without a value and without a default write nothing", () => 
   }
 });
 
-Deno.test("a value of several settings is as explicit as the strongest of them", () => {
+Deno.test("a value of several settings is explicit if one of them is", () => {
   const path = "SqlSettings.DataSource";
   assert.deepEqual(entryAt(path, {})?.origin, { kind: "default" });
   assert.deepEqual(entryAt(path, { DB_PASS: "secret" })?.origin, {
@@ -109,7 +109,7 @@ Deno.test("a value of several settings is as explicit as the strongest of them",
   });
 });
 
-Deno.test("without a data source of ours, product and data source stay as they are", () => {
+Deno.test("without a data source, driver and data source of config.json stay", () => {
   const { settings, origins } = resolved({});
   const paths = assignments({ settings, origins }, {
     release: "11.7.9",
@@ -121,6 +121,6 @@ Deno.test("without a data source of ours, product and data source stay as they a
   assert.ok(!paths.includes("SqlSettings.DriverName"));
 });
 
-Deno.test("what is made from no secret is none", () => {
+Deno.test("values without secrets are not marked as secret", () => {
   assert.equal(entryAt("TeamSettings.SiteName", {})?.secret, false);
 });

@@ -46,7 +46,7 @@ function hasCode(code: number): (error: unknown) => boolean {
   return (error) => error instanceof EntrypointError && error.code === code;
 }
 
-Deno.test("file: an overwrite that was interrupted is made whole from the newest good copy, and told", () => {
+Deno.test("file: after an interrupted overwrite, the newest valid copy is used, with a notice", () => {
   const files = started();
   const second = files.readText(`${PATH}.2`);
   files.place(PATH, '{"A":');
@@ -63,14 +63,14 @@ Deno.test("file: an overwrite that was interrupted is made whole from the newest
   assert.equal(files.stat(`${PATH}.writing`), undefined);
 });
 
-Deno.test("file: an interrupted overwrite without a good copy stops with 65", () => {
+Deno.test("file: an interrupted overwrite without a valid copy is an error with code 65", () => {
   const files = new MemoryFiles("/conf");
   files.place(PATH, '{"A":');
   files.place(`${PATH}.writing`, "");
   assert.throws(() => readConfig(worldOf(files), PLACE), hasCode(65));
 });
 
-Deno.test("file: a copy that is broken is not offered for a config.json that is gone", () => {
+Deno.test("file: the remedy for a missing config.json never names an invalid copy", () => {
   const files = started();
   files.remove(PATH);
   files.place(`${PATH}.1`, "");
@@ -82,14 +82,14 @@ Deno.test("file: a copy that is broken is not offered for a config.json that is 
   assert.equal(readConfig(worldOf(files), PLACE).text, undefined);
 });
 
-Deno.test("file: a memory that is lost is written again beside an unchanged config.json", () => {
+Deno.test("file: a lost last-applied state is written again, even if config.json is unchanged", () => {
   const files = started();
   files.remove(`${PATH}.memory`);
   assert.equal(start(files, "3").written, false);
   assert.match(files.readText(`${PATH}.memory`), /"A\.x"/);
 });
 
-Deno.test("file: the lock is given back, also after a restore that fails", () => {
+Deno.test("file: the lock is released, even after a failed restore", () => {
   const files = started();
   let held = 0;
   files.lock = () => {
@@ -108,13 +108,13 @@ Deno.test("file: the lock is given back, also after a restore that fails", () =>
   assert.equal(held, -1);
 });
 
-Deno.test("file: a directory that cannot be made is 73", () => {
+Deno.test("file: a directory that cannot be created is an error with code 73", () => {
   const files = new MemoryFiles("/");
   fail(files, /^mkdir/, "EROFS");
   assert.throws(() => lockConfig(worldOf(files), PLACE), hasCode(73));
 });
 
-Deno.test("file: only a closed directory sends the companions elsewhere, and the first reason is told", () => {
+Deno.test("file: the fallback directory is used only without permission, and the first error is reported", () => {
   const files = started("/data");
   fail(files, /^lock \/conf\//, "ENOLCK");
   const lock = lockConfig(worldOf(files), AND_DATA);
@@ -130,14 +130,14 @@ Deno.test("file: only a closed directory sends the companions elsewhere, and the
   assert.match(none.notices.join(), /cannot be locked \(EACCES\)/);
 });
 
-Deno.test("file: companions come back when the other directory is closed", () => {
+Deno.test("file: without access to the fallback directory, the files are beside config.json again", () => {
   const files = new MemoryFiles("/conf", "/data");
   files.place("/data/config.json.memory", "{}");
   fail(files, /^lock \/data\//, "EROFS");
   assert.equal(lockConfig(worldOf(files), AND_DATA).base, PATH);
 });
 
-Deno.test("file: what a killed start left is cleared away in both directories", () => {
+Deno.test("file: temporary files of a killed start are removed in both directories", () => {
   const files = new MemoryFiles("/conf", "/data");
   files.place("/data/config.json.memory", "{}");
   files.place("/conf/.config.json.00.tmp", "x");
@@ -152,7 +152,7 @@ Deno.test("file: what a killed start left is cleared away in both directories", 
   assert.ok(!files.list("/data").includes(".config.json.00.tmp"));
 });
 
-Deno.test("file: a mode that cannot be set right is told", () => {
+Deno.test("file: a mode that cannot be changed is a notice", () => {
   const files = started();
   files.place(PATH, files.readText(PATH), 0o644);
   fail(files, /^chmod \/conf\/config\.json$/, "EPERM");
@@ -162,7 +162,7 @@ Deno.test("file: a mode that cannot be set right is told", () => {
   ]);
 });
 
-Deno.test("file: a mount of its own or a closed directory is overwritten, anything else is 73", () => {
+Deno.test("file: the file is overwritten if it is a mount or its directory is not writable, other errors have code 73", () => {
   for (const code of ["EBUSY", "EXDEV", "EACCES", "EPERM", "EROFS"]) {
     const files = started();
     fail(files, /^rename \S+ \/conf\/config\.json$/, code);
@@ -180,14 +180,14 @@ Deno.test("file: a mount of its own or a closed directory is overwritten, anythi
   assert.ok(!files.journal.some((step) => step.startsWith("truncate")));
 });
 
-Deno.test("file: where there is no file, nothing is overwritten", () => {
+Deno.test("file: a file that does not exist is not overwritten", () => {
   const files = new MemoryFiles("/conf");
   fail(files, /^rename \S+ \/conf\/config\.json$/, "EACCES");
   assert.throws(() => start(files, "1"), hasCode(73));
   assert.ok(!files.journal.some((step) => step.startsWith("truncate")));
 });
 
-Deno.test("file: an overwrite that fails is undone, and its mark stays if that fails too", () => {
+Deno.test("file: a failed overwrite is undone, and its marker stays if that fails too", () => {
   const once = started();
   const old = once.readText(PATH);
   once.mounts.add(PATH);
@@ -221,7 +221,7 @@ Deno.test("file: every rename, and the end of an overwrite, is on the disk befor
   assert.equal(files.journal[end + 1], "sync /conf");
 });
 
-Deno.test("file: a directory that cannot be synchronised is no error, a broken disk is", () => {
+Deno.test("file: a directory that cannot be synchronized is no error, but an I/O error is one", () => {
   for (const code of ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES", "EBADF"]) {
     const files = started();
     fail(files, /^sync/, code);
@@ -232,7 +232,7 @@ Deno.test("file: a directory that cannot be synchronised is no error, a broken d
   assert.throws(() => start(files, "4"), hasCode(73));
 });
 
-Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and fails with 73", () => {
+Deno.test("file: a restore reports a missing lock, keeps no empty file, and fails with code 73", () => {
   const files = started();
   files.lockError = "ENOLCK";
   files.place(PATH, "");
@@ -246,7 +246,7 @@ Deno.test("file: a restore tells what it cannot lock, keeps no empty file, and f
   );
 });
 
-Deno.test("file: a restore brings back just the copy that is named, and keeps it as the newest", () => {
+Deno.test("file: a restore uses the copy with the given number, and keeps it as the newest", () => {
   const files = started();
   const second = files.readText(`${PATH}.2`);
   restoreCopy(worldOf(files), PLACE, 2);
@@ -254,7 +254,7 @@ Deno.test("file: a restore brings back just the copy that is named, and keeps it
   assert.equal(listCopies(worldOf(files), PATH)[0]?.text, second);
 });
 
-Deno.test("file: a copy that is missing between others is not replaced by the next one", () => {
+Deno.test("file: a missing number between copies is not replaced by the next one", () => {
   const files = started();
   files.remove(`${PATH}.1`);
   assert.throws(
@@ -263,7 +263,7 @@ Deno.test("file: a copy that is missing between others is not replaced by the ne
   );
 });
 
-Deno.test("file: copies are looked for where the link leads", () => {
+Deno.test("file: copies are beside the target of a link", () => {
   const files = new MemoryFiles("/conf", "/else");
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}");
@@ -271,7 +271,7 @@ Deno.test("file: copies are looked for where the link leads", () => {
   assert.equal(listCopies(worldOf(files), "/else/mine.json").length, 2);
 });
 
-Deno.test("file: a link to what is no file, and a link that is not to be trusted, are refused by name", () => {
+Deno.test("file: a link to something other than a file, and a link that is not trusted, are errors with its path", () => {
   const files = new MemoryFiles("/conf", "/else");
   files.link(PATH, "/else");
   assert.throws(
@@ -295,7 +295,7 @@ Deno.test("file: a link to what is no file, and a link that is not to be trusted
   assert.equal(readConfig(worldOf(files), { ...PLACE, distrust }).text, "{}");
 });
 
-Deno.test("file: a restore in place that fails puts back what was there", () => {
+Deno.test("file: a restore that fails in place writes back the previous content", () => {
   const files = started();
   const old = files.readText(PATH);
   files.mounts.add(PATH);
@@ -311,7 +311,7 @@ Deno.test("file: a restore in place that fails puts back what was there", () => 
   assert.equal(files.readText(PATH), old);
 });
 
-Deno.test("file: a torn file stays marked when making it whole in place fails", () => {
+Deno.test("file: the marker of an interrupted overwrite stays if the repair fails", () => {
   const files = started();
   files.place(PATH, '{"A":');
   files.place(`${PATH}.writing`, "");
@@ -325,7 +325,7 @@ Deno.test("file: a torn file stays marked when making it whole in place fails", 
   assert.ok(files.stat(`${PATH}.writing`));
 });
 
-Deno.test("file: three copies are kept, not more", () => {
+Deno.test("file: at most three copies are kept", () => {
   const files = started();
   for (const value of ["4", "5"]) start(files, value);
   assert.deepEqual(
@@ -334,7 +334,7 @@ Deno.test("file: three copies are kept, not more", () => {
   );
 });
 
-Deno.test("file: a memory of another shape is not believed", () => {
+Deno.test("file: a last-applied state in another format is ignored", () => {
   const shape = (change: (memory: Stored) => void): unknown => {
     const files = started();
     const stored: Stored = JSON.parse(files.readText(`${PATH}.memory`));
@@ -358,7 +358,7 @@ Deno.test("file: a memory of another shape is not believed", () => {
   }
 });
 
-Deno.test("file: an installation keeps its salt, and no other has the same digests", () => {
+Deno.test("file: an installation keeps its salt, and another one has other digests", () => {
   const memory = (files: MemoryFiles): Stored =>
     JSON.parse(files.readText(`${PATH}.memory`));
   const other = new MemoryFiles("/conf");

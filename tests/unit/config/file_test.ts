@@ -44,7 +44,7 @@ function fails(
   };
 }
 
-Deno.test("file: the first start writes config.json and its companions, all of them private", () => {
+Deno.test("file: the first start writes config.json and the files beside it, all with mode 0600", () => {
   const files = new MemoryFiles("/conf");
   const { written, notices } = start(files, [assign("A.x", "1")]);
   assert.deepEqual([written, notices], [true, []]);
@@ -71,7 +71,7 @@ Deno.test("file: nothing is written when nothing changed", () => {
   );
 });
 
-Deno.test("file: an unchanged file gets back its mode", () => {
+Deno.test("file: the mode of an unchanged file is corrected", () => {
   const files = new MemoryFiles("/conf");
   const { text } = start(files, [assign("A.x", "1")]);
   files.place(PATH, text, 0o644);
@@ -80,7 +80,7 @@ Deno.test("file: an unchanged file gets back its mode", () => {
   assert.equal(files.stat(PATH)?.mode, 0o600);
 });
 
-Deno.test("file: missing directories are made, closed to others", () => {
+Deno.test("file: missing directories are created without access for others", () => {
   const files = new MemoryFiles("/");
   start(files, [assign("A.x", "1")], { ...PLACE, path: "/a/b/config.json" });
   for (const path of ["/a", "/a/b"]) {
@@ -88,7 +88,7 @@ Deno.test("file: missing directories are made, closed to others", () => {
   }
 });
 
-Deno.test("file: the memory holds no value, only salted digests", () => {
+Deno.test("file: the last-applied state holds only salted digests", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "s3cret-value")]);
   const text = files.readText(`${PATH}.memory`);
@@ -96,7 +96,7 @@ Deno.test("file: the memory holds no value, only salted digests", () => {
   assert.match(text, /"digest": "[0-9a-f]{64}"/);
 });
 
-Deno.test("file: a broken memory costs no more than that edits are believed", () => {
+Deno.test("file: with an invalid last-applied state, values on disk count as edits", () => {
   for (
     const broken of [
       "",
@@ -114,7 +114,7 @@ Deno.test("file: a broken memory costs no more than that edits are believed", ()
   }
 });
 
-Deno.test("file: the last three good ones are kept, newest first, edits included", () => {
+Deno.test("file: the last three valid contents are kept, newest first, edits included", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "1")]);
   files.place(PATH, '{"A":{"x":"1"},"edit":1}');
@@ -131,7 +131,7 @@ Deno.test("file: the last three good ones are kept, newest first, edits included
   );
 });
 
-Deno.test("file: a config.json that cannot be used stops with 65, names the copy and the command", () => {
+Deno.test("file: an invalid config.json is an error with code 65, the copy and the command", () => {
   const cases: readonly [string, RegExp][] = [
     ["", /config\.json is empty; /],
     [" \n\t", /contains only white space; /],
@@ -165,7 +165,7 @@ Deno.test("file: a config.json that cannot be used stops with 65, names the copy
   }
 });
 
-Deno.test("file: the first broken copy is passed over, and without one the defaults are offered", () => {
+Deno.test("file: invalid copies are skipped, and without a valid one the remedy is the defaults", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "1")]);
   start(files, [assign("A.x", "2")]);
@@ -186,7 +186,7 @@ Deno.test("file: the first broken copy is passed over, and without one the defau
   );
 });
 
-Deno.test("file: bytes that are no UTF-8 stop with 65", () => {
+Deno.test("file: bytes that are not UTF-8 are an error with code 65", () => {
   const files = new MemoryFiles("/conf");
   files.place(PATH, "{}");
   const read = files.read.bind(files);
@@ -202,7 +202,7 @@ Deno.test("file: bytes that are no UTF-8 stop with 65", () => {
   );
 });
 
-Deno.test("file: a directory or a dangling link in its place stops with 65", () => {
+Deno.test("file: a directory or a dangling link in its place is an error with code 65", () => {
   const files = new MemoryFiles("/conf");
   files.makeDirectory(PATH);
   assert.throws(
@@ -225,7 +225,7 @@ Deno.test("file: a directory or a dangling link in its place stops with 65", () 
   );
 });
 
-Deno.test("file: a symbolic link is followed and stays one", () => {
+Deno.test("file: a symbolic link is followed and kept", () => {
   const files = new MemoryFiles("/conf", "/else");
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}");
@@ -235,7 +235,7 @@ Deno.test("file: a symbolic link is followed and stays one", () => {
   assert.ok(files.list("/else").includes("mine.json.1"));
 });
 
-Deno.test("file: a config.json that is gone is not made anew while there is a copy", () => {
+Deno.test("file: a missing config.json is not created again if there is a copy", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "1")]);
   files.remove(PATH);
@@ -252,7 +252,7 @@ Deno.test("file: a config.json that is gone is not made anew while there is a co
   assert.deepEqual(JSON.parse(files.readText(PATH)), { A: { x: "1" } });
 });
 
-Deno.test("file: a copy comes back, and what was there is kept", () => {
+Deno.test("file: a restore keeps the present content", () => {
   const files = new MemoryFiles("/conf");
   const first = start(files, [assign("A.x", "1")]).text;
   start(files, [assign("A.x", "2")]);
@@ -271,7 +271,7 @@ Deno.test("file: a copy comes back, and what was there is kept", () => {
   );
 });
 
-Deno.test("file: only a copy that is there and whole comes back", () => {
+Deno.test("file: only an existing, valid copy can be restored", () => {
   const files = new MemoryFiles("/conf");
   assert.throws(
     () => restoreCopy(worldOf(files), PLACE, 1),
@@ -302,7 +302,7 @@ Deno.test("file: a file system without locks is a notice", () => {
   }
 });
 
-Deno.test("file: where the directory is closed, copies go to the other one and the file is overwritten", () => {
+Deno.test("file: if the directory is not writable, copies go to the fallback directory and the file is overwritten", () => {
   const files = new MemoryFiles("/conf", "/data");
   files.place(PATH, "{}");
   files.fault = (_step, what) =>
@@ -326,7 +326,7 @@ Deno.test("file: where the directory is closed, copies go to the other one and t
   );
 });
 
-Deno.test("file: where nothing can be written, a right config.json is a notice and a wrong one is 73", () => {
+Deno.test("file: if nothing can be written, an unchanged config.json is a notice and a changed one has code 73", () => {
   for (
     const [code, remedy] of [
       ["EACCES", /^chown -R 2000:2000 \/conf$/],
@@ -356,7 +356,7 @@ Deno.test("file: where nothing can be written, a right config.json is a notice a
   }
 });
 
-Deno.test("file: a full disk is 73 even if config.json is right, for the server would empty it", () => {
+Deno.test("file: a full disk has code 73 even if config.json is unchanged, because the server would truncate it", () => {
   const files = new MemoryFiles("/conf");
   start(files, [assign("A.x", "1")]);
   files.place(PATH, '{"A":{"x":"1"},"console":"edit"}');
@@ -368,7 +368,7 @@ Deno.test("file: a full disk is 73 even if config.json is right, for the server 
   );
 });
 
-Deno.test("file: a failure at any step leaves a whole config.json, ours or the old one", () => {
+Deno.test("file: a failure at any step leaves the old or the new config.json complete", () => {
   for (const mounted of [false, true]) {
     for (const code of ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS"]) {
       everyStep(mounted, (files, step) => {
@@ -386,7 +386,7 @@ Deno.test("file: a failure at any step leaves a whole config.json, ours or the o
   }
 });
 
-Deno.test("file: a disk that is full for good never costs anything", () => {
+Deno.test("file: nothing is lost if the disk stays full", () => {
   for (const mounted of [false, true]) {
     everyStep(mounted, (files, step) => {
       files.fault = (now, what) =>
@@ -404,7 +404,7 @@ Deno.test("file: a disk that is full for good never costs anything", () => {
   }
 });
 
-Deno.test("file: death at any step leaves the old or the new state, and the next start repairs the rest", () => {
+Deno.test("file: a kill at any step leaves the old or the new content, and the next start repairs the rest", () => {
   for (const mounted of [false, true]) {
     // The next start may want the same, or something else that no state on disk is an edit of.
     for (const next of ["new", "newest"]) {
@@ -420,7 +420,7 @@ Deno.test("file: death at any step leaves the old or the new state, and the next
   }
 });
 
-Deno.test("file: death at any step of a restore leaves a state that the next start takes", () => {
+Deno.test("file: a kill at any step of a restore leaves a state that the next start accepts", () => {
   for (let step = 1;; step++) {
     const { files } = prepared(false);
     const old = listCopies(worldOf(files), PATH)[0]?.text;

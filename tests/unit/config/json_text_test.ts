@@ -26,13 +26,13 @@ Deno.test("text: a document prints back to the same bytes", () => {
   }));
 });
 
-Deno.test("text: spellings that JSON.parse loses are kept", () => {
+Deno.test("text: spellings that JSON.parse would lose are kept", () => {
   const text = String
     .raw`{"a":9007199254740993,"a":1.0,"b":-0,"c":[1e3, 1E+2 ],"d":"\u0026\/\ud800","A\u0062":{ }}`;
   assert.equal(printDocument(parseDocument(text)), text);
 });
 
-Deno.test("text: takes and refuses what JSON.parse takes and refuses", () => {
+Deno.test("text: accepts exactly what JSON.parse accepts", () => {
   const damage = fc.tuple(
     jsonText,
     fc.nat(),
@@ -51,7 +51,7 @@ Deno.test("text: takes and refuses what JSON.parse takes and refuses", () => {
   );
 });
 
-Deno.test("text: what is checked is what can be read, be it deep or wide", () => {
+Deno.test("text: checkDocument() accepts exactly what parseDocument() accepts, deep or wide", () => {
   const nested = (depth: number): string =>
     '{"a":'.repeat(depth) + "1" + "}".repeat(depth);
   const cases: readonly [string, boolean][] = [
@@ -70,7 +70,7 @@ Deno.test("text: what is checked is what can be read, be it deep or wide", () =>
   assert.throws(() => checkDocument(nested(1001)), JsonTextError);
 });
 
-Deno.test("text: an error says where it is and quotes nothing", () => {
+Deno.test("text: an error has its position and quotes nothing", () => {
   const cases: readonly [string, string, number, number][] = [
     ["", "the text ends too early", 1, 1],
     ['{\n  "a": 1,\n}', "a key in double quotes is expected", 3, 1],
@@ -107,7 +107,7 @@ Deno.test("text: an error says where it is and quotes nothing", () => {
   }
 });
 
-Deno.test("text: new members take the layout of their neighbours", () => {
+Deno.test("text: new members get the layout of their neighbours", () => {
   const cases: readonly [string, string][] = [
     ["{}", '{\n    "S": {\n        "k": 1\n    }\n}'],
     ['{"a":1}', '{"a":1,"S":{"k":1}}'],

@@ -71,7 +71,7 @@ function again(
 
 type Document = Record<string, Record<string, Json>>;
 
-Deno.test("merge: the first write puts the settings on top of the shipped file", () => {
+Deno.test("merge: the first write applies the settings to the shipped file", () => {
   const { text, changes, origins } = run([sets("A.x", 1), wants("B.y", true)]);
   assert.deepEqual(JSON.parse(text), {
     A: { x: 1, z: "shipped z" },
@@ -84,11 +84,11 @@ Deno.test("merge: the first write puts the settings on top of the shipped file",
   assert.deepEqual(origins["B.y"], { kind: "default" });
 });
 
-Deno.test("merge: the shipped file does not matter once there is a config.json", () => {
+Deno.test("merge: the shipped file is ignored if there is a config.json", () => {
   assert.equal(run([], { disk: "{}" }).text, "{}");
 });
 
-Deno.test("merge: a secret of the shipped file is not taken, for everybody knows it", () => {
+Deno.test("merge: a secret in the shipped file is not used, because it is publicly known", () => {
   const { document, generated, origins, changes } = run([secret("A.x")]);
   assert.deepEqual(document["A"], { x: "made", z: "shipped z" });
   assert.deepEqual(generated, ["A.x"]);
@@ -98,7 +98,7 @@ Deno.test("merge: a secret of the shipped file is not taken, for everybody knows
   ]);
 });
 
-Deno.test("merge: a generated secret is kept and known as ours", () => {
+Deno.test("merge: a generated secret is kept, and its origin is generated", () => {
   const first = run([secret("A.x")]);
   const { text, generated, origins } = run([secret("A.x")], {
     disk: first.text,
@@ -110,7 +110,7 @@ Deno.test("merge: a generated secret is kept and known as ours", () => {
   assert.deepEqual(origins["A.x"], { kind: "generated" });
 });
 
-Deno.test("merge: a generated secret that was edited is no longer ours", () => {
+Deno.test("merge: a generated secret that was edited has the origin console", () => {
   const first = run([secret("A.x")]);
   const { document, origins } = again(first, [secret("A.x")], (document) => {
     document["A"] = { x: "edited" };
@@ -119,14 +119,14 @@ Deno.test("merge: a generated secret that was edited is no longer ours", () => {
   assert.deepEqual(origins["A.x"], { kind: "console" });
 });
 
-Deno.test("merge: a secret that was given once is kept when the variable goes", () => {
+Deno.test("merge: a secret is kept after its variable is removed", () => {
   const first = run([{ ...sets("A.x", "given"), secret: true }]);
   const { text, origins } = again(first, [secret("A.x")]);
   assert.equal(text, first.text);
   assert.deepEqual(origins["A.x"], { kind: "console" });
 });
 
-Deno.test("merge: a secret that is empty or no text on disk is made", () => {
+Deno.test("merge: a secret that is empty or not a string on disk is generated", () => {
   for (const nothing of ['""', "1", "null", "{}"]) {
     const disk = `{"A":{"x":${nothing}}}`;
     const { document } = run([secret("A.x")], { disk });
@@ -134,7 +134,7 @@ Deno.test("merge: a secret that is empty or no text on disk is made", () => {
   }
 });
 
-Deno.test("merge: a default gives way to an edit", () => {
+Deno.test("merge: a default does not replace an edit", () => {
   const first = run([wants("A.x", "default")]);
   const second = again(first, [wants("A.x", "default")], (document) => {
     document["A"] = { x: "edited" };
@@ -154,7 +154,7 @@ Deno.test("merge: a default gives way to an edit", () => {
   );
 });
 
-Deno.test("merge: a default that changes is written where nobody edited", () => {
+Deno.test("merge: a changed default is written if the value was not edited", () => {
   const first = run([wants("A.x", "old")]);
   const { document, changes } = again(first, [wants("A.x", "new")]);
   assert.deepEqual(document["A"], { x: "new", z: "shipped z" });
@@ -169,7 +169,7 @@ Deno.test("merge: a default that changes is written where nobody edited", () => 
   ]);
 });
 
-Deno.test("merge: an explicit setting wins over an edit and says so", () => {
+Deno.test("merge: an explicit setting replaces an edit, with a warning", () => {
   const first = run([sets("A.x", "mine")]);
   const second = again(first, [sets("A.x", "mine")], (document) => {
     document["A"] = { x: "edited" };
@@ -180,17 +180,17 @@ Deno.test("merge: an explicit setting wins over an edit and says so", () => {
   ]);
 });
 
-Deno.test("merge: a variable that changes is no conflict", () => {
+Deno.test("merge: a changed variable is no conflict", () => {
   const first = run([sets("A.x", "mine")]);
   assert.deepEqual(again(first, [sets("A.x", "other")]).conflicts, []);
 });
 
-Deno.test("merge: a variable for a value that we never wrote is no conflict", () => {
+Deno.test("merge: a variable for a key that the entrypoint never wrote is no conflict", () => {
   const first = run([]);
   assert.deepEqual(again(first, [sets("A.x", "mine")]).conflicts, []);
 });
 
-Deno.test("merge: an edit to the very value of the variable is no conflict", () => {
+Deno.test("merge: an edit to the value of the variable is no conflict", () => {
   const first = run([sets("A.x", "mine")]);
   const second = again(first, [sets("A.x", "other")], (document) => {
     document["A"] = { x: "other" };
@@ -198,7 +198,7 @@ Deno.test("merge: an edit to the very value of the variable is no conflict", () 
   assert.deepEqual([second.conflicts, second.changes], [[], []]);
 });
 
-Deno.test("merge: in a config.json that we never wrote, every other value is an edit", () => {
+Deno.test("merge: in a config.json that the entrypoint never wrote, every different value is an edit", () => {
   const disk = '{"A":{"x":"theirs","y":"theirs"}}';
   const result = run(
     [wants("A.x", "default"), sets("A.y", "mine")],
@@ -211,14 +211,14 @@ Deno.test("merge: in a config.json that we never wrote, every other value is an 
   ]);
 });
 
-Deno.test("merge: without its variable, a setting goes back to the default", () => {
+Deno.test("merge: a setting returns to its default after its variable is removed", () => {
   const first = run([sets("A.x", "mine")]);
   const { document, changes } = again(first, [wants("A.x", "default")]);
   assert.deepEqual(document["A"], { x: "default", z: "shipped z" });
   assert.equal(changes[0]?.reason, "withdrawn");
 });
 
-Deno.test("merge: without its variable, a setting that was edited stays", () => {
+Deno.test("merge: an edited setting stays after its variable is removed", () => {
   const first = run([sets("A.x", "mine")]);
   const second = again(first, [wants("A.x", "default")], (document) => {
     document["A"] = { x: "edited" };
@@ -226,7 +226,7 @@ Deno.test("merge: without its variable, a setting that was edited stays", () => 
   assert.deepEqual(second.document, { A: { x: "edited" } });
 });
 
-Deno.test("merge: a path that nothing wants any more goes back to the shipped value, or goes", () => {
+Deno.test("merge: a key that no setting assigns any more returns to the shipped value, or is removed", () => {
   const first = run([sets("A.x", 1), sets("B.y", 2), sets("A.z", 3)]);
   const second = again(first, [], (document) => {
     document["A"] = { x: 1, z: "edited" };
@@ -248,19 +248,19 @@ Deno.test("merge: a path that nothing wants any more goes back to the shipped va
   assert.deepEqual(again(second, []).changes, []);
 });
 
-Deno.test("merge: a withdrawn secret is still known to be one", () => {
+Deno.test("merge: a withdrawn secret is still marked as secret", () => {
   const first = run([{ ...sets("A.x", "s3cret"), secret: true }]);
   assert.equal(again(first, []).changes[0]?.secret, true);
 });
 
-Deno.test("merge: a default that nothing wants any more stays as it is", () => {
+Deno.test("merge: a default that no setting assigns any more stays", () => {
   const first = run([wants("A.x", 1)]);
   const second = again(first, []);
   assert.equal(second.text, first.text);
   assert.deepEqual(second.memory.values, {});
 });
 
-Deno.test("merge: what the server adds to a path, a final slash, is no edit", () => {
+Deno.test("merge: a final slash that the server adds to a path is no edit", () => {
   const first = run([wants("A.x", "/data"), sets("A.y", "https://a/")]);
   const wanted = [wants("A.x", "/data"), sets("A.y", "https://a/")];
   const second = again(first, wanted, (document) => {
@@ -279,7 +279,7 @@ function rewrittenFrom(path: string, value: Json): readonly Json[] {
   return path === "A.x" && value === "filled" ? [""] : [];
 }
 
-Deno.test("merge: what the server itself makes of a value of ours is no edit", () => {
+Deno.test("merge: a value that the server rewrote is no edit", () => {
   const first = run([wants("A.x", "")]);
   const disk = first.text.replace('"x":""', '"x":"filled"');
   assert.notEqual(disk, first.text);
@@ -309,7 +309,7 @@ Deno.test("merge: what the server itself makes of a value of ours is no edit", (
   assert.equal(emptied.conflicts.length, 1);
 });
 
-Deno.test("merge: what the server itself makes of a value is no edit in a config.json that we never wrote", () => {
+Deno.test("merge: a value that the server rewrote is no edit in a config.json that the entrypoint never wrote", () => {
   const disk = '{"A":{"x":"filled"}}';
   const kept = run([wants("A.x", "")], { disk, rewrittenFrom });
   assert.deepEqual([kept.text, editsIn(kept)], [disk, []]);
@@ -322,13 +322,13 @@ Deno.test("merge: what the server itself makes of a value is no edit in a config
   assert.deepEqual(editsIn(edited), ["A.x"]);
 });
 
-Deno.test("merge: a variable that changes by a final slash still wins", () => {
+Deno.test("merge: a variable that changes only by a final slash is written", () => {
   const first = run([sets("A.x", "/logs")]);
   const { document } = again(first, [sets("A.x", "/logs/")]);
   assert.deepEqual(document["A"], { x: "/logs/", z: "shipped z" });
 });
 
-Deno.test("merge: what is remembered of a config.json that is gone does not count", () => {
+Deno.test("merge: the last-applied state is ignored if config.json is missing", () => {
   const { memory } = run([sets("A.x", "mine"), sets("A.z", "mine")]);
   const { changes, conflicts } = run([wants("A.x", "default")], { memory });
   assert.deepEqual(changes.map(({ path, reason }) => [path, reason]), [
@@ -337,7 +337,7 @@ Deno.test("merge: what is remembered of a config.json that is gone does not coun
   assert.deepEqual(conflicts, []);
 });
 
-Deno.test("merge: one spelling is left of a key, and the last one counts", () => {
+Deno.test("merge: of several spellings of a key, one is left with the last value", () => {
   const disk =
     '{"a":{"UserApiEndpoint":"1","n":1.0},"A":{"userapiendpoint":"2","USERAPIENDPOINT":"3"}}';
   const { text, changes } = run([wants("A.UserAPIEndpoint", "3")], { disk });
@@ -345,7 +345,7 @@ Deno.test("merge: one spelling is left of a key, and the last one counts", () =>
   assert.equal(changes[0]?.reason, "spelling");
 });
 
-Deno.test("merge: another spelling, and a second one, are told as changes", () => {
+Deno.test("merge: a corrected spelling and a removed duplicate are changes", () => {
   for (const disk of ['{"A":{"X":"3"}}', '{"A":{"x":"1","x":"3"}}']) {
     const { text, changes } = run([wants("A.x", "3")], { disk });
     assert.equal(text, '{"A":{"x":"3"}}');
@@ -353,7 +353,7 @@ Deno.test("merge: another spelling, and a second one, are told as changes", () =
   }
 });
 
-Deno.test("merge: the memory knows a path in another letter case", () => {
+Deno.test("merge: paths in the last-applied state match in any letter case", () => {
   const first = run([sets("A.UserApi", "1")]);
   const { document, changes } = again(first, [wants("A.UserAPI", "0")]);
   assert.deepEqual(document["A"], {
@@ -364,7 +364,7 @@ Deno.test("merge: the memory knows a path in another letter case", () => {
   assert.equal(changes[0]?.reason, "withdrawn");
 });
 
-Deno.test("merge: a section that is no object stops it by name", () => {
+Deno.test("merge: a section that is not an object is an error with its name", () => {
   for (const value of ["null", "[]", '"x"', "1"]) {
     assert.throws(
       () => run([wants("B.x", 1)], { disk: `{"B":${value}}` }),
@@ -376,7 +376,7 @@ Deno.test("merge: a section that is no object stops it by name", () => {
   }
 });
 
-Deno.test("merge: messages never hold values", () => {
+Deno.test("merge: messages never contain values", () => {
   const first = run([{ ...sets("A.x", "s3cret-1"), secret: true }]);
   const { conflicts } = again(
     first,
@@ -389,7 +389,7 @@ Deno.test("merge: messages never hold values", () => {
   assert.ok(!JSON.stringify(conflicts).includes("s3cret"));
 });
 
-Deno.test("merge: after any number of killed writes, no state of ours is an edit", () => {
+Deno.test("merge: after any number of killed writes, no value of the entrypoint is an edit", () => {
   const states = ["1", "2", "3", "3"].map((value) =>
     run([wants("A.x", value), sets("A.y", value)])
   );
@@ -402,13 +402,13 @@ Deno.test("merge: after any number of killed writes, no state of ours is an edit
   }
 });
 
-Deno.test("merge: between two equal states there is nothing more to remember", () => {
+Deno.test("merge: during a write without changes, no earlier digest is kept", () => {
   const { memory } = run([sets("A.x", "1"), wants("B.y", "1")]);
   assert.deepEqual(bridge(memory, memory), memory);
   assert.deepEqual(bridge(undefined, memory), memory);
 });
 
-Deno.test("merge: between two letter cases of a path, the later one is remembered", () => {
+Deno.test("merge: of two letter cases of a path, the later one is kept in the state", () => {
   const before = run([sets("A.UserApi", "1")]).memory;
   const after = run([sets("A.UserAPI", "2")]).memory;
   const { values } = bridge(before, after);
@@ -416,7 +416,7 @@ Deno.test("merge: between two letter cases of a path, the later one is remembere
   assert.deepEqual(values["A.UserAPI"]?.previous, ['"1"']);
 });
 
-Deno.test("merge: a withdrawal that was killed is done by the next start", () => {
+Deno.test("merge: a withdrawal that was killed is completed by the next start", () => {
   const before = run([sets("A.x", "1"), sets("B.y", "1")]);
   const after = again(before, []);
   const memory = bridge(before.memory, after.memory);
@@ -476,7 +476,7 @@ function valueAt(text: string, path: string): Json | undefined {
   return value;
 }
 
-Deno.test("merge: any history keeps the rules", () => {
+Deno.test("merge: the rules hold after any history", () => {
   const history = fc.array(fc.tuple(assignments, edits), {
     minLength: 1,
     maxLength: 5,
@@ -522,7 +522,7 @@ Deno.test("merge: any history keeps the rules", () => {
   );
 });
 
-Deno.test("merge: defaults never undo an edit, whatever happened before", () => {
+Deno.test("merge: defaults never replace an edit, after any history", () => {
   fc.assert(
     fc.property(
       assignments,
@@ -557,7 +557,7 @@ Deno.test("merge: defaults never undo an edit, whatever happened before", () => 
   );
 });
 
-Deno.test("merge: the order of keys is kept, and new ones come last", () => {
+Deno.test("merge: the order of keys is kept, and new keys are last", () => {
   fc.assert(fc.property(edits, assignments, (changes, wanted) => {
     const disk = edited("{}", changes);
     const { text } = run(wanted, { disk });

@@ -54,7 +54,7 @@ const OPEN = [
   "PluginSettings.Plugins.jira.instance",
 ];
 
-Deno.test("redact: knows the secrets of config.json, in any letter case", () => {
+Deno.test("redact: the secrets of config.json are recognized in any letter case", () => {
   for (const path of KNOWN) {
     assert.ok(isSecretPath(path), path);
     assert.ok(isSecretPath(path.toUpperCase()), path.toUpperCase());
@@ -63,7 +63,7 @@ Deno.test("redact: knows the secrets of config.json, in any letter case", () => 
   assert.ok(isSecretPath("A.b", ["a.B"]));
 });
 
-Deno.test("redact: what holds nothing stays", () => {
+Deno.test("redact: empty values stay", () => {
   for (const value of ["", null, true, false, [], {}]) {
     assert.deepEqual(redactValue(value), value);
   }
@@ -74,7 +74,7 @@ Deno.test("redact: what holds nothing stays", () => {
   ]);
 });
 
-Deno.test("redact: a config.json keeps all bytes but its secrets", () => {
+Deno.test("redact: only the secrets of a config.json change", () => {
   const text = String.raw`{
   "SqlSettings": { "DataSource": "u:p@x", "DataSource": "v:p@x", "Trace": 1.0 },
   "sqlsettings": { "datasourcereplicas": ["a", "b"], "AtRestEncryptKey": "" },
@@ -94,7 +94,7 @@ Deno.test("redact: a config.json keeps all bytes but its secrets", () => {
   );
 });
 
-Deno.test("redact: no secret gets through, whatever its shape", () => {
+Deno.test("redact: no secret is shown, whatever its type", () => {
   const leaf = fc.oneof(
     fc.constant("S3CRET"),
     fc.constant(["S3CRET"]),
@@ -115,7 +115,7 @@ Deno.test("redact: no secret gets through, whatever its shape", () => {
   );
 });
 
-Deno.test("redact: a change shows its values only if it is no secret", () => {
+Deno.test("redact: a change shows its values only if they are not secret", () => {
   const open = { path: "A.b", secret: false, before: "x", after: "y" };
   assert.deepEqual(redactChange(open), open);
   assert.deepEqual(redactChange({ ...open, secret: true, before: "" }), {

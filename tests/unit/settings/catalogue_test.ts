@@ -130,18 +130,18 @@ Deno.test("no release gets two values for one path", () => {
   }
 });
 
-Deno.test("a rule tells people what it does", () => {
+Deno.test("the description of a default rule has values and names in backticks", () => {
   for (const name of SETTING_NAMES) {
     const { fallback } = rowOf(name);
     if (isRule(fallback)) assert.match(fallback.text, /`/, name);
   }
 });
 
-Deno.test("the derived paths are those that the types are checked for", () => {
+Deno.test("the derived paths are those whose types are checked", () => {
   assert.deepEqual(DERIVED_PATHS.map(({ path }) => path), DERIVED);
 });
 
-Deno.test("names that every object has are no settings", () => {
+Deno.test("property names of every object are not settings", () => {
   assert.equal(isSettingName("constructor"), false);
   assert.equal(isSettingName("__proto__"), false);
   assert.equal(isSettingName("DB_HOST"), true);

@@ -24,7 +24,7 @@ function parses(
   }
 }
 
-Deno.test("a flag takes the usual words in any case", () => {
+Deno.test("a Boolean accepts the usual words in any letter case", () => {
   parses(flag(), {
     true: true,
     TRUE: true,
@@ -42,7 +42,7 @@ Deno.test("a flag takes the usual words in any case", () => {
   });
 });
 
-Deno.test("a whole number is nothing but digits, within its limits", () => {
+Deno.test("a whole number has only digits and is within its limits", () => {
   parses(integer(-5, 10), {
     "10": 10,
     " 7 ": 7,
@@ -98,7 +98,7 @@ Deno.test("text is counted in bytes of UTF-8", () => {
   assert.equal(text().allowed, "text");
 });
 
-Deno.test("the form of a text covers all of it", () => {
+Deno.test("the pattern of a text must match all of it", () => {
   parses(text({ form: [/^\S+$/, "one word"] }), {
     word: "word",
     "two words": undefined,
@@ -106,7 +106,7 @@ Deno.test("the form of a text covers all of it", () => {
   });
 });
 
-Deno.test("a choice is spelt as the server wants it, whatever was typed", () => {
+Deno.test("a choice gets the spelling of the server", () => {
   parses(choice(["TLS", "STARTTLS"], { ssl: "TLS" }), {
     tls: "TLS",
     " StartTLS ": "STARTTLS",
@@ -116,7 +116,7 @@ Deno.test("a choice is spelt as the server wants it, whatever was typed", () => 
   });
 });
 
-Deno.test("a choice does not take the names that every object has", () => {
+Deno.test("a choice does not accept property names of every object", () => {
   parses(choice(["a"], { b: "a" }), {
     constructor: undefined,
     ["__proto__"]: undefined,
@@ -125,7 +125,7 @@ Deno.test("a choice does not take the names that every object has", () => {
   });
 });
 
-Deno.test("an address has a scheme, two slashes and a host, as the server's parser wants", () => {
+Deno.test("a URL must have a scheme, two slashes and a host", () => {
   parses(url(), {
     "https://chat.example.com": "https://chat.example.com",
     " http://localhost:8065/chat/ ": "http://localhost:8065/chat/",
@@ -166,7 +166,7 @@ Deno.test("a host has no port, and an IPv6 address no brackets", () => {
   });
 });
 
-Deno.test("a path is absolute and loses its final slashes", () => {
+Deno.test("a path must be absolute, and its final slashes are removed", () => {
   parses(path(), {
     "/srv/data": "/srv/data",
     "/srv/data//": "/srv/data",
@@ -180,7 +180,7 @@ Deno.test("a path is absolute and loses its final slashes", () => {
   });
 });
 
-Deno.test("a mail address is one address and nothing else", () => {
+Deno.test("an email address must be a single address", () => {
   parses(email(), {
     "chat@example.com": "chat@example.com",
     "a.b+c@localhost": "a.b+c@localhost",
@@ -193,7 +193,7 @@ Deno.test("a mail address is one address and nothing else", () => {
   });
 });
 
-Deno.test("a language has one name, and both ways to write a region mean the same", () => {
+Deno.test("a language is one code, with a hyphen or an underscore before the region", () => {
   parses(locale(), {
     en: "en",
     "pt-BR": "pt-BR",
@@ -205,7 +205,7 @@ Deno.test("a language has one name, and both ways to write a region mean the sam
   });
 });
 
-Deno.test("a list of languages loses its blanks, which the server would keep", () => {
+Deno.test("spaces in a list of languages are removed", () => {
   parses(locales(), {
     en: "en",
     "en, de ,pt-BR": "en,de,pt-BR",

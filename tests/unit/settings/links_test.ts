@@ -68,7 +68,7 @@ Deno.test("a linked official postgres gives address and credentials", () => {
   });
 });
 
-Deno.test("a postgres without POSTGRES_DB has a database of the user's name", () => {
+Deno.test("without POSTGRES_DB, the database has the name of the user", () => {
   const link = only({
     ...dockerLink("postgres", 5432),
     POSTGRES_ENV_POSTGRES_USER: "ann",
@@ -94,7 +94,7 @@ Deno.test("the variables of sameersbn's images come first", () => {
   });
 });
 
-Deno.test("with nothing but root's password, root logs in", () => {
+Deno.test("if only the root password is set, the user is root", () => {
   const link = only({
     ...dockerLink("mysql", 3306),
     MYSQL_ENV_MYSQL_ROOT_PASSWORD: "root's",
@@ -105,7 +105,7 @@ Deno.test("with nothing but root's password, root logs in", () => {
   assert.equal(link?.values.DB_NAME?.text, "chat");
 });
 
-Deno.test("with nothing but a password, the user is postgres", () => {
+Deno.test("if only a PostgreSQL password is set, the user is postgres", () => {
   const link = only({
     ...dockerLink("postgres", 5432),
     POSTGRES_ENV_POSTGRES_PASSWORD: "secret",
@@ -114,7 +114,7 @@ Deno.test("with nothing but a password, the user is postgres", () => {
   assert.equal(link?.values.DB_PASS?.text, "secret");
 });
 
-Deno.test("a linked mariadb is a mysql, with the names that its image has", () => {
+Deno.test("a linked mariadb gives the adapter mysql, from the variables of its image", () => {
   const link = only({
     ...dockerLink("mariadb", 3306),
     MARIADB_ENV_MARIADB_USER: "ann",
@@ -126,7 +126,7 @@ Deno.test("a linked mariadb is a mysql, with the names that its image has", () =
   assert.equal(link?.values.DB_NAME?.text, "chat");
 });
 
-Deno.test("the alias db takes its product from the port", () => {
+Deno.test("the port determines the product of the alias db", () => {
   assert.equal(only(dockerLink("db", 5432))?.adapter, "postgres");
   assert.equal(only(dockerLink("db", 3306))?.adapter, "mysql");
   const link = only({
@@ -140,7 +140,7 @@ Deno.test("the alias db takes its product from the port", () => {
   assert.deepEqual(texts(strange), { DB_HOST: "10.0.0.5", DB_PORT: "6000" });
 });
 
-Deno.test("a service of Kubernetes gives host and port only", () => {
+Deno.test("a Kubernetes service gives only host and port", () => {
   const link = only({
     POSTGRES_SERVICE_HOST: "10.96.0.7",
     POSTGRES_SERVICE_PORT: "5432",
@@ -153,7 +153,7 @@ Deno.test("a service of Kubernetes gives host and port only", () => {
   assert.deepEqual(texts(link), { DB_HOST: "10.96.0.7", DB_PORT: "5432" });
 });
 
-Deno.test("a service of Kubernetes on a port of its own is found by its address", () => {
+Deno.test("a Kubernetes service on another port is found by its address", () => {
   assert.deepEqual(texts(only({ MYSQL_PORT: "tcp://10.96.0.7:13306" })), {
     DB_HOST: "10.96.0.7",
     DB_PORT: "13306",
@@ -203,7 +203,7 @@ Deno.test("addresses are read as Docker and Kubernetes write them", () => {
   ) assert.deepEqual(findLinks({ POSTGRES_PORT: text }), [], text);
 });
 
-Deno.test("values of links in variables of ours are recognised", () => {
+Deno.test("link values in variables of settings are recognized", () => {
   for (
     const [name, text] of [
       ["DB_PORT", "tcp://10.0.0.5:5432"],
@@ -229,7 +229,7 @@ Deno.test("values of links in variables of ours are recognised", () => {
   ) assert.equal(isLinkValue(name, text), false, `${name}=${text}`);
 });
 
-Deno.test("names that only links have are told from the others", () => {
+Deno.test("names that only links have are recognized", () => {
   assert.ok(isLinkVariable("DB_PORT_5432_TCP_ADDR"));
   assert.ok(isLinkVariable("DB_ENV_POSTGRES_PASSWORD"));
   assert.ok(isLinkVariable("MATTERMOST_SERVICE_HOST"));

@@ -35,7 +35,7 @@ function originsOf(
   return names.map((name) => describeOrigin(origins[name]));
 }
 
-Deno.test("the empty text counts as unset", () => {
+Deno.test("an empty variable counts as not set", () => {
   const { settings, origins } = resolved({
     MATTERMOST_NAME: "",
     MATTERMOST_MAX_USERS: "",
@@ -45,7 +45,7 @@ Deno.test("the empty text counts as unset", () => {
   assert.deepEqual(origins.MATTERMOST_NAME, { kind: "default" });
 });
 
-Deno.test("every setting can come from a file, and is the same then", () => {
+Deno.test("every setting can be read from a file", () => {
   for (const name of SETTING_NAMES) {
     const [text, value] = CASES[name].good;
     const path = `/run/secrets/${name.toLowerCase()}`;
@@ -63,7 +63,7 @@ Deno.test("every setting can come from a file, and is the same then", () => {
   }
 });
 
-Deno.test("one newline at the end of a file goes, and nothing else", () => {
+Deno.test("only one newline at the end of a file is removed", () => {
   for (
     const [content, password] of [
       ["secret", "secret"],
@@ -85,7 +85,7 @@ Deno.test("one newline at the end of a file goes, and nothing else", () => {
   }
 });
 
-Deno.test("a variable and its twin cannot both be set", () => {
+Deno.test("a variable and its _FILE variable must not both be set", () => {
   const { settings, problems } = resolved({
     DB_PASS: "one",
     DB_PASS_FILE: "/pass",
@@ -100,7 +100,7 @@ Deno.test("a variable and its twin cannot both be set", () => {
   }]);
 });
 
-Deno.test("a variable next to an empty twin is no conflict, and the other way round", () => {
+Deno.test("a variable and its _FILE variable are no conflict if one of them is empty", () => {
   assert.equal(
     resolved({ DB_PASS: "one", DB_PASS_FILE: "" }).settings.DB_PASS,
     "one",
@@ -111,7 +111,7 @@ Deno.test("a variable next to an empty twin is no conflict, and the other way ro
   assert.equal(settings.DB_PASS, "two");
 });
 
-Deno.test("a file that cannot be read says which, why, and what to do", () => {
+Deno.test("the error for a file that cannot be read has its path, the reason and a remedy", () => {
   const table: [code: string, message: RegExp, remedy: RegExp][] = [
     ["ENOENT", /^The file \/pass of DB_PASS_FILE does not exist$/, /\/pass/],
     [
@@ -142,7 +142,7 @@ Deno.test("a file that cannot be read says which, why, and what to do", () => {
   }
 });
 
-Deno.test("what stands in a file is never shown, be it a secret or not", () => {
+Deno.test("the content of a file is never shown, even if it is no secret", () => {
   const { problems } = resolved({
     MATTERMOST_MAX_USERS_FILE: "/a",
     MATTERMOST_SECRET_KEY_FILE: "/b",
@@ -154,7 +154,7 @@ Deno.test("what stands in a file is never shown, be it a secret or not", () => {
   assert.ok(!JSON.stringify(problems).includes("MARKER"));
 });
 
-Deno.test("every problem is found at once", () => {
+Deno.test("all problems are reported at once", () => {
   const bad = Object.fromEntries(
     SETTING_NAMES.flatMap((name) => {
       const text = CASES[name].bad;
@@ -168,7 +168,7 @@ Deno.test("every problem is found at once", () => {
   );
 });
 
-Deno.test("a wrong word is answered with the closest right one", () => {
+Deno.test("the remedy for a wrong word suggests the closest valid one", () => {
   const remedy = (env: Record<string, string>): string | undefined =>
     resolved(env).problems[0]?.remedy;
   assert.equal(remedy({ DB_ADAPTER: "postgre" }), "Did you mean postgres?");
@@ -190,7 +190,7 @@ Deno.test("a wrong word is answered with the closest right one", () => {
   );
 });
 
-Deno.test("a secret that is too short is counted, not shown", () => {
+Deno.test("the error for a secret that is too short has its length, not its value", () => {
   const [problem] = resolved({ MATTERMOST_LINK_SALT: "sälty" }).problems;
   assert.equal(
     problem?.message,
@@ -198,7 +198,7 @@ Deno.test("a secret that is too short is counted, not shown", () => {
   );
 });
 
-Deno.test("a linked mysql gives all that DB_* would", () => {
+Deno.test("a linked mysql gives all database settings", () => {
   const resolution = resolved(MYSQL_LINK);
   assert.deepEqual(database(resolution), [
     "mysql",
@@ -219,7 +219,7 @@ Deno.test("a linked mysql gives all that DB_* would", () => {
   );
 });
 
-Deno.test("a linked postgres decides the adapter against the default", () => {
+Deno.test("a linked postgres overrides the default adapter", () => {
   assert.deepEqual(database(resolved(POSTGRES_LINK, { adapter: "mysql" })), [
     "postgres",
     "172.17.0.3",
@@ -230,7 +230,7 @@ Deno.test("a linked postgres decides the adapter against the default", () => {
   ]);
 });
 
-Deno.test("an explicit setting wins over a link, one by one", () => {
+Deno.test("each setting that is given takes precedence over the link", () => {
   const resolution = resolved({
     ...MYSQL_LINK,
     DB_NAME: "other",
@@ -251,7 +251,7 @@ Deno.test("an explicit setting wins over a link, one by one", () => {
   ]);
 });
 
-Deno.test("a host of one's own leaves every link aside", () => {
+Deno.test("links are ignored if DB_HOST names another host", () => {
   assert.deepEqual(
     database(resolved({ ...MYSQL_LINK, DB_HOST: "db.example.com" })),
     [
@@ -265,7 +265,7 @@ Deno.test("a host of one's own leaves every link aside", () => {
   );
 });
 
-Deno.test("naming the alias or address of a link as the host takes the link", () => {
+Deno.test("a link is used if DB_HOST names its alias or address", () => {
   for (const host of ["mysql", "172.17.0.2"]) {
     const { settings } = resolved({ ...MYSQL_LINK, DB_HOST: host });
     assert.equal(settings.DB_HOST, host);
@@ -273,7 +273,7 @@ Deno.test("naming the alias or address of a link as the host takes the link", ()
   }
 });
 
-Deno.test("of two links the one that fits is taken", () => {
+Deno.test("of two links, the one that matches the adapter is used", () => {
   const both = { ...MYSQL_LINK, ...POSTGRES_LINK };
   const adapter = (resolution: Resolution): unknown => database(resolution)[0];
   assert.equal(adapter(resolved(both)), "mysql");
@@ -286,7 +286,7 @@ Deno.test("of two links the one that fits is taken", () => {
   assert.equal(none.settings.DB_HOST, undefined);
 });
 
-Deno.test("the alias db does not take DB_NAME and DB_PORT for what they are not", () => {
+Deno.test("DB_NAME and DB_PORT of a link with the alias db are not taken for settings", () => {
   assert.deepEqual(
     database(resolved({
       DB_NAME: "/web2/db",
@@ -300,7 +300,7 @@ Deno.test("the alias db does not take DB_NAME and DB_PORT for what they are not"
   );
 });
 
-Deno.test("a service of Kubernetes called db gives the address only", () => {
+Deno.test("a Kubernetes service named db gives only its address", () => {
   assert.deepEqual(
     database(resolved({
       DB_SERVICE_HOST: "10.96.0.7",
@@ -312,7 +312,7 @@ Deno.test("a service of Kubernetes called db gives the address only", () => {
   );
 });
 
-Deno.test("a service called mattermost moves neither port nor name", () => {
+Deno.test("a service named mattermost changes neither port nor name", () => {
   const { settings, problems } = resolved({
     MATTERMOST_PORT: "tcp://10.0.0.9:80",
     MATTERMOST_NAME: "/proxy/mattermost",
@@ -323,7 +323,7 @@ Deno.test("a service called mattermost moves neither port nor name", () => {
   assert.equal(settings.MATTERMOST_NAME, "Mattermost");
 });
 
-Deno.test("a name that resolves stands for the database where nothing is linked", () => {
+Deno.test("a service name that resolves is used if no database is linked", () => {
   const resolution = resolved({}, { services: ["postgres"] });
   assert.deepEqual(database(resolution), [
     "postgres",
@@ -343,7 +343,7 @@ Deno.test("a name that resolves stands for the database where nothing is linked"
   );
 });
 
-Deno.test("of several names that resolve the one that fits is taken", () => {
+Deno.test("of several service names that resolve, the one that matches the adapter is used", () => {
   const host = (
     env: Record<string, string>,
     services: string[],
@@ -358,7 +358,7 @@ Deno.test("of several names that resolve the one that fits is taken", () => {
   assert.equal(host(MYSQL_LINK, ["postgres"]), "172.17.0.2");
 });
 
-Deno.test("a name that tells no product leaves the adapter to the release", () => {
+Deno.test("for a service name without a product, the release determines the adapter", () => {
   const { settings, origins } = resolved({}, {
     services: ["db"],
     adapter: "postgres",
@@ -367,7 +367,7 @@ Deno.test("a name that tells no product leaves the adapter to the release", () =
   assert.deepEqual(origins.DB_ADAPTER, { kind: "default" });
 });
 
-Deno.test("a host called by its product tells the product", () => {
+Deno.test("a DB_HOST named like a product determines the adapter", () => {
   const adapter = (env: Record<string, string>): unknown =>
     resolved(env).settings.DB_ADAPTER;
   assert.equal(adapter({ DB_HOST: "postgres" }), "postgres");
@@ -377,7 +377,7 @@ Deno.test("a host called by its product tells the product", () => {
   assert.equal(adapter({ DB_HOST: "constructor" }), "mysql");
 });
 
-Deno.test("without anything else the release decides the adapter", () => {
+Deno.test("the release determines the adapter if nothing else does", () => {
   const { settings } = resolved({ DB_HOST: "a" }, { adapter: "postgres" });
   assert.equal(settings.DB_ADAPTER, "postgres");
   assert.equal(settings.DB_PORT, 5432);
@@ -390,7 +390,7 @@ Deno.test("a wrong value in a link is reported with the variable that holds it",
   assert.deepEqual(problems.map(({ subject }) => subject), ["MYSQL_PORT"]);
 });
 
-Deno.test("defaults follow other settings as the instructions say", () => {
+Deno.test("defaults depend on other settings as documented", () => {
   const table: [Record<string, string>, Partial<Resolution["settings"]>][] = [
     [{ MATTERMOST_LINK_SALT: "l".repeat(32) }, {
       MATTERMOST_ENABLE_PUBLIC_LINKS: true,
@@ -443,7 +443,7 @@ Deno.test("defaults follow other settings as the instructions say", () => {
   }
 });
 
-Deno.test("a setting that is wrong does not count as given for the defaults of others", () => {
+Deno.test("an invalid setting does not count as set for the defaults of others", () => {
   const { settings } = resolved({ MATTERMOST_LINK_SALT: "short" });
   assert.equal(settings.MATTERMOST_ENABLE_PUBLIC_LINKS, false);
 });
@@ -480,7 +480,7 @@ Deno.test("an origin reads as a short phrase", () => {
   );
 });
 
-Deno.test("variables that held a secret are named, so that the server does not inherit them", () => {
+Deno.test("variables with secrets are listed, so that the server does not inherit them", () => {
   const secrets = SETTING_NAMES.filter((name) => rowOf(name).secret === true);
   assert.ok(secrets.includes("DB_PASS") && secrets.includes("GITLAB_SECRET"));
   const env = {
@@ -503,7 +503,7 @@ Deno.test("variables that held a secret are named, so that the server does not i
   assert.deepEqual([...consumed].sort(), Object.keys(env).sort());
 });
 
-Deno.test("what comes out cannot be changed", () => {
+Deno.test("the result is frozen", () => {
   const { settings, origins } = resolved({});
   assert.ok(Object.isFrozen(settings));
   assert.ok(Object.isFrozen(origins));

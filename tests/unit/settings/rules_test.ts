@@ -31,11 +31,11 @@ const FOUR_SECRETS = {
   MATTERMOST_INVITE_SALT: "i".repeat(32),
 };
 
-Deno.test("nothing is wrong with a database and nothing else", () => {
+Deno.test("a database alone is enough", () => {
   assert.deepEqual(check(DATABASE), { problems: [], warnings: [] });
 });
 
-Deno.test("a database must be named, unless it is given in the server's own way", () => {
+Deno.test("DB_HOST is required, unless the server has a data source", () => {
   assert.deepEqual(subjects(check({}).problems), ["DB_HOST"]);
   assert.deepEqual(check({}, { hasDataSource: true }).problems, []);
 });
@@ -160,7 +160,7 @@ Deno.test("a cluster needs all four secrets", () => {
   assert.deepEqual(subjects(problems).sort(), Object.keys(FOUR_SECRETS).sort());
 });
 
-Deno.test("the placeholder is long enough to pass for a secret, and is called out each time", () => {
+Deno.test("the placeholder has the length of a secret, and is reported for each one", () => {
   const env = Object.fromEntries(
     Object.keys(FOUR_SECRETS).map((name) => [name, PLACEHOLDER]),
   );
@@ -171,7 +171,7 @@ Deno.test("the placeholder is long enough to pass for a secret, and is called ou
   assert.deepEqual(subjects(warnings).sort(), Object.keys(FOUR_SECRETS).sort());
 });
 
-Deno.test("signing in with GitLab needs five settings, and from 11 on a licence", () => {
+Deno.test("signing in with GitLab needs five settings, and a licence from 11 on", () => {
   const gitlab = {
     GITLAB_ID: "id",
     GITLAB_SECRET: "secret",
@@ -194,7 +194,7 @@ Deno.test("signing in with GitLab needs five settings, and from 11 on a licence"
   );
 });
 
-Deno.test("what has no effect in a release is said for that release only", () => {
+Deno.test("a setting without effect is reported only for the releases without it", () => {
   const env = { ...DATABASE, MATTERMOST_SEGMENT_KEY: "key" };
   assert.deepEqual(check(env, { release: "3.6.0" }).warnings, []);
   assert.deepEqual(check(env, { release: "3.7.0" }).warnings, [{
@@ -204,7 +204,7 @@ Deno.test("what has no effect in a release is said for that release only", () =>
   }]);
 });
 
-Deno.test("no finding shows a secret", () => {
+Deno.test("no message contains a secret", () => {
   const { problems, warnings } = check({
     DB_ADAPTER: "mysql",
     DB_USER: "a:b",
@@ -219,7 +219,7 @@ Deno.test("no finding shows a secret", () => {
   assert.ok(!JSON.stringify([problems, warnings]).includes("MARKER"));
 });
 
-Deno.test("a login from the variables of a link is said to end with Docker 29, an address from Kubernetes is not", () => {
+Deno.test("a login from link variables is reported, an address from Kubernetes is not", () => {
   const link = { POSTGRES_PORT_5432_TCP_ADDR: "10.0.0.5" };
   const login = { ...link, POSTGRES_ENV_POSTGRES_PASSWORD: "secret" };
   const said = (env: Record<string, string>): boolean =>

@@ -18,20 +18,16 @@ function read(env: Readonly<Record<string, string>>): ServerVariables {
   });
 }
 
-Deno.test("the server's own variables pass, and nobody else's", () => {
-  const found = read({
+Deno.test("only the server's own variables are passed on", () => {
+  const { values, twins, problems } = read({
     MM_LICENSE: "x",
     MATTERMOST_VERSION: "1",
     DB_HOST: "d",
   });
-  assert.deepEqual(found, {
-    values: { MM_LICENSE: "x" },
-    twins: [],
-    problems: [],
-  });
+  assert.deepEqual([values, twins, problems], [{ MM_LICENSE: "x" }, [], []]);
 });
 
-Deno.test("a twin becomes its variable, without the last line end", () => {
+Deno.test("the content of a file becomes the variable, without the final newline", () => {
   const { values, twins, problems } = read({
     MM_LICENSE_FILE: "/run/secrets/licence",
   });
@@ -42,7 +38,7 @@ Deno.test("a twin becomes its variable, without the last line end", () => {
   ]);
 });
 
-Deno.test("a twin without a path says nothing, and is kept from the server", () => {
+Deno.test("an empty _FILE variable is ignored, and not passed on", () => {
   const { values, twins, problems } = read({
     MM_LICENSE_FILE: "",
     MM_LICENSE: "x",
@@ -54,7 +50,7 @@ Deno.test("a twin without a path says nothing, and is kept from the server", () 
   ]);
 });
 
-Deno.test("an empty variable says nothing, before its twin or behind it", () => {
+Deno.test("an empty variable is ignored, before its _FILE variable or after it", () => {
   const twin = { MM_LICENSE_FILE: "/run/secrets/licence" };
   const empty = { MM_LICENSE: "" };
   for (const env of [{ ...twin, ...empty }, { ...empty, ...twin }]) {
@@ -62,7 +58,7 @@ Deno.test("an empty variable says nothing, before its twin or behind it", () => 
   }
 });
 
-Deno.test("a variable and its twin cannot both be set", () => {
+Deno.test("a variable and its _FILE variable must not both be set", () => {
   const { problems } = read({
     MM_LICENSE_FILE: "/run/secrets/licence",
     MM_LICENSE: "another",
@@ -76,7 +72,7 @@ Deno.test("a variable and its twin cannot both be set", () => {
   }]);
 });
 
-Deno.test("an empty variable does not stand in its twin's way", () => {
+Deno.test("an empty variable does not conflict with its _FILE variable", () => {
   const { values, problems } = read({
     MM_LICENSE: "",
     MM_LICENSE_FILE: "/run/secrets/licence",
@@ -84,7 +80,7 @@ Deno.test("an empty variable does not stand in its twin's way", () => {
   assert.deepEqual([values["MM_LICENSE"], problems], ["the licence", []]);
 });
 
-Deno.test("a twin whose file is not there is a problem with code 66", () => {
+Deno.test("a missing file is a problem with code 66", () => {
   const { values, problems } = read({ MM_LICENSE_FILE: "/run/secrets/gone" });
   assert.deepEqual(values, {});
   assert.deepEqual(problems.map(({ code }) => code), [66]);

@@ -7,7 +7,7 @@ import {
   suggest,
 } from "../../../lib/settings/spelling.ts";
 
-Deno.test("a near miss is found, and a far one is not", () => {
+Deno.test("only a close name is suggested", () => {
   assert.equal(
     closest("MATTERMOST_SITEURL", SETTING_NAMES),
     "MATTERMOST_SITE_URL",
@@ -20,7 +20,7 @@ Deno.test("a near miss is found, and a far one is not", () => {
   assert.equal(didYouMean("perhaps", ["true", "false"]), undefined);
 });
 
-Deno.test("misspelt variables of ours are reported with the name that was meant", () => {
+Deno.test("misspelt variables are reported with the closest name", () => {
   assert.deepEqual(
     findUnknown({ MATTERMOST_SITEURL: "https://a.example.com" }),
     [{
@@ -31,7 +31,7 @@ Deno.test("misspelt variables of ours are reported with the name that was meant"
   );
 });
 
-Deno.test("a name that is longer than one of ours is reported with that", () => {
+Deno.test("a name that continues a setting's name is reported with that setting", () => {
   assert.equal(suggest("DB_HOSTNAME"), "Did you mean DB_HOST?");
   assert.equal(
     suggest("MATTERMOST_NAME_OF_SITE"),
@@ -40,18 +40,18 @@ Deno.test("a name that is longer than one of ours is reported with that", () => 
   assert.equal(suggest("DB_HO"), "Did you mean DB_HOST?");
 });
 
-Deno.test("a misspelt twin is reported too", () => {
+Deno.test("a misspelt _FILE variable is reported too", () => {
   const [problem] = findUnknown({ SMTP_PAS_FILE: "/run/secrets/smtp" });
   assert.equal(problem?.subject, "SMTP_PAS_FILE");
   assert.equal(problem?.remedy, "Did you mean SMTP_PASS?");
 });
 
-Deno.test("a name of ours that is like no other gets the way to the list", () => {
+Deno.test("the remedy for an unknown name without a close one is the list of all", () => {
   const [problem] = findUnknown({ MATTERMOST_FROBNICATE_THE_WIDGETS: "1" });
   assert.match(problem?.remedy ?? "", /app:help --all/);
 });
 
-Deno.test("variables of other images are explained", () => {
+Deno.test("variables of other images are reported with their names here", () => {
   assert.deepEqual(
     findUnknown({ MM_USERNAME: "a", DB_PASSWORD_FILE: "/b", PUID: "1000" })
       .map(({ subject, remedy }) => [subject, remedy]),
@@ -64,7 +64,7 @@ Deno.test("variables of other images are explained", () => {
   assert.equal(suggest("DB_PASWORD"), "Did you mean DB_PASS?");
 });
 
-Deno.test("what is known, foreign, empty or from a link is left alone", () => {
+Deno.test("variables that are known, unrelated, empty or from a link are not reported", () => {
   const every = SETTING_NAMES.flatMap((name) => [name, `${name}_FILE`]);
   assert.deepEqual(
     findUnknown({
