@@ -32,7 +32,7 @@ export interface ConfigCopy {
 /**
  * Lists the copies.
  *
- * @param world Files.
+ * @param system Files.
  * @param base The path prefix of the copies: usually the path of config.json.
  * @returns The copies that exist, newest first.
  */
@@ -56,22 +56,22 @@ export function listCopies(
  * process is killed meanwhile, a number is missing; the next call uses it, so only the oldest copy
  * is ever lost.
  *
- * @param world Files and random bytes.
+ * @param system Files and random bytes.
  * @param base The path prefix of the copies: usually the path of config.json.
  * @param text A valid config.json.
  */
 export function keepCopy(
-  world: ReplaceWorld,
+  system: ReplaceWorld,
   base: string,
   text: string,
 ): void {
-  const { files } = world;
+  const { files } = system;
   if (readIfThere(files, `${base}.1`) === text) return;
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
       COPY_COUNT;
   // Write the new copy before the oldest one is replaced, so that a full disk costs no copy.
-  replaceFile(world, `${base}.new`, text);
+  replaceFile(system, `${base}.new`, text);
   for (let number = gap; number > 1; number--) {
     files.rename(`${base}.${number - 1}`, `${base}.${number}`);
   }

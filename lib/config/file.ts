@@ -108,23 +108,23 @@ export interface WriteReport {
 /**
  * Reads config.json and its last-applied state. It changes nothing.
  *
- * @param world Files, and random bytes for the salt of a new last-applied state.
+ * @param system Files, and random bytes for the salt of a new last-applied state.
  * @param place Where config.json is.
  * @returns The configuration on the disk.
  * @throws {EntrypointError} With code 65 if config.json cannot be read or is not valid, 73 if the
  * last-applied state or a copy is not a regular file.
  */
 export function readConfig(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
 ): ConfigState {
-  const { path } = locate(world, place);
-  const base = baseOf(world, place, path);
-  const lastApplied = readLastApplied(world, base);
+  const { path } = locate(system, place);
+  const base = baseOf(system, place, path);
+  const lastApplied = readLastApplied(system, base);
   const rest = { ...lastApplied, digest: digester(lastApplied.salt) };
   // Read only if needed, because it takes as long as everything else here together.
-  const copies = (): readonly ConfigCopy[] => listCopies(world, base);
-  const found = readContent(world, place, path);
+  const copies = (): readonly ConfigCopy[] => listCopies(system, base);
+  const found = readContent(system, place, path);
   if (found === undefined) {
     const valid = copies().find(({ text }) => text !== undefined);
     if (valid !== undefined) throw missingConfig(path, valid);
@@ -135,7 +135,7 @@ export function readConfig(
     return { ...rest, text: content.text, torn: false, notices: [] };
   }
   const valid = copies().find(({ text }) => text !== undefined);
-  if (world.files.exists(markerPath(base)) && valid !== undefined) {
+  if (system.files.exists(markerPath(base)) && valid !== undefined) {
     const notice =
       `${path} ${content.fault}, because an overwrite was interrupted; it is restored from ${valid.path}`;
     return { ...rest, text: valid.text, torn: true, notices: [notice] };
@@ -147,22 +147,22 @@ export function readConfig(
  * Checks whether the configuration on the disk has not changed since it was read, which is much
  * faster than {@linkcode readConfig}.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @param state The state that was read.
  * @returns Whether config.json and its last-applied state are still the same, byte for byte.
  */
 export function isCurrent(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
   state: ConfigState,
 ): boolean {
-  const { path } = locate(world, place);
-  const memory = lastAppliedPath(baseOf(world, place, path));
-  if (state.torn || readIfThere(world.files, memory) !== state.stored) {
+  const { path } = locate(system, place);
+  const statePath = lastAppliedPath(baseOf(system, place, path));
+  if (state.torn || readIfThere(system.files, statePath) !== state.stored) {
     return false;
   }
-  const found = readContent(world, place, path);
+  const found = readContent(system, place, path);
   return found === undefined
     ? state.text === undefined
     : state.text !== undefined && decodeText(found) === state.text;
@@ -186,16 +186,16 @@ export function sidecarPaths(base: string): readonly string[] {
  * Checks that the files beside config.json are regular files, before anything is changed. It
  * ignores files that cannot be examined; opening them reports the error.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @throws {EntrypointError} With code 73 if one of them is not a regular file.
  */
 export function requireSidecars(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
 ): void {
-  const { files } = world;
-  const { path } = locate(world, place);
+  const { files } = system;
+  const { path } = locate(system, place);
   for (const base of new Set([path, ...fallbackBase(place)])) {
     const names = new Set(tolerate(() => files.list(dirname(base))));
     for (const each of sidecarPaths(base)) {
@@ -209,20 +209,20 @@ export function requireSidecars(
  * Waits until no other process holds the lock. {@linkcode lockConfig} waits too, but it blocks
  * signals meanwhile, and the other process may be paused for a long time.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @throws {EntrypointError} With code 73 if the lock file is not a regular file.
  */
 export async function awaitConfigLock(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
 ): Promise<void> {
-  const { path } = locate(world, place);
-  const bases = [baseOf(world, place, path), path, ...fallbackBase(place)];
+  const { path } = locate(system, place);
+  const bases = [baseOf(system, place, path), path, ...fallbackBase(place)];
   for (const base of new Set(bases)) {
-    requireRegularFile(world.files, `${base}.lock`);
+    requireRegularFile(system.files, `${base}.lock`);
     // lockConfig() reports errors.
-    await world.files.unlocked(`${base}.lock`).catch(() => {});
+    await system.files.unlocked(`${base}.lock`).catch(() => {});
   }
 }
 
@@ -231,22 +231,25 @@ export async function awaitConfigLock(
  * and removes temporary files of a killed process. If the file system has no locks, the result
  * has a notice.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @returns The lock, to be released after the write.
  * @throws {EntrypointError} With code 73 if the directory cannot be created or a file beside
  * config.json is not a regular file, 65 if config.json is a dangling link.
  */
-export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
-  const target = locate(world, place);
-  const { files } = world;
+export function lockConfig(
+  system: ConfigWorld,
+  place: ConfigPlace,
+): ConfigLock {
+  const target = locate(system, place);
+  const { files } = system;
   try {
     makeDirectories(files, dirname(target.path));
   } catch (error) {
     throw unwritableConfig(error, { ...target, writer: place.user });
   }
-  requireSidecars(world, place);
-  const first = baseOf(world, place, target.path);
+  requireSidecars(system, place);
+  const first = baseOf(system, place, target.path);
   const bases = new Set([first, target.path, ...fallbackBase(place)]);
   let reason: string | undefined;
   for (const base of bases) {
@@ -254,7 +257,7 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
     try {
       const lock = files.lock(path);
       for (const file of new Set([target.path, base])) {
-        removeTemporaries(world, file);
+        removeTemporaries(system, file);
       }
       return { base, notices: [], release: () => lock.release() };
     } catch (error) {
@@ -270,7 +273,7 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
 /**
  * Writes config.json if it changes, its copies and the last-applied state.
  *
- * @param world Files and random bytes.
+ * @param system Files and random bytes.
  * @param place Where config.json is.
  * @param write The new text, and the state that it replaces.
  * @returns Whether the content changed, and notices for the operator.
@@ -278,22 +281,22 @@ export function lockConfig(world: ConfigWorld, place: ConfigPlace): ConfigLock {
  * config.json or its newest copy is complete.
  */
 export function writeConfig(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
   write: ConfigWrite,
 ): WriteReport {
-  const target = locate(world, place);
+  const target = locate(system, place);
   const { path } = target;
   const { lock: { base }, state, text, memory } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
     unwritableConfig(error, { ...target, writer: place.user });
   if (state.text === text && !state.torn) {
-    const notices = [...protect(world, path)];
+    const notices = [...protect(system, path)];
     try {
-      keepCopy(world, base, text);
-      writeLastApplied(world, base, { memory, salt });
-      removeMarker(world.files, base);
+      keepCopy(system, base, text);
+      writeLastApplied(system, base, { memory, salt });
+      removeMarker(system.files, base);
     } catch (error) {
       // On a full disk the server would truncate config.json, so only missing permissions are ignored.
       if (!isClosed(error)) throw fail(error);
@@ -303,19 +306,19 @@ export function writeConfig(
   }
   try {
     if (state.text !== undefined && !state.torn) {
-      keepCopy(world, base, state.text);
+      keepCopy(system, base, state.text);
     }
     const both = bridge(state.memory, memory);
-    writeLastApplied(world, base, { memory: both, salt });
-    const inPlace = replaceConfig(world, { path, base, text, state });
-    keepCopy(world, base, text);
-    writeLastApplied(world, base, { memory, salt });
+    writeLastApplied(system, base, { memory: both, salt });
+    const inPlace = replaceConfig(system, { path, base, text, state });
+    keepCopy(system, base, text);
+    writeLastApplied(system, base, { memory, salt });
     return {
       written: true,
       notices: inPlace
         ? [
           `${path} was overwritten in place, because a rename cannot replace a mount or a file in a directory that is not writable; its previous content is in ${base}.2`,
-          ...protect(world, path),
+          ...protect(system, path),
         ]
         : [],
     };

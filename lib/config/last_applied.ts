@@ -29,7 +29,7 @@ export interface LastAppliedState {
 /**
  * Reads the last-applied state.
  *
- * @param world Files, and random bytes for a new salt.
+ * @param system Files, and random bytes for a new salt.
  * @param base The path prefix of the file: usually the path of config.json.
  * @returns The state, or none with a new salt.
  * @throws {EntrypointError} With code 73 if it is not a regular file.
@@ -61,20 +61,20 @@ function tryParse(text: string): unknown {
 /**
  * Writes the last-applied state, unless the file has the same content already.
  *
- * @param world Files and random bytes.
+ * @param system Files and random bytes.
  * @param base The path prefix of the file: usually the path of config.json.
  * @param state The state and its salt.
  */
 export function writeLastApplied(
-  world: ReplaceWorld,
+  system: ReplaceWorld,
   base: string,
   { memory, salt }: Omit<LastAppliedState, "stored">,
 ): void {
   if (memory === undefined) return;
   const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;
   const path = lastAppliedPath(base);
-  if (readIfThere(world.files, path) === text) return;
-  replaceFile(world, path, text);
+  if (readIfThere(system.files, path) === text) return;
+  replaceFile(system, path, text);
 }
 
 /**

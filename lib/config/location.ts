@@ -44,16 +44,16 @@ export interface ConfigTarget {
 /**
  * Finds the file to read and write. A symbolic link at the location is followed.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @returns The file. It may not exist, unless it is the target of a link.
  * @throws {EntrypointError} With code 65 for a dangling link, or if a directory of the path denies access.
  */
 export function locate(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: Location,
 ): ConfigTarget {
-  const { files } = world;
+  const { files } = system;
   const { path } = place;
   try {
     if (!files.lstat(path)?.isSymlink) return { path, link: undefined };
@@ -79,19 +79,19 @@ export function locate(
 /**
  * Reads the content of config.json without interpreting it.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @param path The path that {@linkcode locate} found.
  * @returns The bytes; `undefined` if the file does not exist.
  * @throws {EntrypointError} With code 65 if it is not a regular file, is too large, cannot be read or must not be used.
  */
 export function readContent(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: Location,
   path: string,
 ): Uint8Array | undefined {
   try {
-    const found = world.files.read(path, { follow: true });
+    const found = system.files.read(path, { follow: true });
     if (found === undefined) return undefined;
     const { facts, bytes } = found;
     const refusal = place.distrust?.(facts);
@@ -128,7 +128,7 @@ export function readContent(
  * Returns the path prefix of the copies, the last-applied state and the lock. They are beside
  * config.json, unless the fallback directory has a last-applied state.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @param path The path that {@linkcode locate} found.
  * @returns The path prefix.

@@ -117,9 +117,9 @@ export interface MergeResult {
 export function merge(input: MergeInput): MergeResult {
   const fresh = input.disk === undefined;
   const document = parseDocument(input.disk ?? input.shipped);
-  const memory = fresh ? undefined : input.memory;
+  const previous = fresh ? undefined : input.memory;
   const lastApplied = new Map(
-    Object.entries(memory?.values ?? {}).map((
+    Object.entries(previous?.values ?? {}).map((
       [path, entry],
     ) => [foldKey(path), { path, entry }]),
   );

@@ -15,14 +15,14 @@ import { attempt, replaceFile, syncDirectory } from "./replace_file.ts";
  * Replaces the text of config.json: by a rename, or if that is impossible, in place. The caller must
  * have kept a copy of the old text.
  *
- * @param world Files and random bytes.
+ * @param system Files and random bytes.
  * @param replacement The file, the path prefix of the files beside it, the new text, and the old
  *   state, which is written back if an overwrite fails.
  * @returns Whether the file was overwritten in place.
  * @throws The system's error.
  */
 export function replaceConfig(
-  world: ConfigWorld,
+  system: ConfigWorld,
   { path, base, text, state }: {
     readonly path: string;
     readonly base: string;
@@ -33,9 +33,9 @@ export function replaceConfig(
     };
   },
 ): boolean {
-  const { files } = world;
+  const { files } = system;
   try {
-    replaceFile(world, path, text);
+    replaceFile(system, path, text);
     removeMarker(files, base);
     return false;
   } catch (error) {
@@ -45,7 +45,7 @@ export function replaceConfig(
   }
   // While the marker exists, the next start restores an invalid file from the newest copy.
   const marker = markerPath(base);
-  replaceFile(world, marker, "");
+  replaceFile(system, marker, "");
   try {
     files.overwrite(path, text);
   } catch (error) {
@@ -76,7 +76,7 @@ export function removeMarker(files: ConfigWorld["files"], base: string): void {
 /**
  * Changes the mode of a file to 0600.
  *
- * @param world Files.
+ * @param system Files.
  * @param path The file.
  * @returns A notice for the operator if that is not possible.
  */

@@ -21,7 +21,7 @@ const DIRECTORY_MODE = 0o750;
  * Creates or replaces a file with the mode 0600. The content is written to a temporary file beside
  * it, which is on the disk before it is renamed.
  *
- * @param world Files, and random bytes for the temporary name.
+ * @param system Files, and random bytes for the temporary name.
  * @param path The file; a symbolic link is replaced, not followed.
  * @param text The whole content.
  * @throws The system's error. The old file is unchanged then.
@@ -49,7 +49,7 @@ export function replaceFile(
 /**
  * Removes the temporary files of killed processes. The caller must hold the lock.
  *
- * @param world Files.
+ * @param system Files.
  * @param path The file that they were meant to replace.
  */
 export function removeTemporaries(

@@ -24,19 +24,19 @@ import { replaceFile } from "./replace_file.ts";
 /**
  * Checks that a copy exists, before the restore creates directories or changes their owners.
  *
- * @param world Files.
+ * @param system Files.
  * @param place Where config.json is.
  * @param number The number of the copy; 1 is the newest.
  * @throws {EntrypointError} With code 64 if there is no such copy, 65 if config.json is a dangling link.
  */
 export function requireCopy(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
   number: number,
 ): void {
-  const bases = [locate(world, place).path, ...fallbackBase(place)];
+  const bases = [locate(system, place).path, ...fallbackBase(place)];
   try {
-    const copies = bases.flatMap((base) => listCopies(world, base));
+    const copies = bases.flatMap((base) => listCopies(system, base));
     findCopy(copies, place, number);
   } catch (error) {
     // On NFS, the server's user may have access to a directory that root cannot list.
@@ -48,7 +48,7 @@ export function requireCopy(
  * Restores config.json from a copy. The present content is kept: as a copy if it is valid,
  * otherwise as `config.json.broken`.
  *
- * @param world Files and random bytes.
+ * @param system Files and random bytes.
  * @param place Where config.json is.
  * @param number The number of the copy; 1 is the newest.
  * @returns Notices for the operator.
@@ -56,19 +56,19 @@ export function requireCopy(
  * config.json cannot be written.
  */
 export function restoreCopy(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
   number: number,
 ): readonly string[] {
-  const lock = lockConfig(world, place);
+  const lock = lockConfig(system, place);
   try {
-    const target = locate(world, place);
+    const target = locate(system, place);
     const { path } = target;
     const { base } = lock;
-    const copy = findCopy(listCopies(world, base), place, number);
+    const copy = findCopy(listCopies(system, base), place, number);
     const { text } = copy;
-    if (text === undefined) throw unusableCopy(world, place, copy);
-    const found = readContent(world, place, path);
+    if (text === undefined) throw unusableCopy(system, place, copy);
+    const found = readContent(system, place, path);
     const content = found === undefined ? undefined : parseConfig(found);
     const present = content !== undefined && "text" in content
       ? content.text
@@ -76,14 +76,14 @@ export function restoreCopy(
     const notices: string[] = [...lock.notices];
     try {
       if (present !== undefined) {
-        keepCopy(world, base, present);
+        keepCopy(system, base, present);
       } else if (found !== undefined && found.length > 0) {
-        replaceFile(world, `${base}.broken`, new TextDecoder().decode(found));
+        replaceFile(system, `${base}.broken`, new TextDecoder().decode(found));
         notices.push(`The invalid config.json is kept as ${base}.broken`);
       }
       const state = { text: present, torn: false };
-      replaceConfig(world, { path, base, text, state });
-      keepCopy(world, base, text);
+      replaceConfig(system, { path, base, text, state });
+      keepCopy(system, base, text);
     } catch (error) {
       throw unwritableConfig(error, { ...target, writer: place.user });
     }
@@ -112,12 +112,12 @@ function findCopy(
 
 /** The error for a copy without a usable text: it is not valid, or it cannot be read. */
 function unusableCopy(
-  world: ConfigWorld,
+  system: ConfigWorld,
   place: ConfigPlace,
   { path }: ConfigCopy,
 ): EntrypointError {
   try {
-    readOwnFile(world.files, path);
+    readOwnFile(system.files, path);
   } catch (error) {
     return error instanceof EntrypointError
       ? error
