@@ -285,7 +285,7 @@ function wrongValue(
   const remedy = didYouMean(text, kind.choices ?? []) ??
     (example === undefined ? undefined : `For example ${name}=${example}`) ??
     (secret === true
-      ? "Generate one: mattermost-entrypoint app:secrets"
+      ? "mattermost-entrypoint app:secrets   # prints new values"
       : undefined);
   return {
     subject: variable,

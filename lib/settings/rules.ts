@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
     message:
       `${subject} is not set, but with MATTERMOST_ENABLE_CLUSTER=true it must be set, to the same value on every server`,
     remedy:
-      "Generate all four secrets once, and set them on every server: mattermost-entrypoint app:secrets",
+      "mattermost-entrypoint app:secrets   # prints all four; set them on every server",
   })),
   ...GENERATED_NAMES.map((subject): Rule => ({
     level: "warning",
@@ -135,7 +135,7 @@ const RULES: readonly Rule[] = [
     isViolated: ({ settings }) => settings[subject] === PLACEHOLDER,
     message:
       `${subject} is the placeholder from the instructions, which is publicly known`,
-    remedy: "Generate a random value: mattermost-entrypoint app:secrets",
+    remedy: "mattermost-entrypoint app:secrets   # prints new values",
   })),
   {
     level: "warning",

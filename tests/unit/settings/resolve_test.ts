@@ -182,7 +182,7 @@ Deno.test("the remedy for a wrong word suggests the closest valid one", () => {
   );
   assert.equal(
     remedy({ MATTERMOST_SECRET_KEY: "short" }),
-    "Generate one: mattermost-entrypoint app:secrets",
+    "mattermost-entrypoint app:secrets   # prints new values",
   );
   assert.equal(
     remedy({ MATTERMOST_MAX_USERS: "many" }),
