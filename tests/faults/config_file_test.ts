@@ -337,7 +337,7 @@ testWith(
   },
 );
 
-/** The text has the same state at its beginning and its end; gives the secret in between. */
+/** Asserts that the text has the same state at its start and its end, and returns the secret between them. */
 function assertWhole(text: string): unknown {
   const { First, Middle, Last, Secret } = JSON.parse(text);
   assert.ok(First.State);
@@ -346,7 +346,7 @@ function assertWhole(text: string): unknown {
   return Secret.Salt;
 }
 
-/** Starts the writer, lets it write for a random while, and kills it. */
+/** Starts the writer, and kills it after a random time. */
 async function killWriter(command: readonly string[]): Promise<void> {
   const [program = "", ...args] = command;
   const child = new Deno.Command(program, {

@@ -1,5 +1,5 @@
 /**
- * Random environments and random files through a whole plan, and through the write.
+ * Plans and writes config.json for random environments and random files.
  *
  * @module
  */
@@ -91,7 +91,7 @@ function anyVariable(): fc.Arbitrary<[string, string]> {
   );
 }
 
-/** What is on the disk before: mostly nothing, else any JSON, or no JSON at all. */
+/** The content of config.json before: usually none, otherwise any JSON, or text that is not JSON. */
 function anyDisk(): fc.Arbitrary<string | undefined> {
   const section = fc.dictionary(
     fc.constantFrom(
@@ -141,7 +141,7 @@ interface Result {
 
 const tally: Record<string, number> = {};
 
-/** Plans and writes; what holds for every end of that is asserted here. */
+/** Plans and writes config.json, and asserts what must hold for every result. */
 async function planAndWrite(
   env: Environment,
   files: MemoryFiles,
@@ -158,7 +158,7 @@ async function planAndWrite(
       if (!isExplicit(origin) || value === undefined) continue;
       assert.deepEqual(valueAt(document, path), value, path);
     }
-    // What was written wants nothing more.
+    // A second plan changes nothing.
     const again = await makePlan(stage({ env, files }).context);
     assert.equal(again.merged.text, text);
     assert.deepEqual(again.merged.changes, []);

@@ -108,7 +108,7 @@ function resolveAny(env: Environment, files: FileTable = {}): Resolution {
   return resolve({ env, readText: reader(files) });
 }
 
-/** What holds for each environment, however strange. */
+/** Asserts what must hold for every environment. */
 function holds(
   env: Environment,
   resolution: Resolution,
@@ -121,7 +121,7 @@ function holds(
     const origin = origins[name];
     if (!isExplicit(origin)) continue;
     assert.notEqual(value, undefined, name);
-    // Reading what was read changes nothing more.
+    // Parsing a parsed value again does not change it.
     assert.equal(rowOf(name).kind.parse(String(value)), value, name);
     if (origin.kind === "variable") {
       assert.equal(rowOf(name).kind.parse(env[name] ?? ""), value);

@@ -13,7 +13,7 @@ const PATH = "/conf/config.json";
 const PLACE: ConfigPlace = { path: PATH, user: { uid: 2000, gid: 2000 } };
 const AND_DATA: ConfigPlace = { ...PLACE, fallback: "/data" };
 
-function worldOf(files: MemoryFiles): ConfigWorld {
+function systemOf(files: MemoryFiles): ConfigWorld {
   let seed = 0;
   return {
     files,
@@ -26,7 +26,9 @@ function start(
   value: string,
   place = PLACE,
 ): StartReport {
-  return startConfig(worldOf(files), place, { wanted: [assign("A.x", value)] });
+  return startConfig(systemOf(files), place, {
+    wanted: [assign("A.x", value)],
+  });
 }
 
 /** Three starts, so that each has left a copy. */
@@ -37,7 +39,7 @@ function started(...more: readonly string[]): MemoryFiles {
   return files;
 }
 
-/** Lets the steps that match fail. */
+/** Makes the matching steps fail. */
 function fail(files: MemoryFiles, steps: RegExp, code: string): void {
   files.fault = (_step, what) => steps.test(what) ? { code } : undefined;
 }
@@ -52,7 +54,7 @@ Deno.test("file: after an interrupted overwrite, the newest valid copy is used, 
   files.place(PATH, '{"A":');
   files.place(`${PATH}.1`, "");
   files.place(`${PATH}.writing`, "");
-  const state = readConfig(worldOf(files), PLACE);
+  const state = readConfig(systemOf(files), PLACE);
   assert.deepEqual([state.text, state.torn], [second, true]);
   assert.match(
     state.notices.join(),
@@ -67,7 +69,7 @@ Deno.test("file: an interrupted overwrite without a valid copy is an error with 
   const files = new MemoryFiles("/conf");
   files.place(PATH, '{"A":');
   files.place(`${PATH}.writing`, "");
-  assert.throws(() => readConfig(worldOf(files), PLACE), hasCode(65));
+  assert.throws(() => readConfig(systemOf(files), PLACE), hasCode(65));
 });
 
 Deno.test("file: the remedy for a missing config.json never names an invalid copy", () => {
@@ -75,11 +77,11 @@ Deno.test("file: the remedy for a missing config.json never names an invalid cop
   files.remove(PATH);
   files.place(`${PATH}.1`, "");
   assert.throws(
-    () => readConfig(worldOf(files), PLACE),
+    () => readConfig(systemOf(files), PLACE),
     /does not exist, but there is a valid copy of it, \/conf\/config\.json\.2/,
   );
   for (const number of [2, 3]) files.remove(`${PATH}.${number}`);
-  assert.equal(readConfig(worldOf(files), PLACE).text, undefined);
+  assert.equal(readConfig(systemOf(files), PLACE).text, undefined);
 });
 
 Deno.test("file: a lost last-applied state is written again, even if config.json is unchanged", () => {
@@ -96,7 +98,7 @@ Deno.test("file: the lock is released, even after a failed restore", () => {
     held++;
     return { release: () => held-- };
   };
-  const lock = lockConfig(worldOf(files), PLACE);
+  const lock = lockConfig(systemOf(files), PLACE);
   assert.equal(held, 1);
   lock.release();
   assert.equal(held, 0);
@@ -104,20 +106,20 @@ Deno.test("file: the lock is released, even after a failed restore", () => {
     held++;
     return { release: () => held -= 2 };
   };
-  assert.throws(() => restoreCopy(worldOf(files), PLACE, 9));
+  assert.throws(() => restoreCopy(systemOf(files), PLACE, 9));
   assert.equal(held, -1);
 });
 
 Deno.test("file: a directory that cannot be created is an error with code 73", () => {
   const files = new MemoryFiles("/");
   fail(files, /^mkdir/, "EROFS");
-  assert.throws(() => lockConfig(worldOf(files), PLACE), hasCode(73));
+  assert.throws(() => lockConfig(systemOf(files), PLACE), hasCode(73));
 });
 
 Deno.test("file: the fallback directory is used only without permission, and the first error is reported", () => {
   const files = started("/data");
   fail(files, /^lock \/conf\//, "ENOLCK");
-  const lock = lockConfig(worldOf(files), AND_DATA);
+  const lock = lockConfig(systemOf(files), AND_DATA);
   assert.equal(lock.base, PATH);
   assert.equal(lock.notices.length, 1);
   files.fault = (_step, what) =>
@@ -126,7 +128,7 @@ Deno.test("file: the fallback directory is used only without permission, and the
       : what.startsWith("lock /data/")
       ? { code: "EROFS" }
       : undefined;
-  const none = lockConfig(worldOf(files), AND_DATA);
+  const none = lockConfig(systemOf(files), AND_DATA);
   assert.match(none.notices.join(), /cannot be locked \(EACCES\)/);
 });
 
@@ -134,7 +136,7 @@ Deno.test("file: without access to the fallback directory, the files are beside 
   const files = new MemoryFiles("/conf", "/data");
   files.place("/data/config.json.memory", "{}");
   fail(files, /^lock \/data\//, "EROFS");
-  assert.equal(lockConfig(worldOf(files), AND_DATA).base, PATH);
+  assert.equal(lockConfig(systemOf(files), AND_DATA).base, PATH);
 });
 
 Deno.test("file: temporary files of a killed start are removed in both directories", () => {
@@ -144,7 +146,7 @@ Deno.test("file: temporary files of a killed start are removed in both directori
   files.place("/data/.config.json.00.tmp", "x");
   files.place("/conf/.other.json.00.tmp", "x");
   files.place("/conf/.config.json.mine", "x");
-  lockConfig(worldOf(files), AND_DATA);
+  lockConfig(systemOf(files), AND_DATA);
   assert.deepEqual(files.list("/conf"), [
     ".config.json.mine",
     ".other.json.00.tmp",
@@ -236,12 +238,12 @@ Deno.test("file: a restore reports a missing lock, keeps no empty file, and fail
   const files = started();
   files.lockError = "ENOLCK";
   files.place(PATH, "");
-  const lines = restoreCopy(worldOf(files), PLACE, 1);
+  const lines = restoreCopy(systemOf(files), PLACE, 1);
   assert.match(lines.join("\n"), /cannot be locked \(ENOLCK\)/);
   assert.equal(files.stat(`${PATH}.broken`), undefined);
   fail(files, /^write/, "ENOSPC");
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 2),
+    () => restoreCopy(systemOf(files), PLACE, 2),
     hasCode(73),
   );
 });
@@ -249,16 +251,16 @@ Deno.test("file: a restore reports a missing lock, keeps no empty file, and fail
 Deno.test("file: a restore uses the copy with the given number, and keeps it as the newest", () => {
   const files = started();
   const second = files.readText(`${PATH}.2`);
-  restoreCopy(worldOf(files), PLACE, 2);
+  restoreCopy(systemOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), second);
-  assert.equal(listCopies(worldOf(files), PATH)[0]?.text, second);
+  assert.equal(listCopies(systemOf(files), PATH)[0]?.text, second);
 });
 
 Deno.test("file: a missing number between copies is not replaced by the next one", () => {
   const files = started();
   files.remove(`${PATH}.1`);
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 1),
+    () => restoreCopy(systemOf(files), PLACE, 1),
     /There is no copy 1 of .*; existing copies: 2, 3$/,
   );
 });
@@ -268,14 +270,14 @@ Deno.test("file: copies are beside the target of a link", () => {
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}");
   start(files, "1");
-  assert.equal(listCopies(worldOf(files), "/else/mine.json").length, 2);
+  assert.equal(listCopies(systemOf(files), "/else/mine.json").length, 2);
 });
 
 Deno.test("file: a link to something other than a file, and a link that is not trusted, are errors with its path", () => {
   const files = new MemoryFiles("/conf", "/else");
   files.link(PATH, "/else");
   assert.throws(
-    () => readConfig(worldOf(files), PLACE),
+    () => readConfig(systemOf(files), PLACE),
     (error) =>
       error instanceof EntrypointError && error.code === 65 &&
       error.message ===
@@ -288,11 +290,11 @@ Deno.test("file: a link to something other than a file, and a link that is not t
   const distrust: NonNullable<ConfigPlace["distrust"]> = ({ mode }) =>
     mode === 0o640 ? refusal : undefined;
   assert.throws(
-    () => readConfig(worldOf(files), { ...PLACE, distrust }),
+    () => readConfig(systemOf(files), { ...PLACE, distrust }),
     refusal,
   );
   files.chmod("/else/mine.json", 0o644);
-  assert.equal(readConfig(worldOf(files), { ...PLACE, distrust }).text, "{}");
+  assert.equal(readConfig(systemOf(files), { ...PLACE, distrust }).text, "{}");
 });
 
 Deno.test("file: a restore that fails in place writes back the previous content", () => {
@@ -305,7 +307,7 @@ Deno.test("file: a restore that fails in place writes back the previous content"
       ? { code: "ENOSPC" }
       : undefined;
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 3),
+    () => restoreCopy(systemOf(files), PLACE, 3),
     hasCode(73),
   );
   assert.equal(files.readText(PATH), old);
@@ -340,7 +342,7 @@ Deno.test("file: a last-applied state in another format is ignored", () => {
     const stored: Stored = JSON.parse(files.readText(`${PATH}.memory`));
     change(stored);
     files.place(`${PATH}.memory`, JSON.stringify(stored));
-    return readConfig(worldOf(files), PLACE).memory;
+    return readConfig(systemOf(files), PLACE).memory;
   };
   const entry = { digest: "d", explicit: true };
   assert.ok(shape(() => {}));
@@ -363,7 +365,7 @@ Deno.test("file: an installation keeps its salt, and another one has other diges
     JSON.parse(files.readText(`${PATH}.memory`));
   const other = new MemoryFiles("/conf");
   const world = {
-    ...worldOf(other),
+    ...systemOf(other),
     random: (length: number) => new Uint8Array(length).fill(77),
   };
   startConfig(world, PLACE, { wanted: [assign("A.x", "3")] });

@@ -14,7 +14,7 @@ import { MemoryFiles } from "../../support/memory_files.ts";
 const PATH = "/conf/config.json";
 const PLACE: ConfigPlace = { path: PATH, user: { uid: 2000, gid: 2000 } };
 
-function worldOf(files: MemoryFiles): ConfigWorld {
+function systemOf(files: MemoryFiles): ConfigWorld {
   let seed = 0;
   return {
     files,
@@ -27,7 +27,7 @@ function start(
   wanted: readonly Assignment[],
   place = PLACE,
 ): StartReport {
-  return startConfig(worldOf(files), place, { wanted });
+  return startConfig(systemOf(files), place, { wanted });
 }
 
 function fails(
@@ -120,7 +120,7 @@ Deno.test("file: the last three valid contents are kept, newest first, edits inc
   files.place(PATH, '{"A":{"x":"1"},"edit":1}');
   start(files, [assign("A.x", "2")]);
   assert.deepEqual(
-    listCopies(worldOf(files), PATH).map((
+    listCopies(systemOf(files), PATH).map((
       { number, text },
     ) => [number, text && JSON.parse(text)]),
     [
@@ -197,7 +197,7 @@ Deno.test("file: bytes that are not UTF-8 are an error with code 65", () => {
       : found;
   };
   assert.throws(
-    () => readConfig(worldOf(files), PLACE),
+    () => readConfig(systemOf(files), PLACE),
     fails(65, /is not UTF-8 text/, /./),
   );
 });
@@ -248,7 +248,7 @@ Deno.test("file: a missing config.json is not created again if there is a copy",
         error.remedy ?? "",
       ),
   );
-  restoreCopy(worldOf(files), PLACE, 1);
+  restoreCopy(systemOf(files), PLACE, 1);
   assert.deepEqual(JSON.parse(files.readText(PATH)), { A: { x: "1" } });
 });
 
@@ -257,7 +257,7 @@ Deno.test("file: a restore keeps the present content", () => {
   const first = start(files, [assign("A.x", "1")]).text;
   start(files, [assign("A.x", "2")]);
   files.place(PATH, '{"half');
-  const lines = restoreCopy(worldOf(files), PLACE, 2);
+  const lines = restoreCopy(systemOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), first);
   assert.equal(files.readText(`${PATH}.broken`), '{"half');
   assert.match(
@@ -265,26 +265,26 @@ Deno.test("file: a restore keeps the present content", () => {
     /kept as \/conf\/config\.json\.broken\n.*Restored .* from copy 2/,
   );
   files.place(PATH, '{"edit":1}');
-  restoreCopy(worldOf(files), PLACE, 3);
+  restoreCopy(systemOf(files), PLACE, 3);
   assert.ok(
-    listCopies(worldOf(files), PATH).some(({ text }) => text === '{"edit":1}'),
+    listCopies(systemOf(files), PATH).some(({ text }) => text === '{"edit":1}'),
   );
 });
 
 Deno.test("file: only an existing, valid copy can be restored", () => {
   const files = new MemoryFiles("/conf");
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 1),
+    () => restoreCopy(systemOf(files), PLACE, 1),
     fails(64, /There is no copy 1 of .*; existing copies: none/, /^$/),
   );
   start(files, [assign("A.x", "1")]);
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 4),
+    () => restoreCopy(systemOf(files), PLACE, 4),
     fails(64, /There is no copy 4 of .*; existing copies: 1$/, /^$/),
   );
   files.place(`${PATH}.1`, "{");
   assert.throws(
-    () => restoreCopy(worldOf(files), PLACE, 1),
+    () => restoreCopy(systemOf(files), PLACE, 1),
     fails(65, /config\.json\.1 is not a valid config\.json/, /./),
   );
 });
@@ -293,7 +293,7 @@ Deno.test("file: a file system without locks is a notice", () => {
   for (const code of ["ENOLCK", "EOPNOTSUPP"]) {
     const files = new MemoryFiles("/conf");
     files.lockError = code;
-    const lock = lockConfig(worldOf(files), PLACE);
+    const lock = lockConfig(systemOf(files), PLACE);
     assert.match(
       lock.notices.join(),
       new RegExp(`cannot be locked \\(${code}\\); do not start two`),
@@ -423,10 +423,10 @@ Deno.test("file: a kill at any step leaves the old or the new content, and the n
 Deno.test("file: a kill at any step of a restore leaves a state that the next start accepts", () => {
   for (let step = 1;; step++) {
     const { files } = prepared(false);
-    const old = listCopies(worldOf(files), PATH)[0]?.text;
+    const old = listCopies(systemOf(files), PATH)[0]?.text;
     files.place(PATH, "{torn");
     files.fault = (now) => now === step ? "death" : undefined;
-    attempt(() => restoreCopy(worldOf(files), PLACE, 1));
+    attempt(() => restoreCopy(systemOf(files), PLACE, 1));
     if (!files.dead) {
       assert.ok(step > 5);
       return;
@@ -434,7 +434,7 @@ Deno.test("file: a kill at any step of a restore leaves a state that the next st
     files.reboot();
     const text = files.readText(PATH);
     assert.ok(text === "{torn" || text === old);
-    restoreCopy(worldOf(files), PLACE, 1);
+    restoreCopy(systemOf(files), PLACE, 1);
     assert.equal(files.readText(PATH), old);
     start(files, [assign("A.x", "new")]);
   }
@@ -451,7 +451,7 @@ function prepared(mounted: boolean): { files: MemoryFiles; old: string } {
   return { files, old: files.readText(PATH) };
 }
 
-/** Lets each single step of a start go wrong in turn, then checks what is on the disk and what a next start makes of it. */
+/** Makes each step of a start fail in turn, then checks the disk, and the result of the next start. */
 function everyStep(
   mounted: boolean,
   goWrong: (files: MemoryFiles, step: number) => void,
@@ -467,7 +467,7 @@ function everyStep(
     goWrong(files, step);
     const where = `step ${step} of ${total} (${whole.journal[step - 1]})`;
     files.reboot();
-    const copies = listCopies(worldOf(files), PATH).map(({ text }) => text);
+    const copies = listCopies(systemOf(files), PATH).map(({ text }) => text);
     const text = files.readText(PATH);
     assert.ok(
       text === old || text === fresh ||
@@ -484,7 +484,7 @@ function everyStep(
     assert.deepEqual(next.conflicts, [], where);
     assert.deepEqual(editsIn(next), [], where);
     assert.ok(
-      listCopies(worldOf(files), PATH)[0]?.text === wanted,
+      listCopies(systemOf(files), PATH)[0]?.text === wanted,
       `${where}: the copy of it is kept`,
     );
     assert.deepEqual(

@@ -445,7 +445,7 @@ const assignments = fc.uniqueArray(
     made ? secret(path) : explicit ? sets(path, value) : wants(path, value)
   )
 );
-/** What an operator, the System Console or the server does to the file between two starts. */
+/** A change of the file between two starts, by an operator, the System Console or the server. */
 const edits = fc.array(fc.tuple(fc.constantFrom(...PATHS), value), {
   maxLength: 4,
 });

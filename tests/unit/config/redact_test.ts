@@ -8,7 +8,7 @@ import {
 } from "../../../lib/config/redact.ts";
 import { HIDDEN } from "../../../lib/hidden.ts";
 
-/** What `Config.Sanitize` of the server hides, with what older releases had. */
+/** The keys that `Config.Sanitize` of the server hides, and those of older releases. */
 const KNOWN = [
   "SqlSettings.DataSource",
   "SqlSettings.DataSourceReplicas",

@@ -1,7 +1,7 @@
 /**
- * One case for each row of the catalogue: what it accepts, what it refuses, and what it writes.
+ * One case for each row of the catalogue: a valid value, an invalid one, and the keys that it writes.
  *
- * This is the one place that says what a setting writes; tests/contract/golden/config
+ * No other test asserts what a setting writes; tests/contract/golden/config
  * records whole files. Paths and types were read in the server's source of the two
  * releases, not in the program.
  *
@@ -11,23 +11,23 @@
 import type { SettingName } from "../../../lib/settings/catalogue.ts";
 import type { Value } from "../../../lib/settings/kinds.ts";
 
-/** What stands for the data source in the cases. */
+/** The data source in the cases. */
 export const DATA_SOURCE = "(the data source)";
 
-/** What stands for the location of the log in the cases. */
+/** The location of the log in the cases. */
 export const LOG_LOCATION = "(the log)";
 
-/** What a setting is set to, and what comes of it. */
+/** The values of a setting, and what it writes. */
 export interface Case {
   /** A text that is no default, and its value. */
   readonly good: readonly [text: string, value: Value];
   /** A text that is refused; absent where any text is good. */
   readonly bad?: string;
-  /** What the good value writes into config.json, in 3.6.0 as in 11.7.9; nothing if absent. */
+  /** The keys that the valid value writes, in both 3.6.0 and 11.7.9; none if absent. */
   readonly always?: Readonly<Record<string, unknown>>;
-  /** What it writes in 3.6.0, where that is something else. */
+  /** The keys for 3.6.0, if they differ. */
   readonly in36?: Readonly<Record<string, unknown>>;
-  /** What it writes in 11.7.9, where that is something else. */
+  /** The keys for 11.7.9, if they differ. */
   readonly in117?: Readonly<Record<string, unknown>>;
 }
 

@@ -14,7 +14,7 @@ import {
   url,
 } from "../../../lib/settings/kinds.ts";
 
-/** Checks what a kind makes of texts; `undefined` stands for refusal. */
+/** Checks the values that a kind parses from texts; `undefined` means that a text is not allowed. */
 function parses(
   kind: Kind<Value>,
   table: Readonly<Record<string, Value | undefined>>,

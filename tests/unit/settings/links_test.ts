@@ -6,7 +6,7 @@ import {
   isLinkVariable,
 } from "../../../lib/settings/links.ts";
 
-/** What the variables of `docker run --link …:alias` say about an address, up to Docker 28. */
+/** The address variables of `docker run --link …:alias`, up to Docker 28. */
 function dockerLink(alias: string, port: number): Record<string, string> {
   const prefix = alias.toUpperCase();
   return {

@@ -51,9 +51,9 @@ Deno.test("an empty _FILE variable is ignored, and not passed on", () => {
 });
 
 Deno.test("an empty variable is ignored, before its _FILE variable or after it", () => {
-  const twin = { MM_LICENSE_FILE: "/run/secrets/licence" };
+  const file = { MM_LICENSE_FILE: "/run/secrets/licence" };
   const empty = { MM_LICENSE: "" };
-  for (const env of [{ ...twin, ...empty }, { ...empty, ...twin }]) {
+  for (const env of [{ ...file, ...empty }, { ...empty, ...file }]) {
     assert.deepEqual(read(env).values, { MM_LICENSE: "the licence" });
   }
 });
