@@ -1,9 +1,10 @@
 /**
- * Certificates of authorities that the operator adds: checked, and joined with
- * the system's into the one bundle that the server reads.
+ * The certificates of authorities that the operator adds, checked and joined with those of the
+ * system.
  *
- * The Go of the server reads one bundle only, so that naming a file with the
- * private authority alone would take away its trust in everybody else.
+ * The server's Go library reads a single bundle, so a bundle that held only the private
+ * authority would end its trust in the public ones:
+ * https://pkg.go.dev/crypto/x509#SystemCertPool
  *
  * @module
  */
@@ -12,32 +13,33 @@ import { X509Certificate } from "node:crypto";
 import { dateOf, expiryOf } from "../certificate_expiry.ts";
 import type { Problem } from "../errors.ts";
 import { errorCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 import type { System } from "../os/system.ts";
 
-/** The variable in which Go is told of its one bundle of authorities. */
+/** The variable that names the bundle for Go: https://pkg.go.dev/crypto/x509#SystemCertPool. */
 export const BUNDLE_VARIABLE = "SSL_CERT_FILE";
 
-/** Where certificates may be. */
+/** Where the certificates are. */
 export interface AuthorityPlaces {
-  /** The directory of `*.crt` files; it need not exist. */
+  /** The directory of `*.crt` files (`MATTERMOST_CA_DIR`); it need not exist. */
   readonly directory: string;
-  /** The file of `DB_SSL_CA`; empty where there is none. */
+  /** The file of `DB_SSL_CA`; empty if it is not set. */
   readonly databaseFile: string;
-  /** The file of `SSL_CERT_FILE`, with which the operator says all; `undefined` where it is not set. */
+  /** The operator's own bundle (`SSL_CERT_FILE`), which replaces all others; `undefined` if it is not set. */
   readonly wholeBundle: string | undefined;
 }
 
-/** Whom the server will trust. */
+/** The certificate authorities that the server will trust. */
 export interface Authorities {
-  /** Whether the server needs a bundle of ours; otherwise the system's own will do. */
+  /** Whether the entrypoint has to write a bundle for the server, because certificates were added to the system's. */
   readonly isOwnBundle: boolean;
-  /** Reads the PEM texts, the system's bundle first; `undefined` where the machine has none and none was added. */
+  /** Reads the PEM texts, the system's bundle first; `undefined` if the system has no bundle and nothing was added. */
   trusted(): readonly string[] | undefined;
-  /** What makes a file unusable: the subject is its path. */
+  /** Files that cannot be used. */
   readonly problems: readonly Problem[];
-  /** What is unwise about files that can be used. */
+  /** Certificates that can be used but will not work as the operator expects. */
   readonly warnings: readonly Problem[];
-  /** How many certificates were added. */
+  /** The number of certificates that the operator added. */
   readonly added: number;
 }
 
@@ -48,7 +50,10 @@ interface Entry {
   readonly certificate: X509Certificate;
 }
 
-/** The bundles of the distributions, in the order in which Go looks for them (crypto/x509/root_linux.go). */
+/**
+ * The bundles of Linux distributions, in the order in which Go tries them:
+ * https://github.com/golang/go/blob/master/src/crypto/x509/root_linux.go
+ */
 const SYSTEM_BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -62,11 +67,11 @@ const CERTIFICATE_REGEXP =
   /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * Reads and checks the certificates; changes nothing.
+ * Reads and checks the certificates, without changing anything.
  *
- * @param world Files, and the time.
- * @param places Where to look.
- * @returns Whom to trust, and what is wrong.
+ * @param system Its files, and the time that expiry dates are compared with.
+ * @param places Where the certificates are.
+ * @returns The authorities to trust, with the problems that were found.
  */
 export function findAuthorities(
   { files, clock }: Pick<System, "files" | "clock">,
@@ -84,28 +89,30 @@ export function findAuthorities(
       return "";
     }
   };
-  const own = listCertificates(directory, files, problems);
-  const paths = databaseFile === "" ? own : [...own, databaseFile];
+  const inDirectory = listCertificates(directory, files, problems);
+  const paths = databaseFile === ""
+    ? inDirectory
+    : [...inDirectory, databaseFile];
   const entries = paths.flatMap((path) => parse(path, read(path), problems));
   const added = distinct(entries);
-  const system = (): string => systemBundle(wholeBundle, files);
+  const readBase = (): string => baseBundle(wholeBundle, files);
   const warnings = [
-    ...entries.flatMap((entry) => faults(entry, clock.now())),
-    ...missingIssuers(added, system),
+    ...entries.flatMap((entry) => defectsOf(entry, clock.now())),
+    ...missingIssuers(added, readBase),
   ];
   const texts = added.map(({ pem }) => pem);
-  if (wholeBundle !== undefined && own.length > 0) {
+  if (wholeBundle !== undefined && inDirectory.length > 0) {
     warnings.push({
       subject: "SSL_CERT_FILE",
       message:
-        `SSL_CERT_FILE is set, so the server reads ${wholeBundle} alone, and not the certificates in ${directory}`,
-      remedy: "Remove SSL_CERT_FILE: the entrypoint sets it",
+        `SSL_CERT_FILE is set, so the server trusts only the certificates in ${wholeBundle} and ignores those in ${directory}`,
+      remedy: "Remove SSL_CERT_FILE: the entrypoint sets it for the server",
     });
   }
   return {
     isOwnBundle: wholeBundle === undefined && texts.length > 0,
     trusted() {
-      const all = [system(), ...wholeBundle === undefined ? texts : []]
+      const all = [readBase(), ...wholeBundle === undefined ? texts : []]
         .filter((text) => text !== "");
       return all.length === 0 ? undefined : all;
     },
@@ -116,17 +123,17 @@ export function findAuthorities(
 }
 
 /**
- * Joins PEM texts to one.
+ * Joins PEM texts into one bundle.
  *
- * @param texts The texts.
- * @returns One text with each on lines of its own.
+ * @param texts The texts, with or without a final newline.
+ * @returns The bundle, in which each text starts on a new line.
  */
 export function joinBundle(texts: readonly string[]): string {
   return texts.map((text) => `${text.trimEnd()}\n`).join("");
 }
 
-/** The bundle that is there before anything is added; empty where there is none that can be read. */
-function systemBundle(
+/** The bundle of `SSL_CERT_FILE`, else that of the system; empty if there is none that can be read. */
+function baseBundle(
   wholeBundle: string | undefined,
   files: System["files"],
 ): string {
@@ -135,7 +142,7 @@ function systemBundle(
   try {
     return path === undefined ? "" : files.readText(path);
   } catch {
-    // What the operator says himself is not ours to judge, and a container may have no bundle.
+    // The server reads this file by itself, and starts without it.
     return "";
   }
 }
@@ -156,8 +163,10 @@ function listCertificates(
     }
     problems.push({
       subject: directory,
-      message: `${directory} is no directory, as MATTERMOST_CA_DIR has to be`,
-      remedy: `Mount a directory with files that end in .crt at ${directory}`,
+      message:
+        `MATTERMOST_CA_DIR must name a directory: ${directory} is not one`,
+      remedy:
+        `Mount a directory at ${directory} that holds the certificates in files named *.crt`,
     });
     return [];
   }
@@ -173,7 +182,7 @@ function unreadable(
     message: `The file ${path} of ${variable} cannot be read (${code})`,
     remedy: code === "ENOENT"
       ? `Mount the certificates at ${path}, or correct ${variable}`
-      : `chmod a+r on the host's file that is mounted at ${path}: certificates are no secrets`,
+      : `On the host: chmod a+r FILE   # the one that is mounted at ${path}; certificates are not secret`,
   };
 }
 
@@ -185,11 +194,11 @@ function parse(path: string, text: string, problems: Problem[]): Entry[] {
     problems.push({
       subject: path,
       message: hasKey
-        ? `${path} holds a private key and no certificate`
-        : `${path} holds no certificate in PEM form`,
+        ? `${path} holds a private key but no certificate`
+        : `${path} holds no certificate in PEM format`,
       remedy: hasKey
-        ? "Put the authority's certificate there; its private key belongs nowhere near"
-        : `openssl x509 -inform der -in ca.der -out ca.crt   # if it is in DER form`,
+        ? "Replace the file with the authority's certificate; the server does not need the private key"
+        : "openssl x509 -inform der -in ca.der -out ca.crt   # converts a certificate in DER format",
     });
   }
   return blocks.flatMap((pem) => {
@@ -198,8 +207,10 @@ function parse(path: string, text: string, problems: Problem[]): Entry[] {
     } catch {
       problems.push({
         subject: path,
-        message: `${path} holds a certificate that is damaged`,
-        remedy: `openssl x509 -in ${path} -noout -text   # shows where`,
+        message: `${path} holds a damaged certificate`,
+        remedy: `openssl x509 -in ${
+          shellWord(path)
+        } -noout -text   # shows the error`,
       });
       return [];
     }
@@ -213,7 +224,7 @@ function distinct(entries: readonly Entry[]): readonly Entry[] {
   return [...byFingerprint.values()];
 }
 
-function faults({ path, certificate }: Entry, now: number): Problem[] {
+function defectsOf({ path, certificate }: Entry, now: number): Problem[] {
   const name = nameOf(certificate);
   const from = Date.parse(certificate.validFrom);
   const { state, date } = expiryOf(Date.parse(certificate.validTo), now);
@@ -224,39 +235,42 @@ function faults({ path, certificate }: Entry, now: number): Problem[] {
   const isOwnIssuer = certificate.subject === certificate.issuer;
   if (!certificate.ca && !isOwnIssuer) {
     found.push(
-      "is a server's certificate and no authority's: it vouches for nobody else",
+      "belongs to a server, not to an authority: no other certificate can be verified with it",
     );
   }
-  return found.map((fault) => ({
+  return found.map((defect) => ({
     subject: path,
-    message: `The certificate of ${name} in ${path} ${fault}`,
-    remedy: `Replace ${path} with the authority's present certificate`,
+    message: `The certificate of ${name} in ${path} ${defect}`,
+    remedy: `Replace ${path} with the authority's current certificate`,
   }));
 }
 
-/** Authorities whose own issuer is nowhere: programs that build whole chains do not accept them. */
+/** Authorities whose own issuer is missing. OpenSSL, unlike Go, verifies a chain up to its root: https://docs.openssl.org/3.0/man1/openssl-verification-options/#-partial_chain */
 function missingIssuers(
   entries: readonly Entry[],
-  system: () => string,
+  readBase: () => string,
 ): Problem[] {
   const known = new Set(entries.map(({ certificate }) => certificate.subject));
-  const lost = entries.filter(({ certificate }) =>
+  const incomplete = entries.filter(({ certificate }) =>
     certificate.ca && !known.has(certificate.issuer)
   );
-  if (lost.length === 0) return [];
-  // Only now: reading a whole bundle takes milliseconds.
+  if (incomplete.length === 0) return [];
+  // Parsing a whole bundle takes milliseconds, so it happens only here.
   const subjects = new Set(
-    (system().match(CERTIFICATE_REGEXP) ?? []).map(subject),
+    (readBase().match(CERTIFICATE_REGEXP) ?? []).map(subject),
   );
-  return lost.filter(({ certificate }) => !subjects.has(certificate.issuer))
+  return incomplete.filter(({ certificate }) =>
+    !subjects.has(certificate.issuer)
+  )
     .map(({ path, certificate }) => ({
       subject: path,
-      message: `The authority ${
+      message: `The certificate of ${
         nameOf(certificate)
-      } in ${path} is vouched for by ${
+      } in ${path} was issued by ${
         certificate.issuer.replaceAll("\n", ", ")
-      }, whose certificate is missing`,
-      remedy: "Add the certificate of the root authority beside it",
+      }, whose own certificate is missing`,
+      remedy:
+        `Append the certificate of the issuer to ${path}, and so on up to the root authority`,
     }));
 }
 

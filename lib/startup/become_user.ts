@@ -1,5 +1,5 @@
 /**
- * From root to the user that the server runs as.
+ * The change from root to the user that the server runs as.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { Context } from "./context.ts";
 import { serverIdentity } from "./load_settings.ts";
 
 /**
- * Takes the identity of the server's user, if we are root: from here on this process can do
- * no more than the server itself, so that no link and no exchange of names by somebody who
- * has the server's rights leads it astray. A process that is not root keeps its user, and so
- * does root if the server is to run as root (`MATTERMOST_UID=0`).
+ * Takes the identity of the server's user if this process runs as root. From then on it can
+ * do no more than the server, so a symbolic link that the server's user planted gains nothing.
  *
- * @param settings The settings.
- * @param context The world.
- * @returns The world for that user.
- * @throws {EntrypointError} With code 126 where the identity cannot be taken.
+ * A process that is not root keeps its user, and so does root with `MATTERMOST_UID=0`.
+ *
+ * @param settings The user and the group.
+ * @param context The context of root.
+ * @returns The context of the server's user.
+ * @throws {EntrypointError} With code 126 if the identity cannot be taken.
  */
 export function becomeServersUser(
   settings: Settings,
@@ -25,7 +25,7 @@ export function becomeServersUser(
 ): Context {
   const { system } = context;
   const identity = serverIdentity(settings, system);
-  // In a user namespace, or without capabilities, not even root may take what it has.
+  // setgroups(2) needs CAP_SETGID, which root can lack, even if nothing would change.
   if (identity.uid === system.uid && identity.gid === system.gid) {
     return context;
   }

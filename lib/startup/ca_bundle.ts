@@ -1,9 +1,11 @@
 /**
- * Whose certificates are trusted: the same by the preflights and by the server.
+ * The bundle of certificate authorities that the entrypoint writes for the server, so that both
+ * trust the same ones.
  *
  * @module
  */
 
+import { dirname } from "node:path";
 import type { Authorities } from "./authorities.ts";
 import { BUNDLE_VARIABLE, joinBundle } from "./authorities.ts";
 import { readIfThere } from "../config/own_file.ts";
@@ -13,21 +15,21 @@ import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 
 /**
- * Whom a start trusts: says what is unwise, and stops for what is unusable.
+ * Finds the certificate authorities for a start and logs the warnings about them.
  *
- * @param settled The settings.
- * @param context The world.
+ * @param loaded The loaded settings.
+ * @param context The log.
  * @returns The authorities.
- * @throws {EntrypointError} With code 66 where a certificate cannot be used.
+ * @throws {EntrypointError} With code 66 if a certificate cannot be used.
  */
 export function requireAuthorities(
-  settled: Pick<LoadedSettings, "authorities">,
+  loaded: Pick<LoadedSettings, "authorities">,
   { log }: Pick<Context, "log">,
 ): Authorities {
-  const found = settled.authorities();
+  const found = loaded.authorities();
   if (found.problems.length > 0) {
     throw new EntrypointError(
-      "Certificates of authorities cannot be used",
+      "Some certificates of authorities cannot be used",
       { code: ExitCode.unreadable, problems: found.problems },
     );
   }
@@ -35,40 +37,36 @@ export function requireAuthorities(
   return found;
 }
 
-/** A bundle that the server is to read. */
+/** A bundle of certificate authorities for the server. */
 export interface Bundle {
-  /** Where it is to be. */
+  /** The file to write. */
   readonly path: string;
-  /** The certificates. */
+  /** The certificates in PEM format. */
   readonly text: string;
-  /** How many of them were added to the system's. */
+  /** The number of certificates that the operator added. */
   readonly added: number;
 }
 
 /**
- * Reads what goes into the bundle, if the server needs one of its own. The files may be open
- * to root alone.
+ * Reads the certificates of the bundle. It has to be called before root becomes the server's
+ * user, because the files may be readable only by root.
  *
- * @param settled The settings.
- * @returns The bundle; `undefined` where the server needs none.
+ * @param loaded The loaded settings.
+ * @returns The bundle; `undefined` if the system's own bundle is enough.
  */
-export function readBundle(settled: LoadedSettings): Bundle | undefined {
-  const { isOwnBundle, trusted, added } = settled.authorities();
+export function readBundle(loaded: LoadedSettings): Bundle | undefined {
+  const { isOwnBundle, trusted, added } = loaded.authorities();
   return isOwnBundle
-    ? {
-      path: bundlePath(settled),
-      text: joinBundle(trusted() ?? []),
-      added,
-    }
+    ? { path: bundlePath(loaded), text: joinBundle(trusted() ?? []), added }
     : undefined;
 }
 
 /**
- * Writes the bundle that the server is to read, the directory of config.json being there.
+ * Writes the bundle if it differs from the file that is there. The directory must exist.
  *
- * @param bundle What to write, if anything.
- * @param context The world.
- * @throws {EntrypointError} With code 73 where it cannot be written.
+ * @param bundle The bundle, if there is one.
+ * @param context The files, and the log.
+ * @throws {EntrypointError} With code 73 if it cannot be written.
  */
 export function provideBundle(
   bundle: Bundle | undefined,
@@ -81,29 +79,32 @@ export function provideBundle(
     replaceFile(system, path, text);
   } catch (error) {
     throw new EntrypointError(
-      `The certificates cannot be joined in ${path} (${errorCode(error)})`,
+      `The bundle of certificates ${path} cannot be written (${
+        errorCode(error)
+      })`,
       {
         code: ExitCode.cannotWrite,
-        remedy:
-          "Make that directory writable for the server's user, or give the whole bundle in SSL_CERT_FILE",
+        remedy: `Make ${
+          dirname(path)
+        } writable for the server's user, or set SSL_CERT_FILE to a complete bundle of your own`,
         cause: error,
       },
     );
   }
-  log.step(`Wrote ${path} with ${added} certificates of your own`);
+  log.step(`Wrote ${path} with ${added} added certificates`);
 }
 
 /**
- * The variable that leads the server to its bundle.
+ * The environment variable that names the bundle for the server.
  *
- * @param settled The settings.
- * @returns One variable, or none where the system's own bundle will do.
+ * @param loaded The loaded settings.
+ * @returns One variable; none if the system's own bundle is enough.
  */
 export function bundleVariable(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
 ): Readonly<Record<string, string>> {
-  return settled.authorities().isOwnBundle
-    ? { [BUNDLE_VARIABLE]: bundlePath(settled) }
+  return loaded.authorities().isOwnBundle
+    ? { [BUNDLE_VARIABLE]: bundlePath(loaded) }
     : {};
 }
 

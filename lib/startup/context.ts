@@ -1,5 +1,5 @@
 /**
- * What a command gets, and what it gives back.
+ * What each command receives, and the shape of a command.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import type { Log } from "../log.ts";
 import type { System } from "../os/system.ts";
 
-/** What every command gets. */
+/** What each command receives. */
 export interface Context {
-  /** The world; its `env` includes the files of `--env-file`. */
+  /** The system that the command runs on; its `env` includes the variables of `--env-file`. */
   readonly system: System;
   /** Messages for the operator. */
   readonly log: Log;
   /** Aborts when a signal ends the program. */
   readonly signal: AbortSignal;
-  /** Lets work that must not be torn end by itself before a signal ends the program. */
+  /** Delays the end of the program by a signal until work that must not be interrupted has finished. */
   readonly finishing: <T>(work: Promise<T>) => Promise<T>;
 }
 
-/** A command: arguments behind its name in, exit code out. */
+/** A command: takes the arguments that follow its name, and returns the exit code. */
 export type Command = (
   args: readonly string[],
   context: Context,

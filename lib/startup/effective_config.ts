@@ -1,5 +1,6 @@
 /**
- * What the server will really use: its own variables, else config.json as the next start writes it.
+ * The configuration that the server will use: its own `MM_*` variables first, then config.json
+ * as the next start would write it.
  *
  * @module
  */
@@ -9,11 +10,11 @@ import { effectiveValue } from "../mattermost/effective_value.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * Finds the value that the server will use.
+ * Finds the value that the server will use for a key.
  *
- * @param plan The plan.
- * @param path Section and key; the letter case is nothing to the server.
- * @returns The value; a variable's is text. `undefined` where there is none.
+ * @param plan The plan of the next start.
+ * @param path Section and key, in any letter case.
+ * @returns The value, a text if it comes from a variable; `undefined` if the key is not set.
  */
 export function effective(
   { merged, serverVariables, release }: Plan,
@@ -27,11 +28,11 @@ export function effective(
 }
 
 /**
- * The same as text.
+ * Finds the value that the server will use for a key, as text.
  *
- * @param plan The plan.
- * @param path Section and key.
- * @returns The text, empty where there is none.
+ * @param plan The plan of the next start.
+ * @param path Section and key, in any letter case.
+ * @returns The text; empty if the key is not set or null.
  */
 export function effectiveText(plan: Plan, path: string): string {
   const value = effective(plan, path);
@@ -39,11 +40,11 @@ export function effectiveText(plan: Plan, path: string): string {
 }
 
 /**
- * The same as a flag.
+ * Tells whether a key will be on.
  *
- * @param plan The plan.
- * @param path Section and key.
- * @returns Whether it is on; a flag that is nowhere is off.
+ * @param plan The plan of the next start.
+ * @param path Section and key, in any letter case.
+ * @returns Whether the value is true; a key that is not set is off.
  */
 export function effectiveFlag(plan: Plan, path: string): boolean {
   return effectiveText(plan, path).toLowerCase() === "true";

@@ -1,5 +1,6 @@
 /**
- * The last steps before this process becomes the server: write, own, remember, exec.
+ * The last steps of a start: prepare the directories, write config.json and VERSION, and become
+ * the server.
  *
  * @module
  */
@@ -21,31 +22,33 @@ import {
   replaceFile,
 } from "../config/replace_file.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { shellWord } from "../shell.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import {
   type Directories,
   giveDirectories,
 } from "./directories/give_directories.ts";
+import { ownDirectories } from "./directories/written_paths.ts";
 import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
 import type { FileFacts, System } from "../os/system.ts";
 import type { Context } from "./context.ts";
-import { isConfirmed, programDate, readVersionFile } from "./upgrade_guard.ts";
 import { becomeServersUser } from "./become_user.ts";
-import { mergeInto, type Plan } from "./plan.ts";
-import type { LoadedSettings } from "./load_settings.ts";
-import { ownDirectories, serverIdentity } from "./load_settings.ts";
 import type { Bundle } from "./ca_bundle.ts";
 import { bundleVariable } from "./ca_bundle.ts";
+import type { LoadedSettings } from "./load_settings.ts";
+import { serverIdentity } from "./load_settings.ts";
+import { mergeInto, type Plan } from "./plan.ts";
+import { isConfirmed, programDate, readVersionFile } from "./version_file.ts";
 
-/** The permission bits of which a program has one at least. */
+/** The permission bits of a program: at least one of them is set, or even root cannot execute it. */
 const ANY_MAY_EXECUTE = 0o111;
 
 /**
- * Writes config.json, as planned or, where someone changed it meanwhile, as merged again.
+ * Writes config.json as planned. If the file has changed since, the merge is repeated first.
  *
  * @param plan The plan.
- * @param context The world.
- * @throws {EntrypointError} With code 73 where it cannot be written.
+ * @param context The context of the server's user.
+ * @throws {EntrypointError} With code 73 if it cannot be written.
  */
 export async function writePlan(
   plan: Plan,
@@ -76,9 +79,9 @@ export async function writePlan(
     }
     if (merged.generated.length > 0) {
       log.info(
-        `Made ${
+        `Generated ${
           merged.generated.join(", ")
-        }, kept in ${place.path} from now on: back that file up`,
+        } and saved the values in ${place.path}: include that file in your backups`,
       );
     }
     log.step(report.written ? `Wrote ${place.path}` : `Kept ${place.path}`);
@@ -96,13 +99,13 @@ function mergeAgain(
 }
 
 /**
- * Makes sure that nobody put a link or a FIFO at the name of a file that is about to be
- * written, before anything is changed.
+ * Makes sure that each file that the start will write is a regular file or does not exist, and
+ * not a link or a FIFO that somebody planted. It has to be called before anything is changed.
  *
- * @param plan Where the files are.
- * @param bundle The bundle that is to be written, if there is one.
- * @param system Files.
- * @throws {EntrypointError} With code 73 where something else than a regular file is there.
+ * @param plan The paths of the files.
+ * @param bundle The bundle to write, if there is one.
+ * @param system The file system.
+ * @throws {EntrypointError} With code 73 if one of them is anything else.
  */
 export function requireOwnFiles(
   { place, paths }: Plan,
@@ -115,42 +118,42 @@ export function requireOwnFiles(
 }
 
 /**
- * Provides the directories that the server writes to. Root gives the server's user what only
- * root can give, and is that user from then on; what is still missing, that user makes.
+ * Prepares the directories that the server writes to. Root creates them, gives them to the
+ * server's user and becomes that user, who creates whatever is still missing.
  *
- * @param settled The settings.
- * @param context The world.
- * @returns The world for the user that the server will run as.
- * @throws {EntrypointError} With code 126 where root cannot become that user.
+ * @param loaded The loaded settings.
+ * @param context The context of the user who started the program.
+ * @returns The context of the server's user.
+ * @throws {EntrypointError} With code 126 if root cannot become that user.
  */
 export async function provideDirectories(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   context: Context,
 ): Promise<Context> {
-  const { paths, settings, release } = settled;
-  const own = ownDirectories(settled);
-  // What the package brings is there already; it is only given to the server.
+  const { paths, settings, release } = loaded;
+  const own = ownDirectories(loaded);
+  // Giving a directory that does not exist would fail; only the package creates these.
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)
     .filter((path) => context.system.files.exists(path));
   const served = await giveToServer({ own, installed }, settings, context);
   const { system: { files }, log } = served;
   for (const path of own) {
-    // Where that fails, the doctor knows why and what to do.
+    // If this fails, requirePaths explains why and what to do.
     attempt(() => makeDirectories(files, path));
   }
-  log.step("Directories provided");
+  log.step("Directories prepared");
   return served;
 }
 
 /**
- * Gives directories to the server's user, if we are root, and is that user from then on.
+ * Gives directories to the server's user and becomes that user, if this process runs as root.
  *
- * @param directories The directories to give; missing ones among our own are made.
- * @param settings The settings.
- * @param context The world.
- * @returns The world for the user that the server will run as.
- * @throws {EntrypointError} With code 126 where root cannot become that user.
+ * @param directories The directories to give; those of the settings are created if they are missing.
+ * @param settings The server's user.
+ * @param context The context of the user who started the program.
+ * @returns The context of the server's user.
+ * @throws {EntrypointError} With code 126 if root cannot become that user.
  */
 export async function giveToServer(
   directories: Directories,
@@ -178,34 +181,37 @@ async function give(
     log.info(`Gave ${path} to user ${user}`);
   }
   for (const { path, exposed } of withheld) {
+    const word = shellWord(exposed);
     log.warn({
       subject: "",
       message:
-        `${path} is not given to user ${user}, because others can write to ${exposed} and could replace it`,
+        `${path} was not given to user ${user}, because other users can write to ${exposed} and could replace it`,
       remedy:
-        `chown root:root ${exposed} && chmod go-w ${exposed}   # or, yourself: chown -R ${user} ${path}`,
+        `chown root:root ${word} && chmod go-w ${word}   # or by hand: chown -R ${user} ${
+          shellWord(path)
+        }`,
     });
   }
   if (refusal !== undefined) {
     const isForbidden = refusal.includes("not permitted");
     log.warn({
       subject: "",
-      message: `Not everything can be given to user ${user}: ${refusal}`,
+      message: `Some files could not be given to user ${user}: ${refusal}`,
       remedy:
-        `On the host: chown -R ${user} the directory that is mounted there${
-          isForbidden ? ", or add CAP_CHOWN" : ""
+        `On the host: chown -R ${user} HOST_DIRECTORY   # the one that is mounted there${
+          isForbidden ? "; or docker run --cap-add CHOWN …" : ""
         }`,
     });
   }
 }
 
 /**
- * Remembers the release that is about to run on the data, and that its program was asked.
+ * Records in VERSION the release that is about to run, and whether its program confirmed it.
  *
- * @param plan Where the data is.
- * @param system Files and randomness.
- * @param isAnswered Whether the program has answered, so that it need not be asked again.
- * @throws {EntrypointError} With code 73 where it cannot be written.
+ * @param plan The release and the paths.
+ * @param system The system of the server's user.
+ * @param isAnswered Whether the program confirmed its release, so that the next start can skip that.
+ * @throws {EntrypointError} With code 73 if it cannot be written.
  */
 export function rememberRelease(
   plan: Plan,
@@ -215,30 +221,30 @@ export function rememberRelease(
   if (isConfirmed(plan, system)) return;
   const { paths: { version }, place, release } = plan;
   const text = `${release.version}\n`;
-  const isKnown = readVersionFile(plan, system) === text;
-  if (isKnown && !isAnswered) return;
-  // Another start may be writing it: its temporary file is not to be cleared away.
+  const isRecorded = readVersionFile(plan, system) === text;
+  if (isRecorded && !isAnswered) return;
+  // Under the lock, so that the temporary file of another start is not removed.
   const lock = lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
     replaceFile(system, version, text);
     const date = isAnswered ? programDate(plan, system) : undefined;
-    // Some file systems cannot keep a date.
+    // Not every file system stores dates.
     if (date !== undefined) {
       attempt(() => system.files.setModified(version, date));
     }
   } catch (error) {
-    // It only has another date than the program, which the next start will ask once more.
-    if (isKnown) return;
+    // Only the date is out of date, so the next start asks the program again.
+    if (isRecorded) return;
+    const directory = shellWord(dirname(version));
     throw new EntrypointError(
-      `Cannot write ${version}, which remembers the release that last ran (${
+      `${version}, which records the release that last ran, cannot be written (${
         errorCode(error)
       })`,
       {
         code: ExitCode.cannotWrite,
-        remedy: `Make room and give the server's user write access: df -h ${
-          dirname(version)
-        }; ls -ld ${dirname(version)}`,
+        remedy:
+          `df -h ${directory}; ls -ld ${directory}   # make room there, and let the server's user write`,
         cause: error,
       },
     );
@@ -248,17 +254,18 @@ export function rememberRelease(
 }
 
 /**
- * The environment of the server: ours, without what was meant for us alone.
+ * Builds the environment of the server from that of this process, without the secrets and other
+ * variables that only the entrypoint uses.
  *
- * @param settled The settings.
- * @param system Our environment, and who started us.
+ * @param loaded The loaded settings.
+ * @param system The environment of this process, and the user who started it.
  * @returns The variables.
  */
 export function serverVariables(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
-  const { consumed, serverVariables, release, paths, settings } = settled;
+  const { consumed, serverVariables, release, paths, settings } = loaded;
   const { env, startedAs } = system;
   const hidden = new Set([...consumed, ...serverVariables.twins]);
   const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
@@ -266,9 +273,9 @@ export function serverVariables(
     ...serverEnvironment(release, paths.log),
     ...Object.fromEntries(kept),
     ...serverVariables.values,
-    // Only where the operator names no bundle.
-    ...bundleVariable(settled),
-    // A home that the server's user may not read stops the PostgreSQL driver.
+    // None if the operator set SSL_CERT_FILE.
+    ...bundleVariable(loaded),
+    // The PostgreSQL driver fails if it cannot read files below HOME (.pgpass, .postgresql).
     ...(startedAs === 0 || env["HOME"] === undefined
       ? { HOME: settings.MATTERMOST_HOME }
       : {}),
@@ -276,11 +283,12 @@ export function serverVariables(
 }
 
 /**
- * Makes sure that there is a server to become, before anything is written.
+ * Makes sure that the server is installed and executable. It has to be called before anything is
+ * changed.
  *
- * @param settled Where it is.
- * @param system Files.
- * @throws {EntrypointError} With code 127 where there is none, 126 where it cannot be executed.
+ * @param loaded The release, and the directory of the server.
+ * @param system The file system.
+ * @throws {EntrypointError} With code 127 if there is no server, 126 if it cannot be executed.
  */
 export function requireServer(
   { paths, release }: LoadedSettings,
@@ -306,20 +314,20 @@ export function requireServer(
 }
 
 /**
- * Becomes the server.
+ * Replaces this process by the server.
  *
- * @param settled The settings.
- * @param system The world.
- * @param args More arguments for the server.
+ * @param loaded The loaded settings.
+ * @param system The system of the server's user.
+ * @param args Additional arguments for the server.
  * @returns Never.
- * @throws {EntrypointError} With code 126 or 127 where it cannot be executed.
+ * @throws {EntrypointError} With code 126 or 127 if the server cannot be executed.
  */
 export function becomeServer(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   system: System,
   args: readonly string[],
 ): never {
-  const { release, paths } = settled;
+  const { release, paths } = loaded;
   const command = serverCommand(release, {
     home: paths.install,
     config: paths.config,
@@ -327,7 +335,7 @@ export function becomeServer(
   return system.exec({
     path: command[0],
     args: [...command, ...args],
-    env: serverVariables(settled, system),
+    env: serverVariables(loaded, system),
     cwd: paths.install,
   });
 }

@@ -1,17 +1,14 @@
 /**
- * The first half of every command that knows the server: from the environment
- * to settings, release and data source, with all problems at once.
+ * Loads what a command has to know before it looks at config.json or at the database: the
+ * settings, the installed release and the data source. All problems are reported at once.
  *
  * @module
  */
 
 import type { Authorities } from "./authorities.ts";
 import { BUNDLE_VARIABLE, findAuthorities } from "./authorities.ts";
-import { formatDsn, parseDsn } from "../database/dsn.ts";
-import type { DataSource } from "../database/data_source.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { HIDDEN } from "../hidden.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import type { Release } from "../mattermost/releases.ts";
 import {
@@ -27,11 +24,17 @@ import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknown } from "../settings/spelling.ts";
 import type { Identity, System } from "../os/system.ts";
+import type { ConfiguredDatabase } from "./configured_database.ts";
+import {
+  DATA_SOURCE_VARIABLE,
+  databaseFromSettings,
+  databaseFromVariables,
+} from "./configured_database.ts";
 import type { Context } from "./context.ts";
 import { once } from "./once.ts";
 import { sourcesOf } from "./setting_sources.ts";
 
-/** Where everything is. */
+/** The directories and files that several steps need; all of them are absolute paths. */
 export interface Paths {
   /** The directory of the installed server. */
   readonly install: string;
@@ -41,69 +44,58 @@ export interface Paths {
   readonly conf: string;
   /** The directory of the server's log files. */
   readonly log: string;
-  /** The config.json. */
+  /** The file config.json. */
   readonly config: string;
-  /** The file that remembers the release that last ran on the data. */
+  /** The file that holds the release that last ran on the data. */
   readonly version: string;
 }
 
-/** The data source: of `DB_*`, of the server's own variables, or of the config.json that is there. */
-export interface FoundSource {
-  /** The database and the login. */
-  readonly source: DataSource;
-  /** The text for config.json; `undefined` leaves the one there as it is. */
-  readonly dsn: string | undefined;
-}
-
-/** What is settled before anything is looked at. */
+/** The settings, with the release and the database that follow from them. */
 export interface LoadedSettings extends Resolution {
   /** The installed release. */
   readonly release: Release;
-  /** What the release was found by. */
+  /** How the release was found, to confirm it with the installed server. */
   readonly installation: Installation;
-  /** Where everything is. */
+  /** The directories and files. */
   readonly paths: Paths;
   /** The database. */
-  readonly database: FoundSource;
-  /** The server's own variables, those from files among them. */
+  readonly database: ConfiguredDatabase;
+  /** The server's own `MM_*` variables, including those from `_FILE` variables. */
   readonly serverVariables: ServerVariables;
-  /** What has no effect, or is unwise. */
+  /** Settings that have no effect or that should be changed. */
   readonly warnings: readonly Problem[];
-  /** Whom the server will trust; looked up once. */
+  /** Reads the certificate authorities that the server will trust, once. */
   readonly authorities: () => Authorities;
 }
 
-/** The server's own variables for the database; they win over config.json. */
-const OWN_SOURCE = "MM_SQLSETTINGS_DATASOURCE";
-const OWN_DRIVER = "MM_SQLSETTINGS_DRIVERNAME";
-
-/** Milliseconds that looking up service names may take. */
+/** Milliseconds that the lookup of service names may take. */
 const LOOKUP_TIMEOUT = 3000;
 
 /**
- * Settles what the operator wants.
+ * Loads the settings.
  *
- * @param context The world.
- * @param options `diskSource` gives the data source of the config.json on disk, for installations that are configured there alone; `assume` is the release to go on with where none can be found out.
- * @returns Settings, release and data source.
- * @throws {EntrypointError} With code 78, or 66 for unreadable files, with every problem.
+ * @param context The environment and the files, and the log.
+ * @param options `fromConfig` reads the database from the config.json on disk, for installations that set it only there; `assume` is the release to use if it cannot be found.
+ * @returns The settings with release and database.
+ * @throws {EntrypointError} With every problem and code 78, or 66 if all of them are unreadable files.
  */
 export async function loadSettings(
   { system, log }: Context,
   options: {
-    readonly diskSource: (settings: Settings) => FoundSource | undefined;
+    readonly fromConfig: (settings: Settings) => ConfiguredDatabase | undefined;
     readonly assume?: string;
   },
 ): Promise<LoadedSettings> {
   const sources = sourcesOf(system);
   const reading = readSettings(sources);
+  // The release decides on defaults, and some settings decide on the release.
   const first = resolve(sources, reading);
   const installation = installationOf(first.settings, system);
   const release = await findReleaseOr(installation, system, options.assume);
   const serverVariables = readServerVariables(sources);
   const variables = serverVariables.values;
   const services = first.settings.DB_HOST !== undefined ||
-      OWN_SOURCE in variables
+      DATA_SOURCE_VARIABLE in variables
     ? []
     : await resolvableServices(system);
   const resolution = resolve({
@@ -119,18 +111,20 @@ export async function loadSettings(
     ...resolution.problems,
     ...serverVariables.problems,
   ];
-  const own = ownSource(resolution, variables, problems);
-  const disk = own === undefined && settings.DB_HOST === undefined
-    ? options.diskSource(settings)
+  const own = databaseFromVariables(settings, variables);
+  if (own.problem !== undefined) problems.push(own.problem);
+  const onDisk = own.database === undefined && settings.DB_HOST === undefined
+    ? options.fromConfig(settings)
     : undefined;
-  const hasDataSource = disk !== undefined || OWN_SOURCE in variables;
+  const hasDataSource = onDisk !== undefined ||
+    DATA_SOURCE_VARIABLE in variables;
   const findings = checkRules(resolution, {
     hasDataSource,
     release: release.version,
   });
   problems.push(...findings.problems.map(asSettingProblem));
-  const database = own ?? disk ??
-    (problems.length === 0 ? settingsSource(settings) : undefined);
+  const database = own.database ?? onDisk ??
+    (problems.length === 0 ? databaseFromSettings(settings) : undefined);
   const unknown = findUnknown(system.env);
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, unknown);
@@ -151,11 +145,12 @@ export async function loadSettings(
 }
 
 /**
- * Whom the server will run as: the settings' user if we are root, else ourselves.
+ * The user that the server will run as: only root can choose it, any other user starts the
+ * server as itself.
  *
- * @param settings The settings.
- * @param system Who we are.
- * @returns User and group.
+ * @param settings The user and the group for a start as root.
+ * @param system The user and the group of this process.
+ * @returns User and group of the server.
  */
 export function serverIdentity(
   settings: Settings,
@@ -167,11 +162,11 @@ export function serverIdentity(
 }
 
 function authoritiesOf(settings: Settings, system: System): Authorities {
-  const whole = system.env[BUNDLE_VARIABLE] ?? "";
+  const bundle = system.env[BUNDLE_VARIABLE] ?? "";
   return findAuthorities(system, {
     directory: settings.MATTERMOST_CA_DIR,
     databaseFile: settings.DB_SSL_CA,
-    wholeBundle: whole === "" ? undefined : whole,
+    wholeBundle: bundle === "" ? undefined : bundle,
   });
 }
 
@@ -196,11 +191,11 @@ async function findReleaseOr(
   }
 }
 
-/** To be asked only where nothing else names the database: looking up a missing name can take seconds. */
+/** Finds the services that resolve. Only for when no setting names the database: the lookup of a missing name can take seconds. */
 async function resolvableServices(system: System): Promise<string[]> {
   const names = Object.keys(SERVICE_NAMES);
-  const patience = new AbortController();
-  const timeout = system.clock.sleep(LOOKUP_TIMEOUT, patience.signal)
+  const finished = new AbortController();
+  const timeout = system.clock.sleep(LOOKUP_TIMEOUT, finished.signal)
     .then(() => false, () => false);
   const found = await Promise.all(
     names.map((name) =>
@@ -210,12 +205,12 @@ async function resolvableServices(system: System): Promise<string[]> {
       ])
     ),
   );
-  patience.abort();
+  finished.abort();
   return names.filter((_, index) => found[index]);
 }
 
 /**
- * Where everything is.
+ * Finds the directories and files of an installation.
  *
  * @param settings The settings.
  * @returns The paths.
@@ -231,72 +226,11 @@ export function pathsOf(settings: Settings): Paths {
   };
 }
 
-/**
- * The directories that a start makes where they are missing.
- *
- * @param settled Where everything is.
- * @returns The paths.
- */
-export function ownDirectories(
-  { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
-): readonly string[] {
-  const { data, conf, log } = paths;
-  return [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
-}
-
-function ownSource(
-  { settings }: Resolution,
-  variables: Readonly<Record<string, string>>,
-  problems: SettingProblem[],
-): FoundSource | undefined {
-  const dsn = variables[OWN_SOURCE];
-  if (dsn === undefined || dsn === "") return undefined;
-  const driver = variables[OWN_DRIVER];
-  const adapter = driver === "mysql" || driver === "postgres"
-    ? driver
-    : /^postgres(ql)?:\/\//.test(dsn)
-    ? "postgres"
-    : settings.DB_ADAPTER ?? "mysql";
-  try {
-    return { source: parseDsn(adapter, dsn), dsn };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    problems.push({
-      subject: OWN_SOURCE,
-      message:
-        `${OWN_SOURCE} must be a data source that the server's ${adapter} driver can read: it is ${HIDDEN}`,
-      remedy: adapter === "postgres"
-        ? "postgres://user:password@host:5432/mattermost, with the password percent-encoded; or remove it and set DB_HOST, DB_USER and DB_PASS"
-        : "user:password@tcp(host:3306)/mattermost; or remove it and set DB_HOST, DB_USER and DB_PASS",
-      code: ExitCode.settings,
-    });
-    return undefined;
-  }
-}
-
-function settingsSource(settings: Settings): FoundSource | undefined {
-  const { DB_ADAPTER: adapter, DB_HOST: host } = settings;
-  if (adapter === undefined || host === undefined) return undefined;
-  const source: DataSource = {
-    adapter,
-    host: host.startsWith("/") ? "" : host.replace(/^\[|\]$/g, ""),
-    port: settings.DB_PORT,
-    ...(host.startsWith("/") ? { socket: host } : {}),
-    user: settings.DB_USER,
-    password: settings.DB_PASS,
-    database: settings.DB_NAME,
-    sslMode: settings.DB_SSL_MODE,
-    ...(settings.DB_SSL_CA === "" ? {} : { sslCa: settings.DB_SSL_CA }),
-    ...(adapter === "mysql" ? { encoding: settings.DB_ENCODING } : {}),
-  };
-  return { source, dsn: formatDsn(source) };
-}
-
 function asSettingProblem(problem: Problem): SettingProblem {
   return { ...problem, code: ExitCode.settings };
 }
 
-/** What is misspelt is told too: it may be why another setting is missing. */
+/** Lists misspelt variables as well, because one of them may be the setting that is missing. */
 function problemsError(
   problems: readonly SettingProblem[],
   unknown: readonly Problem[],

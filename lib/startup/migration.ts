@@ -1,5 +1,5 @@
 /**
- * The server's own migration of the database, one at a time.
+ * Runs the server's own migration of the database, one container at a time.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import { serverVariables } from "./handoff.ts";
 import { openDatabase } from "./open_database.ts";
 import type { Plan } from "./plan.ts";
 
-/** The lock that one migration at a time holds. It lives in the database, and ends with its holder's connection. */
+/** The name of the lock in the database that a migration holds; it ends with the connection of its holder. */
 const LOCK = "mattermost-entrypoint";
 
-/** Seconds between two looks at a lock that another holds. */
-const PATIENCE = 5;
+/** Seconds that one attempt waits for the lock before it looks for signals. */
+const LOCK_TIMEOUT = 5;
 
-/** How each migration is carried out, besides by starting the server. */
+/** The names of the migrations for the log. */
 const NAMES: Readonly<Record<Migration, string>> = {
   "db migrate": "db migrate",
   "-upgrade_db_30": "the migration to 3.0",
@@ -33,11 +33,11 @@ const NAMES: Readonly<Record<Migration, string>> = {
 };
 
 /**
- * Waits for its turn to migrate.
+ * Takes the lock for a migration, and waits for another container that holds it.
  *
- * @param database The session, and what was known when it was opened.
- * @param context The world.
- * @returns What is known now: the same object, unless another migrated meanwhile.
+ * @param database The session, and the facts from when it was opened.
+ * @param context The log, and the signal that ends the wait.
+ * @returns The facts of now: the same object, unless another container has migrated the database.
  */
 export async function waitForMigration(
   { session, facts }: ReadyDatabase,
@@ -45,20 +45,21 @@ export async function waitForMigration(
 ): Promise<DatabaseFacts> {
   if (!await session.lock(LOCK, 0)) {
     log.info("Waiting: another container is migrating this database");
-    while (!await session.lock(LOCK, PATIENCE)) signal.throwIfAborted();
-    log.info("The other container is done");
+    while (!await session.lock(LOCK, LOCK_TIMEOUT)) signal.throwIfAborted();
+    log.info("The other migration finished");
   }
   const now = await session.facts();
   return isDeepStrictEqual(now.schema, facts.schema) ? facts : now;
 }
 
 /**
- * Makes sure that the migration to 3.0 will get its answers, before anything is written.
+ * Makes sure that the questions of the migration to 3.0 will be answered. It has to be called
+ * before anything is changed.
  *
  * @param plan The plan.
- * @param permit What the upgrade rules allowed.
- * @param context The world.
- * @throws {EntrypointError} With code 78 if nobody is there to name the team.
+ * @param permit What the upgrade rules allow.
+ * @param context The system, for its terminal.
+ * @throws {EntrypointError} With code 78 if neither a setting nor a person names the team.
  */
 export function requireAnswers(
   plan: Plan,
@@ -68,23 +69,22 @@ export function requireAnswers(
   if (permit.kind === "migrate-3.0") answersFor3(plan, system.inputIsTerminal);
 }
 
-/** What a migration works on, and what it may do. */
+/** The database of a migration. */
 export interface MigrationWork {
-  /** The session, and what was known before. */
+  /** The session, and the facts from before the migration. */
   readonly database: ReadyDatabase;
-  /** What the upgrade rules allowed. */
+  /** What the upgrade rules allow. */
   readonly permit: Permit;
 }
 
 /**
- * Runs the server's own migration in the foreground, as the user that we are by now, and
- * looks at what it left.
+ * Runs the server's own migration in the foreground, and checks its result in the database.
  *
- * @param plan The plan, already written.
- * @param work What it works on, and what it may do.
- * @param context The world.
- * @returns The migration's exit code.
- * @throws {EntrypointError} With code 78 if the migration to 3.0 is not told the team, or if the database is not migrated although the code is 0.
+ * @param plan The plan, whose config.json has been written.
+ * @param work The database, and what the upgrade rules allow.
+ * @param context The context of the server's user.
+ * @returns The exit code of the migration; 0 if the release has no migration to run.
+ * @throws {EntrypointError} With code 78 if nobody names the team for the migration to 3.0, or if the database is not migrated although the exit code is 0; 126 or 127 if the server cannot be executed.
  */
 export async function runMigration(
   plan: Plan,
@@ -100,7 +100,9 @@ export async function runMigration(
   if (command === undefined) return ExitCode.ok;
   const isTo3 = release.migration === "-upgrade_db_30";
   if (isTo3 && permit.kind !== "migrate-3.0") return ExitCode.ok;
-  log.info(`Running ${NAMES[release.migration]} of ${release.version}`);
+  log.info(
+    `Running ${NAMES[release.migration]} of Mattermost ${release.version}`,
+  );
   const { code } = await finishing(system.runChild({
     command,
     env: serverVariables(plan, system),
@@ -120,10 +122,7 @@ export async function runMigration(
   return code;
 }
 
-/**
- * Makes sure that a migration has done what its exit code says: from 6.5 to 7.x it is 0
- * even where a statement failed.
- */
+/** Makes sure that the migration succeeded: from 6.5 to 7.x the exit code is 0 even if a statement failed. */
 async function requireMigrated(
   plan: Plan,
   { session, facts: before }: ReadyDatabase,
@@ -132,33 +131,33 @@ async function requireMigrated(
   const { release, database: { source } } = plan;
   if (isInAnotherSchema(source)) return;
   const after = await session.facts().catch(async () => {
-    // A migration can take longer than an idle connection lives; what else it is, the new one says.
-    const again = await openDatabase(plan, context);
-    await again.session.close();
-    return again.facts;
+    // A migration can outlast the timeout of an idle connection. Any other error will occur again.
+    const reopened = await openDatabase(plan, context);
+    await reopened.session.close();
+    return reopened.facts;
   });
-  const wrong = unfinished(release.version, {
+  const reason = unfinished(release.version, {
     before: before.schema.lastMigration,
     after: after.schema.lastMigration,
   });
-  if (wrong === undefined) return;
+  if (reason === undefined) return;
   throw new EntrypointError(
-    `The migration failed although it ended with code 0, and the server's log above has the error: ${wrong}`,
+    `The migration failed although it ended with code 0: ${reason}; the server's log above has the error`,
     {
       code: ExitCode.settings,
       remedy:
-        "Correct what the log complains of, restore the backup of the database if there was data in it, and run app:migrate again",
+        "Correct the error in the server's log, restore the backup of the database if it held data, and run app:migrate again",
     },
   );
 }
 
-/** Our session does not apply these parameters yet, so it would look at other tables than the server. */
+/** Whether the server uses tables that the entrypoint's session does not see, because it does not apply these parameters. */
 function isInAnotherSchema({ adapter, parameters = {} }: DataSource): boolean {
   return adapter === "postgres" &&
     ("search_path" in parameters || "options" in parameters);
 }
 
-/** What the migration to 3.0 asks: whether there is a backup, and which team is the primary one. */
+/** The input for the migration to 3.0, which asks whether there is a backup and which team is the primary one. */
 function answersFor3(
   { settings, release }: Plan,
   isTerminal: boolean,
@@ -167,11 +166,11 @@ function answersFor3(
   if (team !== undefined) return `YES\n${team}\n`;
   if (isTerminal) return { inherit: true };
   throw new EntrypointError(
-    `The database is of Mattermost 2 and has to be migrated before ${release.version} can start; the migration cannot be undone`,
+    `The database belongs to Mattermost 2 and must be migrated before Mattermost ${release.version} can start; the migration cannot be undone`,
     {
       code: ExitCode.settings,
       remedy:
-        "Back up the database, then set MATTERMOST_MIGRATION_DEFAULT_TEAM=<the primary team>, or run app:migrate on a terminal (docker run -it … app:migrate)",
+        "Back up the database, then set MATTERMOST_MIGRATION_DEFAULT_TEAM=PRIMARY_TEAM, or answer the questions of the migration yourself: docker run -it … app:migrate",
     },
   );
 }

@@ -1,31 +1,31 @@
 /**
- * Work that is done when its result is first asked for, and then no more.
+ * Results that are computed at the first call and kept for the next ones.
  *
  * @module
  */
 
 /**
- * Remembers a result for each name.
+ * Keeps the result of a function for each name.
  *
- * @param get Makes it; where it throws, it is asked again.
- * @returns Gives it.
+ * @param get Computes the result of a name. If it throws, nothing is kept and the next call tries again.
+ * @returns A function that calls `get` once for each name.
  */
 export function onceEach<T>(get: (name: string) => T): (name: string) => T {
-  const found = new Map<string, () => T>();
+  const results = new Map<string, () => T>();
   return (name) => {
-    const known = found.get(name) ?? once(() => get(name));
-    found.set(name, known);
-    return known();
+    const result = results.get(name) ?? once(() => get(name));
+    results.set(name, result);
+    return result();
   };
 }
 
 /**
- * Remembers a result.
+ * Keeps the result of a function.
  *
- * @param get Makes it; where it throws, it is asked again.
- * @returns Gives it.
+ * @param get Computes the result. If it throws, nothing is kept and the next call tries again.
+ * @returns A function that calls `get` once.
  */
 export function once<T>(get: () => T): () => T {
-  let found: { readonly value: T } | undefined;
-  return () => (found ??= { value: get() }).value;
+  let result: { readonly value: T } | undefined;
+  return () => (result ??= { value: get() }).value;
 }

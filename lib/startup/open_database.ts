@@ -1,5 +1,5 @@
 /**
- * Opens the database for a start: waits for it, and checks what it says of itself.
+ * Opens the database for a start, as soon as it accepts the login.
  *
  * @module
  */
@@ -16,31 +16,31 @@ import type { LoadedSettings } from "./load_settings.ts";
 import { requireAuthorities } from "./ca_bundle.ts";
 
 /**
- * Waits until the database accepts us.
+ * Waits until the database accepts the login, for `DB_TIMEOUT` seconds at most.
  *
- * @param settled The data source and how long to wait.
- * @param context The world.
- * @returns The session, and what the database says of itself.
- * @throws {EntrypointError} With code 69, 77 or 78, by reason.
+ * @param loaded The data source and the certificate authorities.
+ * @param context The system, the log, and the signal that ends the wait.
+ * @returns The session, with the version and the schema of the database.
+ * @throws {EntrypointError} With code 69, 77 or 78 by the reason, 66 if a certificate cannot be used.
  */
 export async function openDatabase(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   context: Context,
 ): Promise<ReadyDatabase> {
-  const { database: { source }, settings, paths } = settled;
+  const { database: { source }, settings, paths } = loaded;
   const { system, log, signal } = context;
-  const authorities = requireAuthorities(settled, context);
+  const authorities = requireAuthorities(loaded, context);
   const ca = databaseAuthorities(source, {
     system,
     trusted: authorities.trusted,
   });
-  const found = await waitForDatabase(source, {
+  const ready = await waitForDatabase(source, {
     connect,
     clock: system.clock,
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,
     signal,
-    // A server ran on this data before, so it made its tables.
+    // A server has run on this data, so the tables must exist.
     isUsed: system.files.exists(paths.version),
     report: ({ message, elapsed }) =>
       log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
@@ -53,12 +53,12 @@ export async function openDatabase(
     ...(ca === undefined ? {} : { ca }),
   });
   log.endLive();
-  const { product, version } = found.facts;
-  log.step(`${product} ${version} accepts us`);
-  return found;
+  const { product, version } = ready.facts;
+  log.step(`${product} ${version} accepts the login`);
+  return ready;
 }
 
-/** When the reason changed; nothing in the first second. */
+/** The time until the reason changed; empty in the first second. */
 function sinceStart(elapsed: number): string {
   return elapsed < 1000 ? "" : ` (${seconds(elapsed)} s)`;
 }
@@ -68,12 +68,13 @@ function seconds(milliseconds: number): number {
 }
 
 /**
- * The authorities that the server's driver will check the database's certificate with.
+ * Finds the certificate authorities with which the server's driver will verify the certificate
+ * of the database.
  *
  * @param source The database.
- * @param trust Files, and what is trusted where the source names no authority.
- * @returns PEM texts; `undefined` for the runtime's own, or where nothing is checked.
- * @throws {EntrypointError} With code 66 where `DB_SSL_CA` cannot be read.
+ * @param options The file system, and the authorities to trust if the source names none.
+ * @returns PEM texts; `undefined` for those of the runtime, or if the certificate is not verified.
+ * @throws {EntrypointError} With code 66 if the file of `DB_SSL_CA` cannot be read.
  */
 export function databaseAuthorities(
   { adapter, sslCa, sslMode }: DataSource,
@@ -83,9 +84,9 @@ export function databaseAuthorities(
   },
 ): readonly string[] | undefined {
   if (sslCa !== undefined) {
-    const own = readAuthority(sslCa, system);
-    // PostgreSQL's driver trusts that file alone; MySQL's reads it in one bundle with all others.
-    return adapter === "postgres" ? [own] : [own, ...trusted() ?? []];
+    const text = readAuthority(sslCa, system);
+    // The PostgreSQL driver trusts only this file (sslrootcert); for MySQL it is part of the bundle.
+    return adapter === "postgres" ? [text] : [text, ...trusted() ?? []];
   }
   return sslMode.startsWith("verify-") ? trusted() : undefined;
 }
@@ -102,7 +103,7 @@ function readAuthority(
       {
         code: ExitCode.unreadable,
         remedy:
-          `Mount the certificates at ${path}, readable for the server's user`,
+          `Mount the certificates at ${path} so that the server's user can read them`,
         cause: error,
       },
     );

@@ -1,5 +1,5 @@
 /**
- * What config.json should be: settled settings merged into what is on disk, in memory only.
+ * Plans config.json: merges the loaded settings into the file on disk, in memory only.
  *
  * @module
  */
@@ -12,12 +12,15 @@ import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { makeSecret } from "../config/secret.ts";
-import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
-import { formatDsn, parseDsn } from "../database/dsn.ts";
+import { PRODUCTS } from "../settings/adapter.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { HIDDEN } from "../hidden.ts";
 import { withOverrides } from "../mattermost/config_keys.ts";
-import { findUnsafeLink, type UnsafeLink } from "./directories/unsafe_links.ts";
+import {
+  findUnsafeLink,
+  type LinkReader,
+  unsafeLinkError,
+} from "./directories/unsafe_links.ts";
 import { logFileLocation } from "../mattermost/releases.ts";
 import {
   checkConfig,
@@ -28,30 +31,31 @@ import { rewrittenFrom } from "../mattermost/rewrites.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
-import type { FileFacts, Identity, System } from "../os/system.ts";
+import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";
-import type { FoundSource, LoadedSettings } from "./load_settings.ts";
+import { databaseFromConfig } from "./configured_database.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import { loadSettings, pathsOf, serverIdentity } from "./load_settings.ts";
 
-/** What a start would do to config.json. */
+/** The loaded settings, and the config.json that the next start would write. */
 export interface Plan extends LoadedSettings {
   /** Where config.json is. */
   readonly place: ConfigPlace;
-  /** What is on disk. */
+  /** The config.json on disk. */
   readonly state: ConfigState;
-  /** The configuration of the server's own package, the base of a first start. */
+  /** The text of the default configuration in the server's package, the base of a first start. */
   readonly shipped: string;
-  /** The values that the settings want to have there. */
+  /** The values that follow from the settings. */
   readonly wanted: readonly Assignment[];
-  /** What config.json becomes. */
+  /** The new config.json. */
   readonly merged: MergeResult;
 }
 
 /**
- * Where config.json is, and who the server is.
+ * Describes where config.json is and which user has to be able to use it.
  *
- * @param settings The settings.
- * @param system Who we are, and the files.
+ * @param settings The directories, and the server's user.
+ * @param system The user of this process, and the files.
  * @returns The place.
  */
 export function placeOf(
@@ -64,57 +68,15 @@ export function placeOf(
     path: config,
     fallback: data,
     user,
-    distrust(facts) {
-      const trespass = unsafeLinkAt(config, facts, { settings, system });
-      return trespass && unsafeLinkError(config, trespass, { system, user });
-    },
+    distrust: (facts) => unsafeLinkError(config, facts, { system, user }),
   };
 }
 
-/** Only root can read more through a link than the server's user could read itself. */
-function unsafeLinkAt(
-  path: string,
-  facts: FileFacts,
-  { settings, system }: {
-    readonly settings: Settings;
-    readonly system: Pick<System, "uid" | "gid" | "files">;
-  },
-): UnsafeLink | undefined {
-  const identity = serverIdentity(settings, system);
-  return system.uid === identity.uid
-    ? undefined
-    : findUnsafeLink(path, facts, { files: system.files, identity });
-}
-
-function unsafeLinkError(
-  path: string,
-  { link, target, closed }: UnsafeLink,
-  { system: { files }, user }: {
-    readonly system: Pick<System, "files">;
-    readonly user: Identity;
-  },
-): EntrypointError {
-  const facts = files.stat(closed);
-  const why = facts === undefined
-    ? ""
-    : `: ${closed} belongs to ${facts.uid}:${facts.gid} with mode ${
-      facts.mode.toString(8).padStart(4, "0")
-    }`;
-  return new EntrypointError(
-    `${path} leads by the symbolic link ${link} to ${target}, which user ${user.uid}:${user.gid} may not read${why}`,
-    {
-      code: ExitCode.badConfig,
-      remedy:
-        `rm ${link}   # unless it is yours: then make its target readable for that user`,
-    },
-  );
-}
-
 /**
- * Settles the settings and plans config.json; changes nothing.
+ * Loads the settings and plans config.json, without changing anything.
  *
- * @param context The world.
- * @param options `assume` is the release to go on with where none can be found out.
+ * @param context The system and the log.
+ * @param options What the plan is for; `assume` is the release to use if it cannot be found.
  * @returns The plan.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */
@@ -122,16 +84,16 @@ export async function makePlan(
   context: Context,
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
-  const settled = await loadSettingsAndDisk(context, options);
-  return planConfig(settled, context, options);
+  const loaded = await loadSettingsAndDisk(context, options);
+  return planConfig(loaded, context, options);
 }
 
 /**
- * Settles the settings where the config.json that is there may name the database.
+ * Loads the settings. If no setting names the database, the config.json on disk may.
  *
- * @param context The world.
- * @param options `assume` is the release to go on with where none can be found out.
- * @returns Settings, release and data source.
+ * @param context The system and the log.
+ * @param options `assume` is the release to use if it cannot be found.
+ * @returns The settings with release and database.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */
 export function loadSettingsAndDisk(
@@ -140,22 +102,29 @@ export function loadSettingsAndDisk(
 ): Promise<LoadedSettings> {
   return loadSettings(context, {
     ...options,
-    diskSource: (settings) =>
-      diskSource(readConfig(context.system, placeOf(settings, context.system))),
+    fromConfig(settings) {
+      const { system } = context;
+      const { text } = readConfig(system, placeOf(settings, system));
+      return databaseFromConfig(text);
+    },
   });
 }
 
-/** What the plan is made for. */
+/** What a plan is for. */
 export interface PlanOptions {
-  /** Whether the upgrade rules will be asked, which know the way off a product that is gone. */
+  /**
+   * Whether the upgrade rules follow. If so, a database product that the release no longer
+   * supports is left to them, because they know how to migrate away from it.
+   */
   readonly guarded?: boolean;
 }
 
 /**
- * Says what is about to start, and what is unwise about it.
+ * Logs which release starts on which database, the warnings, and for debugging each setting
+ * with its origin.
  *
- * @param settled The settings, release and data source.
- * @param context The world.
+ * @param loaded The loaded settings.
+ * @param context The log.
  */
 export function logSummary(
   { release, database: { source }, warnings, origins, settings }:
@@ -163,11 +132,11 @@ export function logSummary(
   { log }: Context,
 ): void {
   warnings.forEach((warning) => log.warn(warning));
-  const where = source.socket ?? `${source.host}:${source.port}`;
+  const address = source.socket ?? `${source.host}:${source.port}`;
   log.info(
     `Mattermost ${release.version} on ${
       PRODUCTS[source.adapter]
-    } at ${where}, database ${source.database}, user ${source.user}`,
+    } at ${address}, database ${source.database}, user ${source.user}`,
   );
   if (!log.isDebug) return;
   for (const name of SETTING_NAMES) {
@@ -177,29 +146,29 @@ export function logSummary(
 }
 
 /**
- * Plans config.json for settings that are settled.
+ * Plans config.json from loaded settings, without changing anything.
  *
- * @param settled The settings, release and data source.
- * @param context The world.
- * @param options What the plan is made for.
+ * @param loaded The loaded settings.
+ * @param context The files, random bytes for generated secrets, and the log.
+ * @param options What the plan is for.
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
 export function planConfig(
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   { system, log }: Context,
   { guarded = false }: PlanOptions,
 ): Plan {
-  const { settings, release } = settled;
+  const { settings, release } = loaded;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
-  const shipped = shippedConfig(settled, system);
-  const wish = desiredConfig(state, settled, shipped);
-  const merged = applyDesired(wish, state, system);
-  // The server's own variables win over the file, so they are judged in its place.
+  const shipped = shippedConfig(loaded, { system, user: place.user });
+  const desired = desiredConfig(state, loaded, shipped);
+  const merged = applyDesired(desired, state, system);
+  // The server's own variables override the file, so the check includes them.
   const effective = withOverrides(
     merged.document,
-    settled.serverVariables.values,
+    loaded.serverVariables.values,
     release,
   );
   const problems = checkConfig(effective, release.version)
@@ -210,79 +179,83 @@ export function planConfig(
       { code: ExitCode.settings, problems },
     );
   }
-  const idle = configWarnings(effective, {
+  const warnings = configWarnings(effective, {
     version: release.version,
     edition: settings.MATTERMOST_EDITION,
   });
   log.step("Configuration planned");
   return {
-    ...settled,
-    warnings: [...settled.warnings, ...idle],
+    ...loaded,
+    warnings: [...loaded.warnings, ...warnings],
     place,
     state,
     shipped,
-    wanted: wish.wanted,
+    wanted: desired.wanted,
     merged,
   };
 }
 
 /**
- * Merges the settings into what is on disk now.
+ * Repeats the merge of a plan with a config.json that has changed since.
  *
- * @param state What is on disk.
- * @param plan What was planned before.
- * @param system Randomness.
- * @returns What was wanted, and the merge.
+ * @param state The config.json that is on disk now.
+ * @param plan The earlier plan.
+ * @param system Random bytes for generated secrets.
+ * @returns The new values of the plan.
  */
 export function mergeInto(
   state: ConfigState,
   plan: Plan,
   system: Pick<System, "random">,
 ): Pick<Plan, "wanted" | "merged"> {
-  const wish = desiredConfig(state, plan, plan.shipped);
-  return { wanted: wish.wanted, merged: applyDesired(wish, state, system) };
+  const desired = desiredConfig(state, plan, plan.shipped);
+  return {
+    wanted: desired.wanted,
+    merged: applyDesired(desired, state, system),
+  };
 }
 
-/** The half of a merge that does not come from the disk's config.json. */
+/** The inputs of a merge that do not come from the config.json on disk. */
 type DesiredConfig = Required<
   Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">
 >;
 
 function desiredConfig(
   { text }: ConfigState,
-  settled: LoadedSettings,
+  loaded: LoadedSettings,
   shipped: string,
 ): DesiredConfig {
-  const { version } = settled.release;
+  const { version } = loaded.release;
   return {
     shipped,
-    wanted: wantedValues(settled, text ?? shipped),
+    wanted: desiredValues(loaded, text ?? shipped),
     rewrittenFrom: (path, value) => rewrittenFrom(version, path, value),
   };
 }
 
 function applyDesired(
-  wish: DesiredConfig,
+  desired: DesiredConfig,
   { text, memory, digest }: ConfigState,
   { random }: Pick<System, "random">,
 ): MergeResult {
   const generate = (): string => makeSecret(random);
-  return merge({ ...wish, disk: text, memory, generate, digest });
+  return merge({ ...desired, disk: text, memory, generate, digest });
 }
 
-function wantedValues(settled: LoadedSettings, base: string): Assignment[] {
-  const { release, database, paths } = settled;
-  const own = assignments(settled, {
+/** The values that follow from the settings, and those that the release cannot start without. */
+function desiredValues(loaded: LoadedSettings, base: string): Assignment[] {
+  const { release, database, paths } = loaded;
+  const fromSettings = assignments(loaded, {
     release: release.version,
     dataSource: database.dsn,
     adapter: database.source.adapter,
     logLocation: logFileLocation(release, paths.log),
   });
-  const written = new Set(own.map(({ path }) => path));
+  const set = new Set(fromSettings.map(({ path }) => path));
   const document: Json = JSON.parse(base);
-  const needed = mustHave(release.version)
+  const required = mustHave(release.version)
     .filter(({ path }) =>
-      !written.has(path) && valueAt(document, path) === undefined
+      !set.has(path) && valueAt(document, path) === undefined
     )
     .map(({ path, value }): Assignment => ({
       path,
@@ -291,55 +264,37 @@ function wantedValues(settled: LoadedSettings, base: string): Assignment[] {
       origin: { kind: "default" },
       secret: false,
     }));
-  return [...own, ...needed];
+  return [...fromSettings, ...required];
 }
 
-/** The configuration that the server's own package holds, the base of a first start. */
+/** The text of the default configuration in the server's package; `{}` if there is none that can be used. */
 function shippedConfig(
-  { paths, settings }: LoadedSettings,
-  system: Pick<System, "uid" | "gid" | "files">,
+  { paths }: LoadedSettings,
+  reader: LinkReader,
 ): string {
-  const { files } = system;
-  let bytes: Uint8Array | undefined;
   for (const name of ["default.json", "config.json"]) {
     const path = `${paths.install}/config/${name}`;
-    if (path === paths.config || !files.exists(path)) continue;
-    const found = files.read(path, { follow: true });
-    if (found?.bytes === undefined) continue;
-    if (unsafeLinkAt(path, found.facts, { settings, system })) continue;
-    bytes = found.bytes;
-    break;
+    const text = path === paths.config ? undefined : readTrusted(path, reader);
+    if (text !== undefined) return isObjectText(text) ? text : "{}";
   }
-  const text = new TextDecoder().decode(bytes);
+  return "{}";
+}
+
+function isObjectText(text: string): boolean {
   try {
-    return isJsonObject(JSON.parse(text)) ? text : "{}";
+    return isJsonObject(JSON.parse(text));
   } catch {
-    return "{}";
+    return false;
   }
 }
 
-/** Logins that packages ship as an example, and that lead nowhere. */
-const EXAMPLE_REGEXP = /^(postgres:\/\/)?mmuser:mostest@/;
-
-/** The data source of a config.json that was made without us. */
-function diskSource({ text }: ConfigState): FoundSource | undefined {
-  if (text === undefined) return undefined;
-  const document: Json = JSON.parse(text);
-  const adapter = valueAt(document, "SqlSettings.DriverName");
-  const dsn = valueAt(document, "SqlSettings.DataSource");
-  if (adapter !== "mysql" && adapter !== "postgres") return undefined;
-  if (typeof dsn !== "string" || dsn === "" || EXAMPLE_REGEXP.test(dsn)) {
-    return undefined;
-  }
-  return readable(adapter, dsn);
-}
-
-function readable(adapter: Adapter, dsn: string): FoundSource | undefined {
-  try {
-    const source = parseDsn(adapter, dsn);
-    formatDsn(source);
-    return { source, dsn: undefined };
-  } catch {
-    return undefined;
-  }
+/** Reads a file unless its user may have linked it to one that only root can read. */
+function readTrusted(path: string, reader: LinkReader): string | undefined {
+  const { files } = reader.system;
+  if (!files.exists(path)) return undefined;
+  const found = files.read(path, { follow: true });
+  return found?.bytes === undefined ||
+      findUnsafeLink(path, found.facts, reader) !== undefined
+    ? undefined
+    : new TextDecoder().decode(found.bytes);
 }

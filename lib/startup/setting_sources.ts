@@ -1,5 +1,5 @@
 /**
- * Where settings come from, as the system has it.
+ * The sources of settings that a system has.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { Sources } from "../settings/resolve.ts";
 import type { System } from "../os/system.ts";
 
 /**
- * The environment, and the files that it names.
+ * The environment, and a way to read the files that `_FILE` variables name.
  *
- * @param system The world.
- * @returns What settings are read from.
+ * @param system Its environment and files.
+ * @returns The sources, without the services that answer to a host name.
  */
 export function sourcesOf(
   { env, files }: Pick<System, "env" | "files">,

@@ -465,7 +465,7 @@ Deno.test("check: unusable certificates and checks that do not finish in time ar
   );
   assert.ok(
     lines.includes(
-      "failed authorities: /ca.d/noise.crt holds no certificate in PEM form",
+      "failed authorities: /ca.d/noise.crt holds no certificate in PEM format",
     ),
   );
   assert.ok(

@@ -123,11 +123,11 @@ Deno.test("certificates that cannot be used stop the start before anything is wr
   });
   assertClean(outcome, [PASSWORD, key]);
   assert.equal(outcome.code, 66, outcome.stderr);
-  assert.match(outcome.stderr, /key\.crt holds a private key and no certif/);
-  assert.match(outcome.stderr, /noise\.crt holds no certificate in PEM form/);
+  assert.match(outcome.stderr, /key\.crt holds a private key but no certif/);
+  assert.match(outcome.stderr, /noise\.crt holds no certificate in PEM format/);
   assert.match(
     outcome.stderr,
-    /torn\.crt holds a certificate that is damaged/,
+    /torn\.crt holds a damaged certificate/,
   );
   assert.deepEqual(await home.snapshot(), before);
 });
@@ -150,7 +150,7 @@ Deno.test("certificates that help nobody are called out", async () => {
   );
   assert.match(
     outcome.stderr,
-    /The certificate of db\.example\.com in .*leaf\.crt is a server's/,
+    /The certificate of db\.example\.com in .*leaf\.crt belongs to a server, not to an authority/,
   );
 });
 

@@ -361,7 +361,7 @@ testWith(
     assert.equal(outcome.code, 73, outcome.stderr);
     assert.match(
       outcome.stderr,
-      /\/data, the directory of uploaded files, cannot be written by user \d+/,
+      /User \d+:\d+ cannot write to .*\/data, the directory of uploaded files: /,
     );
     assertClean(outcome, [PASSWORD, SALT]);
     await home.assertUnchanged(before);

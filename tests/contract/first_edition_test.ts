@@ -73,7 +73,7 @@ for (const recording of [POSTGRES, MYSQL]) {
     const before = await home.snapshot();
     const { code, stdout, stderr } = await run(["app:start"]);
     assert.equal(code, 0, stderr);
-    assert.doesNotMatch(stderr, /Made |Wrote |edited/);
+    assert.doesNotMatch(stderr, /Generated |Wrote |edited/);
     assert.deepEqual(shown(stdout).args.slice(-2), [
       "--config",
       `${VOLUME}/data/config/config.json`,
@@ -106,7 +106,7 @@ for (const recording of [POSTGRES, MYSQL]) {
       MATTERMOST_NAME: "Third",
     });
     assert.equal(code, 0, stderr);
-    assert.doesNotMatch(stderr, /Made |edited/);
+    assert.doesNotMatch(stderr, /Generated |edited/);
     const now = await Deno.readTextFile(home.config);
     assert.deepEqual(JSON.parse(now), {
       ...before,
@@ -192,7 +192,7 @@ testRecording(
     const { code, stderr } = await run(["app:start"]);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /it is restored from .*config\.json\.1/);
-    assert.doesNotMatch(stderr, /Made /);
+    assert.doesNotMatch(stderr, /Generated /);
     assert.match(stderr, /TeamSettings\.MaxUsersPerTeam was edited/);
     assert.equal((stderr.match(/ was edited/g) ?? []).length, 1, stderr);
     assert.equal(

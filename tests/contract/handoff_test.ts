@@ -224,7 +224,7 @@ testWith(
     assert.equal(outcome.code, 73);
     assert.match(
       outcome.stderr,
-      /\/data, the directory of uploaded files, cannot be written by user/,
+      /User \d+:\d+ cannot write to .*\/data, the directory of uploaded files: /,
     );
     assertClean(outcome, [PASSWORD]);
     await home.assertUnchanged(before);
@@ -267,7 +267,7 @@ testPrograms(
         /debug: Configuration planned \(\d+ ms\)/,
         /debug: DB_PASS=\(hidden\) \(variable DB_PASS\)/,
         /debug: MATTERMOST_NAME=Mattermost \(default\)/,
-        /debug: PostgreSQL [\d.]+.* accepts us/,
+        /debug: PostgreSQL [\d.]+.* accepts the login/,
         /debug: Wrote .*config\.json/,
         /debug: Handing over to the server/,
       ]

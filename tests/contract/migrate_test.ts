@@ -174,7 +174,7 @@ testPrograms(
     const outcome = await running.outcome;
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.equal(outcome.stdout, "migrating\nmigrated\n");
-    assert.match(outcome.stderr, /Running db migrate of 9\.5\.0\n/);
+    assert.match(outcome.stderr, /Running db migrate of Mattermost 9\.5\.0\n/);
     assert.match(outcome.stderr, /The migration is complete\n$/);
     assert.equal(
       await Deno.readTextFile(join(home.path, "marks/migrations")),
@@ -359,7 +359,7 @@ for (const product of products) {
     assert.match(stderr, /"msg":"Failed to apply database migrations\."/);
     assert.match(
       stderr,
-      /^entrypoint: error: The migration failed although it ended with code 0, .*: the table db_migrations is missing or empty, but the last migration of Mattermost 6\.7\.2 is number 82\n.*→ Correct .* run app:migrate again$/m,
+      /^entrypoint: error: The migration failed although it ended with code 0: the table db_migrations is missing or empty, but the last migration of Mattermost 6\.7\.2 is number 82; .*\n.*→ Correct .* run app:migrate again$/m,
     );
     assert.doesNotMatch(stderr, /is complete/);
     assert.equal(await versionOf(home), undefined);

@@ -20,7 +20,7 @@ import {
   runProgram,
 } from "../support/program.ts";
 
-const PASSWORD = "p@ss:w/ord of doctor";
+const PASSWORD = "p@ss:w/ord of volumes";
 
 const database: DatabaseServer = await startPostgres({ password: PASSWORD });
 
@@ -69,7 +69,7 @@ async function assertReport(
   assertClean(outcome, [PASSWORD]);
   const [, ...lines] = outcome.stderr.split("\n");
   await assertGolden(
-    `doctor/${name}.txt`,
+    `permissions/${name}.txt`,
     `${lines.join("\n")}exit ${outcome.code}\n`,
     { volatile: [[home.path, "HOME"], [/\S*\/chown: /g, "chown: "]] },
   );
@@ -84,7 +84,7 @@ testWith(
       env: settings(home),
     });
     assert.equal(outcome.code, 0, outcome.stderr);
-    assert.doesNotMatch(outcome.stderr, /cannot be written/);
+    assert.doesNotMatch(outcome.stderr, /cannot write/);
     assert.match(shown(outcome.stdout).ids, /Uid: 65534/);
     for await (const { name } of Deno.readDir(home.install)) {
       assert.doesNotMatch(name, /^\.entrypoint/);
@@ -171,7 +171,7 @@ testWith(
     }).outcome;
     assert.match(
       check.stdout,
-      /^failed directories\.access: .*\/log, the directory of log files, cannot be written by user 65534:65534: what is mounted at .*\/log is read-only$/m,
+      /^failed directories\.access: User 65534:65534 cannot write to .*\/log, the directory of log files: the volume at .*\/log is mounted read-only$/m,
     );
   },
 );

@@ -263,7 +263,7 @@ Deno.test("app:migrate waits for the migration of another container, and finds i
   system.files.place(VERSION, "11.7.9\n");
   await other.close();
   assert.equal(await waiting, 0);
-  assert.match(system.err.text, /The other container is done/);
+  assert.match(system.err.text, /The other migration finished/);
 });
 
 Deno.test("a wrong password ends with 77 at once if DB_TIMEOUT is 0", async () => {

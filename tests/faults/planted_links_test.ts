@@ -291,7 +291,7 @@ testWith(
       // A check gives a report.
       assert.match(
         outcome.stdout + outcome.stderr,
-        /config\.json leads by the symbolic link .*\/config\.json to .*\/secret\.json, which user 2000:2000 may not read: .*\/secret\.json belongs to 0:0 with mode 0600\n.*→ rm .*config\.json /,
+        /config\.json leads through the symbolic link .*\/config\.json to .*\/secret\.json, which user 2000:2000 may not read: .*\/secret\.json belongs to 0:0 with mode 0600\n.*→ rm .*config\.json /,
       );
       await assertKept(home, outcome);
     }
@@ -356,7 +356,7 @@ testWith(
     const running = start(COMPILED, ["app:start"], {
       env: { ...settingsOf(home), MATTERMOST_NAME: "changed", DEBUG: "true" },
     });
-    await running.until(/Paths tried/);
+    await running.until(/Paths checked/);
     // It waits for the lock, in a thread of its own.
     await new Promise((resolve) => setTimeout(resolve, 200));
     const tasks = `/proc/${running.pid}/task`;

@@ -203,7 +203,7 @@ const PHASES: readonly Phase[] = [
       );
       await file.lock(true);
       const running = app(home);
-      await running.until(/Directories provided/);
+      await running.until(/Directories prepared/);
       await pause(200);
       return running;
     },
@@ -281,8 +281,8 @@ for (const { name, needs = [], reach, written } of PHASES) {
 const PARTS: readonly { readonly after?: RegExp; readonly length: number }[] = [
   { length: 0.5 },
   { length: 4 },
-  { after: /accepts us/, length: 0.5 },
-  { after: /Directories provided/, length: 0.5 },
+  { after: /accepts the login/, length: 0.5 },
+  { after: /Directories prepared/, length: 0.5 },
   { after: /Wrote .*config\.json/, length: 0.5 },
   { after: /Handing over/, length: 0.5 },
 ];

@@ -96,9 +96,9 @@ function secretsOf(document: Document): string {
 /** What is said before the parts where most is at stake; the first means: at any instant. */
 const STEPS = [
   undefined,
-  /accepts us/,
-  /Directories provided/,
-  /Paths tried/,
+  /accepts the login/,
+  /Directories prepared/,
+  /Paths checked/,
   /Wrote .*config\.json/,
 ] as const;
 
@@ -283,7 +283,9 @@ for (const count of [2, 5]) {
       );
       const disk: Document = JSON.parse(await readConfig(home) ?? "");
       const secrets = secretsOf(disk);
-      const makers = outcomes.filter(({ stderr }) => /: Made /.test(stderr));
+      const makers = outcomes.filter(({ stderr }) =>
+        /: Generated /.test(stderr)
+      );
       assert.equal(makers.length, 1, "one of them made the secrets");
       for (const outcome of outcomes) {
         assert.equal(outcome.code, 0, outcome.stderr);

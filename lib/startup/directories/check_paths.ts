@@ -1,8 +1,8 @@
 /**
- * The doctor of volumes and identities: tries each path that the server will
- * write as the user that it will run as, and names the one step that repairs it.
+ * Checks whether the server's user can write each path that the server writes, and finds the one
+ * step that corrects each path that it cannot.
  *
- * Good paths cost a few system calls; only for a bad one it looks further.
+ * Good paths cost a few system calls; the mounts are read only if a path fails.
  *
  * @module
  */
@@ -26,37 +26,39 @@ import { toHex } from "../../config/replace_file.ts";
 import { canGive } from "./give_directories.ts";
 import type { Identity, System } from "../../os/system.ts";
 import type { Context } from "../context.ts";
+import { serverIdentity } from "../load_settings.ts";
 import { onceEach } from "../once.ts";
 import type { Plan } from "../plan.ts";
-import type { Fault } from "./path_remedies.ts";
-import { describeFault, readSurroundings } from "./path_remedies.ts";
-import { ownDirectories, serverIdentity } from "../load_settings.ts";
+import type { Denial } from "./path_remedies.ts";
+import { describeDenial, readKernelFacts } from "./path_remedies.ts";
 import type { WrittenPath } from "./written_paths.ts";
-import { writtenPaths } from "./written_paths.ts";
+import { ownDirectories, writtenPaths } from "./written_paths.ts";
 
-/** The permission bits of a file that comes and goes. */
+/** The mode of a probe file. */
 const PROBE_MODE = 0o600;
 
-/** A path that cannot be written, and what repairs it. */
+/** A path that cannot be written, with its remedy. */
 export interface PathProblem extends Problem {
-  /** Whether the server cannot run without it. */
+  /** Whether the server cannot run without writing there. */
   readonly vital: boolean;
 }
 
-/** How the paths are tried. */
+/** How the paths are checked. */
 export interface CheckMode {
-  /** Whether things may be made and removed at once; otherwise owner and mode decide. */
+  /**
+   * Whether to write probe files, which only the server's user may do. Otherwise owners, modes
+   * and mounts decide.
+   */
   readonly mayTouch: boolean;
 }
 
 /**
- * Tries each path that the server will write. Things may be touched only by the very user that
- * the server runs as.
+ * Checks each path that the server will write.
  *
- * @param plan Paths and settings.
- * @param system The world.
- * @param examination How they are tried.
- * @returns What cannot be written, with its remedy.
+ * @param plan The paths and the settings.
+ * @param system The system that the server will run on.
+ * @param mode How the paths are checked.
+ * @returns The paths that cannot be written, with their remedies.
  */
 export async function checkPaths(
   plan: Plan,
@@ -64,49 +66,56 @@ export async function checkPaths(
   { mayTouch }: CheckMode,
 ): Promise<PathProblem[]> {
   const identity = serverIdentity(plan.settings, system);
-  // What may not be touched does not tell by itself that it is read-only.
-  const early = mayTouch ? undefined : await readSurroundings(system);
+  // Without a probe, only the table of mounts tells that a file system is read-only.
+  const kernelFacts = mayTouch ? undefined : await readKernelFacts(system);
   const { files } = system;
-  const trial: PathCheck = {
+  const check: PathCheck = {
     system,
     identity,
     own: ownDirectories(plan),
-    mounts: early?.mounts,
-    // Above all these paths there are the same few directories.
+    mounts: kernelFacts?.mounts,
+    // The paths share most of their parents.
     stat: onceEach((path) => files.stat(path)),
     realPath: onceEach((path) => files.realPath(path)),
   };
-  const faults = writtenPaths(plan, system).flatMap((written) => {
-    const fault = checkPath(written, trial);
-    return fault === undefined ? [] : [{ written, fault }];
+  const failures = writtenPaths(plan, system).flatMap((written) => {
+    const denial = checkPath(written, check);
+    return denial === undefined ? [] : [{ written, denial }];
   });
-  if (faults.length === 0) return [];
-  // Who repairs a directory repairs what is in it.
-  const roots = faults.filter(({ written, fault }) =>
-    !faults.some((other) =>
-      other.written !== written && other.fault.code === fault.code &&
-      (other.written.path === other.fault.blame
-        ? isWithin(fault.blame, other.fault.blame)
-        : written.kind === "file" && other.fault.blame === fault.blame &&
-          isWithin(written.path, other.written.path))
-    )
-  );
-  const surroundings = early ?? await readSurroundings(system);
-  return roots.map(({ written, fault }) => ({
+  if (failures.length === 0) return [];
+  const kernel = kernelFacts ?? await readKernelFacts(system);
+  return failures.filter((failure) =>
+    !failures.some((other) => other !== failure && isCoveredBy(failure, other))
+  ).map(({ written, denial }) => ({
     subject: written.path,
-    vital: faults.some((each) =>
+    vital: failures.some((each) =>
       each.written.vital && isWithin(each.written.path, written.path)
     ),
-    ...describeFault(written, fault, { identity, system, surroundings }),
+    ...describeDenial(written, denial, { identity, system, kernel }),
   }));
 }
 
+interface Failure {
+  readonly written: WrittenPath;
+  readonly denial: Denial;
+}
+
+/** Whether the remedy of another failure corrects this one too: only the topmost directory that fails is reported. */
+function isCoveredBy({ written, denial }: Failure, other: Failure): boolean {
+  if (other.denial.code !== denial.code) return false;
+  return other.written.path === other.denial.path
+    ? isWithin(denial.path, other.denial.path)
+    : written.kind === "file" && other.denial.path === denial.path &&
+      isWithin(written.path, other.written.path);
+}
+
 /**
- * Tries the paths for a start: says what is unwise, and stops for what the server cannot do without.
+ * Checks the paths for a start, after root has prepared the directories. It logs warnings for
+ * paths that the server can do without.
  *
- * @param plan Paths and settings, the directories having been provided.
- * @param context The world.
- * @throws {EntrypointError} With code 73, and every path that is vital.
+ * @param plan The paths and the settings.
+ * @param context The context of the server's user.
+ * @throws {EntrypointError} With code 73 and every path that the server requires.
  */
 export async function requirePaths(
   plan: Plan,
@@ -114,14 +123,14 @@ export async function requirePaths(
 ): Promise<void> {
   const found = await checkPaths(plan, system, { mayTouch: true });
   for (const { vital, ...problem } of found) if (!vital) log.warn(problem);
-  log.step("Paths tried");
-  const vital = found.filter((diagnosis) => diagnosis.vital)
+  log.step("Paths checked");
+  const problems = found.filter(({ vital }) => vital)
     .map(({ vital: _, ...problem }) => problem);
-  if (vital.length === 0) return;
+  if (problems.length === 0) return;
   const { uid, gid } = serverIdentity(plan.settings, system);
   throw new EntrypointError(
-    `The server, as user ${uid}:${gid}, could not write what it must`,
-    { code: ExitCode.cannotWrite, problems: vital },
+    `User ${uid}:${gid} cannot write to paths that Mattermost requires`,
+    { code: ExitCode.cannotWrite, problems },
   );
 }
 
@@ -131,111 +140,102 @@ function isWithin(path: string, directory: string): boolean {
 
 interface PathCheck {
   readonly system: Pick<System, "files" | "uid" | "random">;
-  /** As the file system says; each path is looked at once. */
+  /** `stat` of the files, called once for each path. */
   readonly stat: System["files"]["stat"];
-  /** Likewise. */
+  /** `realPath` of the files, called once for each path. */
   readonly realPath: System["files"]["realPath"];
   readonly identity: Identity;
-  /** Our directories. */
+  /** The directories of the settings. */
   readonly own: readonly string[];
-  /** The table of mounts where nothing may be touched; otherwise the paths are really tried. */
+  /** The table of mounts if owners, modes and mounts decide; `undefined` to write probe files. */
   readonly mounts: string | undefined;
 }
 
-/** @param path The path itself, or where it is missing, the directory in which it will be made. */
+/** @param path The path itself, or if it is missing, the directory in which it will be created. */
 function checkPath(
   written: WrittenPath,
-  trial: PathCheck,
+  check: PathCheck,
   path = written.path,
-): Fault | undefined {
+): Denial | undefined {
   try {
-    const facts = trial.stat(path);
+    const facts = check.stat(path);
     if (written.kind === "directory" && facts?.isDirectory === false) {
-      return { code: "ENOTDIR", blame: path, lacks: "nothing" };
+      return { code: "ENOTDIR", path, lacks: "none" };
     }
     if (facts !== undefined) {
-      return trial.mounts === undefined
-        ? writeProbe(path, trial)
-        : judgeByMode(written, path, { ...trial, mounts: trial.mounts });
+      if (check.mounts !== undefined) {
+        return checkByMode(written, path, { ...check, mounts: check.mounts });
+      }
+      writeProbe(path, check);
+      return undefined;
     }
   } catch (error) {
-    return faultOf(error, path, trial);
+    return denialOf(error, path, check);
   }
-  // What is not there is made by the server, or by us, in what is there.
+  // The server or a start creates it in its parent; a missing file has its directory checked.
   return written.kind === "file"
     ? undefined
-    : checkPath(written, trial, dirname(path));
+    : checkPath(written, check, dirname(path));
 }
 
-function writeProbe(path: string, trial: PathCheck): Fault | undefined {
-  try {
-    probe(path, trial);
-    return undefined;
-  } catch (error) {
-    return faultOf(error, path, trial);
-  }
-}
-
-function judgeByMode(
+function checkByMode(
   written: WrittenPath,
   path: string,
-  trial: PathCheck & { readonly mounts: string },
-): Fault | undefined {
-  const { system: { uid, files }, own } = trial;
-  const real = trial.realPath(path);
-  if (mountOf(trial.mounts, real)?.readOnly === true) {
-    return { code: "EROFS", blame: real, lacks: "nothing" };
+  check: PathCheck & { readonly mounts: string },
+): Denial | undefined {
+  const { system: { uid, files }, own } = check;
+  const real = check.realPath(path);
+  if (mountOf(check.mounts, real)?.readOnly === true) {
+    return { code: "EROFS", path: real, lacks: "none" };
   }
-  const barred = deniedBy(path, trial);
-  const isGiven = uid === 0 && written.provided && barred?.blame === real &&
-    canGive(directoryOf(written), own, files);
-  return isGiven ? undefined : barred;
+  const denial = denialByMode(path, check);
+  const directory = written.kind === "file"
+    ? dirname(written.path)
+    : written.path;
+  const willBeGiven = uid === 0 && written.provided && denial?.path === real &&
+    canGive(directory, own, files);
+  return willBeGiven ? undefined : denial;
 }
 
-function directoryOf({ path, kind }: WrittenPath): string {
-  return kind === "file" ? dirname(path) : path;
-}
-
-function faultOf(error: unknown, path: string, trial: PathCheck): Fault {
+/** Prefers an explanation by owner and mode over the bare code. */
+function denialOf(error: unknown, path: string, check: PathCheck): Denial {
   const code = errorCode(error);
   if (code === undefined) throw error;
-  const fault: Fault = { code, blame: path, lacks: "nothing" };
-  return (isRefusal(fault) ? deniedBy(path, trial) : undefined) ?? fault;
+  const byMode = code === "EACCES" || code === "EPERM"
+    ? denialByMode(path, check)
+    : undefined;
+  return byMode ?? { code, path, lacks: "none" };
 }
 
-function isRefusal({ code }: Fault): boolean {
-  return code === "EACCES" || code === "EPERM";
-}
-
-/** The first of the directories above the path, and then the path itself, whose owner and mode stand in the way. */
-function deniedBy(
+/** Finds the first parent directory, or else the path itself, whose owner and mode deny access. */
+function denialByMode(
   path: string,
   { stat, realPath, identity }: PathCheck,
-): Fault | undefined {
-  // Who may not even look gets no further than the path.
+): Denial | undefined {
+  // A user that may not even examine a path learns nothing more about it.
   return tolerate(() => {
-    // Behind a closed directory nothing can be resolved, and the name as it is tells which one that is.
+    // Below a closed directory nothing resolves; the name as it is shows which directory that is.
     const real = tolerate(() => realPath(path)) ?? path;
     const closed = closedAbove(real, identity, stat);
     if (closed !== undefined) {
-      return { code: "EACCES", blame: closed, lacks: "entering" };
+      return { code: "EACCES", path: closed, lacks: "entering" };
     }
     const facts = stat(real);
     if (facts === undefined) return undefined;
     const bits = facts.isDirectory ? MAY_WRITE | MAY_ENTER : MAY_WRITE;
     return permits(facts, identity, { bits })
       ? undefined
-      : { code: "EACCES", blame: real, lacks: "writing" };
+      : { code: "EACCES", path: real, lacks: "writing" };
   });
 }
 
-/** Really writes, without leaving anything: in a directory a file that comes and goes, any other that is only opened. */
-function probe(
+/** Writes without leaving a trace: creates and removes a file in a directory, or opens a file. */
+function writeProbe(
   path: string,
   { system: { files, random }, stat }: PathCheck,
 ): void {
   if (stat(path)?.isDirectory === true) {
-    // A name that nobody can know before, so that nothing is there.
+    // Nobody can predict the name and put something there.
     const probe = `${path}/.entrypoint-${toHex(random(8))}`;
     files.make(probe, PROBE_MODE);
     files.remove(probe);

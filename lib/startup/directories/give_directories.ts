@@ -1,13 +1,13 @@
 /**
- * What a start as root gives to the server's user before it becomes that user.
+ * Creates the directories that the server needs and gives them to the server's user, before
+ * root becomes that user.
  *
- * The server's user can write to most of these directories, and so can put a link at any
- * name in them at any time. Root therefore names only what nobody else can exchange, and
- * leaves the walk to `chown -R -h -P` of coreutils: it goes from descriptor to descriptor,
- * follows no link, and changes a directory after what is in it, so that a walk that was
- * interrupted is taken up by the next start.
+ * The server's user can write to most of these directories, so it can put a link at any name
+ * in them at any time. Root therefore names only paths that nobody else can change, and leaves
+ * the rest to `chown -R -h -P` of coreutils: it walks by descriptor, follows no link, and changes
+ * a directory after its content, so that the next start continues a walk that was interrupted.
  *
- * What belongs to the server already is not walked through, so that a volume with a million
+ * A directory that belongs to the server already is not walked, so a volume with a million
  * files costs nothing at a restart.
  *
  * @module
@@ -16,86 +16,83 @@
 import { dirname } from "node:path";
 import { errorCode, tolerate } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
-import { follow } from "./unsafe_links.ts";
+import { resolveForRoot } from "./unsafe_links.ts";
 
-/** What this needs of the world. */
-export type World = Pick<System, "files" | "runChild">;
-
-/** The directories that the server's user is to have. */
+/** The directories that the server's user has to own. */
 export interface Directories {
-  /** Ours, which are made where they are missing. */
+  /** The directories of the settings, which are created if they are missing. */
   readonly own: readonly string[];
-  /** Those of the installed server, where they are there. */
+  /** Directories of the installed server; missing ones are left alone. */
   readonly installed: readonly string[];
 }
 
-/** What was given away. */
+/** The result of giving directories to the server's user. */
 export interface DirectoryReport {
-  /** The directories that were there and changed hands with what is in them, by their names in the settings. */
+  /** The existing directories that changed their owner, as the settings name them. */
   readonly given: readonly string[];
-  /** The directories that somebody else could exchange, and so were not given. */
-  readonly withheld: readonly Withheld[];
-  /** The first line of what `chown` had to say where it was refused something. */
+  /** The directories that were not given, because somebody else could replace them. */
+  readonly withheld: readonly WithheldDirectory[];
+  /** The first line of the errors of `chown`; `undefined` if there was none. */
   readonly refusal: string | undefined;
 }
 
-/** A directory that should be the server's, and that root does not dare to give. */
-export interface Withheld {
+/** A directory that the server should own, but that root cannot give safely. */
+export interface WithheldDirectory {
   /** The directory, as the settings name it. */
   readonly path: string;
-  /** The directory above it in which somebody else can exchange names. */
+  /** The parent directory in which somebody else can replace it. */
   readonly exposed: string;
 }
 
-/** Where `chown` is looked for, whatever the environment says. */
+/** The search path for `chown`, independent of the environment. */
 const CHOWN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Directories are closed to others, but for the group that backups may have. */
+/** The mode of created directories: the group can read them, for backups. */
 const OWN_MODE = 0o750;
-/** Those above stay root's, and the server's user has to get through. */
-const ABOVE_MODE = 0o755;
+/** The mode of created parents: they stay root's, and the server's user has to pass through. */
+const PARENT_MODE = 0o755;
 
 /** A directory to give. */
-interface ToGive {
-  /** As the settings name it. */
+interface Gift {
+  /** The directory, as the settings name it. */
   readonly name: string;
-  /** For `chown`: nobody but root can change what it leads to. */
+  /** The path for `chown`, which only root can change. */
   readonly path: string;
 }
 
 /**
- * Makes what is missing and gives away what is not the server's, as far as root may do so.
- * What it may not do, or cannot, is told when the server's user tries to write there.
+ * Creates missing directories and gives those of other owners to the server's user, as far as
+ * root can do so safely. It reports no failure: whatever remains is found when the server's user
+ * tries to write there.
  *
- * @param directories Whose owner is to be the server's user.
- * @param world Files, and child processes.
- * @param options The server's user, and what ends the walk.
- * @returns What changed hands.
+ * @param directories The directories that the server's user has to own.
+ * @param system The file system, and child processes.
+ * @param options The server's user, and a signal that ends the walk.
+ * @returns What was given and what was not.
  */
 export async function giveDirectories(
   { own, installed }: Directories,
-  { files, runChild }: World,
+  { files, runChild }: Pick<System, "files" | "runChild">,
   { owner, signal }: {
     readonly owner: Identity;
     readonly signal: AbortSignal;
   },
 ): Promise<DirectoryReport> {
-  // What is missing in a directory of ours, the server's user makes when it has got that one,
-  // and what root may not look at or make, that user tries once more.
-  const made = own
+  // The server's user creates a directory inside another one by itself once it owns the outer
+  // one, and tries again wherever root fails.
+  const created = own
     .filter((name) => !own.some((outer) => isBelow(name, outer)))
-    .filter((name) => tolerate(() => make(name, files)));
-  const gifts: ToGive[] = [];
+    .filter((name) => tolerate(() => createSafely(name, files)));
+  const gifts: Gift[] = [];
+  const withheld: WithheldDirectory[] = [];
   for (const name of [...own, ...installed]) {
-    const gift = tolerate(() => ownersOf(name, own, { files, owner }));
-    const isCovered = gifts.some(({ path }) =>
-      path === gift?.path || isBelow(gift?.path ?? "", path)
-    );
-    if (gift !== undefined && !isCovered) gifts.push(gift);
+    const decision = tolerate(() => decide(name, own, { files, owner }));
+    if (decision === undefined) continue;
+    if ("exposed" in decision) withheld.push(decision);
+    else if (!gifts.some(({ path }) => isWithin(decision.path, path))) {
+      gifts.push(decision);
+    }
   }
-  const withheld = own.flatMap((name) =>
-    tolerate(() => withheldOf(name, own, { files, owner })) ?? []
-  );
   if (gifts.length === 0) return { given: [], withheld, refusal: undefined };
   const refusal = await runChild({
     command: [
@@ -117,73 +114,73 @@ export async function giveDirectories(
       return `chown cannot be executed (${code})`;
     },
   );
-  const names = gifts.map(({ name }) => name)
-    .filter((name) => !made.includes(name));
-  const given = refusal === undefined ? names : [];
+  const given = refusal !== undefined ? [] : gifts
+    .map(({ name }) => name)
+    .filter((name) => !created.includes(name));
   return { given, withheld, refusal };
 }
 
 /**
- * Only where no one but root can change what the name leads to; the rest is for the server's
- * user to make.
+ * Creates a directory and its parents, if only root can change where the name leads.
  *
- * @returns Whether it was missing.
+ * @returns Whether it was created.
  */
-function make(name: string, files: World["files"]): boolean {
-  const { path } = follow(name, files);
+function createSafely(name: string, files: System["files"]): boolean {
+  const { path } = resolveForRoot(name, files);
   if (path === undefined || files.exists(path)) return false;
   const missing = [path];
   for (
-    let above = dirname(path);
-    !files.exists(above);
-    above = dirname(above)
-  ) missing.unshift(above);
+    let parent = dirname(path);
+    !files.exists(parent);
+    parent = dirname(parent)
+  ) missing.unshift(parent);
   for (const each of missing) {
-    const mode = each === path ? OWN_MODE : ABOVE_MODE;
+    const mode = each === path ? OWN_MODE : PARENT_MODE;
     files.makeDirectory(each, mode);
-    // Whatever the umask takes away.
+    // mkdir(2) applies the umask.
     files.chmod(each, mode);
   }
   return true;
 }
 
-function ownersOf(
+interface Ownership {
+  readonly files: System["files"];
+  readonly owner: Identity;
+}
+
+/** Decides whether root gives a directory or withholds it; `undefined` if there is nothing to do. */
+function decide(
   name: string,
   own: readonly string[],
-  world: Pick<World, "files"> & { readonly owner: Identity },
-): ToGive | undefined {
-  const { path } = follow(name, world.files);
+  ownership: Ownership,
+): Gift | WithheldDirectory | undefined {
+  const { path, exposed } = resolveForRoot(name, ownership.files);
   if (path !== undefined) {
-    return isForeign(path, world) ? { name, path } : undefined;
+    return isForeign(path, ownership) ? { name, path } : undefined;
   }
-  const outer = outerOf(name, own, world.files);
-  if (outer === undefined || !isForeign(outer.inside, world)) return undefined;
-  // The last name may be exchanged: chown follows it no more than any other.
+  const outer = outerOf(name, own, ownership.files);
+  if (outer === undefined) {
+    return exposed !== undefined && own.includes(name) &&
+        isForeign(name, ownership)
+      ? { path: name, exposed }
+      : undefined;
+  }
+  if (!isForeign(outer.inside, ownership)) return undefined;
+  // chown -h does not follow the last name either, so it is safe even if it is replaced.
   return dirname(outer.inside) === outer.path
     ? { name, path: outer.inside }
     : outer;
 }
 
-function withheldOf(
-  name: string,
-  own: readonly string[],
-  world: Pick<World, "files"> & { readonly owner: Identity },
-): Withheld | undefined {
-  const { exposed } = follow(name, world.files);
-  const isWithheld = exposed !== undefined &&
-    outerOf(name, own, world.files) === undefined && isForeign(name, world);
-  return isWithheld ? { path: name, exposed } : undefined;
-}
-
-/** The directory of ours that holds another one of ours, as data does data/config, if its own name is sure. */
+/** Finds the directory of the settings that holds another one, as data holds data/config, if only root can change its path. */
 function outerOf(
   name: string,
   own: readonly string[],
-  files: World["files"],
-): ToGive & { readonly inside: string } | undefined {
+  files: System["files"],
+): Gift & { readonly inside: string } | undefined {
   const outer = own.find((each) => isBelow(name, each));
   if (outer === undefined) return undefined;
-  const { path } = follow(outer, files);
+  const { path } = resolveForRoot(outer, files);
   return path === undefined ? undefined : {
     name: outer,
     path,
@@ -192,42 +189,44 @@ function outerOf(
 }
 
 /**
- * Tells whether a start as root could give a directory, or make it, because nobody else can
- * exchange its name.
+ * Tells whether a start as root could create or give a directory safely.
  *
- * @param name The directory, which need not be there.
- * @param own Our directories.
- * @param files Files.
- * @returns Whether it could, as far as names decide.
+ * @param name The directory, which need not exist.
+ * @param own The directories of the settings.
+ * @param files The file system.
+ * @returns Whether nobody but root can change where the name leads.
  */
 export function canGive(
   name: string,
   own: readonly string[],
-  files: World["files"],
+  files: System["files"],
 ): boolean {
   return tolerate(() => {
-    if (follow(name, files).path !== undefined) return true;
+    if (resolveForRoot(name, files).path !== undefined) return true;
     const outer = outerOf(name, own, files);
     return outer !== undefined &&
       files.lstat(outer.inside)?.isDirectory === true;
   }) === true;
 }
 
-/** Whether a directory, or something in it, does not belong to the server's user. */
-function isForeign(
-  path: string,
-  { files, owner }: Pick<World, "files"> & { readonly owner: Identity },
-): boolean {
-  const isOthers = (facts: FileFacts | undefined): boolean =>
-    // The owner of a link decides nothing.
+/** Whether a directory, or an entry of it, belongs to somebody other than the server's user. */
+function isForeign(path: string, { files, owner }: Ownership): boolean {
+  const belongsToOther = (facts: FileFacts | undefined): boolean =>
+    // The owner of a symbolic link has no effect.
     facts !== undefined && !facts.isSymlink &&
     (facts.uid !== owner.uid || facts.gid !== owner.gid);
   const facts = files.lstat(path);
   if (facts?.isDirectory !== true) return false;
-  return isOthers(facts) ||
-    files.list(path).some((entry) => isOthers(files.lstat(`${path}/${entry}`)));
+  return belongsToOther(facts) ||
+    files.list(path).some((entry) =>
+      belongsToOther(files.lstat(`${path}/${entry}`))
+    );
 }
 
 function isBelow(path: string, directory: string): boolean {
   return path.startsWith(`${directory}/`);
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || isBelow(path, directory);
 }

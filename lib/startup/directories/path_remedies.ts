@@ -1,5 +1,5 @@
 /**
- * From a path that cannot be written to the one step that repairs it.
+ * Explains why a path cannot be written, and finds the one step that corrects it.
  *
  * @module
  */
@@ -8,59 +8,63 @@ import { tolerate } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
 import type { Mount } from "../../os/permissions.ts";
 import { hostId, mountOf } from "../../os/permissions.ts";
-import { follow } from "./unsafe_links.ts";
 import type { Identity, System } from "../../os/system.ts";
+import { shellWord } from "../../shell.ts";
+import { describeOwner, resolveForRoot } from "./unsafe_links.ts";
 import type { WrittenPath } from "./written_paths.ts";
 
 /** Why a path cannot be written. */
-export interface Fault {
-  /** The system's code; `EACCES` also where the bits alone forbid it. */
+export interface Denial {
+  /** The system's error code; also `EACCES` if owner and mode alone deny access. */
   readonly code: string;
-  /** The file or directory whose owner, mode or mount is to blame. */
-  readonly blame: string;
-  /** What owner and mode do not permit there; `nothing` where something else forbids it. */
-  readonly lacks: "entering" | "writing" | "nothing";
+  /** The file or directory whose owner, mode or mount denies access. */
+  readonly path: string;
+  /** The permission that owner and mode do not give; `none` if something else denies access. */
+  readonly lacks: "entering" | "writing" | "none";
 }
 
-/** What the kernel tells about this container; texts are empty where it tells nothing. */
-export interface Surroundings {
-  /** `/proc/self/mounts`. */
+/** What the kernel reports about this container; a text is empty if it cannot be read. */
+export interface KernelFacts {
+  /** The text of `/proc/self/mounts`. */
   readonly mounts: string;
-  /** `/proc/self/uid_map`. */
+  /** The text of `/proc/self/uid_map`. */
   readonly uidMap: string;
-  /** `/proc/self/gid_map`. */
+  /** The text of `/proc/self/gid_map`. */
   readonly gidMap: string;
 }
 
-/** For whom a remedy is made. */
-export interface CheckedPath {
-  /** Whom the server runs as. */
+/** The user and the container for which a remedy is written. */
+export interface RemedyContext {
+  /** The user that the server runs as. */
   readonly identity: Identity;
-  /** Who started the program, and the files. */
+  /** The user who started the program, and the file system. */
   readonly system: Pick<System, "files" | "startedAs">;
-  /** What the kernel tells. */
-  readonly surroundings: Surroundings;
+  /** What the kernel reports about this container. */
+  readonly kernel: KernelFacts;
 }
 
 /**
- * Reads what the kernel tells about this container.
+ * Reads what the kernel reports about this container.
  *
- * @param system Files, and child processes.
+ * @param system The file system, and child processes.
  * @returns The texts.
  */
-export async function readSurroundings(
+export async function readKernelFacts(
   system: Pick<System, "files" | "runChild" | "env">,
-): Promise<Surroundings> {
-  const [mounts, uidMap, gidMap] = await Promise.all(
+): Promise<KernelFacts> {
+  const [mounts = "", uidMap = "", gidMap = ""] = await Promise.all(
     ["mounts", "uid_map", "gid_map"].map((name) =>
-      readKernel(`/proc/self/${name}`, system)
+      readProcFile(`/proc/self/${name}`, system)
     ),
   );
-  return { mounts: mounts ?? "", uidMap: uidMap ?? "", gidMap: gidMap ?? "" };
+  return { mounts, uidMap, gidMap };
 }
 
-/** The runtime opens `/proc` only to programs with all permissions; `cat`, where there is one, has them. */
-async function readKernel(
+/**
+ * Deno reads files of `/proc` only with all permissions, so `cat` reads them without:
+ * https://docs.deno.com/runtime/fundamentals/security/#file-system-access
+ */
+async function readProcFile(
   path: string,
   { files, runChild, env }: Pick<System, "files" | "runChild" | "env">,
 ): Promise<string> {
@@ -73,59 +77,66 @@ async function readKernel(
 }
 
 /**
- * Says what is wrong with a path, and what repairs it.
+ * Explains why a path cannot be written, and how to correct it.
  *
- * @param written The path, and what it is for.
- * @param fault Why it cannot be written.
- * @param patient Who it is for.
+ * @param written The path.
+ * @param denial Why it cannot be written.
+ * @param context The user and the container.
  * @returns Message and remedy.
  */
-export function describeFault(
+export function describeDenial(
   written: WrittenPath,
-  fault: Fault,
-  patient: CheckedPath,
+  denial: Denial,
+  context: RemedyContext,
 ): Pick<Problem, "message" | "remedy"> {
-  const { identity, system: { files }, surroundings } = patient;
-  const mount = mountOf(surroundings.mounts, real(fault.blame, files));
-  const user = `user ${identity.uid}:${identity.gid}`;
-  const said =
-    `${written.path}, ${written.purpose}, cannot be written by ${user}`;
-  const isReadOnly = fault.code === "EROFS" || mount?.readOnly === true;
-  if (isReadOnly) {
-    const what = mount === undefined || mount.path === "/"
-      ? "the root file system is read-only"
-      : `what is mounted at ${mount.path} is read-only`;
+  const { identity, system: { files }, kernel } = context;
+  const mount = mountOf(kernel.mounts, realPath(denial.path, files));
+  const user = `${identity.uid}:${identity.gid}`;
+  function explain(reason: string): string {
+    return `User ${user} cannot write to ${written.path}, ${written.purpose}: ${reason}`;
+  }
+  if (denial.code === "EROFS" || mount?.readOnly === true) {
     return {
-      message: `${said}: ${what}`,
+      message: explain(
+        mount === undefined || mount.path === "/"
+          ? "the root file system is read-only"
+          : `the volume at ${mount.path} is mounted read-only`,
+      ),
       remedy: readOnlyRemedy(written, mount),
     };
   }
-  if (fault.code === "ENOSPC" || fault.code === "EDQUOT") {
+  if (denial.code === "ENOSPC" || denial.code === "EDQUOT") {
     return {
-      message: `${said}: the disk is full`,
-      remedy: `df -h ${written.path}   # make room there`,
+      message: explain("the disk is full"),
+      remedy: `df -h ${shellWord(written.path)}   # make room there`,
     };
   }
-  if (fault.code === "ENOTDIR") {
+  if (denial.code === "ENOTDIR") {
     return {
-      message: `${said}: ${fault.blame} is no directory`,
-      remedy: `ls -l ${fault.blame}   # remove it, or choose another directory`,
+      message: explain(`${denial.path} is not a directory`),
+      remedy: `ls -l ${
+        shellWord(denial.path)
+      }   # remove it, or choose another directory`,
     };
   }
-  // What somebody else linked to is not to be given away by following our advice.
-  const link = tolerate(() => follow(written.path, files).link);
+  const reason = denialReason(denial, files);
+  // A remedy must not give away the target of a link that somebody else made.
+  const link = tolerate(() => resolveForRoot(written.path, files).link);
   if (link !== undefined) {
     return {
-      message: `${said}: the symbolic link ${link} leads to ${
-        real(link, files)
-      }, and ${denial(fault, patient)}`,
-      remedy:
-        `rm ${link}   # unless it is yours: then give ${user} what it leads to`,
+      message: explain(
+        `the symbolic link ${link} leads to ${
+          realPath(link, files)
+        }, and ${reason}`,
+      ),
+      remedy: `rm ${
+        shellWord(link)
+      }   # or, if you made the link, give its target to user ${user}`,
     };
   }
   return {
-    message: `${said}: ${denial(fault, patient)}`,
-    remedy: accessRemedy(written, fault, { ...patient, mount }),
+    message: explain(reason),
+    remedy: accessRemedy(written, denial, { ...context, mount }),
   };
 }
 
@@ -134,77 +145,97 @@ function readOnlyRemedy(
   mount: Mount | undefined,
 ): string {
   if (mount !== undefined && mount.path !== "/") {
-    return `Mount it writable: remove :ro (or readOnly) from the volume at ${mount.path}`;
+    return `Remove :ro (or readOnly) from the volume at ${mount.path}`;
   }
-  return temporary
-    ? `docker run --tmpfs ${path} …   # in Compose: tmpfs: ["${path}"]`
-    : `docker run -v mattermost${
-      path.replaceAll("/", "-")
-    }:${path} …   # a volume, which stays when the container goes`;
+  if (temporary) return tmpfsRemedy(path);
+  const volume = `mattermost${path.replaceAll("/", "-")}:${path}`;
+  return `docker run -v ${
+    shellWord(volume)
+  } …   # a volume keeps its files when the container is removed`;
 }
 
-function denial(
-  { code, blame, lacks }: Fault,
-  { system: { files } }: CheckedPath,
+function tmpfsRemedy(path: string): string {
+  return `docker run --tmpfs ${
+    shellWord(path)
+  } …   # in Compose: tmpfs: ["${path}"]`;
+}
+
+function denialReason(
+  { code, path, lacks }: Denial,
+  files: System["files"],
 ): string {
-  const facts = tolerate(() => files.stat(blame));
-  if (facts === undefined) return `${blame}: ${code}`;
-  const owner = `${facts.uid}:${facts.gid}`;
-  const mode = facts.mode.toString(8).padStart(4, "0");
-  return lacks === "nothing"
-    ? `${blame} refuses with ${code}, though its owner ${owner} and mode ${mode} permit it`
-    : `${blame} belongs to ${owner} with mode ${mode}`;
+  const facts = tolerate(() => files.stat(path));
+  if (facts === undefined) return `${path} cannot be examined (${code})`;
+  const owner = describeOwner(path, facts);
+  return lacks === "none"
+    ? `the system denies access with ${code}, although ${owner}`
+    : owner;
 }
 
+/** Where the permission is missing decides whether the operator changes the container, the host or the image. */
 function accessRemedy(
   written: WrittenPath,
-  { blame, lacks }: Fault,
-  patient: CheckedPath & { readonly mount: Mount | undefined },
+  { path: denied, lacks }: Denial,
+  { identity, kernel, mount, system: { files, startedAs } }: RemedyContext & {
+    readonly mount: Mount | undefined;
+  },
 ): string {
-  const { identity, mount, surroundings, system } = patient;
-  const facts = tolerate(() => system.files.stat(blame));
-  if (facts?.uid === identity.uid && lacks !== "nothing") {
-    return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${blame}`;
+  const { path, temporary } = written;
+  const facts = tolerate(() => files.stat(denied));
+  if (facts?.uid === identity.uid && lacks !== "none") {
+    return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${shellWord(denied)}`;
   }
-  const uid = hostId(surroundings.uidMap, identity.uid);
-  const gid = hostId(surroundings.gidMap, identity.gid);
-  if (uid === undefined || gid === undefined) {
-    return `Choose a user that exists in this container's user namespace: MATTERMOST_UID=${identity.uid} has no counterpart on the host (/etc/subuid, or --userns=host)`;
+  const host = {
+    uid: hostId(kernel.uidMap, identity.uid),
+    gid: hostId(kernel.gidMap, identity.gid),
+  };
+  if (host.uid === undefined || host.gid === undefined) {
+    return `Choose a user that exists in this container's user namespace: MATTERMOST_UID=${identity.uid} has no counterpart on the host (see /etc/subuid, or use --userns=host)`;
   }
   const isVolume = mount !== undefined && mount.path !== "/";
-  if (isVolume && lacks === "nothing") {
-    return `docker run -v HOST_DIRECTORY:${mount.path}:Z …   # a label for SELinux; in Compose the same :Z`;
+  if (isVolume && lacks === "none") {
+    return `docker run -v ${
+      shellWord(`HOST_DIRECTORY:${mount.path}:Z`)
+    } …   # :Z sets the SELinux label, in Compose too`;
   }
-  const mapped = uid === identity.uid
-    ? ""
-    : `, since user ${identity.uid} in here is user ${uid} there`;
   if (isVolume) {
-    return `On the host: chown -R ${uid}:${gid} HOST_DIRECTORY   # the one that is mounted at ${mount.path}${mapped}`;
+    const mapped = host.uid === identity.uid
+      ? ""
+      : `; user ${identity.uid} of the container is user ${host.uid} of the host`;
+    return `${hostChown(`${host.uid}:${host.gid}`, mount.path)}${mapped}`;
   }
-  if (system.startedAs === 0 && lacks === "entering") {
-    return `chmod o+x ${blame}   # so that the server's user gets to ${written.path}`;
+  if (startedAs === 0 && lacks === "entering") {
+    return `chmod o+x ${
+      shellWord(denied)
+    }   # so that the server's user can reach ${path}`;
   }
-  const isMissing = tolerate(() => system.files.stat(written.path)) ===
-    undefined;
-  if (system.startedAs === 0 && !written.temporary) {
-    const { path } = written;
-    const owner = `${identity.uid}:${identity.gid}`;
+  const user = `${identity.uid}:${identity.gid}`;
+  if (startedAs === 0 && !temporary) {
+    const isMissing = tolerate(() => files.stat(path)) === undefined;
+    const word = shellWord(path);
     return isMissing
-      ? `mkdir -p ${path} && chown ${owner} ${path}   # in the image; or mount a volume there`
-      : `chown -R ${owner} ${blame}`;
+      ? `mkdir -p ${word} && chown ${user} ${word}   # in the image; or mount a volume there`
+      : `chown -R ${user} ${shellWord(denied)}`;
   }
-  if (written.temporary) {
-    return `docker run --tmpfs ${written.path} …   # in Compose: tmpfs: ["${written.path}"]`;
-  }
-  const volume =
-    `mount a volume at ${written.path} that ${identity.uid}:${identity.gid} owns`;
+  if (temporary) return tmpfsRemedy(path);
   if (facts === undefined || facts.uid === 0) {
-    return volume.charAt(0).toUpperCase() + volume.slice(1);
+    return `Mount a volume at ${path} that belongs to ${user}`;
   }
   const owner = `${facts.uid}:${facts.gid}`;
-  return `docker run --user ${owner} …   # in Compose: user: "${owner}"; or ${volume}`;
+  return `docker run --user ${owner} …   # in Compose: user: "${owner}"; or mount a volume at ${path} that belongs to ${user}`;
 }
 
-function real(path: string, files: System["files"]): string {
+/**
+ * The command that gives a volume to a user.
+ *
+ * @param user User and group on the host, as `2000:2000`.
+ * @param mount The directory of the container at which the volume is mounted.
+ * @returns A remedy, to which more can be added after a semicolon.
+ */
+export function hostChown(user: string, mount: string): string {
+  return `On the host: chown -R ${user} HOST_DIRECTORY   # the one that is mounted at ${mount}`;
+}
+
+function realPath(path: string, files: System["files"]): string {
   return tolerate(() => files.realPath(path)) ?? path;
 }

@@ -1,48 +1,50 @@
 /**
- * Where a name leads, and who can change that.
+ * Finds out where a path leads, and whether somebody other than root can change that.
  *
- * Root must not trust a name that somebody else can change between two looks at it: what
- * was a directory may be a link to `/etc` a moment later.
+ * Root must not trust a name that somebody else can change between a check and its use: what
+ * was a directory can become a link to `/etc` in between.
  *
  * @module
  */
 
 import { dirname, join } from "node:path";
+import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
 import { closedAbove, MAY_READ, permits } from "../../os/permissions.ts";
+import { shellWord } from "../../shell.ts";
 
-/** What this needs of the files. */
-export type Looks = Pick<System["files"], "lstat" | "readLink">;
+/** The file operations that resolve a path. */
+export type LinkFiles = Pick<System["files"], "lstat" | "readLink">;
 
-/** How many links are followed: as many as the kernel does. */
-const MOST_LINKS = 40;
+/** The limit of Linux: https://man7.org/linux/man-pages/man7/path_resolution.7.html */
+const MAX_LINKS = 40;
 
-const OTHERS_WRITE = 0o022;
+const GROUP_OR_OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/** A name, followed as far as only root decides where it leads. */
-export interface Way {
+/** Where a path leads. */
+export interface ResolvedPath {
   /**
-   * The path without symbolic links; what is missing at its end can be made there.
-   * `undefined` where somebody other than root can change where the name leads.
+   * The path without symbolic links, which may end in names that do not exist yet.
+   * `undefined` if somebody other than root can change where the original path leads.
    */
   readonly path: string | undefined;
-  /** The first link on the way that somebody other than root can change, if there is one. */
+  /** The first symbolic link that somebody other than root can change, if there is one. */
   readonly link: string | undefined;
-  /** The first directory on the way in which somebody other than root can exchange the next name. */
+  /** The first directory in which somebody other than root can replace the next name, if there is one. */
   readonly exposed: string | undefined;
 }
 
 /**
- * Follows a name through directories that belong to root and that nobody else can write to.
- * In a sticky directory such as `/tmp`, what belongs to root cannot be exchanged either.
+ * Resolves a path for root. A name is safe if its directory belongs to root and nobody else can
+ * write there; in a sticky directory such as `/tmp`, only if it belongs to root as well.
  *
  * @param path An absolute path.
- * @param files Files.
- * @returns Where it leads.
- * @throws The system's error where something cannot be looked at.
+ * @param files The file system.
+ * @returns Where the path leads.
+ * @throws The system's error if a part of the path cannot be examined.
  */
-export function follow(path: string, files: Looks): Way {
+export function resolveForRoot(path: string, files: LinkFiles): ResolvedPath {
   const rest = partsOf(path);
   let at = "/";
   let links = 0;
@@ -54,7 +56,7 @@ export function follow(path: string, files: Looks): Way {
     }
     const next = join(at, part);
     const facts = files.lstat(next);
-    if (!belongsToRoot(files.lstat(at), facts)) exposed ??= at;
+    if (!isSafeName(files.lstat(at), facts)) exposed ??= at;
     if (facts === undefined) {
       at = join(next, ...rest);
       break;
@@ -63,7 +65,7 @@ export function follow(path: string, files: Looks): Way {
       at = next;
       continue;
     }
-    if (exposed !== undefined || ++links > MOST_LINKS) {
+    if (exposed !== undefined || ++links > MAX_LINKS) {
       return { path: undefined, link: next, exposed };
     }
     const target = files.readLink(next);
@@ -77,47 +79,99 @@ export function follow(path: string, files: Looks): Way {
   };
 }
 
-/** A link by which somebody gets root to read what it may not read itself. */
+/** A symbolic link through which root reads what the server's user cannot read. */
 export interface UnsafeLink {
   /** The link. */
   readonly link: string;
   /** Where the path leads. */
   readonly target: string;
-  /** The file or directory that is closed to the user. */
+  /** The file or directory that the server's user may not read or enter. */
   readonly closed: string;
 }
 
+/** Who reads a file, and for whom. */
+export interface LinkReader {
+  /** The user of this process, and the file system. */
+  readonly system: Pick<System, "uid" | "files">;
+  /** The server's user, who may have made a link on the way. */
+  readonly user: Identity;
+}
+
 /**
- * Tells whether a user may have made the link that root was led by, to a file that the
- * user could not read itself.
+ * Finds a link that the server's user may have made to a file that this user cannot read.
+ * Nothing is found unless this process runs as another user, which only root can.
  *
- * @param path The name that was opened.
+ * @param path The path that was opened.
  * @param facts The facts of the file that was opened.
- * @param options Files, and the user; owner and mode alone decide.
- * @returns What is wrong; `undefined` where nothing is.
+ * @param reader Who opened it. Only owner and mode decide what a user can read.
+ * @returns The link; `undefined` if the path is safe.
  */
 export function findUnsafeLink(
   path: string,
   facts: FileFacts,
-  { files, identity }: {
-    readonly files: Looks & Pick<System["files"], "realPath" | "stat">;
-    readonly identity: Identity;
-  },
+  { system: { uid, files }, user }: LinkReader,
 ): UnsafeLink | undefined {
-  const { link } = follow(path, files);
+  if (uid === user.uid) return undefined;
+  const { link } = resolveForRoot(path, files);
   if (link === undefined) return undefined;
   const target = files.realPath(path);
-  const closed = closedAbove(target, identity, (each) => files.stat(each)) ??
-    (permits(facts, identity, { bits: MAY_READ }) ? undefined : target);
+  const closed = closedAbove(target, user, (each) => files.stat(each)) ??
+    (permits(facts, user, { bits: MAY_READ }) ? undefined : target);
   return closed === undefined ? undefined : { link, target, closed };
 }
 
-function belongsToRoot(
+/**
+ * Explains why config.json must not be read through a link.
+ *
+ * @param path The path that was opened.
+ * @param facts The facts of the file that was opened.
+ * @param reader Who opened it.
+ * @returns An error with code 65; `undefined` if the path is safe.
+ */
+export function unsafeLinkError(
+  path: string,
+  facts: FileFacts,
+  reader: LinkReader,
+): EntrypointError | undefined {
+  const found = findUnsafeLink(path, facts, reader);
+  if (found === undefined) return undefined;
+  const { link, target, closed } = found;
+  const owner = reader.system.files.stat(closed);
+  const user = `${reader.user.uid}:${reader.user.gid}`;
+  const reason = owner === undefined ? "" : `: ${describeOwner(closed, owner)}`;
+  return new EntrypointError(
+    `${path} leads through the symbolic link ${link} to ${target}, which user ${user} may not read${reason}`,
+    {
+      code: ExitCode.badConfig,
+      remedy: `rm ${
+        shellWord(link)
+      }   # or, if you made the link, let user ${user} read its target`,
+    },
+  );
+}
+
+/**
+ * Describes who owns a file or directory.
+ *
+ * @param path The path.
+ * @param facts Its owner and mode.
+ * @returns A clause such as `/data belongs to 0:0 with mode 0755`.
+ */
+export function describeOwner(
+  path: string,
+  { uid, gid, mode }: Pick<FileFacts, "uid" | "gid" | "mode">,
+): string {
+  const octal = mode.toString(8).padStart(4, "0");
+  return `${path} belongs to ${uid}:${gid} with mode ${octal}`;
+}
+
+/** Whether only root can replace an entry of a directory. */
+function isSafeName(
   directory: FileFacts | undefined,
   entry: FileFacts | undefined,
 ): boolean {
   if (directory?.uid !== 0) return false;
-  if ((directory.mode & OTHERS_WRITE) === 0) return true;
+  if ((directory.mode & GROUP_OR_OTHERS_WRITE) === 0) return true;
   return (directory.mode & STICKY) !== 0 && entry?.uid === 0;
 }
 

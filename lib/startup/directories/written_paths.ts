@@ -1,40 +1,54 @@
 /**
- * The paths that the server writes, as its configuration says.
+ * The directories that a start prepares, and all the paths that the server writes.
  *
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import type { System } from "../../os/system.ts";
 import { inRange } from "../../release_range.ts";
 import { effectiveFlag, effectiveText } from "../effective_config.ts";
+import type { LoadedSettings } from "../load_settings.ts";
 import type { Plan } from "../plan.ts";
+
+/**
+ * Lists the directories of the settings, which a start creates if they are missing.
+ *
+ * @param loaded The loaded settings.
+ * @returns The paths.
+ */
+export function ownDirectories(
+  { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
+): readonly string[] {
+  const { data, conf, log } = paths;
+  return [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
+}
 
 /** A path that the server writes. */
 export interface WrittenPath {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
-  /** A directory in which files are made, or one file. */
+  /** A directory in which the server creates files, or a single file. */
   readonly kind: "directory" | "file";
-  /** What it is for, to be read after the path. */
+  /** What the path is, as an apposition to it in a message. */
   readonly purpose: string;
-  /** Whether the server cannot run without it. */
+  /** Whether the server cannot run without writing there. */
   readonly vital: boolean;
-  /** Whether its content may go with the container. */
+  /** Whether the content may be lost with the container. */
   readonly temporary: boolean;
-  /** Whether a start as root makes it and gives it to the server's user. */
+  /** Whether a start as root creates it, or gives it to the server's user. */
   readonly provided: boolean;
 }
 
-/** Where the socket for `mmctl --local` is, unless the configuration says otherwise. */
+/** The default of `ServiceSettings.LocalModeSocketLocation`: https://docs.mattermost.com/administration-guide/configure/experimental-configuration-settings.html */
 const LOCAL_SOCKET = "/var/tmp/mattermost_local.socket";
 
 /**
- * Lists what the server will write.
+ * Lists the paths that the server will write, from its configuration.
  *
- * @param plan The plan.
+ * @param plan The plan of the next start.
  * @param system The environment, for the directory of temporary files.
- * @returns The paths, vital ones first.
+ * @returns The paths, the required ones first.
  */
 export function writtenPaths(
   plan: Plan,
@@ -46,33 +60,37 @@ export function writtenPaths(
   const inInstall = (path: string): string =>
     isAbsolute(path) ? path : join(paths.install, path);
   const found: WrittenPath[] = [
-    vital(paths.conf, "the directory of config.json"),
+    required(paths.conf, "the directory of config.json"),
     {
       path: paths.config,
       kind: "file",
-      purpose: "which the server writes at its start",
+      purpose: "which the server writes when it starts",
       vital: release.configWrites !== "best effort",
       temporary: false,
       provided: true,
     },
-    vital(paths.data, "the directory of uploaded files"),
+    required(paths.data, "the directory of uploaded files"),
   ];
   if (effectiveFlag(plan, "LogSettings.EnableFile")) {
-    found.push(vital(paths.log, "the directory of log files"));
+    found.push(required(paths.log, "the directory of log files"));
   }
-  // On where it is not mentioned.
-  const isOn =
+  // Plugins are enabled by default.
+  const pluginsEnabled =
     effectiveText(plan, "PluginSettings.Enable").toLowerCase() !== "false";
-  if (release.plugins && isOn) {
+  if (release.plugins && pluginsEnabled) {
     for (
-      const [key, fallback] of [
-        ["PluginSettings.Directory", "./plugins"],
-        ["PluginSettings.ClientDirectory", "./client/plugins"],
+      const [key, fallback, purpose] of [
+        ["PluginSettings.Directory", "./plugins", "the directory of plugins"],
+        [
+          "PluginSettings.ClientDirectory",
+          "./client/plugins",
+          "the directory of the plugins' client files",
+        ],
       ] as const
     ) {
       const path = inInstall(setting(key, fallback));
       found.push({
-        ...optional(path, "into which the server unpacks plugins"),
+        ...optional(path, purpose),
         provided: release.writableDirectories
           .some((name) => path === `${paths.install}/${name}`),
       });
@@ -85,8 +103,8 @@ export function writtenPaths(
     );
     found.push({
       ...optional(
-        join(socket, ".."),
-        "in which the server makes the socket of mmctl --local",
+        dirname(socket),
+        "the directory of the socket for mmctl --local",
       ),
       temporary: true,
     });
@@ -95,7 +113,7 @@ export function writtenPaths(
     found.push({
       ...optional(
         env["TMPDIR"] || "/tmp",
-        "in which the server unpacks plugins and imports",
+        "the directory of temporary files",
       ),
       temporary: true,
     });
@@ -103,7 +121,7 @@ export function writtenPaths(
   return found;
 }
 
-function vital(path: string, purpose: string): WrittenPath {
+function required(path: string, purpose: string): WrittenPath {
   return {
     path,
     kind: "directory",
@@ -115,5 +133,5 @@ function vital(path: string, purpose: string): WrittenPath {
 }
 
 function optional(path: string, purpose: string): WrittenPath {
-  return { ...vital(path, purpose), vital: false, provided: false };
+  return { ...required(path, purpose), vital: false, provided: false };
 }

@@ -43,7 +43,7 @@ function warningsOf(found: Authorities): string[] {
   return found.warnings.map(({ message }) => message);
 }
 
-/** An authority that another one, which is nowhere, vouches for. */
+/** The certificate of an authority that another one issued. */
 function intermediate(name: string, issuer: string): string {
   const { privateKey, publicKey } = forge.pki.rsa.generateKeyPair(512);
   const certificate = forge.pki.createCertificate();
@@ -58,7 +58,7 @@ function intermediate(name: string, issuer: string): string {
   return forge.pki.certificateToPem(certificate);
 }
 
-Deno.test("without certificates of one's own the system's bundle is trusted, and the server needs no other", () => {
+Deno.test("without added certificates the system's bundle is trusted, and the server needs no other", () => {
   const found = find(disk({ [SYSTEM_BUNDLE]: "the system's" }));
   assert.deepEqual(
     [found.isOwnBundle, found.added, found.problems, found.warnings],
@@ -67,15 +67,15 @@ Deno.test("without certificates of one's own the system's bundle is trusted, and
   assert.deepEqual(found.trusted(), ["the system's"]);
 });
 
-Deno.test("where neither the machine nor the operator has a bundle, the runtime's own is trusted", () => {
+Deno.test("if neither the system nor the operator has a bundle, the authorities of the runtime are trusted", () => {
   assert.equal(find(disk({})).trusted(), undefined);
 });
 
-Deno.test("certificates that are added stand behind the system's", () => {
+Deno.test("added certificates follow those of the system", () => {
   const found = find(disk({
     [SYSTEM_BUNDLE]: "the system's",
     [`${DIRECTORY}/private.crt`]: authority.certificate,
-    [`${DIRECTORY}/README`]: "no certificate, and nobody looks",
+    [`${DIRECTORY}/README`]: "not a certificate, and not read",
   }));
   assert.deepEqual([found.isOwnBundle, found.added], [true, 1]);
   assert.deepEqual(found.problems, []);
@@ -86,7 +86,7 @@ Deno.test("certificates that are added stand behind the system's", () => {
   ]);
 });
 
-Deno.test("the file of DB_SSL_CA is added too, and the same certificate counts once", () => {
+Deno.test("the file of DB_SSL_CA is added too, and a duplicate counts once", () => {
   const found = find(
     disk({
       [`${DIRECTORY}/private.crt`]: authority.certificate,
@@ -97,7 +97,7 @@ Deno.test("the file of DB_SSL_CA is added too, and the same certificate counts o
   assert.deepEqual([found.added, found.trusted()?.length], [1, 1]);
 });
 
-Deno.test("who says all with SSL_CERT_FILE is believed, and told what is left out", () => {
+Deno.test("SSL_CERT_FILE replaces all other certificates, with a warning about those that it leaves out", () => {
   const found = find(
     disk({
       "/whole.pem": "all of them",
@@ -108,17 +108,17 @@ Deno.test("who says all with SSL_CERT_FILE is believed, and told what is left ou
   assert.equal(found.isOwnBundle, false);
   assert.deepEqual(found.trusted(), ["all of them"]);
   assert.deepEqual(warningsOf(found), [
-    `SSL_CERT_FILE is set, so the server reads /whole.pem alone, and not the certificates in ${DIRECTORY}`,
+    `SSL_CERT_FILE is set, so the server trusts only the certificates in /whole.pem and ignores those in ${DIRECTORY}`,
   ]);
 });
 
-Deno.test("an SSL_CERT_FILE that cannot be read is the operator's own affair", () => {
+Deno.test("an SSL_CERT_FILE that cannot be read is left to the server", () => {
   const found = find(disk({}), { wholeBundle: "/nowhere.pem" });
   assert.equal(found.trusted(), undefined);
   assert.deepEqual(found.problems, []);
 });
 
-Deno.test("files that are no certificates are named with what they are", () => {
+Deno.test("a file without a valid certificate is reported with what it holds instead", () => {
   const { key } = authority.issue();
   const found = find(disk({
     [`${DIRECTORY}/empty.crt`]: "",
@@ -132,17 +132,17 @@ Deno.test("files that are no certificates are named with what they are", () => {
   assert.deepEqual(
     found.problems.map(({ message }) => message),
     [
-      `${DIRECTORY}/key.crt holds a private key and no certificate`,
-      `${DIRECTORY}/noise.crt holds no certificate in PEM form`,
-      `${DIRECTORY}/torn.crt holds a certificate that is damaged`,
+      `${DIRECTORY}/key.crt holds a private key but no certificate`,
+      `${DIRECTORY}/noise.crt holds no certificate in PEM format`,
+      `${DIRECTORY}/torn.crt holds a damaged certificate`,
     ],
   );
   assert.ok(!JSON.stringify(found).includes(key.slice(100, 140)));
 });
 
-Deno.test("a file that cannot be read is told with its variable, by what keeps it closed", () => {
-  const gone = find(disk({}), { databaseFile: "/run/db/ca.pem" });
-  assert.deepEqual(gone.problems, [{
+Deno.test("a file that cannot be read is reported with its variable and a remedy for the error code", () => {
+  const missing = find(disk({}), { databaseFile: "/run/db/ca.pem" });
+  assert.deepEqual(missing.problems, [{
     subject: "",
     message: "The file /run/db/ca.pem of DB_SSL_CA cannot be read (ENOENT)",
     remedy: "Mount the certificates at /run/db/ca.pem, or correct DB_SSL_CA",
@@ -157,15 +157,15 @@ Deno.test("a file that cannot be read is told with its variable, by what keeps i
     closed?.message,
     `The file ${DIRECTORY}/private.crt of MATTERMOST_CA_DIR cannot be read (EACCES)`,
   );
-  assert.match(closed?.remedy ?? "", /^chmod a\+r /);
+  assert.match(closed?.remedy ?? "", /^On the host: chmod a\+r /);
 });
 
-Deno.test("a directory that is none, or that is closed, is told", () => {
+Deno.test("a MATTERMOST_CA_DIR that is not a directory or cannot be read is reported", () => {
   for (
-    const [code, wanted] of [
+    const [code, message] of [
       [
         "ENOTDIR",
-        `${DIRECTORY} is no directory, as MATTERMOST_CA_DIR has to be`,
+        `MATTERMOST_CA_DIR must name a directory: ${DIRECTORY} is not one`,
       ],
       [
         "EACCES",
@@ -180,56 +180,56 @@ Deno.test("a directory that is none, or that is closed, is told", () => {
     const found = find(files);
     assert.deepEqual(
       found.problems.map(({ message }) => message),
-      [wanted],
+      [message],
     );
     assert.equal(found.added, 0);
   }
 });
 
-Deno.test("a certificate is called out before it ends, after it ended, and before it begins", () => {
+Deno.test("a warning tells that a certificate expires soon, has expired or is not valid yet", () => {
   const files = disk({ [`${DIRECTORY}/a.crt`]: authority.certificate });
-  const said = (days: number): string =>
+  const warnings = (days: number): string =>
     warningsOf(find(files, { days })).join("\n");
-  assert.equal(said(0), "");
+  assert.equal(warnings(0), "");
   assert.match(
-    said(15),
+    warnings(15),
     /The certificate of Private Authority in .*\/a\.crt expires on \d{4}-\d\d-\d\d$/,
   );
   assert.match(
-    said(31),
+    warnings(31),
     /The certificate of Private Authority in \S+ expired on /,
   );
   assert.match(
-    said(-31),
+    warnings(-31),
     /The certificate of Private Authority in \S+ is not valid before /,
   );
 });
 
-Deno.test("a server's certificate is told to vouch for nobody", () => {
+Deno.test("a warning tells that a server's certificate verifies no other", () => {
   const { certificate } = authority.issue({ names: ["db.example.com"] });
   const found = find(disk({ [`${DIRECTORY}/leaf.crt`]: certificate }));
   assert.deepEqual(warningsOf(found), [
-    `The certificate of db.example.com in ${DIRECTORY}/leaf.crt is a server's certificate and no authority's: it vouches for nobody else`,
+    `The certificate of db.example.com in ${DIRECTORY}/leaf.crt belongs to a server, not to an authority: no other certificate can be verified with it`,
   ]);
 });
 
-Deno.test("an authority whose root is nowhere is called out, until the root is there", () => {
+Deno.test("a warning tells that an issuer is missing, until its certificate is added", () => {
   const pem = intermediate("Issuing Authority", "Private Authority");
-  const lost = `${DIRECTORY}/i.crt`;
+  const path = `${DIRECTORY}/i.crt`;
   const alone = find(disk({
-    [lost]: pem,
+    [path]: pem,
     [SYSTEM_BUNDLE]:
       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
   }));
   assert.deepEqual(warningsOf(alone), [
-    `The authority Issuing Authority in ${lost} is vouched for by CN=Private Authority, whose certificate is missing`,
+    `The certificate of Issuing Authority in ${path} was issued by CN=Private Authority, whose own certificate is missing`,
   ]);
   for (const place of [`${DIRECTORY}/root.crt`, SYSTEM_BUNDLE]) {
-    const both = find(disk({ [lost]: pem, [place]: authority.certificate }));
+    const both = find(disk({ [path]: pem, [place]: authority.certificate }));
     assert.deepEqual(both.warnings, [], place);
   }
 });
 
-Deno.test("in a bundle every text has lines of its own", () => {
+Deno.test("in a bundle each text starts on a new line", () => {
   assert.equal(joinBundle(["a\n\n", "b", "c\n"]), "a\nb\nc\n");
 });

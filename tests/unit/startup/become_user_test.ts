@@ -3,7 +3,7 @@ import { becomeServersUser } from "../../../lib/startup/become_user.ts";
 import type { Settings } from "../../../lib/settings/catalogue.ts";
 import { stage } from "../../support/installation.ts";
 
-/** Whom the program becomes, and who it says that it is afterwards. */
+/** The identities that the program takes, and its user and group afterwards. */
 function become(
   start: { readonly uid: number; readonly gid: number },
   settings: Pick<Settings, "MATTERMOST_UID" | "MATTERMOST_GID">,
@@ -23,14 +23,14 @@ Deno.test("root becomes the server's user", () => {
   );
 });
 
-Deno.test("root takes another group also where it stays root", () => {
+Deno.test("root takes another group even if it stays root", () => {
   assert.deepEqual(
     become({ uid: 0, gid: 0 }, { MATTERMOST_UID: 0, MATTERMOST_GID: 7 }),
     { taken: [{ uid: 0, gid: 7 }], uid: 0, gid: 7 },
   );
 });
 
-Deno.test("whoever is the server's user already takes nothing", () => {
+Deno.test("a process that runs as the server's user already takes no identity", () => {
   for (const self of [{ uid: 0, gid: 0 }, { uid: 1234, gid: 99 }]) {
     assert.deepEqual(
       become(self, { MATTERMOST_UID: 0, MATTERMOST_GID: 0 }),

@@ -19,7 +19,7 @@ const BUNDLE = "/opt/mattermost/data/config/authorities.pem";
 
 const { certificate } = createAuthority("Private Authority");
 
-/** A start that has come as far as the bundle. */
+/** A start whose next step is the bundle. */
 async function ready(
   { text = certificate, env = {}, uid = 0 }: {
     readonly text?: string;
@@ -42,7 +42,7 @@ async function ready(
   return { ...staged, context, plan };
 }
 
-Deno.test("the server gets a private bundle, and is led there", async () => {
+Deno.test("the server gets a bundle that only it can read, and a variable that names it", async () => {
   const { plan, system, context } = await ready();
   provideBundle(readBundle(plan), context);
   assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
@@ -50,7 +50,7 @@ Deno.test("the server gets a private bundle, and is led there", async () => {
   assert.deepEqual(bundleVariable(plan), { SSL_CERT_FILE: BUNDLE });
 });
 
-Deno.test("a bundle that is right is not written again, one that is not is", async () => {
+Deno.test("a bundle is written again only if it differs", async () => {
   const { plan, system, context } = await ready();
   provideBundle(readBundle(plan), context);
   const { steps } = system.files;
@@ -61,7 +61,7 @@ Deno.test("a bundle that is right is not written again, one that is not is", asy
   assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
 });
 
-Deno.test("where the operator names the whole bundle, none is made", async () => {
+Deno.test("if the operator sets SSL_CERT_FILE, no bundle is written", async () => {
   const { plan, system, context } = await ready({
     env: { SSL_CERT_FILE: "/whole.pem" },
   });
@@ -70,7 +70,7 @@ Deno.test("where the operator names the whole bundle, none is made", async () =>
   assert.deepEqual(bundleVariable(plan), {});
 });
 
-Deno.test("a bundle that cannot be written ends with 73 and the way out", async () => {
+Deno.test("a bundle that cannot be written ends the start with 73 and a remedy", async () => {
   const { plan, system, context } = await ready();
   system.files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
@@ -79,12 +79,12 @@ Deno.test("a bundle that cannot be written ends with 73 and the way out", async 
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        `The certificates cannot be joined in ${BUNDLE} (ENOSPC)` &&
+        `The bundle of certificates ${BUNDLE} cannot be written (ENOSPC)` &&
       error.remedy?.includes("SSL_CERT_FILE") === true,
   );
 });
 
-Deno.test("a certificate that cannot be used stops a start with 66, one that is unwise is told", async () => {
+Deno.test("a certificate that cannot be used ends the start with 66, and warnings are logged", async () => {
   const bad = await ready({ text: "noise" });
   assert.throws(
     () => requireAuthorities(bad.plan, bad.context),
@@ -92,12 +92,12 @@ Deno.test("a certificate that cannot be used stops a start with 66, one that is 
       error instanceof EntrypointError && error.code === 66 &&
       error.problems[0]?.subject === `${CA_DIR}/private.crt`,
   );
-  const unwise = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
-  requireAuthorities(unwise.plan, unwise.context);
-  assert.match(unwise.system.err.text, /warning: SSL_CERT_FILE is set, so/);
+  const replaced = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
+  requireAuthorities(replaced.plan, replaced.context);
+  assert.match(replaced.system.err.text, /warning: SSL_CERT_FILE is set, so/);
 });
 
-Deno.test("whose certificates the database's driver trusts depends on driver, mode and DB_SSL_CA", async () => {
+Deno.test("the authorities for the database depend on driver, DB_SSL_MODE and DB_SSL_CA", async () => {
   const { plan, system } = await ready();
   system.files.place("/ca.pem", "the file");
   const { source } = plan.database;

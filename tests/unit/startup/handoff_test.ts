@@ -8,10 +8,8 @@ import {
   serverVariables,
   writePlan,
 } from "../../../lib/startup/handoff.ts";
-import {
-  confirmOnce,
-  isConfirmed,
-} from "../../../lib/startup/upgrade_guard.ts";
+import { confirmOnce } from "../../../lib/startup/upgrade_guard.ts";
+import { isConfirmed } from "../../../lib/startup/version_file.ts";
 import { isCurrent } from "../../../lib/config/file.ts";
 import { logSummary, makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
@@ -25,7 +23,7 @@ import {
   stage,
 } from "../../support/installation.ts";
 
-Deno.test("started as root, it becomes the server in its directory, with its own environment", async () => {
+Deno.test("a start as root becomes the server, in its directory and with its environment", async () => {
   const { system, context } = stage({
     env: {
       ...ENOUGH,
@@ -53,7 +51,7 @@ Deno.test("started as root, it becomes the server in its directory, with its own
   assert.equal(handoff.env["MM_LOG_PATH"], "/var/log/mattermost");
 });
 
-Deno.test("another user stays who it is, and keeps its home", async () => {
+Deno.test("a start as another user keeps that user's HOME and MM_LOG_PATH", async () => {
   const { system, context } = stage({
     uid: 1234,
     gid: 1234,
@@ -66,7 +64,7 @@ Deno.test("another user stays who it is, and keeps its home", async () => {
   assert.equal(handoff?.env["MM_LOG_PATH"], "/logs");
 });
 
-Deno.test("the server's own variables arrive from their files, without the twins", async () => {
+Deno.test("the server gets the value of a _FILE variable, and not the _FILE variable", async () => {
   const files = installed();
   files.place("/run/secrets/licence", "the licence\n");
   const { system, context } = stage({
@@ -78,7 +76,7 @@ Deno.test("the server's own variables arrive from their files, without the twins
   assert.equal(variables["MM_LICENSE_FILE"], undefined);
 });
 
-Deno.test("root gives the directories with what is in them to the server, and becomes its user", async () => {
+Deno.test("root gives the directories with their content to the server's user, and becomes that user", async () => {
   const files = installed();
   files.makeDirectory("/opt/mattermost/data/old");
   files.place("/opt/mattermost/data/old/upload.png", "x");
@@ -105,7 +103,7 @@ Deno.test("root gives the directories with what is in them to the server, and be
   );
 });
 
-Deno.test("what chown is refused is told once, and the start goes on", async () => {
+Deno.test("an error of chown is logged once, and the start continues", async () => {
   const { system, context } = stage({
     runChild: () => ({
       code: 1,
@@ -123,11 +121,11 @@ Deno.test("what chown is refused is told once, and the start goes on", async () 
   assert.equal(system.err.text.match(/warning/g)?.length, 1);
   assert.match(
     system.err.text,
-    /warning: Not everything can be given to user 2000:2000: chown: changing ownership of '\/opt\/mattermost\/data': Operation not permitted\n.*chown -R 2000:2000 /,
+    /warning: Some files could not be given to user 2000:2000: chown: changing ownership of '\/opt\/mattermost\/data': Operation not permitted\n.*chown -R 2000:2000 /,
   );
 });
 
-Deno.test("who is not root makes what it can, gives nothing away, and does not fail", async () => {
+Deno.test("without root a start creates the directories that it can, gives none, and does not fail", async () => {
   const { system, context } = stage({ uid: 1234, gid: 1234 });
   const plan = await makePlan(context);
   system.files.fault = (_, what) =>
@@ -141,7 +139,7 @@ Deno.test("who is not root makes what it can, gives nothing away, and does not f
   assert.equal(system.files.stat("/var/log/mattermost"), undefined);
 });
 
-Deno.test("what is no file of ours at one of our names stops a start before anything is changed", async () => {
+Deno.test("a link at the name of any file that the start writes ends it before anything is changed", async () => {
   const data = "/opt/mattermost/data";
   const names = [
     ...["lock", "memory", "1", "2", "3", "new", "writing", "broken"]
@@ -170,7 +168,7 @@ Deno.test("what is no file of ours at one of our names stops a start before anyt
   }
 });
 
-Deno.test("without log files there is no directory for them", async () => {
+Deno.test("without log files their directory is not created", async () => {
   const { system, context } = stage({
     env: { ...ENOUGH, MATTERMOST_LOG_FILES: "false" },
   });
@@ -178,7 +176,7 @@ Deno.test("without log files there is no directory for them", async () => {
   assert.equal(system.files.stat("/var/log/mattermost"), undefined);
 });
 
-Deno.test("the release is remembered once", async () => {
+Deno.test("a start writes the release to VERSION", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
@@ -189,7 +187,7 @@ Deno.test("the release is remembered once", async () => {
   );
 });
 
-Deno.test("a server that is not there ends with 127, one that cannot be executed with 126", async () => {
+Deno.test("a missing server ends with 127, one that cannot be executed with 126", async () => {
   const files = installed();
   files.chmod(`${INSTALL}/bin/mattermost`, 0o644);
   const closed = stage({ files });
@@ -205,7 +203,7 @@ Deno.test("a server that is not there ends with 127, one that cannot be executed
   );
 });
 
-Deno.test("debugging shows every setting with its origin, and no secret", async () => {
+Deno.test("debug output shows each setting with its origin, and no secret", async () => {
   const { system, context } = stage();
   context.log.configure({ format: "text", debug: true });
   logSummary(await makePlan(context), context);
@@ -220,22 +218,25 @@ Deno.test("debugging shows every setting with its origin, and no secret", async 
   assert.ok(!system.err.text.includes("nobody may see"));
 });
 
-Deno.test("what changed between plan and write is merged again, not overwritten", async () => {
+Deno.test("a config.json that changed after the plan is merged again, not overwritten", async () => {
   const { system, context } = stage();
   const { files } = system;
   const first = await makePlan(context);
   await provideDirectories(first, context);
   await writePlan(first, context);
-  const next = stage({ files, env: { ...ENOUGH, MATTERMOST_NAME: "Wish" } });
+  const next = stage({
+    files,
+    env: { ...ENOUGH, MATTERMOST_NAME: "New name" },
+  });
   const plan = await makePlan(next.context);
   const { place, state } = plan;
   assert.ok(isCurrent(system, place, state));
 
-  const memory = `${CONFIG}.memory`;
-  const remembered = files.readText(memory);
-  files.place(memory, remembered.replace('"salt": "', '"salt": "0'));
-  assert.ok(!isCurrent(system, place, state), "another memory");
-  files.place(memory, remembered);
+  const lastApplied = `${CONFIG}.memory`;
+  const text = files.readText(lastApplied);
+  files.place(lastApplied, text.replace('"salt": "', '"salt": "0'));
+  assert.ok(!isCurrent(system, place, state), "another last-applied state");
+  files.place(lastApplied, text);
   assert.ok(isCurrent(system, place, state));
 
   const document = JSON.parse(files.readText(CONFIG));
@@ -245,13 +246,13 @@ Deno.test("what changed between plan and write is merged again, not overwritten"
   await writePlan(plan, next.context);
   const { TeamSettings } = JSON.parse(files.readText(CONFIG));
   assert.equal(TeamSettings.OfAnother, "start");
-  assert.equal(TeamSettings.SiteName, "Wish");
+  assert.equal(TeamSettings.SiteName, "New name");
 
   files.remove(CONFIG);
-  assert.ok(!isCurrent(system, place, state), "none any more");
+  assert.ok(!isCurrent(system, place, state), "config.json is gone");
 });
 
-Deno.test("a VERSION file that is right is left alone, one that is not is replaced", async () => {
+Deno.test("a VERSION file is written only if its release is wrong", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
@@ -267,7 +268,7 @@ Deno.test("a VERSION file that is right is left alone, one that is not is replac
   );
 });
 
-Deno.test("a VERSION file has the date of a new program that says the same, if it can be", async () => {
+Deno.test("a VERSION file gets the date of a new program of the same release, if the disk permits", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const { system, context } = stage();
   const { files } = system;
@@ -275,7 +276,7 @@ Deno.test("a VERSION file has the date of a new program that says the same, if i
   await provideDirectories(plan, context);
   rememberRelease(plan, system, true);
   assert.ok(isConfirmed(plan, system));
-  // As an image that was made again, of the same release.
+  // A new image with the same release.
   age(files, path, 2000);
   assert.ok(!isConfirmed(plan, system));
   files.fault = (_, what) =>
@@ -289,7 +290,7 @@ Deno.test("a VERSION file has the date of a new program that says the same, if i
   assert.equal(files.readText(path), "11.7.9\n");
 });
 
-Deno.test("a program that did not answer is asked again at the next start", async () => {
+Deno.test("a program that did not confirm its release is asked again at the next start", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const { system, context } = stage();
   const { files } = system;
@@ -300,7 +301,7 @@ Deno.test("a program that did not answer is asked again at the next start", asyn
   assert.ok(!isConfirmed(plan, system));
   const { steps } = files;
   rememberRelease(plan, system, false);
-  assert.equal(files.steps, steps, "it says the same already");
+  assert.equal(files.steps, steps, "the release is the same");
   for (
     const [code, stdout, isAnswered] of [
       [0, "Version: 11.7.9\n", true],
@@ -316,14 +317,14 @@ Deno.test("a program that did not answer is asked again at the next start", asyn
   }
 });
 
-Deno.test("a VERSION file that is younger than another program does not confirm that one", async () => {
+Deno.test("a VERSION file that is younger than the program does not confirm it", async () => {
   const program = `${INSTALL}/bin/mattermost`;
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
   provideDirectories(plan, context);
   rememberRelease(plan, system, true);
-  // An image of another release, which was pulled before the last start.
+  // An image of another release that is older than the last start.
   age(files, program, 5000);
   assert.ok(!isConfirmed(plan, system));
   await assert.rejects(
@@ -339,7 +340,7 @@ Deno.test("a VERSION file that is younger than another program does not confirm 
   );
 });
 
-Deno.test("a VERSION file that cannot be given the program's date is written all the same", async () => {
+Deno.test("a VERSION file is written even if its date cannot be set", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const { system, context } = stage();
   const { files } = system;
@@ -352,7 +353,7 @@ Deno.test("a VERSION file that cannot be given the program's date is written all
   assert.ok(!isConfirmed(plan, system));
 });
 
-Deno.test("a release that cannot be remembered ends with 73, and gives the lock back", async () => {
+Deno.test("a VERSION file that cannot be written ends the start with 73, and the lock is released", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
@@ -374,13 +375,13 @@ Deno.test("a release that cannot be remembered ends with 73, and gives the lock 
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        "Cannot write /opt/mattermost/data/VERSION, which remembers the release that last ran (ENOSPC)" &&
+        "/opt/mattermost/data/VERSION, which records the release that last ran, cannot be written (ENOSPC)" &&
       error.remedy?.includes("df -h /opt/mattermost/data;") === true,
   );
   assert.equal(released, 1);
 });
 
-Deno.test("the lock that cannot be taken is told, and config.json is written all the same", async () => {
+Deno.test("a lock that cannot be taken is a warning, and config.json is written", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   await provideDirectories(plan, context);
@@ -390,7 +391,7 @@ Deno.test("the lock that cannot be taken is told, and config.json is written all
   assert.equal(system.files.stat(CONFIG)?.isFile, true);
 });
 
-Deno.test("an edit that a setting of the operator overrides is told", async () => {
+Deno.test("an edit that a setting overrides is a warning", async () => {
   const { system, context } = stage({
     env: { ...ENOUGH, MATTERMOST_MAX_USERS: "70" },
   });
@@ -405,7 +406,7 @@ Deno.test("an edit that a setting of the operator overrides is told", async () =
   assert.match(system.files.readText(CONFIG), /"MaxUsersPerTeam": 70\b/);
 });
 
-Deno.test("a server in a directory that nobody may enter ends with 126, a bug stays one", async () => {
+Deno.test("a server in a closed directory ends with 126, and a bug is thrown", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
   const failWith = (error: Error): void => {

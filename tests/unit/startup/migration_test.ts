@@ -30,7 +30,7 @@ const UPGRADE: Permit = {
   notices: [],
 };
 
-/** What may be done to a database that a session without locks shows. */
+/** A migration of a database whose lock is free. */
 function work(permit: Permit): MigrationWork {
   return { permit, database: { session: session(1, FACTS), facts: FACTS } };
 }
@@ -49,7 +49,7 @@ async function ready(
   return { ...staged, plan: await makePlan(staged.context) };
 }
 
-Deno.test("the migration to 3.0 is answered with the team that is named", async () => {
+Deno.test("the migration to 3.0 gets the team of the setting", async () => {
   const { plan, system, context } = await ready("3.0.3", {
     env: { MATTERMOST_MIGRATION_DEFAULT_TEAM: "core" },
   });
@@ -61,10 +61,13 @@ Deno.test("the migration to 3.0 is answered with the team that is named", async 
     [`${INSTALL}/bin/platform`, true],
   );
   assert.equal(child?.input, "YES\ncore\n");
-  assert.match(system.err.text, /Running the migration to 3\.0 of 3\.0\.3/);
+  assert.match(
+    system.err.text,
+    /Running the migration to 3\.0 of Mattermost 3\.0\.3/,
+  );
 });
 
-Deno.test("a server for another machine cannot migrate, and that is no bug of ours", async () => {
+Deno.test("a server for another machine ends the migration with 126, a missing one with 127", async () => {
   const refuse = (code: string | undefined) => (): never => {
     throw Object.assign(new Error("Failed to spawn"), { code });
   };
@@ -90,20 +93,20 @@ Deno.test("a server for another machine cannot migrate, and that is no bug of ou
   );
 });
 
-Deno.test("on a terminal the operator answers the migration to 3.0", async () => {
+Deno.test("on a terminal the operator answers the questions of the migration to 3.0", async () => {
   const { plan, system, context } = await ready("3.0.3", { isTerminal: true });
   requireAnswers(plan, TO_3, context);
   await runMigration(plan, work(TO_3), context);
   assert.deepEqual(system.children[0]?.input, { inherit: true });
 });
 
-Deno.test("where nobody can answer, the migration to 3.0 is refused before anything runs", async () => {
+Deno.test("if nobody can answer, the migration to 3.0 is refused before anything runs", async () => {
   const { plan, system, context } = await ready("3.0.3");
   assert.throws(
     () => requireAnswers(plan, TO_3, context),
     (error) =>
       error instanceof EntrypointError && error.code === 78 &&
-      /of Mattermost 2 and has to be migrated before 3\.0\.3 can start/
+      /belongs to Mattermost 2 and must be migrated before Mattermost 3\.0\.3 can/
         .test(error.message) &&
       error.remedy?.includes("MATTERMOST_MIGRATION_DEFAULT_TEAM=") === true,
   );
@@ -111,7 +114,7 @@ Deno.test("where nobody can answer, the migration to 3.0 is refused before anyth
   assert.deepEqual(system.children, []);
 });
 
-Deno.test("what needs no migration of its own runs none", async () => {
+Deno.test("a release without a migration of its own runs none", async () => {
   for (const version of ["3.0.3", "5.37.10"]) {
     const { plan, system, context } = await ready(version);
     assert.equal(await runMigration(plan, work(UPGRADE), context), 0, version);
@@ -119,7 +122,7 @@ Deno.test("what needs no migration of its own runs none", async () => {
   }
 });
 
-/** A session whose lock is given at the attempt of that number. */
+/** A session that gets its lock at the given attempt. */
 function session(
   attempt: number,
   facts: DatabaseFacts,
@@ -133,7 +136,7 @@ function session(
   };
 }
 
-Deno.test("a turn that is free is taken in silence, and nothing has changed", async () => {
+Deno.test("a free lock is taken without a message, and the facts stay the same object", async () => {
   const { system, context } = await ready("11.7.9");
   const free = session(1, { ...FACTS, schema: { ...FACTS.schema } });
   const facts = await waitForMigration(
@@ -145,7 +148,7 @@ Deno.test("a turn that is free is taken in silence, and nothing has changed", as
   assert.equal(system.err.text, "");
 });
 
-Deno.test("a turn that another has is waited for, and what it changed is seen", async () => {
+Deno.test("a start waits for the lock of another migration, and gets the new facts", async () => {
   const { system, context } = await ready("11.7.9");
   const changed = {
     ...FACTS,
@@ -160,11 +163,11 @@ Deno.test("a turn that another has is waited for, and what it changed is seen", 
   assert.deepEqual(busy.waits, [0, 5, 5, 5]);
   assert.match(
     system.err.text,
-    /Waiting: another container is migrating this database[^]*is done/,
+    /Waiting: another container is migrating this database[^]*The other migration finished/,
   );
 });
 
-Deno.test("a signal ends the wait for a turn", async () => {
+Deno.test("a signal ends the wait for the lock", async () => {
   const { context } = await ready("11.7.9");
   const ending = new AbortController();
   ending.abort("SIGTERM");

@@ -18,7 +18,7 @@ import {
   stage,
 } from "../../support/installation.ts";
 
-/** Settings that name no database. */
+/** Settings without a database. */
 const NO_DATABASE = { MATTERMOST_VERSION: "11.7.9" };
 
 function withConfig(text: string): MemoryFiles {
@@ -81,7 +81,7 @@ async function started(version: string): Promise<MemoryFiles> {
   return files;
 }
 
-Deno.test("plan: what recorded servers change by themselves is nobody's edit", async () => {
+Deno.test("a value that a recorded server changed by itself does not count as an edit", async () => {
   for (const version of Object.keys(RECORDED)) {
     const files = await started(version);
     const env = { ...ENOUGH, MATTERMOST_VERSION: version };
@@ -107,7 +107,7 @@ Deno.test("plan: what recorded servers change by themselves is nobody's edit", a
   }
 });
 
-Deno.test("plan: a first start begins with what the server's package brings", async () => {
+Deno.test("a first start begins with the default configuration of the server's package", async () => {
   const files = installed();
   files.makeDirectory(`${INSTALL}/config`);
   files.place(
@@ -124,7 +124,7 @@ Deno.test("plan: a first start begins with what the server's package brings", as
   assert.match(newer.merged.text, /"CustomBrandText": ?"from default\.json"/);
 });
 
-Deno.test("plan: a package whose configuration cannot be used counts as one without", async () => {
+Deno.test("a default configuration that cannot be used is ignored", async () => {
   const bare = await plan({});
   for (const text of ["{ torn", "[]", "null"]) {
     const files = installed();
@@ -138,7 +138,7 @@ Deno.test("plan: a package whose configuration cannot be used counts as one with
   }
 });
 
-Deno.test("plan: the database of a config.json that was made without us is used", async () => {
+Deno.test("the database of a config.json that the entrypoint did not write is used", async () => {
   const files = withSource(
     "postgres",
     "postgres://ann:secret@db.example.com:5433/chat?sslmode=disable",
@@ -156,7 +156,7 @@ Deno.test("plan: the database of a config.json that was made without us is used"
   assert.match(merged.text, /ann:secret@db\.example\.com:5433/);
 });
 
-Deno.test("plan: a config.json that names no database, or only an example, leaves it to the settings", async () => {
+Deno.test("a config.json that names no database, or only the packages' example, is no data source", async () => {
   for (
     const files of [
       withConfig("{}"),
@@ -182,7 +182,7 @@ Deno.test("plan: a config.json that names no database, or only an example, leave
   }
 });
 
-Deno.test("plan: the server's own data source wins, its kind told by driver, scheme or setting", async () => {
+Deno.test("MM_SQLSETTINGS_DATASOURCE overrides all others, with the product of driver, scheme or DB_ADAPTER", async () => {
   const cases: readonly (readonly [Record<string, string>, string])[] = [
     [{ MM_SQLSETTINGS_DATASOURCE: "postgres://a:b@db:5432/chat" }, "postgres"],
     [{
@@ -210,7 +210,7 @@ Deno.test("plan: the server's own data source wins, its kind told by driver, sch
   }
 });
 
-Deno.test("plan: a data source that the driver cannot read is refused, and not shown", async () => {
+Deno.test("a data source that the driver cannot parse is refused and not shown", async () => {
   for (const adapter of ["postgres", "mysql"]) {
     const error = await refusal({
       env: {
@@ -224,13 +224,13 @@ Deno.test("plan: a data source that the driver cannot read is refused, and not s
     assert.equal(problem?.subject, "MM_SQLSETTINGS_DATASOURCE");
     assert.equal(
       problem?.message,
-      `MM_SQLSETTINGS_DATASOURCE must be a data source that the server's ${adapter} driver can read: it is (hidden)`,
+      `MM_SQLSETTINGS_DATASOURCE must be a data source that the server's ${adapter} driver can parse: it is (hidden)`,
     );
     assert.ok(!JSON.stringify(error).includes("nowhere"));
   }
 });
 
-Deno.test("plan: a database is found by its name in the network, and a name that is slow is not waited for", async () => {
+Deno.test("a database is found by its service name, and a slow lookup is abandoned", async () => {
   const env = { ...NO_DATABASE, DB_PASS: "x" };
   const quick = stage({ env, hosts: { postgres: ["10.0.0.2"] } });
   quick.system.clock.sleep = () => new Promise(() => {});
@@ -247,7 +247,7 @@ Deno.test("plan: a database is found by its name in the network, and a name that
   );
 });
 
-Deno.test("plan: a misspelt name is told beside what is missing because of it, and does not count", async () => {
+Deno.test("a misspelt variable is listed with the setting that is missing, and not counted", async () => {
   const error = await refusal({
     env: { ...NO_DATABASE, DB_HOSTNAME: "db.example.com" },
   });
@@ -260,7 +260,7 @@ Deno.test("plan: a misspelt name is told beside what is missing because of it, a
   assert.match(error.problems[1]?.remedy ?? "", /DB_HOST\b/);
 });
 
-Deno.test("plan: a configuration that the release would refuse ends with 78, by key", async () => {
+Deno.test("a configuration that the release would refuse ends with 78 and its key", async () => {
   const error = await refusal({
     env: { ...ENOUGH, MM_SERVICESETTINGS_SITEURL: "no address" },
   });
@@ -272,7 +272,7 @@ Deno.test("plan: a configuration that the release would refuse ends with 78, by 
   assert.match(error.problems[0]?.subject ?? "", /SITEURL|SiteURL/);
 });
 
-Deno.test("plan: a release that is not known goes on with a warning", async () => {
+Deno.test("an unknown release is accepted with a warning", async () => {
   const { warnings } = await plan({
     env: { ...ENOUGH, MATTERMOST_VERSION: "99.0.0" },
   });
@@ -281,7 +281,7 @@ Deno.test("plan: a release that is not known goes on with a warning", async () =
   ]);
 });
 
-Deno.test("plan: the installed server is asked for its release, as the server's user and far from a database", async () => {
+Deno.test("the installed server reports its release, as the server's user and without a database", async () => {
   const { MATTERMOST_VERSION: _, ...env } = ENOUGH;
   const { system, context } = stage({
     env,
@@ -300,7 +300,7 @@ Deno.test("plan: the installed server is asked for its release, as the server's 
   );
 });
 
-Deno.test("plan: a server that does not tell its release, or is too old to be asked, ends with 78", async () => {
+Deno.test("a server that does not report its release, or is too old for that, ends with 78", async () => {
   const { MATTERMOST_VERSION: _, ...env } = ENOUGH;
   const silent = { code: 1, stdout: "", stderr: "" };
   for (
@@ -322,7 +322,7 @@ Deno.test("plan: a server that does not tell its release, or is too old to be as
   assert.deepEqual(system.children, []);
 });
 
-Deno.test("check: settings that are wrong, and a config.json that cannot be used, are its findings", async () => {
+Deno.test("app:check reports wrong settings and an unusable config.json as findings", async () => {
   const cases = [
     [{ env: { ...ENOUGH, DB_PORT: "x" } }, 78, "failed settings.values: "],
     [{ files: withConfig("{ torn") }, 65, "failed settings.config: "],
@@ -334,7 +334,7 @@ Deno.test("check: settings that are wrong, and a config.json that cannot be used
   }
 });
 
-Deno.test("check: a bug stays a bug", async () => {
+Deno.test("an error without a code during app:check is a bug and is thrown", async () => {
   const { system, context } = stage();
   system.files.stat = () => {
     throw new RangeError("a bug");

@@ -20,7 +20,7 @@ async function guard(
     readonly env?: Record<string, string>;
     readonly versionFile?: string;
   } = {},
-): Promise<{ permit: Permit; said: string }> {
+): Promise<{ permit: Permit; stderr: string }> {
   const files = installed();
   files.makeDirectory("/opt/mattermost/data");
   if (versionFile !== undefined) {
@@ -29,22 +29,24 @@ async function guard(
   const { system, context } = stage({ files, env: { ...ENOUGH, ...env } });
   const plan = await makePlan(context);
   const permit = guardUpgrade(plan, facts(schema), context);
-  return { permit, said: system.err.text };
+  return { permit, stderr: system.err.text };
 }
 
-Deno.test("an empty database is a new installation, also where a VERSION file was left", async () => {
+Deno.test("an empty database is a new installation, even with a VERSION file", async () => {
   assert.equal((await guard({ installed: false })).permit.kind, "new");
-  const left = await guard({ installed: false }, { versionFile: "11.7.9\n" });
-  assert.equal(left.permit.kind, "new");
-  assert.match(left.said, /check DB_HOST and DB_NAME/);
+  const withFile = await guard({ installed: false }, {
+    versionFile: "11.7.9\n",
+  });
+  assert.equal(withFile.permit.kind, "new");
+  assert.match(withFile.stderr, /check DB_HOST and DB_NAME/);
 });
 
-Deno.test("a healthy database without a VERSION file goes ahead", async () => {
+Deno.test("a complete database without a VERSION file is allowed", async () => {
   const { permit } = await guard({ lastMigration: 148 });
   assert.ok(permit.allowed);
 });
 
-Deno.test("a refusal ends with 78, and names the way to override what is advice", async () => {
+Deno.test("a refusal ends with 78, and names MATTERMOST_FORCE_UPGRADE if it is advice", async () => {
   const downgrade = guard({ lastMigration: 148 }, {
     versionFile: "11.10.0\n",
   });
@@ -61,10 +63,10 @@ Deno.test("a refusal ends with 78, and names the way to override what is advice"
     env: { MATTERMOST_FORCE_UPGRADE: "true" },
   });
   assert.ok(forced.permit.allowed);
-  assert.match(forced.said, /overrides this refusal/);
+  assert.match(forced.stderr, /overrides this refusal/);
 });
 
-Deno.test("what the server itself would not survive cannot be forced", async () => {
+Deno.test("an upgrade that the server itself cannot do cannot be forced", async () => {
   await assert.rejects(
     guard({ systemsVersion: "3.6.0" }, {
       env: { MATTERMOST_FORCE_UPGRADE: "true" },
@@ -77,7 +79,7 @@ Deno.test("what the server itself would not survive cannot be forced", async () 
   );
 });
 
-Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for none", async () => {
+Deno.test("a VERSION file that cannot be read ends with 73, and does not count as missing", async () => {
   const files = installed();
   const { context } = stage({ files, uid: 1234, gid: 1234 });
   const plan = await makePlan(context);
@@ -89,13 +91,13 @@ Deno.test("a VERSION file that cannot be read ends with 73, and is not taken for
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        "/opt/mattermost/data/VERSION, which remembers the release that last ran, cannot be read (EACCES)" &&
+        "/opt/mattermost/data/VERSION, which records the release that last ran, cannot be read (EACCES)" &&
       error.remedy ===
-        "On the host, for the directory that is mounted at /opt/mattermost/data: chown -R 1234:1234 <directory>",
+        "On the host: chown -R 1234:1234 HOST_DIRECTORY   # the one that is mounted at /opt/mattermost/data",
   );
 });
 
-Deno.test("what is no regular file at the name of VERSION ends with 73 and its name", async () => {
+Deno.test("a VERSION that is not a regular file ends with 73 and its kind", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const files = installed();
   files.place("/elsewhere", "11.7.9");

@@ -19,7 +19,7 @@ import {
 
 const DATA = "/opt/mattermost/data";
 
-/** A container whose directories root has made and given to the server, which is user 2000 by now. */
+/** A container whose directories root has given to user 2000, as which the process runs now. */
 async function provided(
   { mounts = "", startedAs = 0, ...world }: World & {
     readonly mounts?: string;
@@ -45,7 +45,7 @@ async function provided(
   };
 }
 
-async function examine(
+async function check(
   { plan, system }: Stage & { readonly plan: Plan },
   mayTouch = true,
 ): Promise<readonly PathProblem[]> {
@@ -60,20 +60,20 @@ function namesOf(found: readonly PathProblem[]): string[] {
   return found.map(({ subject }) => subject);
 }
 
-Deno.test("what root has given to the server has nothing wrong, and nothing is left there", async () => {
+Deno.test("the directories that root gave to the server pass, and no probe file is left in them", async () => {
   for (const identity of [{}, { uid: 0, gid: 0 }]) {
     const world = await provided(identity);
     const before = [...world.system.files.nodes.keys()];
-    assert.deepEqual(await examine(world), []);
-    assert.deepEqual(await examine(world, false), []);
+    assert.deepEqual(await check(world), []);
+    assert.deepEqual(await check(world, false), []);
     assert.deepEqual([...world.system.files.nodes.keys()], before);
   }
 });
 
-Deno.test("who is not the owner is told for every path, and only once for what is in it", async () => {
+Deno.test("a user that owns nothing gets a problem for each topmost directory", async () => {
   const world = await provided({ uid: 1234, gid: 1234 });
   world.system.files.chmod(DATA, 0o755);
-  const found = await examine(world, false);
+  const found = await check(world, false);
   assert.deepEqual(namesOf(found), [
     DATA,
     "/var/log/mattermost",
@@ -83,14 +83,14 @@ Deno.test("who is not the owner is told for every path, and only once for what i
   assert.deepEqual(found.map(({ vital }) => vital), [true, true, false, false]);
   assert.equal(
     found[0]?.message,
-    `${DATA}, the directory of uploaded files, cannot be written by user 1234:1234: ${DATA} belongs to 2000:2000 with mode 0755`,
+    `User 1234:1234 cannot write to ${DATA}, the directory of uploaded files: ${DATA} belongs to 2000:2000 with mode 0755`,
   );
 });
 
-Deno.test("a directory that nobody else may enter is told once, not for what is in it as well", async () => {
+Deno.test("a closed directory is reported once, not for each path in it", async () => {
   const world = await provided({ uid: 1234, gid: 1234 });
   world.system.files.chmod(DATA, 0o750);
-  const found = await examine(world, false);
+  const found = await check(world, false);
   assert.deepEqual(
     found.filter(({ message }) => message.includes(`${DATA} belongs`)).length,
     1,
@@ -98,11 +98,11 @@ Deno.test("a directory that nobody else may enter is told once, not for what is 
   assert.equal(found.some(({ vital }) => vital), true);
 });
 
-Deno.test("a directory on the way that may not be entered is to blame", async () => {
+Deno.test("a parent directory that the user may not enter is reported as the cause", async () => {
   const world = await provided();
   const { files } = world.system;
   files.chmod("/opt", 0o700);
-  // As the kernel behaves towards who may not enter.
+  // The kernel denies everything below a directory that the user may not enter.
   const refuse = (): never => {
     throw Object.assign(new Error("closed"), { code: "EACCES" });
   };
@@ -111,35 +111,35 @@ Deno.test("a directory on the way that may not be entered is to blame", async ()
     / \/opt\//.test(what) ? { code: "EACCES" } : undefined;
   const stat = files.stat.bind(files);
   files.stat = (path) => path.startsWith("/opt/") ? refuse() : stat(path);
-  const [first, ...rest] = await examine(world);
+  const [first, ...rest] = await check(world);
   assert.equal(
     first?.message,
-    "/opt/mattermost/data/config, the directory of config.json, cannot be written by user 2000:2000: /opt belongs to 0:0 with mode 0700",
+    "User 2000:2000 cannot write to /opt/mattermost/data/config, the directory of config.json: /opt belongs to 0:0 with mode 0700",
   );
   assert.equal(
     first?.remedy,
-    "chmod o+x /opt   # so that the server's user gets to /opt/mattermost/data/config",
+    "chmod o+x /opt   # so that the server's user can reach /opt/mattermost/data/config",
   );
   assert.ok(rest.every(({ message }) => message.includes("/opt belongs")));
 });
 
-Deno.test("a volume that is mounted read-only is found without touching it, and by its error", async () => {
+Deno.test("a read-only volume is found by the table of mounts, and by the error of a probe", async () => {
   const mounts = "overlay / overlay rw 0 0\n" +
     `/dev/sdb ${DATA} ext4 ro,relatime 0 0\n`;
   const untouched = await provided({ mounts });
-  const told = [
-    "/opt/mattermost/data/config, the directory of config.json, cannot be written by user 2000:2000: " +
-    `what is mounted at ${DATA} is read-only`,
-    "/opt/mattermost/data/config/config.json, which the server writes at its start, cannot be written by user 2000:2000: " +
-    `what is mounted at ${DATA} is read-only`,
-    "/opt/mattermost/data, the directory of uploaded files, cannot be written by user 2000:2000: " +
-    `what is mounted at ${DATA} is read-only`,
+  const messages = [
+    "User 2000:2000 cannot write to /opt/mattermost/data/config, the directory of config.json: " +
+    `the volume at ${DATA} is mounted read-only`,
+    "User 2000:2000 cannot write to /opt/mattermost/data/config/config.json, which the server writes when it starts: " +
+    `the volume at ${DATA} is mounted read-only`,
+    "User 2000:2000 cannot write to /opt/mattermost/data, the directory of uploaded files: " +
+    `the volume at ${DATA} is mounted read-only`,
   ];
-  const judged = await examine(untouched, false);
-  assert.deepEqual(judged.map(({ message }) => message), told.slice(2));
+  const judged = await check(untouched, false);
+  assert.deepEqual(judged.map(({ message }) => message), messages.slice(2));
   assert.equal(
     judged[0]?.remedy,
-    `Mount it writable: remove :ro (or readOnly) from the volume at ${DATA}`,
+    `Remove :ro (or readOnly) from the volume at ${DATA}`,
   );
 
   const touched = await provided({ mounts });
@@ -147,38 +147,38 @@ Deno.test("a volume that is mounted read-only is found without touching it, and 
     what.split(" ")[1]?.startsWith(DATA) === true
       ? { code: "EROFS" }
       : undefined;
-  const tried = await examine(touched);
-  assert.deepEqual(tried.map(({ message }) => message), told.slice(2));
+  const tried = await check(touched);
+  assert.deepEqual(tried.map(({ message }) => message), messages.slice(2));
 });
 
-Deno.test("a full disk is told as one", async () => {
+Deno.test("a full disk is reported as a full disk", async () => {
   const world = await provided({ uid: 2000, gid: 2000 });
   world.system.files.fault = (_, what) =>
     what.startsWith("make /var/log/") ? { code: "ENOSPC" } : undefined;
-  assert.deepEqual(await examine(world), [{
+  assert.deepEqual(await check(world), [{
     subject: "/var/log/mattermost",
     vital: true,
     message:
-      "/var/log/mattermost, the directory of log files, cannot be written by user 2000:2000: the disk is full",
+      "User 2000:2000 cannot write to /var/log/mattermost, the directory of log files: the disk is full",
     remedy: "df -h /var/log/mattermost   # make room there",
   }]);
 });
 
-Deno.test("a refusal that owner and mode do not explain is told with its code", async () => {
+Deno.test("an error that owner and mode do not explain is reported with its code", async () => {
   const world = await provided({ uid: 2000, gid: 2000 });
   world.system.files.fault = (_, what) =>
     what.startsWith(`make ${INSTALL}/plugins/`)
       ? { code: "EACCES" }
       : undefined;
-  const [diagnosis, ...none] = await examine(world);
+  const [problem, ...none] = await check(world);
   assert.deepEqual(none, []);
   assert.equal(
-    diagnosis?.message,
-    `${INSTALL}/plugins, into which the server unpacks plugins, cannot be written by user 2000:2000: ${INSTALL}/plugins refuses with EACCES, though its owner 2000:2000 and mode 0755 permit it`,
+    problem?.message,
+    `User 2000:2000 cannot write to ${INSTALL}/plugins, the directory of plugins: the system denies access with EACCES, although ${INSTALL}/plugins belongs to 2000:2000 with mode 0755`,
   );
 });
 
-Deno.test("a path that may not even be looked at is told with its code", async () => {
+Deno.test("a path that cannot be examined is reported with the error code", async () => {
   const world = await provided({ uid: 1234, gid: 1234 });
   const { files } = world.system;
   const stat = files.stat.bind(files);
@@ -186,15 +186,15 @@ Deno.test("a path that may not even be looked at is told with its code", async (
     if (!path.startsWith("/var/log")) return stat(path);
     throw Object.assign(new Error(path), { code: "EACCES" });
   };
-  const found = await examine(world, false);
-  const diagnosis = found.find(({ subject }) => subject.startsWith("/var/log"));
+  const found = await check(world, false);
+  const problem = found.find(({ subject }) => subject.startsWith("/var/log"));
   assert.equal(
-    diagnosis?.message,
-    "/var/log/mattermost, the directory of log files, cannot be written by user 1234:1234: /var/log/mattermost: EACCES",
+    problem?.message,
+    "User 1234:1234 cannot write to /var/log/mattermost, the directory of log files: /var/log/mattermost cannot be examined (EACCES)",
   );
 });
 
-Deno.test("a bug in the way of a path stays a bug", async () => {
+Deno.test("an error without a code is a bug and is thrown", async () => {
   const world = await provided();
   world.system.files.stat = () => {
     throw new RangeError("a bug");
@@ -205,7 +205,7 @@ Deno.test("a bug in the way of a path stays a bug", async () => {
   );
 });
 
-Deno.test("what is not there yet is judged where it will be made", async () => {
+Deno.test("a missing path is checked in the directory in which it will be created", async () => {
   const files = installed();
   files.makeDirectory("/tmp", 0o1777);
   const { system, context } = stage({ files, uid: 1234, gid: 1234 });
@@ -224,7 +224,7 @@ Deno.test("what is not there yet is judged where it will be made", async () => {
   );
 });
 
-Deno.test("without /proc, which the runtime may close, cat is asked for the mounts", async () => {
+Deno.test("if Deno may not read /proc, cat reads the mounts", async () => {
   const mounts = `/dev/sdb ${DATA} ext4 ro 0 0\n`;
   const world = await provided({
     runChild: ({ command: [program, path] }) => ({
@@ -234,10 +234,10 @@ Deno.test("without /proc, which the runtime may close, cat is asked for the moun
     }),
   });
   world.system.files.remove("/proc/self/mounts");
-  const [diagnosis] = await examine(world, false);
+  const [problem] = await check(world, false);
   assert.match(
-    diagnosis?.message ?? "",
-    /what is mounted at .*\/data is read-only$/,
+    problem?.message ?? "",
+    /the volume at .*\/data is mounted read-only$/,
   );
   assert.deepEqual(
     world.system.children.map(({ command }) => command),
@@ -247,17 +247,17 @@ Deno.test("without /proc, which the runtime may close, cat is asked for the moun
   );
 });
 
-Deno.test("where nothing tells about mounts, owners and modes decide", async () => {
+Deno.test("without a table of mounts, owners and modes decide", async () => {
   const world = await provided({
     runChild: () => {
       throw Object.assign(new Error("cat"), { code: "ENOENT" });
     },
   });
   world.system.files.remove("/proc/self/mounts");
-  assert.deepEqual(await examine(world, false), []);
+  assert.deepEqual(await check(world, false), []);
 });
 
-Deno.test("a check as root counts on a start as root only where nobody else can exchange the name", async () => {
+Deno.test("a check as root expects a start to give only directories that nobody else can replace", async () => {
   const files = installed();
   files.makeDirectory("/tmp", 0o1777);
   files.makeDirectory(`${INSTALL}/client/plugins`);
@@ -267,10 +267,10 @@ Deno.test("a check as root counts on a start as root only where nobody else can 
     return namesOf(await checkPaths(plan, system, { mayTouch: false }));
   };
   assert.deepEqual(await namesFound(), []);
-  // Still root's, but in a directory of the server's user.
+  // It still belongs to root, but the server's user can replace it.
   files.chown(`${INSTALL}/client`, { uid: 2000, gid: 2000 });
   assert.deepEqual(await namesFound(), [`${INSTALL}/client/plugins`]);
-  // The configuration in the data is given all the same, unless it is a link.
+  // chown can give a directory inside the data directory safely, unless it is a link.
   files.makeDirectory(`${DATA}/config`);
   files.chown(DATA, { uid: 2000, gid: 2000 });
   assert.deepEqual(await namesFound(), [`${INSTALL}/client/plugins`]);
@@ -283,7 +283,7 @@ Deno.test("a check as root counts on a start as root only where nobody else can 
   ]);
 });
 
-Deno.test("a start stops with 73 for what is vital, and warns of the rest", async () => {
+Deno.test("a start ends with 73 for required paths, and warns about the others", async () => {
   const world = await provided({ uid: 1234, gid: 1234 });
   world.system.files.chmod(DATA, 0o755);
   world.system.files.fault = (_, what) =>
@@ -293,24 +293,24 @@ Deno.test("a start stops with 73 for what is vital, and warns of the rest", asyn
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        "The server, as user 1234:1234, could not write what it must" &&
+        "User 1234:1234 cannot write to paths that Mattermost requires" &&
       error.problems.map(({ subject }) => subject).join(" ") ===
         `${DATA} /var/log/mattermost` &&
       error.problems.every((problem) => !("vital" in problem)),
   );
   assert.match(
     world.system.err.text,
-    /warning: .*\/plugins, into which the server unpacks plugins, cannot be/,
+    /warning: User 1234:1234 cannot write to .*\/plugins, the directory of plugins: /,
   );
 });
 
-Deno.test("a start that may write everything goes on in silence", async () => {
+Deno.test("a start that can write everything logs nothing", async () => {
   const { plan, system, context } = await provided();
   await requirePaths(plan, context);
   assert.equal(system.err.text, "");
 });
 
-Deno.test("the socket of mmctl and the directory of TMPDIR are tried, log files and plugins only where they are on", async () => {
+Deno.test("the mmctl socket and TMPDIR are checked, log files and plugins only if they are enabled", async () => {
   const { system, context } = await provided({
     uid: 1234,
     gid: 1234,
@@ -337,6 +337,6 @@ Deno.test("the socket of mmctl and the directory of TMPDIR are tried, log files 
   ]);
   assert.match(
     found[1]?.message ?? "",
-    /, in which the server makes the socket of mmctl --local, cannot/,
+    /cannot write to \/var\/tmp, the directory of the socket for mmctl --local: /,
   );
 });

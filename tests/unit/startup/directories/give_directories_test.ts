@@ -10,7 +10,7 @@ const OWN = ["/srv/data", "/srv/data/config", "/srv/log"];
 
 interface Given extends DirectoryReport {
   readonly files: MemoryFiles;
-  /** What `chown` was asked to give. */
+  /** The paths that were passed to `chown`. */
   readonly asked: readonly string[];
 }
 
@@ -32,7 +32,7 @@ async function give(
   return { ...gifts, files, asked };
 }
 
-/** Directories of a start before, which are the server's; the inner one it made by itself. */
+/** The directories after an earlier start: they belong to the server's user, who created the inner one. */
 async function provided(): Promise<MemoryFiles> {
   const { files } = await give(new MemoryFiles("/srv"));
   assert.equal(files.stat("/srv/data/config"), undefined);
@@ -41,7 +41,7 @@ async function provided(): Promise<MemoryFiles> {
   return files;
 }
 
-Deno.test("ownership: missing directories are made, closed to others, and those above stay root's and open", async () => {
+Deno.test("missing directories are created with mode 0750, and their parents stay root's with mode 0755", async () => {
   const files = new MemoryFiles();
   const { given, asked } = await give(files, { own: ["/a/b/c"] });
   assert.deepEqual([given, asked], [[], ["/a/b/c"]]);
@@ -50,7 +50,7 @@ Deno.test("ownership: missing directories are made, closed to others, and those 
   assert.deepEqual(facts.map((each) => each?.uid), [0, 0, 2000]);
 });
 
-Deno.test("ownership: what is somebody else's changes hands with all that is in it, by one chown that follows nothing", async () => {
+Deno.test("directories of another owner are given with their content, by one chown that follows no links", async () => {
   const files = new MemoryFiles("/srv/data/old", "/srv/plugins");
   files.place("/srv/data/old/file", "x");
   const system = fakeSystem({ files });
@@ -72,7 +72,7 @@ Deno.test("ownership: what is somebody else's changes hands with all that is in 
   assert.equal(files.stat("/srv/data/old/file")?.uid, 2000);
 });
 
-Deno.test("ownership: what others could exchange is not given, and the directory to blame is named", async () => {
+Deno.test("a directory that others could replace is withheld, and its exposed parent is reported", async () => {
   const files = new MemoryFiles("/home/ann/data", "/home/ann/log");
   files.chown("/home/ann", { uid: 1000, gid: 1000 });
   files.chown("/home/ann/log", OWNER);
@@ -85,7 +85,7 @@ Deno.test("ownership: what others could exchange is not given, and the directory
   }]);
 });
 
-Deno.test("ownership: what is the server's already is not walked through, and takes no child", async () => {
+Deno.test("directories that belong to the server are not walked, and need no child process", async () => {
   const files = await provided();
   files.makeDirectory("/srv/data/uploads/deep");
   files.chown("/srv/data/uploads", OWNER);
@@ -101,7 +101,7 @@ Deno.test("ownership: what is the server's already is not walked through, and ta
   assert.deepEqual(listed, OWN);
 });
 
-Deno.test("ownership: a file that was copied in later is given with its directory alone", async () => {
+Deno.test("a file that was copied in later is given with its directory only", async () => {
   const files = await provided();
   files.place("/srv/data/config/config.json", "{}");
   const { asked, given } = await give(files);
@@ -111,7 +111,7 @@ Deno.test("ownership: a file that was copied in later is given with its director
   assert.deepEqual((await give(files)).asked, ["/srv/data"]);
 });
 
-Deno.test("ownership: below a directory of the server's, root makes nothing and names no more than one part", async () => {
+Deno.test("inside a directory of the server's user, root creates nothing and names direct entries only", async () => {
   const own = ["/srv/data", "/srv/data/deep/config"];
   const files = await provided();
   const { asked } = await give(files, { own });
@@ -122,7 +122,7 @@ Deno.test("ownership: below a directory of the server's, root makes nothing and 
   assert.deepEqual((await give(files, { own })).asked, ["/srv/data"]);
 });
 
-Deno.test("ownership: a link of the server's user is not followed, one of root's is", async () => {
+Deno.test("a link of the server's user is not followed, and a link of root is", async () => {
   const files = await provided();
   files.makeDirectory("/etc/root");
   files.nodes.delete("/srv/data/config");
@@ -135,14 +135,14 @@ Deno.test("ownership: a link of the server's user is not followed, one of root's
   assert.deepEqual(given, ["/srv/data"]);
 });
 
-Deno.test("ownership: in a directory that others can write to, nothing is made or given", async () => {
+Deno.test("in a directory that others can write to, nothing is created or given", async () => {
   const files = new MemoryFiles("/srv/data");
   files.chmod("/srv", 0o777);
   assert.deepEqual((await give(files)).asked, []);
   assert.equal(files.stat("/srv/log"), undefined);
 });
 
-Deno.test("ownership: what chown says first is told, and that there is none", async () => {
+Deno.test("the first error of chown is reported, and a missing chown too", async () => {
   const refused = async (
     runChild: NonNullable<Parameters<typeof fakeSystem>[0]>["runChild"],
   ): Promise<DirectoryReport> => {
@@ -151,10 +151,10 @@ Deno.test("ownership: what chown says first is told, and that there is none", as
     return await give(files, { system: fakeSystem(world) });
   };
   const result = { code: 1, stdout: "" };
-  const told = await refused(() => ({ ...result, stderr: "one\ntwo\n" }));
-  assert.deepEqual([told.given, told.refusal], [[], "one"]);
-  const silent = await refused(() => ({ ...result, stderr: "" }));
-  assert.equal(silent.refusal, "chown ended with 1");
+  const report = await refused(() => ({ ...result, stderr: "one\ntwo\n" }));
+  assert.deepEqual([report.given, report.refusal], [[], "one"]);
+  const withoutText = await refused(() => ({ ...result, stderr: "" }));
+  assert.equal(withoutText.refusal, "chown ended with 1");
   const none = await refused(() => {
     throw Object.assign(new Error("none"), { code: "ENOENT" });
   });
@@ -167,7 +167,7 @@ Deno.test("ownership: what chown says first is told, and that there is none", as
   );
 });
 
-Deno.test("ownership: what root cannot make or look at is left to who writes there", async () => {
+Deno.test("an error of root is ignored, because the server's user tries again", async () => {
   const files = new MemoryFiles("/srv");
   files.fault = (_, what) =>
     what.startsWith("mkdir") ? { code: "EROFS" } : undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Fault } from "../../../../lib/startup/directories/path_remedies.ts";
-import { describeFault } from "../../../../lib/startup/directories/path_remedies.ts";
+import type { Denial } from "../../../../lib/startup/directories/path_remedies.ts";
+import { describeDenial } from "../../../../lib/startup/directories/path_remedies.ts";
 import type { WrittenPath } from "../../../../lib/startup/directories/written_paths.ts";
 import { fakeSystem } from "../../../support/fake_system.ts";
 import { MemoryFiles } from "../../../support/memory_files.ts";
@@ -17,18 +17,18 @@ const DATA: WrittenPath = {
 const SCRATCH: WrittenPath = {
   ...DATA,
   path: "/scratch",
-  purpose: "in which the server unpacks plugins and imports",
+  purpose: "the directory of temporary files",
   temporary: true,
 };
 
 const ROOT_ONLY = "overlay / overlay rw 0 0\n";
 const VOLUME = `${ROOT_ONLY}/dev/sdb /data ext4 rw 0 0\n`;
 
-/** Where a path stands, and who cannot write it. */
+/** A path, and the user who cannot write to it. */
 interface Case {
   readonly written?: WrittenPath;
-  readonly fault?: Partial<Fault>;
-  /** Who we are, and whom the server runs as. */
+  readonly denial?: Partial<Denial>;
+  /** The user of this process, and the user of the server. */
   readonly uid?: number;
   readonly server?: number;
   /** Owner and mode of the path. */
@@ -42,7 +42,7 @@ interface Case {
 function remedyFor(
   {
     written = DATA,
-    fault = {},
+    denial = {},
     uid = 1000,
     server = uid,
     owner = 0,
@@ -57,25 +57,25 @@ function remedyFor(
     files.makeDirectory(written.path, mode);
     files.chown(written.path, { uid: owner, gid: owner });
   }
-  const { message, remedy } = describeFault(
+  const { message, remedy } = describeDenial(
     written,
-    { code: "EACCES", blame: written.path, lacks: "writing", ...fault },
+    { code: "EACCES", path: written.path, lacks: "writing", ...denial },
     {
       identity: { uid: server, gid: server },
       system: fakeSystem({ files, uid }),
-      surroundings: { mounts, uidMap, gidMap: uidMap },
+      kernel: { mounts, uidMap, gidMap: uidMap },
     },
   );
   return { message, remedy };
 }
 
-Deno.test("prescription: a read-only root needs a volume, or a tmpfs for what may go", () => {
+Deno.test("a read-only root file system needs a volume, or a tmpfs for temporary files", () => {
   const mounts = "overlay / overlay ro 0 0\n";
-  assert.deepEqual(remedyFor({ mounts, fault: { code: "EROFS" } }), {
+  assert.deepEqual(remedyFor({ mounts, denial: { code: "EROFS" } }), {
     message:
-      "/data, the directory of uploaded files, cannot be written by user 1000:1000: the root file system is read-only",
+      "User 1000:1000 cannot write to /data, the directory of uploaded files: the root file system is read-only",
     remedy:
-      "docker run -v mattermost-data:/data …   # a volume, which stays when the container goes",
+      "docker run -v mattermost-data:/data …   # a volume keeps its files when the container is removed",
   });
   assert.equal(
     remedyFor({ mounts, written: SCRATCH }).remedy,
@@ -83,74 +83,74 @@ Deno.test("prescription: a read-only root needs a volume, or a tmpfs for what ma
   );
 });
 
-Deno.test("prescription: EROFS without a table of mounts is the root file system's", () => {
+Deno.test("without a table of mounts, EROFS means the root file system", () => {
   assert.match(
-    remedyFor({ mounts: "", fault: { code: "EROFS" } }).message,
+    remedyFor({ mounts: "", denial: { code: "EROFS" } }).message,
     /: the root file system is read-only$/,
   );
 });
 
-Deno.test("prescription: a full disk and a used-up quota need room, whoever owns them", () => {
+Deno.test("a full disk and a used-up quota need room, whatever the owner", () => {
   for (const code of ["ENOSPC", "EDQUOT"]) {
-    assert.deepEqual(remedyFor({ fault: { code, lacks: "nothing" } }), {
+    assert.deepEqual(remedyFor({ denial: { code, lacks: "none" } }), {
       message:
-        "/data, the directory of uploaded files, cannot be written by user 1000:1000: the disk is full",
+        "User 1000:1000 cannot write to /data, the directory of uploaded files: the disk is full",
       remedy: "df -h /data   # make room there",
     });
   }
 });
 
-Deno.test("prescription: what a link of somebody else's leads to is not to be given away", () => {
+Deno.test("the remedy for a link that somebody else made does not give away its target", () => {
   const files = new MemoryFiles("/data", "/etc/root");
   files.chown("/data", { uid: 2000, gid: 2000 });
   files.link("/data/config", "/etc/root");
-  const { message, remedy } = describeFault(
+  const { message, remedy } = describeDenial(
     { ...DATA, path: "/data/config" },
-    { code: "EACCES", blame: "/etc/root", lacks: "writing" },
+    { code: "EACCES", path: "/etc/root", lacks: "writing" },
     {
       identity: { uid: 2000, gid: 2000 },
       system: fakeSystem({ files, uid: 0 }),
-      surroundings: { mounts: ROOT_ONLY, uidMap: "", gidMap: "" },
+      kernel: { mounts: ROOT_ONLY, uidMap: "", gidMap: "" },
     },
   );
   assert.equal(
     message,
-    "/data/config, the directory of uploaded files, cannot be written by user 2000:2000: the symbolic link /data/config leads to /etc/root, and /etc/root belongs to 0:0 with mode 0755",
+    "User 2000:2000 cannot write to /data/config, the directory of uploaded files: the symbolic link /data/config leads to /etc/root, and /etc/root belongs to 0:0 with mode 0755",
   );
   assert.equal(
     remedy,
-    "rm /data/config   # unless it is yours: then give user 2000:2000 what it leads to",
+    "rm /data/config   # or, if you made the link, give its target to user 2000:2000",
   );
 });
 
-Deno.test("prescription: a file in the place of a directory is named", () => {
-  const fault = { code: "ENOTDIR", lacks: "nothing" } as const;
-  assert.deepEqual(remedyFor({ fault }), {
+Deno.test("a file in the place of a directory is reported", () => {
+  const denial = { code: "ENOTDIR", lacks: "none" } as const;
+  assert.deepEqual(remedyFor({ denial }), {
     message:
-      "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data is no directory",
+      "User 1000:1000 cannot write to /data, the directory of uploaded files: /data is not a directory",
     remedy: "ls -l /data   # remove it, or choose another directory",
   });
 });
 
-Deno.test("prescription: the owner changes the mode", () => {
+Deno.test("if the server's user owns the directory, the remedy changes the mode", () => {
   assert.deepEqual(remedyFor({ owner: 1000, mode: 0o500 }), {
     message:
-      "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data belongs to 1000:1000 with mode 0500",
+      "User 1000:1000 cannot write to /data, the directory of uploaded files: /data belongs to 1000:1000 with mode 0500",
     remedy: "chmod u+rwx /data",
   });
 });
 
-Deno.test("prescription: on a volume the host's directory changes its owner", () => {
+Deno.test("on a volume the remedy changes the owner of the host's directory", () => {
   assert.equal(
     remedyFor({ mounts: VOLUME }).remedy,
     "On the host: chown -R 1000:1000 HOST_DIRECTORY   # the one that is mounted at /data",
   );
 });
 
-Deno.test("prescription: in a user namespace the host's number is named", () => {
+Deno.test("in a user namespace the remedy has the user id of the host", () => {
   assert.equal(
     remedyFor({ mounts: VOLUME, uidMap: "0 100000 65536\n" }).remedy,
-    "On the host: chown -R 101000:101000 HOST_DIRECTORY   # the one that is mounted at /data, since user 1000 in here is user 101000 there",
+    "On the host: chown -R 101000:101000 HOST_DIRECTORY   # the one that is mounted at /data; user 1000 of the container is user 101000 of the host",
   );
   assert.match(
     remedyFor({ mounts: VOLUME, uidMap: "0 100000 1000\n" }).remedy ?? "",
@@ -158,51 +158,51 @@ Deno.test("prescription: in a user namespace the host's number is named", () => 
   );
 });
 
-Deno.test("prescription: a volume that refuses against owner and mode needs SELinux's label", () => {
+Deno.test("a volume that denies access although owner and mode permit it needs an SELinux label", () => {
   assert.deepEqual(
-    remedyFor({ mounts: VOLUME, owner: 1000, fault: { lacks: "nothing" } }),
+    remedyFor({ mounts: VOLUME, owner: 1000, denial: { lacks: "none" } }),
     {
       message:
-        "/data, the directory of uploaded files, cannot be written by user 1000:1000: /data refuses with EACCES, though its owner 1000:1000 and mode 0755 permit it",
+        "User 1000:1000 cannot write to /data, the directory of uploaded files: the system denies access with EACCES, although /data belongs to 1000:1000 with mode 0755",
       remedy:
-        "docker run -v HOST_DIRECTORY:/data:Z …   # a label for SELinux; in Compose the same :Z",
+        "docker run -v HOST_DIRECTORY:/data:Z …   # :Z sets the SELinux label, in Compose too",
     },
   );
 });
 
-Deno.test("prescription: root in the image opens the way, gives the directory away, or makes it", () => {
+Deno.test("for root in the image the remedy opens the parent directory, gives the directory, or creates it", () => {
   const root = { uid: 0, server: 2000 };
   assert.equal(
-    remedyFor({ ...root, fault: { lacks: "entering" } }).remedy,
-    "chmod o+x /data   # so that the server's user gets to /data",
+    remedyFor({ ...root, denial: { lacks: "entering" } }).remedy,
+    "chmod o+x /data   # so that the server's user can reach /data",
   );
   assert.equal(remedyFor(root).remedy, "chown -R 2000:2000 /data");
   assert.deepEqual(remedyFor({ ...root, isThere: false }), {
     message:
-      "/data, the directory of uploaded files, cannot be written by user 2000:2000: /data: EACCES",
+      "User 2000:2000 cannot write to /data, the directory of uploaded files: /data cannot be examined (EACCES)",
     remedy:
       "mkdir -p /data && chown 2000:2000 /data   # in the image; or mount a volume there",
   });
 });
 
-Deno.test("prescription: what may go with the container gets a tmpfs", () => {
+Deno.test("a temporary directory gets a tmpfs", () => {
   assert.equal(
     remedyFor({ written: SCRATCH, uid: 0, server: 2000 }).remedy,
     'docker run --tmpfs /scratch …   # in Compose: tmpfs: ["/scratch"]',
   );
 });
 
-Deno.test("prescription: who is not root takes a volume, or the user who owns the directory", () => {
+Deno.test("without root the remedy is a volume, or the user who owns the directory", () => {
   assert.equal(
     remedyFor({}).remedy,
-    "Mount a volume at /data that 1000:1000 owns",
+    "Mount a volume at /data that belongs to 1000:1000",
   );
   assert.equal(
     remedyFor({ isThere: false }).remedy,
-    "Mount a volume at /data that 1000:1000 owns",
+    "Mount a volume at /data that belongs to 1000:1000",
   );
   assert.equal(
     remedyFor({ owner: 2000 }).remedy,
-    'docker run --user 2000:2000 …   # in Compose: user: "2000:2000"; or mount a volume at /data that 1000:1000 owns',
+    'docker run --user 2000:2000 …   # in Compose: user: "2000:2000"; or mount a volume at /data that belongs to 1000:1000',
   );
 });

@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import {
   findUnsafeLink,
-  follow,
+  resolveForRoot,
 } from "../../../../lib/startup/directories/unsafe_links.ts";
+import { fakeSystem } from "../../../support/fake_system.ts";
 import { MemoryFiles } from "../../../support/memory_files.ts";
 
 const THEIRS = { uid: 2000, gid: 2000 };
 
 function pathOf(files: MemoryFiles, path: string): string | undefined {
-  return follow(path, files).path;
+  return resolveForRoot(path, files).path;
 }
 
-Deno.test("names: a name through root's own directories is sure, there or not", () => {
+Deno.test("a path through directories of root is safe, whether it exists or not", () => {
   const files = new MemoryFiles("/opt/data");
   for (const path of ["/", "/opt", "/opt/data", "/opt/data/new/er"]) {
     assert.equal(pathOf(files, path), path);
@@ -19,7 +20,7 @@ Deno.test("names: a name through root's own directories is sure, there or not", 
   assert.equal(pathOf(files, "//opt/./data/"), "/opt/data");
 });
 
-Deno.test("names: whoever can write to a directory can change what is in it, but not the directory", () => {
+Deno.test("a directory that others can write to is safe itself, but its entries are not", () => {
   const files = new MemoryFiles("/opt/data/config");
   files.chown("/opt/data", THEIRS);
   assert.equal(pathOf(files, "/opt/data"), "/opt/data");
@@ -33,7 +34,7 @@ Deno.test("names: whoever can write to a directory can change what is in it, but
   }
 });
 
-Deno.test("names: in a sticky directory, what belongs to root is sure", () => {
+Deno.test("in a sticky directory only the entries of root are safe", () => {
   const files = new MemoryFiles("/tmp/root", "/tmp/theirs");
   files.chmod("/tmp", 0o1777);
   files.chown("/tmp/theirs", THEIRS);
@@ -42,7 +43,7 @@ Deno.test("names: in a sticky directory, what belongs to root is sure", () => {
   assert.equal(pathOf(files, "/tmp/none"), undefined);
 });
 
-Deno.test("names: root's links are followed, and those that others can change are named", () => {
+Deno.test("links of root are followed, and a link that others can change is reported", () => {
   const files = new MemoryFiles("/opt", "/srv/volume", "/theirs/way");
   files.link("/opt/data", "../srv/volume");
   files.link("/opt/other", "/opt/data");
@@ -51,7 +52,7 @@ Deno.test("names: root's links are followed, and those that others can change ar
   files.chown("/theirs", THEIRS);
   assert.equal(pathOf(files, "/opt/data/config"), "/srv/volume/config");
   assert.equal(pathOf(files, "/opt/other"), "/srv/volume");
-  assert.deepEqual(follow("/opt/bad/x", files), {
+  assert.deepEqual(resolveForRoot("/opt/bad/x", files), {
     path: undefined,
     link: "/theirs/way/link",
     exposed: "/theirs",
@@ -60,25 +61,27 @@ Deno.test("names: root's links are followed, and those that others can change ar
   assert.equal(pathOf(files, "/opt/loop"), undefined);
 });
 
-Deno.test("names: by its own link, nobody gets root to read what is closed to it", () => {
+Deno.test("a link of the server's user to a file that this user cannot read is unsafe for root", () => {
   const path = "/data/config/config.json";
   const target = "/secret/file";
   const files = new MemoryFiles("/data/config", "/secret");
   files.chown("/data", THEIRS, { recursive: true });
-  const trespass = (): unknown => {
+  const find = (uid = 0): unknown => {
     const facts = files.stat(target);
     assert.ok(facts);
-    return findUnsafeLink(path, facts, { files, identity: THEIRS });
+    const system = fakeSystem({ files, uid });
+    return findUnsafeLink(path, facts, { system, user: THEIRS });
   };
   files.place(target, "{}", 0o600);
-  assert.equal(trespass(), undefined, "without a link");
+  assert.equal(find(), undefined, "without a link");
   files.link(path, target);
   const found = { link: path, target };
-  assert.deepEqual(trespass(), { ...found, closed: target });
+  assert.deepEqual(find(), { ...found, closed: target });
+  assert.equal(find(THEIRS.uid), undefined, "not root");
   files.chmod(target, 0o644);
-  assert.equal(trespass(), undefined, "readable");
+  assert.equal(find(), undefined, "readable");
   files.chmod("/secret", 0o700);
-  assert.deepEqual(trespass(), { ...found, closed: "/secret" });
+  assert.deepEqual(find(), { ...found, closed: "/secret" });
   files.chown("/data", { uid: 0, gid: 0 }, { recursive: true });
-  assert.equal(trespass(), undefined, "a link of root's");
+  assert.equal(find(), undefined, "a link of root");
 });
