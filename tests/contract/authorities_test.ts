@@ -1,6 +1,6 @@
 /**
- * Authorities of the operator's own: checked, joined with the system's, trusted
- * by the preflight, and handed to the server.
+ * The operator's certificate authorities: checked, joined with the system's, used for the
+ * entrypoint's login, and passed to the server.
  *
  * @module
  */
@@ -42,7 +42,7 @@ function settings(
   };
 }
 
-/** The bundle that the server is told of. */
+/** The bundle that SSL_CERT_FILE names for the server. */
 async function bundleOf(stdout: string): Promise<string> {
   const path = shown(stdout).env["SSL_CERT_FILE"];
   assert.ok(path !== undefined, "SSL_CERT_FILE is not set");
@@ -52,7 +52,7 @@ async function bundleOf(stdout: string): Promise<string> {
   return await Deno.readTextFile(path);
 }
 
-Deno.test("the preflight and the server trust what is in MATTERMOST_CA_DIR", async () => {
+Deno.test("the entrypoint and the server trust the certificates in MATTERMOST_CA_DIR", async () => {
   await using home = await createHome();
   await using database = await startPostgres({
     password: PASSWORD,
@@ -82,7 +82,7 @@ Deno.test("the preflight and the server trust what is in MATTERMOST_CA_DIR", asy
   assert.equal((await Deno.stat(path)).ino, before.ino);
 });
 
-Deno.test("nothing is joined where nothing is added, and SSL_CERT_FILE is the operator's", async () => {
+Deno.test("no bundle is written without added certificates, or if SSL_CERT_FILE is set", async () => {
   await using home = await createHome();
   await using database = await startPostgres({
     password: PASSWORD,
@@ -106,7 +106,7 @@ Deno.test("nothing is joined where nothing is added, and SSL_CERT_FILE is the op
   assert.match(own.stderr, /warning: SSL_CERT_FILE is set, so/);
 });
 
-Deno.test("certificates that cannot be used stop the start before anything is written", async () => {
+Deno.test("certificates that cannot be used end the start before anything is written", async () => {
   await using home = await createHome();
   await using database = await startPostgres({ password: PASSWORD });
   await home.installServer("11.7.9");
@@ -132,7 +132,7 @@ Deno.test("certificates that cannot be used stop the start before anything is wr
   assert.deepEqual(await home.snapshot(), before);
 });
 
-Deno.test("certificates that help nobody are called out", async () => {
+Deno.test("certificates that verify nothing are warnings", async () => {
   await using home = await createHome();
   await using database = await startPostgres({ password: PASSWORD });
   await home.installServer("11.7.9");

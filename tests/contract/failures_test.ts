@@ -1,6 +1,6 @@
 /**
- * Starts that fail: each class of errors with its exit code and its words, no
- * secret in any of them, and every file as it was before.
+ * Starts that fail: each class of errors with its exit code and its message, without a secret in
+ * any of them, and with each file unchanged.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import {
   testPrograms,
 } from "../support/program.ts";
 
-/** Characters that get lost where a password is not quoted well. */
+/** Characters that need quoting in a data source. */
 const PASSWORD = "p@ss:w/o?r#d%41'\"$ \\ü";
 const SALT = "salt-that-nobody-may-see-0123456789abcdef";
 /** One attempt, which may take its time on a busy machine. */
 const ONCE = { DB_TIMEOUT: "0" };
 /** Starts at the same time. */
 const LANES = 3;
-/** A login that may do nothing. */
+/** A role without privileges. */
 const STRANGER = "stranger-password";
 
 const database = await startPostgres();
@@ -68,7 +68,7 @@ interface Failure {
   readonly says: readonly RegExp[];
   readonly env?: (home: Home) => Readonly<Record<string, string>>;
   readonly command?: readonly string[];
-  /** What is broken before; only for this failure. */
+  /** Breaks the home before the start. */
   readonly damage?: (home: Home) => Promise<unknown>;
 }
 
@@ -96,7 +96,7 @@ const FAILURES: readonly Failure[] = [
     ],
   },
   {
-    name: "no database named",
+    name: "no database",
     code: 78,
     env: () => ({ DB_HOST: "", DB_ADAPTER: "" }),
     says: [/DB_HOST must name the database server/, /DB_HOST=db\.example/],
@@ -118,49 +118,49 @@ const FAILURES: readonly Failure[] = [
     ],
   },
   {
-    name: "release that is none",
+    name: "invalid release",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "latest" }),
     says: [/MATTERMOST_VERSION must be a release .* it is "latest"/],
   },
   {
-    name: "release that is too old",
+    name: "unsupported release",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "2.2.0" }),
     says: [/Mattermost 2\.2\.0 is not supported/],
   },
   {
-    name: "release that the server is not",
+    name: "release that differs from the server's",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "11.6.0" }),
     says: [/MATTERMOST_VERSION is 11\.6\.0, but .* reports release 11\.7\.9/],
   },
   {
-    name: "file of a secret that is not there",
+    name: "missing file of a secret",
     code: 66,
     env: () => ({ DB_PASS: "", DB_PASS_FILE: "/no/such/secret" }),
     says: [/The file \/no\/such\/secret of DB_PASS_FILE does not exist/],
   },
   {
-    name: "file of a secret that is a directory",
+    name: "directory instead of the file of a secret",
     code: 66,
     env: () => ({ SMTP_PASS_FILE: "/usr" }),
     says: [/The file \/usr of SMTP_PASS_FILE is a directory/],
   },
   {
-    name: "file of a server's variable that is not there",
+    name: "missing file of a server's variable",
     code: 66,
     env: () => ({ MM_SQLSETTINGS_DATASOURCE_FILE: "/no/such/dsn" }),
     says: [/The file \/no\/such\/dsn of MM_SQLSETTINGS_DATASOURCE_FILE/],
   },
   {
-    name: "file of an authority that is not there",
+    name: "missing file of a certificate authority",
     code: 66,
     env: () => ({ DB_SSL_MODE: "verify-ca", DB_SSL_CA: "/no/such/ca.pem" }),
     says: [/The file \/no\/such\/ca\.pem of DB_SSL_CA cannot be read/],
   },
   {
-    name: "database that refuses",
+    name: "database that refuses connections",
     code: 69,
     env: () => ({ DB_PORT: "1", DB_TIMEOUT: "1" }),
     says: [/Waiting.* refuses connections/, /gave up after 1 s/, /→ Start/],
@@ -196,31 +196,34 @@ const FAILURES: readonly Failure[] = [
     says: [/does not meet the TLS settings/, /DB_SSL_MODE=disable/],
   },
   {
-    name: "data source that no driver reads",
+    name: "data source that the driver cannot parse",
     code: 78,
     env: () => ({ MM_SQLSETTINGS_DATASOURCE: "postgres://u:pass-in-it@[::1" }),
     says: [/MM_SQLSETTINGS_DATASOURCE must be .* it is \(hidden\)/],
   },
   {
-    name: "log directory that cannot be made",
+    name: "log directory that cannot be created",
     code: 73,
     env: ({ version }) => ({ MATTERMOST_LOG_DIR: join(version, "log") }),
-    says: [/\/VERSION\/log, .*: .*\/VERSION is no directory$/m, /→ ls -l /],
+    says: [/\/VERSION\/log, .*: .*\/VERSION is not a directory$/m, /→ ls -l /],
   },
   {
-    name: "directory of config.json that cannot be made",
+    name: "directory of config.json that cannot be created",
     code: 73,
     env: ({ version }) => ({ MATTERMOST_CONF_DIR: join(version, "config") }),
-    says: [/\/VERSION\/config, .*: .*\/VERSION is no directory$/m, /→ ls -l /],
+    says: [
+      /\/VERSION\/config, .*: .*\/VERSION is not a directory$/m,
+      /→ ls -l /,
+    ],
   },
   {
-    name: "option of the command",
+    name: "unknown option",
     code: 64,
     command: ["app:start", "--fast"],
     says: [/app:start has no option --fast/],
   },
   {
-    name: "configuration that the release refuses",
+    name: "configuration that the release would refuse",
     code: 78,
     damage: async ({ config }) => {
       const document = JSON.parse(await Deno.readTextFile(config));
@@ -230,7 +233,7 @@ const FAILURES: readonly Failure[] = [
     says: [/would refuse this configuration/, /ServiceSettings\.ReadTimeout/],
   },
   {
-    name: "config.json that is torn",
+    name: "truncated config.json",
     code: 65,
     damage: async ({ config }) => {
       const text = await Deno.readTextFile(config);
@@ -239,19 +242,19 @@ const FAILURES: readonly Failure[] = [
     says: [/is not valid JSON \(line /, /app:config --restore 1$/m],
   },
   {
-    name: "config.json that is empty",
+    name: "empty config.json",
     code: 65,
     damage: ({ config }) => Deno.writeTextFile(config, ""),
     says: [/config\.json is empty/, /app:config --restore 1$/m],
   },
   {
-    name: "config.json that is a list",
+    name: "config.json with a list",
     code: 65,
     damage: ({ config }) => Deno.writeTextFile(config, "[]"),
     says: [/config\.json /, /→ /],
   },
   {
-    name: "server that is not there",
+    name: "missing server",
     code: 127,
     damage: ({ install }) => Deno.remove(join(install, "bin/mattermost")),
     says: [/Cannot find .*\/bin\/mattermost: no such file/],
@@ -263,14 +266,14 @@ const FAILURES: readonly Failure[] = [
     says: [/Cannot execute .*\/bin\/mattermost: permission denied/],
   },
   {
-    name: "release that nothing tells",
+    name: "unknown release",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "" }),
     damage: ({ install }) => Deno.remove(join(install, "bin/mattermost")),
     says: [/Cannot find out which release/, /→ MATTERMOST_VERSION=11/],
   },
   {
-    name: "release that the server will not tell",
+    name: "release that the server does not report",
     code: 78,
     env: () => ({ MATTERMOST_VERSION: "" }),
     damage: ({ install }) => Deno.chmod(join(install, "bin/mattermost"), 0o644),
@@ -312,7 +315,7 @@ async function fail(
 }
 
 testPrograms(
-  "a start that fails says why and leaves every file as it was",
+  "a start that fails explains why and leaves each file unchanged",
   async (program) => {
     await using home = await startedHome(program);
     const before = await home.snapshot();
@@ -333,7 +336,7 @@ testPrograms(
 for (const program of PROGRAMS) {
   for (const failure of FAILURES) {
     if (failure.damage === undefined) continue;
-    Deno.test(`${program.name}: ${failure.name}: a start fails and leaves every file as it was`, async () => {
+    Deno.test(`${program.name}: ${failure.name}: a start fails and leaves each file unchanged`, async () => {
       await using home = await startedHome(program);
       await failure.damage?.(home);
       const before = await home.snapshot();
@@ -345,7 +348,7 @@ for (const program of PROGRAMS) {
 
 testWith(
   [ROOT_USER],
-  "who may not write is told so, and nothing changes",
+  "a user who cannot write gets an error, and nothing changes",
   async () => {
     await using home = await startedHome(COMPILED);
     const nobody = { uid: 65534, gid: 65534 };
@@ -368,7 +371,7 @@ testWith(
   },
 );
 
-Deno.test("a server for another machine is told as such, to root and to others, and is no bug of ours", async () => {
+Deno.test("a server for another machine is reported as such, to root and to other users", async () => {
   const other = { uid: 65534, gid: 65534 };
   for (const identity of ROOT_USER.isMet ? [{}, other] : [{}]) {
     await using home = await createHome();

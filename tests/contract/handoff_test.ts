@@ -1,6 +1,6 @@
 /**
- * Starts that succeed: what the server is handed, whose its files are, and what
- * becomes of signals before and after.
+ * Starts that succeed: what the server receives, who owns its files, and how signals work before
+ * and after the hand-off.
  *
  * @module
  */
@@ -47,7 +47,7 @@ async function readConfig(
 }
 
 testPrograms(
-  "the server gets our process, its arguments and its directory",
+  "the server gets the process, its arguments and its working directory",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -70,7 +70,7 @@ testPrograms(
 );
 
 testPrograms(
-  "the server's environment is ours without what was for us alone",
+  "the server gets the environment without the variables of the entrypoint",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -101,7 +101,7 @@ testPrograms(
       MM_INSTALL_TYPE: "docker",
     };
     delete expected["DB_PASS"];
-    // What /bin/sh sets is not ours.
+    // /bin/sh sets these.
     for (const name of ["PWD", "_", "OLDPWD", "SHLVL"]) delete env[name];
     assert.deepEqual(env, expected);
     const { EmailSettings = {}, TeamSettings = {} } = await readConfig(home);
@@ -111,7 +111,7 @@ testPrograms(
 );
 
 testPrograms(
-  "the exit code and a death by signal are the server's own",
+  "the exit code and the signal that ends the server are the program's",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9", "exit 23");
@@ -137,7 +137,7 @@ testPrograms("signals after the hand-off are the server's", async (program) => {
 });
 
 testPrograms(
-  "as root, the server is user 2000 and owns what it writes to",
+  "started as root, the server runs as user 2000 and owns its directories",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -173,7 +173,7 @@ testPrograms(
 );
 
 testPrograms(
-  "as root, the server is the user that MATTERMOST_UID names",
+  "started as root, the server runs as the user of MATTERMOST_UID",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -193,7 +193,7 @@ testPrograms(
   [ROOT_USER],
 );
 
-Deno.test("another user stays who it is, where it may write", async () => {
+Deno.test("started as another user who can write, the server runs as that user", async () => {
   const identity = IS_ROOT ? { uid: OTHER, gid: OTHER } : {};
   const uid = IS_ROOT ? OTHER : Deno.uid();
   await using home = await createHome();
@@ -211,7 +211,7 @@ Deno.test("another user stays who it is, where it may write", async () => {
 
 testWith(
   [ROOT_USER],
-  "another user that may not write is told which directory",
+  "another user who cannot write gets an error that names the directory",
   async () => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -232,7 +232,7 @@ testWith(
 );
 
 testPrograms(
-  "a second start writes nothing, and asks the server nothing",
+  "a second start writes nothing and does not query the server",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -249,7 +249,7 @@ testPrograms(
 );
 
 testPrograms(
-  "steps are shown where that is asked for, without a secret",
+  "debug output shows the steps, without a secret",
   async (program) => {
     await using home = await createHome();
     await home.installServer("11.7.9");
@@ -318,7 +318,7 @@ const ENDINGS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 };
 
 for (const program of PROGRAMS) {
   for (const [signal, expected] of Object.entries(ENDINGS)) {
-    Deno.test(`${program.name}: ${signal} while waiting ends the start at once, with nothing written`, async () => {
+    Deno.test(`${program.name}: ${signal} during the wait ends the start at once, and nothing is written`, async () => {
       await using home = await createHome();
       await home.installServer("11.7.9");
       const before = await home.snapshot();

@@ -1,6 +1,6 @@
 /**
- * Migrations and upgrades: servers that behave as their releases do at the command
- * line, against real databases with the tables that those releases leave.
+ * Migrations and upgrades: fake servers with the command line of their releases, and real
+ * databases with the tables of those releases.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
 
 const PASSWORD = "pass-of-the-database";
 
-/** A server with databases of one's own, and how its statements are spelled. */
+/** A database server and its product. */
 interface Product {
   readonly adapter: "postgres" | "mysql";
   readonly server: DatabaseServer;
@@ -68,7 +68,7 @@ function migratedTo(number: number): string {
   return `${SYSTEMS}; ${USERS}; ${MIGRATIONS}; INSERT INTO db_migrations VALUES (${number}, 'last')`;
 }
 
-/** Names of databases that were not given away yet. */
+/** Names for new databases. */
 const names = (function* () {
   for (let number = 1;; number++) yield `chat${number}`;
 })();
@@ -160,7 +160,7 @@ async function versionOf({ version }: Home): Promise<string | undefined> {
 }
 
 testPrograms(
-  "app:migrate runs the server's migration and shows it",
+  "app:migrate runs the server's migration and shows its output",
   async (program) => {
     const { home, env, database } = await prepare(postgres, {
       version: "9.5.0",
@@ -186,7 +186,7 @@ testPrograms(
 );
 
 testPrograms(
-  "app:migrate ends with the server's code, and remembers nothing then",
+  "app:migrate ends with the server's exit code, and then does not write VERSION",
   async (program) => {
     const { home, env } = await prepare(postgres, { version: "9.5.0" });
     await using _ = home;
@@ -203,7 +203,7 @@ testPrograms(
 );
 
 testPrograms(
-  "another release than the stated one is refused by every command that reads the release",
+  "an installed release that differs from MATTERMOST_VERSION is refused by each command",
   async (program) => {
     const { home, env } = await prepare(postgres, {
       version: "10.11.0",
@@ -224,7 +224,7 @@ testPrograms(
       await home.assertUnchanged(before);
       assert.equal(await migrations(home), 0);
     };
-    // On a new volume, and where the stated release has run before.
+    // On a new volume, and on one where the release of MATTERMOST_VERSION has run.
     const program11 = await home.installServer("11.6.0", MIGRATOR);
     await home.write("marks/go", "");
     const untouched = await home.snapshot();
@@ -235,7 +235,7 @@ testPrograms(
     const first = await runProgram(program, ["app:start"], { env });
     assert.equal(first.code, 0, first.stderr);
     assert.equal(await versionOf(home), "10.11.0\n");
-    // The other image was pulled before that start, and its file is older still.
+    // The program of the other image is older than that start.
     await home.installServer("11.6.0", MIGRATOR);
     await Deno.utime(program11, 1_600_000_000, 1_600_000_000);
     const { ctime } = await Deno.stat(program11);
@@ -255,7 +255,7 @@ testPrograms(
 );
 
 testPrograms(
-  "app:migrate has nothing to do where the server migrates at its start",
+  "app:migrate does nothing if the server migrates when it starts",
   async (program) => {
     const { home, env } = await prepare(postgres, { version: "5.37.10" });
     await using _ = home;
@@ -268,7 +268,7 @@ testPrograms(
   },
 );
 
-Deno.test("a signal lets a migration end by itself first", async () => {
+Deno.test("after a signal, the program waits for a running migration", async () => {
   const { home, env } = await prepare(postgres, { version: "9.5.0" });
   await using _ = home;
   await home.installServer("9.5.0", MIGRATOR);
@@ -285,7 +285,7 @@ Deno.test("a signal lets a migration end by itself first", async () => {
 for (const product of products) {
   const { adapter, server } = product;
 
-  Deno.test(`${adapter}: of two app:migrate at once one migrates, the other waits`, async () => {
+  Deno.test(`${adapter}: of two app:migrate at the same time, one migrates and the other waits`, async () => {
     const first = await prepare(product, { version: "9.5.0" });
     const { database } = first;
     const second = await prepare(product, {
@@ -310,7 +310,7 @@ for (const product of products) {
     assert.equal(await migrations(second.home), 0);
   });
 
-  Deno.test(`${adapter}: a holder that is killed blocks nobody`, async () => {
+  Deno.test(`${adapter}: a migration that is killed releases the lock`, async () => {
     const first = await prepare(product, { version: "9.5.0" });
     const second = await prepare(product, {
       version: "9.5.0",
@@ -326,7 +326,7 @@ for (const product of products) {
     const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
     await waiter.until(/Waiting: another container is migrating/);
     holder.kill("SIGKILL");
-    // What it had started lives on, as no process of a container would.
+    // Its child process survives here; in a container it would not.
     await first.home.write("marks/go", "");
     await waiter.until(/^migrating$/m);
     await change(product, first.database, migratedTo(119));
@@ -337,10 +337,10 @@ for (const product of products) {
     assert.equal((await holder.outcome).signal, "SIGKILL");
   });
 
-  Deno.test(`${adapter}: a migration that failed with code 0 is told, and remembered by nobody`, async () => {
+  Deno.test(`${adapter}: a migration that failed with exit code 0 is an error, and VERSION is not written`, async () => {
     const { home, env, database } = await prepare(product, {
       version: "6.7.2",
-      // A table of somebody else, and what the server makes before its first migration.
+      // A table of another program, and the one that the server creates before its first migration.
       schema: `CREATE TABLE teams (Id varchar(26)); ${MIGRATIONS}`,
     });
     await using _ = home;
@@ -364,7 +364,7 @@ for (const product of products) {
     assert.doesNotMatch(stderr, /is complete/);
     assert.equal(await versionOf(home), undefined);
     assertClean(outcome, [PASSWORD]);
-    // It came further, but not to the end.
+    // It made progress, but did not finish.
     await change(
       product,
       database,
@@ -385,7 +385,7 @@ for (const product of products) {
     assert.equal(await versionOf(home), "6.7.2\n");
   });
 
-  Deno.test(`${adapter}: a database that is newer, up to date, or of a release that is hardly known is migrated`, async () => {
+  Deno.test(`${adapter}: a database that is newer, up to date, or of an unknown release is migrated`, async () => {
     for (
       const [version, number] of [
         ["9.5.0", 119],
@@ -410,7 +410,7 @@ for (const product of products) {
     }
   });
 
-  Deno.test(`${adapter}: a replica that starts waits for a migration`, async () => {
+  Deno.test(`${adapter}: a start waits for a running migration`, async () => {
     const first = await prepare(product, { version: "9.5.0" });
     const second = await prepare(product, {
       version: "9.5.0",
@@ -434,7 +434,7 @@ for (const product of products) {
     assert.equal((await holder.outcome).code, 0);
   });
 
-  Deno.test(`${adapter}: a replica that waited is asked again whether it may start`, async () => {
+  Deno.test(`${adapter}: a start that waited applies the upgrade rules again`, async () => {
     const first = await prepare(product, {
       version: "9.5.0",
       schema: migratedTo(113),
@@ -460,7 +460,7 @@ for (const product of products) {
   });
 }
 
-/** A database of 2.2 and a server of 3.0. */
+/** A database of release 2.2 and a server of 3.0. */
 async function prepareFor3(): Promise<Stage> {
   const stage = await prepare(postgres, {
     version: "3.0.3",
@@ -471,7 +471,7 @@ async function prepareFor3(): Promise<Stage> {
 }
 
 testPrograms(
-  "the migration to 3.0 runs by itself where the team is named",
+  "the migration to 3.0 runs without questions if a setting names the team",
   async (program) => {
     const { home, env, database } = await prepareFor3();
     await using _ = home;
@@ -497,7 +497,7 @@ testPrograms(
 );
 
 testPrograms(
-  "a migration to 3.0 that fails keeps the server from starting",
+  "a migration to 3.0 that fails ends the start",
   async (program) => {
     const { home, env } = await prepareFor3();
     await using _ = home;
@@ -515,7 +515,7 @@ testPrograms(
 );
 
 testPrograms(
-  "the migration to 3.0 is refused where nobody names the team",
+  "the migration to 3.0 is refused if nobody can name the team",
   async (program) => {
     const { home, env } = await prepareFor3();
     await using _ = home;
@@ -526,14 +526,17 @@ testPrograms(
       });
       assert.equal(code, 78, stderr);
       assert.equal(stdout, "");
-      assert.match(stderr, /has to be migrated before 3\.0\.3 can start/);
+      assert.match(
+        stderr,
+        /must be migrated before Mattermost 3\.0\.3 can start/,
+      );
       assert.match(stderr, /→ Back up the database, then set MATTERMOST_MIGRA/);
       await home.assertUnchanged(before);
     }
   },
 );
 
-Deno.test("the migration to 3.0 asks on a terminal", async () => {
+Deno.test("the migration to 3.0 asks its questions on a terminal", async () => {
   const { home, env } = await prepareFor3();
   await using _ = home;
   const command = `${COMPILED.command[0]} app:migrate`;
@@ -555,13 +558,13 @@ interface Upgrade {
   readonly versionFile?: string;
   readonly on?: "mysql";
   readonly says: readonly RegExp[];
-  /** Whether the operator may go on all the same. */
+  /** Whether MATTERMOST_FORCE_UPGRADE overrides the refusal. */
   readonly policy: boolean;
 }
 
 const REFUSED: readonly Upgrade[] = [
   {
-    name: "a downgrade by the file",
+    name: "a downgrade according to VERSION",
     schema: migratedTo(119),
     versionFile: "9.7.0",
     target: "9.5.0",
@@ -569,7 +572,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: true,
   },
   {
-    name: "a downgrade by the database alone",
+    name: "a downgrade according to the database",
     schema: migratedTo(148),
     target: "9.5.0",
     says: [/Mattermost 9\.5\.0 is older, .* not support downgrades/],
@@ -583,7 +586,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: false,
   },
   {
-    name: "a jump over 5.31",
+    name: "an upgrade that skips 5.31",
     schema: born("3.6.0"),
     target: "5.37.10",
     says: [
@@ -593,7 +596,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: false,
   },
   {
-    name: "a jump over support releases",
+    name: "an upgrade that skips extended support releases",
     schema: migratedTo(119),
     versionFile: "9.5.0",
     target: "11.7.9",
@@ -604,7 +607,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: true,
   },
   {
-    name: "migrations with the numbers of others",
+    name: "migrations of 10.11 and 11.x with the same numbers",
     schema: migratedTo(144),
     versionFile: "10.11.17",
     target: "11.7.0",
@@ -612,7 +615,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: false,
   },
   {
-    name: "users of 2.x, too late",
+    name: "a database of 2.x and a release without its migration",
     schema: born("2.2.0"),
     target: "3.6.7",
     says: [
@@ -622,14 +625,15 @@ const REFUSED: readonly Upgrade[] = [
     policy: false,
   },
   {
-    name: "tables that tell nothing",
+    name: "tables without a release",
     schema: `${SYSTEMS}; ${USERS}`,
     target: "9.5.0",
     says: [/neither Systems\.Version nor db_migrations nor data\/VERSION/],
     policy: true,
   },
   {
-    name: "MySQL where it is gone, new",
+    name:
+      "a new installation on MySQL with a release that no longer supports it",
     schema: "",
     on: "mysql",
     target: "11.7.9",
@@ -637,7 +641,7 @@ const REFUSED: readonly Upgrade[] = [
     policy: false,
   },
   {
-    name: "MySQL where it is gone, with data",
+    name: "an installation on MySQL with a release that no longer supports it",
     schema: migratedTo(124),
     versionFile: "9.11.0",
     on: "mysql",
@@ -669,7 +673,10 @@ async function refuse(program: Program, upgrade: Upgrade): Promise<void> {
     const { code, stdout, stderr } = outcome;
     assert.deepEqual([code, stdout], [78, ""], stderr);
     for (const pattern of says) assert.match(stderr, pattern);
-    assert.equal(/MATTERMOST_FORCE_UPGRADE=true goes on/.test(stderr), policy);
+    assert.equal(
+      /MATTERMOST_FORCE_UPGRADE=true overrides/.test(stderr),
+      policy,
+    );
     assertClean(outcome, [PASSWORD]);
     await home.assertUnchanged(before);
   };
@@ -689,7 +696,7 @@ for (const upgrade of REFUSED) {
 }
 
 testPrograms(
-  "an upgrade that is allowed goes ahead and is remembered",
+  "an upgrade that is allowed continues and writes VERSION",
   async (program) => {
     const { home, env } = await prepare(postgres, {
       version: "9.5.0",
@@ -705,7 +712,7 @@ testPrograms(
 );
 
 testPrograms(
-  "the server tells its release where nothing else does",
+  "without MATTERMOST_VERSION the server reports its release",
   async (program) => {
     const { home, env } = await prepare(postgres, { version: "" });
     await using _ = home;
@@ -718,7 +725,7 @@ testPrograms(
 );
 
 testPrograms(
-  "a server that would migrate at that is never asked for its release",
+  "a server that would migrate when asked is never asked for its release",
   async (program) => {
     for (
       const [version, name] of [["5.37.10", "mattermost"], [

@@ -1,6 +1,6 @@
 /**
- * The doctor of volumes and identities, with real owners and modes, and in real
- * mount and user namespaces where the machine grants them.
+ * The permission check of a start and of app:check, with real owners and modes, and with real
+ * mounts where the machine permits them.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const database: DatabaseServer = await startPostgres({ password: PASSWORD });
 
 const isRoot = ROOT_USER.isMet;
 
-/** Somebody who owns nothing. */
+/** A user that owns nothing. */
 const NOBODY = { uid: 1003, gid: 1003 };
 
 function settings(home: Home): Record<string, string> {
@@ -44,7 +44,7 @@ function settings(home: Home): Record<string, string> {
   };
 }
 
-/** A home with everything in it that the server's package and image bring. */
+/** A home with the directories of the server's package and of the image. */
 async function installed(): Promise<Home> {
   const home = await createHome();
   await home.installServer("11.7.9");
@@ -77,7 +77,7 @@ async function assertReport(
 
 testWith(
   [ROOT_USER],
-  "root gives the server what is its own, and there is nothing to say",
+  "root gives the directories to the server's user, and the check finds nothing",
   async () => {
     await using home = await installed();
     const outcome = await runProgram(COMPILED, ["app:start"], {
@@ -94,7 +94,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "a user who owns the volume, but not the plugins, is warned",
+  "a user who owns the volume but not the plugins gets warnings",
   async () => {
     await using home = await installed();
     await Deno.mkdir(join(home.path, "data"));
@@ -111,7 +111,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "a user who does not own the volume is stopped before anything is written",
+  "a user who does not own the volume gets an error before anything is written",
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");
@@ -131,7 +131,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "a directory on the way that is closed to the server's user is named",
+  "a parent directory that the server's user cannot enter is reported",
   async () => {
     await using home = await installed();
     await Deno.mkdir(join(home.path, "closed"));
@@ -148,14 +148,14 @@ testWith(
 
 testWith(
   [ROOT_USER, MOUNTS],
-  "a read-only mount is told from a wrong owner",
+  "a read-only mount is reported as such, and not as a wrong owner",
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");
     const log = join(home.path, "log");
     await Deno.mkdir(log);
     await own(log, { uid: 65534, gid: 65534 });
-    // In a mount namespace of its own, as a container's volume is.
+    // The mount namespace stands for that of a container.
     const script =
       `mount --bind '${log}' '${log}' && mount -o remount,bind,ro '${log}' && exec "$@"`;
     const command = ["unshare", "--mount", "sh", "-c", script, "sh"];
@@ -179,7 +179,7 @@ testWith(
 const WITHOUT_CHOWN = [
   ...["setpriv", "--bounding-set", "-chown", "--inh-caps", "-chown"],
 ];
-/** Sandboxes may forbid it. */
+/** Some sandboxes forbid it. */
 const DROPPING: Need = {
   what: "setpriv, and root that may give up a capability",
   isMet: isRoot && await new Deno.Command("setpriv", {
@@ -189,7 +189,7 @@ const DROPPING: Need = {
 
 testWith(
   [DROPPING],
-  "where chown is refused, that is told once, and what the server's user can write decides",
+  "if chown fails, a warning says so once, and the start continues if the server's user can write",
   async () => {
     await using home = await installed();
     await home.write("data/uploads/file", "x");
@@ -210,7 +210,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "app:check looks at directories without touching them",
+  "app:check checks directories without changing them",
   async () => {
     await using home = await installed();
     await home.write("data/config/config.json", "{}");

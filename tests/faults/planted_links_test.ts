@@ -1,6 +1,6 @@
 /**
- * Links and FIFOs that the server's user plants in its own directories, before root starts
- * the container: nothing elsewhere is read, changed or given away, and nothing waits.
+ * Links and FIFOs that the server's user plants in its directories before root starts the
+ * container: root reads, changes and gives away nothing elsewhere, and waits for nothing.
  *
  * @module
  */
@@ -25,12 +25,12 @@ import {
 /** The server's user. */
 const SERVER = { uid: 2000, gid: 2000 };
 const PASSWORD = "pass-of-the-database";
-/** What only root may read. */
+/** A text that only root can read. */
 const SECRET = "what-root-alone-may-read";
-/** Homes at the same time; each of them has one start at a time. */
+/** Homes in parallel, each with one start at a time. */
 const LANES = 4;
 
-/** Exchanges names fast enough. */
+/** Replaces names faster than a shell. */
 const PERL: Need = {
   what: "perl",
   isMet: await new Deno.Command("perl", { args: ["-e", "1"] }).output()
@@ -40,7 +40,7 @@ const PERL: Need = {
 const database = await startPostgres();
 await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
 await database.sql("CREATE DATABASE mattermost OWNER mattermost");
-// As migrated by the release of these tests, so that app:migrate has succeeded afterwards.
+// The database is up to date, so that app:migrate succeeds.
 await database.sql(
   `SET ROLE mattermost;
    CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024));
@@ -62,7 +62,7 @@ function settingsOf(home: Home): Record<string, string> {
   };
 }
 
-/** A home that a start as root has given to the server, and a directory of root's beside it. */
+/** A home that starts as root have given to the server's user, with a directory of root beside it. */
 async function startedHome(): Promise<Home> {
   const home = await createHome();
   await home.installServer("11.7.9");
@@ -86,7 +86,7 @@ async function startAsRoot(home: Home, name: string): Promise<Outcome> {
   });
 }
 
-/** All that is outside of the server's own directories, with owners, modes, times and contents. */
+/** The files outside the server's directories, with owners, modes, times and contents. */
 async function outside(home: Home): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const walk = async (path: string): Promise<void> => {
@@ -104,10 +104,10 @@ async function outside(home: Home): Promise<Record<string, string>> {
   return found;
 }
 
-/** Nothing of what only root may read has come to where the server can read it, or was printed. */
+/** Makes sure that the text that only root can read was neither copied nor printed. */
 async function assertKept(home: Home, outcome: Outcome): Promise<void> {
   assert.ok(!(outcome.stdout + outcome.stderr).includes(SECRET));
-  // Not in what is as good as endless.
+  // Without the huge files.
   const found = await new Deno.Command("find", {
     args: [
       ...[join(home.path, "data"), "-type", "f", "-size", "-1000000k"],
@@ -117,7 +117,7 @@ async function assertKept(home: Home, outcome: Outcome): Promise<void> {
   assert.equal(new TextDecoder().decode(found.stdout), "");
 }
 
-/** Each name below the directories of data and configuration that a start opens or makes. */
+/** Each name in the directories of data and configuration that a start opens or creates. */
 function namesIn(home: Home): readonly string[] {
   const data = dirname(home.conf);
   return [
@@ -125,7 +125,7 @@ function namesIn(home: Home): readonly string[] {
     ...sidecarPaths(home.config),
     ...sidecarPaths(join(data, basename(home.config))),
     join(home.conf, "authorities.pem"),
-    // Temporary files and probes have random names; these are others of their kind.
+    // Temporary files and probes have random names like these.
     join(home.conf, ".config.json.0123456789abcdef.tmp"),
     join(data, ".VERSION.0123456789abcdef.tmp"),
     join(data, ".entrypoint-1"),
@@ -142,7 +142,7 @@ const KINDS = {
   ],
   "a link to itself": (path: string) => ["ln", "-s", basename(path), path],
   "a FIFO": (path: string) => ["mkfifo", path],
-  // More than there is memory, and nothing of it on the disk.
+  // A sparse file that is larger than the memory.
   "a huge file": (path: string) => ["truncate", "-s", "64G", path],
 } as const;
 
@@ -167,7 +167,7 @@ async function plant(
 for (const args of COMMANDS) {
   testWith(
     [ROOT_USER],
-    `as root, ${args.join(" ")} follows nothing that the server's user planted`,
+    `as root, ${args.join(" ")} follows no link that the server's user planted`,
     async () => {
       const homes = await Promise.all(
         Array.from({ length: LANES }, () => startedHome()),
@@ -200,12 +200,12 @@ for (const args of COMMANDS) {
             await assertKept(home, outcome);
             assertClean(outcome, [PASSWORD]);
             if (isRefusal) {
-              // There may be no copy to bring back.
+              // The copy to restore may be the one that was replaced.
               const codes = args[0] === "app:config" ? [64, 65, 73] : [65, 73];
               assert.ok(codes.includes(code), `code ${code}`);
-              // A regular file is what it says, be it that copies are elsewhere.
-              const isTold = code === 64 || stderr.includes(path);
-              assert.ok(isTold, "the name is told");
+              // 64 is about the copy, not about the planted file.
+              const isNamed = code === 64 || stderr.includes(path);
+              assert.ok(isNamed, "the message names the file");
             } else if (args[0] === "app:start") {
               assert.match(
                 shown(outcome.stdout).ids,
@@ -225,7 +225,7 @@ for (const args of COMMANDS) {
 
 testWith(
   [ROOT_USER],
-  `a link at the lock is named before anything is changed`,
+  `a link in place of the lock is reported before anything is changed`,
   async () => {
     await using home = await startedHome();
     const lock = `${home.config}.lock`;
@@ -233,7 +233,7 @@ testWith(
     for (const args of COMMANDS) {
       for (const identity of [{}, SERVER]) {
         await plant(home, lock, ["ln", "-s", target, lock]);
-        // Something to give, which is not given.
+        // A file that root would give.
         await home.write("data/upload", "x");
         const before = await home.snapshot();
         const { code, stderr } = await runProgram(COMPILED, args, {
@@ -253,7 +253,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  "as root, app:config --restore brings back a copy that root alone can read, and a closed one is not called broken",
+  "as root, app:config --restore restores a copy that only root can read, and another user gets its owner as the reason",
   async () => {
     await using home = await startedHome();
     const data = dirname(home.conf);
@@ -277,7 +277,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  `config.json may be a link to what the server's user can read, and to nothing else`,
+  `config.json may be a link only to a file that the server's user can read`,
   async () => {
     await using home = await startedHome();
     const { config } = home;
@@ -288,7 +288,7 @@ testWith(
         env: settingsOf(home),
       });
       assert.equal(outcome.code, 65);
-      // A check gives a report.
+      // app:check reports on standard output.
       assert.match(
         outcome.stdout + outcome.stderr,
         /config\.json leads through the symbolic link .*\/config\.json to .*\/secret\.json, which user 2000:2000 may not read: .*\/secret\.json belongs to 0:0 with mode 0600\n.*→ rm .*config\.json /,
@@ -308,7 +308,7 @@ testWith(
 
 testWith(
   [ROOT_USER, PERL],
-  `while names are exchanged, root gives away nothing that is elsewhere`,
+  `while names are being replaced, root gives away nothing elsewhere`,
   async () => {
     await using home = await startedHome();
     const data = dirname(home.conf);
@@ -327,13 +327,13 @@ testWith(
     for (let round = 0; round < 20; round++) {
       await run(["rm", "-rf", data]);
       await run(["cp", "-a", join(home.path, "pristine"), data]);
-      // Something to give, so that there is time to exchange it.
+      // Many files to give, so that there is time to replace names.
       for (let each = 0; each < 200; each++) {
         await home.write(`data/given/${each}`, "");
       }
       const racer = new Deno.Command("perl", {
         args: ["-e", script, data, directory],
-        // That user may not be able to enter our directory.
+        // That user may not be able to enter the directory of the tests.
         cwd: "/",
         ...SERVER,
       }).spawn();
@@ -348,7 +348,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  `before anything is written, no thread of the process is root any more`,
+  `no thread of the process is root when it writes`,
   async () => {
     await using home = await startedHome();
     using lock = await Deno.open(`${home.config}.lock`, { write: true });
@@ -357,7 +357,7 @@ testWith(
       env: { ...settingsOf(home), MATTERMOST_NAME: "changed", DEBUG: "true" },
     });
     await running.until(/Paths checked/);
-    // It waits for the lock, in a thread of its own.
+    // A thread waits for the lock.
     await new Promise((resolve) => setTimeout(resolve, 200));
     const tasks = `/proc/${running.pid}/task`;
     const threads: string[] = [];
@@ -383,7 +383,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  `chown is the image's own, whatever PATH says`,
+  `root runs the system's chown, whatever PATH contains`,
   async () => {
     await using home = await startedHome();
     const mark = join(home.path, "marks/chown");
@@ -401,7 +401,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  `what was copied into the configuration as root is the server's after the next start as root`,
+  `a config.json that root copied belongs to the server's user after the next start as root`,
   async () => {
     await using home = await startedHome();
     const text = await Deno.readTextFile(home.config);

@@ -1,6 +1,6 @@
 /**
- * Signals at every phase of the compiled program: it ends at once with 128+n,
- * nothing is half written, and nothing is left running.
+ * Signals in each phase of the compiled program: it ends at once with 128+n, no file is half
+ * written, and no process is left running.
  *
  * @module
  */
@@ -29,15 +29,15 @@ import {
 } from "../support/program.ts";
 
 const VERSION = "11.7.9";
-/** What each signal makes of the exit code. */
+/** The exit code for each signal. */
 const ENDINGS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 };
 type Ending = keyof typeof ENDINGS;
 const SIGNALS = Object.keys(ENDINGS) as Ending[];
-/** The promise is 300 ms on a quiet machine; this is for one that is not. */
+/** Milliseconds from a signal to the end: 300 on a quiet machine, and more on a busy one. */
 const LONGEST = 2000;
-/** No word of any message. */
+/** A text that no message contains. */
 const PASSWORD = "qX7-of-the-database";
-/** Signals at random instants. */
+/** Signals at random moments. */
 const RANDOM_SIGNALS = 120;
 
 const database = await startPostgres({ password: PASSWORD });
@@ -67,10 +67,10 @@ async function startedHome(): Promise<Home> {
   return home;
 }
 
-/** Starts the program and comes back when it is in the phase. */
+/** A phase of the program. */
 interface Phase {
   readonly name: string;
-  /** What it needs of the machine. */
+  /** What the machine must have. */
   readonly needs?: readonly Need[];
   reach(home: Home, resources: AsyncDisposableStack): Promise<Running>;
   /** Whether config.json is written before this phase. */
@@ -87,7 +87,7 @@ function app(
   });
 }
 
-/** A server that tells its process id, and then lives long without children. */
+/** A server that prints its process id and then sleeps without child processes. */
 async function installSleeper(home: Home, when: string): Promise<void> {
   await home.write(
     "mattermost/bin/mattermost",
@@ -103,7 +103,7 @@ function sleeperMark(home: Home): string {
   return join(home.path, "marks/sleeper");
 }
 
-/** The process id of the sleeper, once it is there. */
+/** The process id of the sleeping server, once it runs. */
 async function sleeper(home: Home): Promise<number> {
   for (let patience = 0; patience < 1500; patience++) {
     const text = await Deno.readTextFile(sleeperMark(home)).catch(() => "");
@@ -113,7 +113,7 @@ async function sleeper(home: Home): Promise<number> {
   throw new Error("The server was never asked");
 }
 
-/** A server that lets everybody connect, and says nothing. */
+/** A server that accepts connections and sends nothing. */
 function silentDatabase(
   resources: AsyncDisposableStack,
 ): { readonly port: number; readonly connected: Promise<void> } {
@@ -127,9 +127,9 @@ function silentDatabase(
 
 const PHASES: readonly Phase[] = [
   {
-    name: "before it is itself",
+    name: "while the runtime starts",
     async reach(home, resources) {
-      // However long the test takes to look around: this start gets no further.
+      // Longer than the test takes, so that the start stays in this phase.
       const { port } = silentDatabase(resources);
       const running = app(home, { DB_PORT: String(port) });
       await pause(Math.random() * 40);
@@ -139,7 +139,7 @@ const PHASES: readonly Phase[] = [
   {
     name: "while the driver is imported",
     async reach(home, resources) {
-      // However long the test takes to look around: this start gets no further.
+      // Longer than the test takes, so that the start stays in this phase.
       const { port } = silentDatabase(resources);
       const running = app(home, { DB_PORT: String(port) });
       await running.until(/Settings resolved/);
@@ -147,7 +147,7 @@ const PHASES: readonly Phase[] = [
     },
   },
   {
-    name: "while a name is looked up that nobody answers for",
+    name: "during the lookup of a name that is never answered",
     needs: [ROOT_USER, MOUNTS],
     async reach(home, resources) {
       const hosts = await home.write("etc/hosts", "127.0.0.1 localhost\n");
@@ -170,7 +170,7 @@ const PHASES: readonly Phase[] = [
     },
   },
   {
-    name: "while the database refuses",
+    name: "while the database refuses connections",
     async reach(home) {
       const running = app(home, { DB_PORT: String(freePort()) });
       await running.until(/Waiting.* refuses connections/);
@@ -178,7 +178,7 @@ const PHASES: readonly Phase[] = [
     },
   },
   {
-    name: "while the database says nothing",
+    name: "while the database does not answer",
     async reach(home, resources) {
       const { port, connected } = silentDatabase(resources);
       const running = app(home, { DB_PORT: String(port) });
@@ -187,7 +187,7 @@ const PHASES: readonly Phase[] = [
     },
   },
   {
-    name: "while the server is asked for its release",
+    name: "while the server reports its release",
     async reach(home) {
       await installSleeper(home, "version");
       const running = app(home, { MATTERMOST_VERSION: "" });
@@ -209,7 +209,7 @@ const PHASES: readonly Phase[] = [
     },
   },
   {
-    name: "while another migrates the database",
+    name: "while another container migrates the database",
     async reach(home, resources) {
       // Each has a database of its own, and so a lock of its own.
       const name = `turn_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -245,13 +245,13 @@ const PHASES: readonly Phase[] = [
 for (const { name, needs = [], reach, written } of PHASES) {
   testWith(
     needs,
-    `a signal ${name} ends it at once, with nothing half written or left running`,
+    `a signal ${name} ends the program at once, with no file half written and no process left`,
     async () => {
       const times = await Promise.all(SIGNALS.map(async (signal) => {
         await using home = await startedHome();
         await using resources = new AsyncDisposableStack();
         const old = await Deno.readTextFile(home.config);
-        // What the phase itself needs is made by then.
+        // The files that the phase itself needs exist now.
         const running = await reach(home, resources);
         const before = await home.snapshot();
         const began = performance.now();
@@ -277,7 +277,7 @@ for (const { name, needs = [], reach, written } of PHASES) {
   );
 }
 
-/** What is said before the parts of a start where most is at stake, and how long such a part is, in starts. */
+/** The steps before the most critical parts of a start, and the length of each part as a fraction of a start. */
 const PARTS: readonly { readonly after?: RegExp; readonly length: number }[] = [
   { length: 0.5 },
   { length: 4 },
@@ -287,7 +287,7 @@ const PARTS: readonly { readonly after?: RegExp; readonly length: number }[] = [
   { after: /Handing over/, length: 0.5 },
 ];
 
-/** Milliseconds of a start that nothing disturbs, which differ from machine to machine. */
+/** Measures an undisturbed start in milliseconds. */
 async function undisturbed(): Promise<number> {
   await using home = await startedHome();
   await home.installServer(VERSION, "exec sleep 4");
@@ -300,13 +300,13 @@ async function undisturbed(): Promise<number> {
   return time;
 }
 
-Deno.test("signals at random instants of a start are never lost, and config.json is old or new", async () => {
+Deno.test("signals at random moments of a start are never lost, and config.json is the old or the new one", async () => {
   const tally = { early: 0, own: 0, server: 0, old: 0, new: 0 };
   const times: number[] = [];
   const whole = await undisturbed();
   await Promise.all(SIGNALS.map(async (signal) => {
     await using home = await startedHome();
-    // A server that no signal left alone would outlive by far.
+    // The server runs much longer than the test, unless a signal ends it.
     await home.installServer(VERSION, "exec sleep 4");
     let disk = await Deno.readTextFile(home.config);
     for (let count = 0; count < RANDOM_SIGNALS / SIGNALS.length; count++) {
@@ -352,10 +352,10 @@ Deno.test.afterAll(() => database.stop());
 const MOUNT =
   'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf || exit 99; shift 2; exec "$@"';
 
-/** On the loopback interface, where no other name server is. */
+/** An address of the loopback interface without another name server. */
 const nameServers = Array.from(SIGNALS, (_, index) => `127.53.0.${index + 1}`);
 
-/** A name server that takes every question, and says nothing; gives its address. */
+/** Starts a name server that never answers, and returns its address. */
 async function silentNameServer(
   resources: AsyncDisposableStack,
 ): Promise<string> {
@@ -370,7 +370,7 @@ async function silentNameServer(
   return address;
 }
 
-/** What was started ends too, as soon as its own signal has reached it. */
+/** Waits for the end of the sleeping server, which a signal of its own ends. */
 async function assertEnds(home: Home): Promise<void> {
   const pid = await sleeper(home);
   const deadline = performance.now() + LONGEST;

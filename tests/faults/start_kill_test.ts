@@ -1,6 +1,6 @@
 /**
- * Whole starts of the compiled program, killed at random instants, and several
- * on one volume at the same time: config.json is old or new, secrets stay.
+ * Whole starts of the compiled program that are killed at random moments, and several starts on
+ * one volume at the same time: config.json is the old or the new one, and the secrets stay.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import {
 } from "../support/program.ts";
 
 const KILLS = 500;
-/** Kills in one home, before a first start is tried again. */
+/** Kills in one home before it is replaced by a new one. */
 const KILLS_IN_A_HOME = 32;
-/** Homes at the same time; each of them has one start at a time. */
+/** Homes in parallel, each with one start at a time. */
 const LANES = 4;
-/** More than one block of any file system. */
+/** Bytes, more than one block of any file system. */
 const PADDING = 9000;
 const VERSION = "11.7.9";
 
@@ -30,7 +30,7 @@ const SECRETS = [
   "SqlSettings.AtRestEncryptKey",
 ] as const;
 
-/** A server that shows the config.json that it finds. */
+/** A server that prints the config.json that it finds. */
 const SHOW_CONFIG =
   'while [ $# -gt 1 ] && [ "$1" != --config ]; do shift; done; cat "$2"';
 
@@ -38,7 +38,7 @@ type Document = Record<string, Record<string, unknown>>;
 
 const database = await startPostgres();
 
-/** What one start wants; each number wants another content of another length. */
+/** The settings of one start; each number has a content and a length of its own. */
 function wishes(home: Home, number: number): Record<string, string> {
   const mark = markOf(number);
   return {
@@ -50,11 +50,11 @@ function wishes(home: Home, number: number): Record<string, string> {
     DB_USER: database.user,
     DB_PASS: database.password,
     DB_NAME: "postgres",
-    // The first and one of the last sections, so that a torn file shows.
+    // In the first section and in one of the last, to detect a truncated file.
     MATTERMOST_SITE_URL: `https://${mark}.example.com`,
     MATTERMOST_NAME: mark,
     SMTP_USER: mark + "x".repeat(number * 397 % PADDING),
-    // In each second start only: without it, the default comes back.
+    // Only in every second start, so that the others return to the default.
     ...(number % 2 === 0 ? { MATTERMOST_MAX_USERS: String(number) } : {}),
     DEBUG: "true",
   };
@@ -64,7 +64,7 @@ function markOf(number: number): string {
   return `start-${number}`;
 }
 
-/** Fails unless the document is, in all of its parts, what one start wanted. */
+/** Makes sure that all parts of the document come from the same start. */
 function assertWanted(document: Document, number: number): void {
   const mark = markOf(number);
   const { ServiceSettings, TeamSettings, EmailSettings } = document;
@@ -93,7 +93,7 @@ function secretsOf(document: Document): string {
   return values.join(" ");
 }
 
-/** What is said before the parts where most is at stake; the first means: at any instant. */
+/** The steps before the most critical parts of a start; the first entry stands for any moment. */
 const STEPS = [
   undefined,
   /accepts the login/,
@@ -102,26 +102,26 @@ const STEPS = [
   /Wrote .*config\.json/,
 ] as const;
 
-/** From such a word to the kill, as a part of a start, more often little than much. */
+/** The longest time from such a step to the kill, as a fraction of a start. */
 const LONGEST_PAUSE = 0.25;
 
-/** What a start takes, in milliseconds, as far as is known. */
+/** The measured duration of a start, in milliseconds. */
 interface Pace {
   length: number;
 }
 
-/** What came of all kills. */
+/** Counts of the results of all kills. */
 const tally = {
   kills: 0,
   old: 0,
   none: 0,
   new: 0,
   ended: 0,
-  /** Kills that left a part of a write behind. */
+  /** Kills during a write. */
   amid: 0,
 };
 
-Deno.test("a whole start, killed 500 times, leaves config.json old or new, and its secrets as they were", async () => {
+Deno.test("a start that is killed 500 times leaves the old or the new config.json, and the same secrets", async () => {
   const began = performance.now();
   const pace = { length: await startLength() };
   let failed = false;
@@ -145,14 +145,14 @@ Deno.test("a whole start, killed 500 times, leaves config.json old or new, and i
     JSON.stringify({ ...tally, length: Math.round(pace.length), seconds }),
   );
   assert.equal(tally.kills, KILLS);
-  // The instants were spread over the whole start, or nothing was shown.
+  // Otherwise the kills did not cover the whole start.
   for (const outcome of ["old", "none", "new", "amid"] as const) {
     assert.ok(tally[outcome] >= 5, `${outcome}: ${tally[outcome]}`);
   }
   assert.ok(tally.ended < KILLS / 4, `${tally.ended} starts were not killed`);
 });
 
-/** Milliseconds of a start, with as many beside it as there will be. */
+/** Measures a start in milliseconds, under the load of the test. */
 async function startLength(): Promise<number> {
   const lengths = await Promise.all(
     Array.from({ length: LANES }, async () => {
@@ -178,7 +178,7 @@ async function killInOneHome(
   let current = 0;
   let secrets: string | undefined;
   for (let number = first; number < first + count; number++) {
-    // Without it the server is asked for its release again, and the file written.
+    // Without VERSION the start queries the server again, and writes the file.
     if (number % 3 === 0) await Deno.remove(home.version).catch(() => {});
     const hadVersion = await readIfThere(home.version) !== undefined;
     const before = await remainsOf(home);
@@ -214,7 +214,7 @@ async function killInOneHome(
     const remains = await remainsOf(home);
     if (remains.some((name) => !before.includes(name))) tally.amid++;
   }
-  // Both a wish and its withdrawal are taken for ours, whatever was killed before.
+  // Neither a set nor a removed setting counts as an edit, whatever was killed before.
   for (const number of [first + count, first + count + 1]) {
     const outcome = await runProgram(COMPILED, ["app:start"], {
       env: wishes(home, number),
@@ -234,7 +234,7 @@ async function killInOneHome(
   }
 }
 
-/** Kills a start at a random instant of the whole, or of the part where it writes. */
+/** Kills a start at a random moment of the whole start, or of the part that writes. */
 async function killOneStart(
   home: Home,
   number: number,
@@ -253,7 +253,7 @@ async function killOneStart(
   try {
     running.kill("SIGKILL");
   } catch (error) {
-    // It was the server by then, and that has ended.
+    // The start had become the server, which has ended.
     assert.ok(error instanceof TypeError, String(error));
   }
   const { signal, code, stderr } = await running.outcome;
@@ -261,7 +261,7 @@ async function killOneStart(
   if (signal === null) {
     assert.equal(code, 0, stderr);
     tally.ended++;
-    // The machine may have become quicker since it was measured.
+    // The machine may be faster now than when the start was measured.
     pace.length = (3 * pace.length + await ended - began) / 4;
   } else assert.equal(signal, "SIGKILL", stderr);
 }
@@ -276,7 +276,7 @@ for (const count of [2, 5]) {
           { length: count },
           (_, index) =>
             runProgram(COMPILED, ["app:start"], {
-              // Alike in half of the rounds, and each with its own wishes in the others.
+              // The same settings in half of the rounds, different ones in the others.
               env: wishes(home, round % 2 === 0 ? 7 : 10 + index),
             }),
         ),
@@ -290,7 +290,7 @@ for (const count of [2, 5]) {
       for (const outcome of outcomes) {
         assert.equal(outcome.code, 0, outcome.stderr);
         assertClean({ ...outcome, stdout: "" }, secrets.split(" "));
-        // What each of the servers found when it started.
+        // The config.json that each server found.
         assert.equal(secretsOf(JSON.parse(outcome.stdout)), secrets);
       }
       const last = Number(String(disk["TeamSettings"]?.["SiteName"]).slice(6));
@@ -316,7 +316,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** What is there that only lives during a write. */
+/** The files that exist only during a write. */
 async function remainsOf(home: Home): Promise<string[]> {
   const found = await Promise.all(
     [join(home.path, "data"), home.conf].map(async (directory) => {
