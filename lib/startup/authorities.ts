@@ -245,7 +245,7 @@ function defectsOf({ path, certificate }: Entry, now: number): Problem[] {
   }));
 }
 
-/** Authorities whose own issuer is missing. OpenSSL, unlike Go, verifies a chain up to its root: https://docs.openssl.org/3.0/man1/openssl-verification-options/#-partial_chain */
+/** Authorities whose own issuer is missing. OpenSSL, unlike Go, verifies a chain up to its root: https://docs.openssl.org/3.0/man1/openssl-verification-options/ */
 function missingIssuers(
   entries: readonly Entry[],
   readBase: () => string,

@@ -61,7 +61,7 @@ interface Gift {
 }
 
 /**
- * Creates missing directories and gives those of other owners to the server's user, as far as
+ * Creates missing directories and gives those of other owners to the server's user, wherever
  * root can do so safely. It reports no failure: whatever remains is found when the server's user
  * tries to write there.
  *

@@ -61,8 +61,8 @@ export async function readKernelFacts(
 }
 
 /**
- * Deno reads files of `/proc` only with all permissions, so `cat` reads them without:
- * https://docs.deno.com/runtime/fundamentals/security/#file-system-access
+ * Deno opens files of `/proc` only with all permissions, so without them `cat` reads them:
+ * https://github.com/denoland/deno/security/advisories/GHSA-23rx-c3g5-hv9w
  */
 async function readProcFile(
   path: string,

@@ -89,7 +89,7 @@ export interface UnsafeLink {
   readonly closed: string;
 }
 
-/** Who reads a file, and for whom. */
+/** The process that reads a file, and the user that the file is for. */
 export interface LinkReader {
   /** The user of this process, and the file system. */
   readonly system: Pick<System, "uid" | "files">;
@@ -103,7 +103,7 @@ export interface LinkReader {
  *
  * @param path The path that was opened.
  * @param facts The facts of the file that was opened.
- * @param reader Who opened it. Only owner and mode decide what a user can read.
+ * @param reader The process that opened it. Only owner and mode decide what a user can read.
  * @returns The link; `undefined` if the path is safe.
  */
 export function findUnsafeLink(
@@ -125,7 +125,7 @@ export function findUnsafeLink(
  *
  * @param path The path that was opened.
  * @param facts The facts of the file that was opened.
- * @param reader Who opened it.
+ * @param reader The process that opened it.
  * @returns An error with code 65; `undefined` if the path is safe.
  */
 export function unsafeLinkError(

@@ -40,7 +40,7 @@ export interface WrittenPath {
   readonly provided: boolean;
 }
 
-/** The default of `ServiceSettings.LocalModeSocketLocation`: https://docs.mattermost.com/administration-guide/configure/experimental-configuration-settings.html */
+/** The default of `ServiceSettings.LocalModeSocketLocation`: https://docs.mattermost.com/administration-guide/configure/experimental-configuration-settings */
 const LOCAL_SOCKET = "/var/tmp/mattermost_local.socket";
 
 /**
