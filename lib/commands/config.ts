@@ -20,9 +20,9 @@ import {
   explain,
   explanationText,
 } from "./explain.ts";
-import { giveToServer } from "../startup/handoff.ts";
-import { makePlan, placeOf, type Plan } from "../startup/plan.ts";
-import { pathsOf } from "../startup/load_settings.ts";
+import { giveToServer } from "../startup/directories/prepare_directories.ts";
+import { makePlan, type Plan } from "../startup/plan.ts";
+import { pathsOf, placeOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
 /**

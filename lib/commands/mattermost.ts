@@ -10,7 +10,7 @@ import { resolve } from "../settings/resolve.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "../startup/context.ts";
 import { becomeServersUser } from "../startup/become_user.ts";
-import { pathsOf } from "../startup/load_settings.ts";
+import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
 /** The server's programs; `platform` is the name in older releases. */

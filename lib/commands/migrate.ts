@@ -9,13 +9,10 @@ import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
-import {
-  provideDirectories,
-  rememberRelease,
-  requireOwnFiles,
-  requireServer,
-  writePlan,
-} from "../startup/handoff.ts";
+import { requireServer } from "../startup/handoff.ts";
+import { provideDirectories } from "../startup/directories/prepare_directories.ts";
+import { rememberRelease } from "../startup/version_file.ts";
+import { requireOwnFiles, writePlan } from "../startup/write_plan.ts";
 import {
   requireAnswers,
   runMigration,

@@ -14,14 +14,10 @@ import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";
 import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
-import {
-  becomeServer,
-  provideDirectories,
-  rememberRelease,
-  requireOwnFiles,
-  requireServer,
-  writePlan,
-} from "../startup/handoff.ts";
+import { becomeServer, requireServer } from "../startup/handoff.ts";
+import { provideDirectories } from "../startup/directories/prepare_directories.ts";
+import { rememberRelease } from "../startup/version_file.ts";
+import { requireOwnFiles, writePlan } from "../startup/write_plan.ts";
 import {
   requireAnswers,
   runMigration,

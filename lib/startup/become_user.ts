@@ -1,12 +1,29 @@
 /**
- * The change from root to the user that the server runs as.
+ * The user that the server runs as, and the change from root to that user.
  *
  * @module
  */
 
+import type { Identity, System } from "../os/system.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
-import { serverIdentity } from "./load_settings.ts";
+
+/**
+ * The user that the server will run as: only root can choose it, any other user starts the
+ * server as itself.
+ *
+ * @param settings The user and the group for a start as root.
+ * @param system The user and the group of this process.
+ * @returns User and group of the server.
+ */
+export function serverIdentity(
+  settings: Settings,
+  { uid, gid }: Pick<System, "uid" | "gid">,
+): Identity {
+  return uid === 0
+    ? { uid: settings.MATTERMOST_UID, gid: settings.MATTERMOST_GID }
+    : { uid, gid };
+}
 
 /**
  * Takes the identity of the server's user if this process runs as root. From then on it can

@@ -23,7 +23,7 @@ import { checkRules } from "../settings/rules.ts";
 import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknown } from "../settings/spelling.ts";
-import type { Identity, System } from "../os/system.ts";
+import type { System } from "../os/system.ts";
 import type { ConfiguredDatabase } from "./configured_database.ts";
 import {
   DATA_SOURCE_VARIABLE,
@@ -31,24 +31,10 @@ import {
   databaseFromVariables,
 } from "./configured_database.ts";
 import type { Context } from "./context.ts";
+import { serverIdentity } from "./become_user.ts";
 import { once } from "./once.ts";
+import { type Paths, pathsOf } from "./paths.ts";
 import { sourcesOf } from "./setting_sources.ts";
-
-/** The directories and files that several steps need; all of them are absolute paths. */
-export interface Paths {
-  /** The directory of the installed server. */
-  readonly install: string;
-  /** The directory of uploaded files. */
-  readonly data: string;
-  /** The directory of config.json. */
-  readonly conf: string;
-  /** The directory of the server's log files. */
-  readonly log: string;
-  /** The file config.json. */
-  readonly config: string;
-  /** The file that holds the release that last ran on the data. */
-  readonly version: string;
-}
 
 /** The settings, with the release and the database that follow from them. */
 export interface LoadedSettings extends Resolution {
@@ -144,23 +130,6 @@ export async function loadSettings(
   };
 }
 
-/**
- * The user that the server will run as: only root can choose it, any other user starts the
- * server as itself.
- *
- * @param settings The user and the group for a start as root.
- * @param system The user and the group of this process.
- * @returns User and group of the server.
- */
-export function serverIdentity(
-  settings: Settings,
-  { uid, gid }: Pick<System, "uid" | "gid">,
-): Identity {
-  return uid === 0
-    ? { uid: settings.MATTERMOST_UID, gid: settings.MATTERMOST_GID }
-    : { uid, gid };
-}
-
 function authoritiesOf(settings: Settings, system: System): Authorities {
   const bundle = system.env[BUNDLE_VARIABLE] ?? "";
   return findAuthorities(system, {
@@ -207,23 +176,6 @@ async function resolvableServices(system: System): Promise<string[]> {
   );
   finished.abort();
   return names.filter((_, index) => found[index]);
-}
-
-/**
- * Finds the directories and files of an installation.
- *
- * @param settings The settings.
- * @returns The paths.
- */
-export function pathsOf(settings: Settings): Paths {
-  return {
-    install: settings.MATTERMOST_INSTALL_DIR,
-    data: settings.MATTERMOST_DATA_DIR,
-    conf: settings.MATTERMOST_CONF_DIR,
-    log: settings.MATTERMOST_LOG_DIR,
-    config: `${settings.MATTERMOST_CONF_DIR}/config.json`,
-    version: `${settings.MATTERMOST_DATA_DIR}/VERSION`,
-  };
 }
 
 function asSettingProblem(problem: Problem): SettingProblem {

@@ -16,11 +16,7 @@ import { PRODUCTS } from "../settings/adapter.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { HIDDEN } from "../hidden.ts";
 import { withOverrides } from "../mattermost/config_keys.ts";
-import {
-  findUnsafeLink,
-  type LinkReader,
-  unsafeLinkError,
-} from "./directories/unsafe_links.ts";
+import { findUnsafeLink, type LinkReader } from "./directories/unsafe_links.ts";
 import { logFileLocation } from "../mattermost/releases.ts";
 import {
   checkConfig,
@@ -28,14 +24,14 @@ import {
   mustHave,
 } from "../mattermost/requirements.ts";
 import { rewrittenFrom } from "../mattermost/rewrites.ts";
-import type { Settings } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";
 import { databaseFromConfig } from "./configured_database.ts";
 import type { LoadedSettings } from "./load_settings.ts";
-import { loadSettings, pathsOf, serverIdentity } from "./load_settings.ts";
+import { loadSettings } from "./load_settings.ts";
+import { placeOf } from "./paths.ts";
 
 /** The loaded settings, and the config.json that the next start would write. */
 export interface Plan extends LoadedSettings {
@@ -49,27 +45,6 @@ export interface Plan extends LoadedSettings {
   readonly wanted: readonly Assignment[];
   /** The new config.json. */
   readonly merged: MergeResult;
-}
-
-/**
- * Describes where config.json is and which user has to be able to use it.
- *
- * @param settings The directories, and the server's user.
- * @param system The user of this process, and the files.
- * @returns The place.
- */
-export function placeOf(
-  settings: Settings,
-  system: Pick<System, "uid" | "gid" | "files">,
-): ConfigPlace {
-  const { config, data } = pathsOf(settings);
-  const user = serverIdentity(settings, system);
-  return {
-    path: config,
-    fallback: data,
-    user,
-    distrust: (facts) => unsafeLinkError(config, facts, { system, user }),
-  };
 }
 
 /**

@@ -5,12 +5,21 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
+import { lockConfig } from "../config/file.ts";
 import { readOwnFile } from "../config/own_file.ts";
+import {
+  attempt,
+  removeTemporaries,
+  replaceFile,
+} from "../config/replace_file.ts";
 import type { System } from "../os/system.ts";
+import { shellWord } from "../shell.ts";
+import { serverIdentity } from "./become_user.ts";
 import { hostChown } from "./directories/path_remedies.ts";
 import type { LoadedSettings } from "./load_settings.ts";
-import { serverIdentity } from "./load_settings.ts";
+import type { Plan } from "./plan.ts";
 
 /**
  * Reads the release that last ran.
@@ -44,16 +53,12 @@ export function readVersionFile(
 }
 
 /**
- * Finds the date of the installed program in this container.
+ * The date of the installed program in this container, in milliseconds since the epoch.
  *
  * VERSION gets exactly this date. A comparison with "younger than the program" would prove
  * nothing: the image of another release can be older than the last start.
- *
- * @param loaded The release, and the directory of the server.
- * @param system The file system.
- * @returns Milliseconds since the epoch; `undefined` if there is no program.
  */
-export function programDate(
+function programDate(
   { paths, release }: Pick<LoadedSettings, "paths" | "release">,
   { files }: Pick<System, "files">,
 ): number | undefined {
@@ -78,4 +83,52 @@ export function isConfirmed(
   const date = tolerate(() => system.files.lstat(paths.version)?.modified);
   return date !== undefined && date === programDate(loaded, system) &&
     readVersionFile(loaded, system)?.trim() === release.version;
+}
+
+/**
+ * Records in VERSION the release that is about to run, and whether its program confirmed it.
+ *
+ * @param plan The release and the paths.
+ * @param system The system of the server's user.
+ * @param isAnswered Whether the program confirmed its release, so that the next start can skip that.
+ * @throws {EntrypointError} With code 73 if it cannot be written.
+ */
+export function rememberRelease(
+  plan: Plan,
+  system: System,
+  isAnswered: boolean,
+): void {
+  if (isConfirmed(plan, system)) return;
+  const { paths: { version }, place, release } = plan;
+  const text = `${release.version}\n`;
+  const isRecorded = readVersionFile(plan, system) === text;
+  if (isRecorded && !isAnswered) return;
+  // Under the lock, so that the temporary file of another start is not removed.
+  const lock = lockConfig(system, place);
+  try {
+    if (lock.notices.length === 0) removeTemporaries(system, version);
+    replaceFile(system, version, text);
+    const date = isAnswered ? programDate(plan, system) : undefined;
+    // Not every file system stores dates.
+    if (date !== undefined) {
+      attempt(() => system.files.setModified(version, date));
+    }
+  } catch (error) {
+    // Only the date is out of date, so the next start asks the program again.
+    if (isRecorded) return;
+    const directory = shellWord(dirname(version));
+    throw new EntrypointError(
+      `${version}, which records the release that last ran, cannot be written (${
+        errorCode(error)
+      })`,
+      {
+        code: ExitCode.cannotWrite,
+        remedy:
+          `df -h ${directory}; ls -ld ${directory}   # make room there, and let the server's user write`,
+        cause: error,
+      },
+    );
+  } finally {
+    lock.release();
+  }
 }

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { writePlan } from "../../lib/startup/handoff.ts";
+import { writePlan } from "../../lib/startup/write_plan.ts";
 import { makePlan } from "../../lib/startup/plan.ts";
 import { EntrypointError, formatError } from "../../lib/errors.ts";
 import { isJsonObject, type Json } from "../../lib/json.ts";

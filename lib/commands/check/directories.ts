@@ -9,8 +9,8 @@ import { tolerate } from "../../errors.ts";
 import { shellWord } from "../../shell.ts";
 import type { System } from "../../os/system.ts";
 import { checkPaths } from "../../startup/directories/check_paths.ts";
-import type { Paths } from "../../startup/load_settings.ts";
-import { serverIdentity } from "../../startup/load_settings.ts";
+import type { Paths } from "../../startup/paths.ts";
+import { serverIdentity } from "../../startup/become_user.ts";
 import type { CheckWorld, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 

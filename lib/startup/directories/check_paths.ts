@@ -26,7 +26,7 @@ import { toHex } from "../../config/replace_file.ts";
 import { canGive } from "./give_directories.ts";
 import type { Identity, System } from "../../os/system.ts";
 import type { Context } from "../context.ts";
-import { serverIdentity } from "../load_settings.ts";
+import { serverIdentity } from "../become_user.ts";
 import { onceEach } from "../once.ts";
 import type { Plan } from "../plan.ts";
 import type { Denial } from "./path_remedies.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { config } from "../../../lib/commands/config.ts";
-import { writePlan } from "../../../lib/startup/handoff.ts";
+import { writePlan } from "../../../lib/startup/write_plan.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { MemoryFiles } from "../../support/memory_files.ts";

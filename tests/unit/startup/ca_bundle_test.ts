@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { provideDirectories } from "../../../lib/startup/handoff.ts";
+import { provideDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
 import { databaseAuthorities } from "../../../lib/startup/open_database.ts";
 import type { Plan } from "../../../lib/startup/plan.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";

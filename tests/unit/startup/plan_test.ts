@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { check } from "../../../lib/commands/check.ts";
-import { writePlan } from "../../../lib/startup/handoff.ts";
-import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
+import { writePlan } from "../../../lib/startup/write_plan.ts";
+import { logSummary, makePlan, type Plan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Json } from "../../../lib/json.ts";
 import rewrites from "../../fixtures/server_rewrites.json" with {
@@ -320,6 +320,21 @@ Deno.test("a server that does not report its release, or is too old for that, en
   const { system, context } = stage({ env, files });
   await assert.rejects(makePlan(context), /is too old to report its release/);
   assert.deepEqual(system.children, []);
+});
+
+Deno.test("debug output shows each setting with its origin, and no secret", async () => {
+  const { system, context } = stage();
+  context.log.configure({ format: "text", debug: true });
+  logSummary(await makePlan(context), context);
+  assert.match(
+    system.err.text,
+    /debug: DB_HOST=db\.example\.com \(variable DB_HOST\)/,
+  );
+  assert.match(
+    system.err.text,
+    /debug: DB_PASS=\(hidden\) \(variable DB_PASS\)/,
+  );
+  assert.ok(!system.err.text.includes("nobody may see"));
 });
 
 Deno.test("app:check reports wrong settings and an unusable config.json as findings", async () => {

@@ -15,7 +15,7 @@ import { checkS3 } from "../../../../lib/commands/check/s3.ts";
 import { checkSecrets } from "../../../../lib/commands/check/secrets.ts";
 import { checkSettings } from "../../../../lib/commands/check/settings.ts";
 import { checkSite } from "../../../../lib/commands/check/site.ts";
-import { writePlan } from "../../../../lib/startup/handoff.ts";
+import { writePlan } from "../../../../lib/startup/write_plan.ts";
 import { makePlan } from "../../../../lib/startup/plan.ts";
 import type { World } from "../../../support/fake_system.ts";
 import {

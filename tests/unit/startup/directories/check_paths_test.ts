@@ -4,7 +4,7 @@ import {
   checkPaths,
   requirePaths,
 } from "../../../../lib/startup/directories/check_paths.ts";
-import { provideDirectories } from "../../../../lib/startup/handoff.ts";
+import { provideDirectories } from "../../../../lib/startup/directories/prepare_directories.ts";
 import { makePlan, type Plan } from "../../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../../lib/errors.ts";
 import type { World } from "../../../support/fake_system.ts";

@@ -1,0 +1,101 @@
+/**
+ * Prepares the directories that the server writes to, and ends the rights of root.
+ *
+ * @module
+ */
+
+import { attempt, makeDirectories } from "../../config/replace_file.ts";
+import { shellWord } from "../../shell.ts";
+import { becomeServersUser, serverIdentity } from "../become_user.ts";
+import type { Context } from "../context.ts";
+import type { LoadedSettings } from "../load_settings.ts";
+import { type Directories, giveDirectories } from "./give_directories.ts";
+import { ownDirectories } from "./written_paths.ts";
+
+/**
+ * Prepares the directories that the server writes to. Root creates them, gives them to the
+ * server's user and becomes that user, who creates whatever is still missing.
+ *
+ * @param loaded The loaded settings.
+ * @param context The context of the user who started the program.
+ * @returns The context of the server's user.
+ * @throws {EntrypointError} With code 126 if root cannot become that user.
+ */
+export async function provideDirectories(
+  loaded: LoadedSettings,
+  context: Context,
+): Promise<Context> {
+  const { paths, settings, release } = loaded;
+  const own = ownDirectories(loaded);
+  // Giving a directory that does not exist would fail; only the package creates these.
+  const installed = release.writableDirectories
+    .map((name) => `${paths.install}/${name}`)
+    .filter((path) => context.system.files.exists(path));
+  const served = await giveToServer({ own, installed }, settings, context);
+  const { system: { files }, log } = served;
+  for (const path of own) {
+    // If this fails, requirePaths explains why and what to do.
+    attempt(() => makeDirectories(files, path));
+  }
+  log.step("Directories prepared");
+  return served;
+}
+
+/**
+ * Gives directories to the server's user and becomes that user, if this process runs as root.
+ *
+ * @param directories The directories to give; those of the settings are created if they are missing.
+ * @param settings The server's user.
+ * @param context The context of the user who started the program.
+ * @returns The context of the server's user.
+ * @throws {EntrypointError} With code 126 if root cannot become that user.
+ */
+export async function giveToServer(
+  directories: Directories,
+  settings: LoadedSettings["settings"],
+  context: Context,
+): Promise<Context> {
+  if (context.system.uid === 0) await give(directories, settings, context);
+  return becomeServersUser(settings, context);
+}
+
+async function give(
+  directories: Directories,
+  settings: LoadedSettings["settings"],
+  { system, log, signal }: Context,
+): Promise<void> {
+  const owner = serverIdentity(settings, system);
+  const { given, withheld, refusal } = await giveDirectories(
+    directories,
+    system,
+    { owner, signal },
+  );
+  signal.throwIfAborted();
+  const user = `${owner.uid}:${owner.gid}`;
+  for (const path of given.filter((path) => directories.own.includes(path))) {
+    log.info(`Gave ${path} to user ${user}`);
+  }
+  for (const { path, exposed } of withheld) {
+    const word = shellWord(exposed);
+    log.warn({
+      subject: "",
+      message:
+        `${path} was not given to user ${user}, because other users can write to ${exposed} and could replace it`,
+      remedy:
+        `chown root:root ${word} && chmod go-w ${word}   # or by hand: chown -R ${user} ${
+          shellWord(path)
+        }`,
+    });
+  }
+  if (refusal !== undefined) {
+    const isForbidden = refusal.includes("not permitted");
+    log.warn({
+      subject: "",
+      message: `Some files could not be given to user ${user}: ${refusal}`,
+      remedy:
+        `On the host: chown -R ${user} HOST_DIRECTORY   # the one that is mounted there${
+          isForbidden ? "; or docker run --cap-add CHOWN …" : ""
+        }`,
+    });
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Writes the planned config.json.
+ *
+ * @module
+ */
+
+import {
+  awaitConfigLock,
+  isCurrent,
+  lockConfig,
+  readConfig,
+  requireSidecars,
+  writeConfig,
+} from "../config/file.ts";
+import { requireRegularFile } from "../config/own_file.ts";
+import type { System } from "../os/system.ts";
+import type { Bundle } from "./ca_bundle.ts";
+import type { Context } from "./context.ts";
+import { mergeInto, type Plan } from "./plan.ts";
+
+/**
+ * Makes sure that each file that the start will write is a regular file or does not exist, and
+ * not a link or a FIFO that somebody planted. It has to be called before anything is changed.
+ *
+ * @param plan The paths of the files.
+ * @param bundle The bundle to write, if there is one.
+ * @param system The file system.
+ * @throws {EntrypointError} With code 73 if one of them is anything else.
+ */
+export function requireOwnFiles(
+  { place, paths }: Plan,
+  bundle: Bundle | undefined,
+  system: System,
+): void {
+  requireSidecars(system, place);
+  requireRegularFile(system.files, paths.version);
+  if (bundle !== undefined) requireRegularFile(system.files, bundle.path);
+}
+
+/**
+ * Writes config.json as planned. If the file has changed since, the merge is repeated first.
+ *
+ * @param plan The plan.
+ * @param context The context of the server's user.
+ * @throws {EntrypointError} With code 73 if it cannot be written.
+ */
+export async function writePlan(
+  plan: Plan,
+  { system, log }: Context,
+): Promise<void> {
+  const { place } = plan;
+  await awaitConfigLock(system, place);
+  const lock = lockConfig(system, place);
+  try {
+    const { state, merged } = isCurrent(system, place, plan.state)
+      ? plan
+      : mergeAgain(plan, system);
+    const report = writeConfig(system, place, {
+      lock,
+      state,
+      text: merged.text,
+      memory: merged.memory,
+    });
+    for (
+      const message of [
+        ...lock.notices,
+        ...state.notices,
+        ...report.notices,
+        ...merged.conflicts,
+      ]
+    ) {
+      log.warn({ subject: "", message });
+    }
+    if (merged.generated.length > 0) {
+      log.info(
+        `Generated ${
+          merged.generated.join(", ")
+        } and saved the values in ${place.path}: include that file in your backups`,
+      );
+    }
+    log.step(report.written ? `Wrote ${place.path}` : `Kept ${place.path}`);
+  } finally {
+    lock.release();
+  }
+}
+
+function mergeAgain(
+  plan: Plan,
+  system: System,
+): Pick<Plan, "state" | "merged"> {
+  const state = readConfig(system, plan.place);
+  return { state, ...mergeInto(state, plan, system) };
+}
