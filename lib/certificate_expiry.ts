@@ -26,10 +26,10 @@ export interface Expiry {
  * @param now The current time, in milliseconds since the epoch.
  * @returns The date, and how far away it is.
  */
-export function expiryOf(until: number, now: number): Expiry {
+export function describeExpiry(until: number, now: number): Expiry {
   const days = Math.floor((until - now) / DAY_MILLISECONDS);
   const state = days < 0 ? "expired" : days < RENEWAL_DAYS ? "soon" : "later";
-  return { state, date: dateOf(until), days };
+  return { state, date: formatDate(until), days };
 }
 
 /**
@@ -38,6 +38,6 @@ export function expiryOf(until: number, now: number): Expiry {
  * @param milliseconds The time, in milliseconds since the epoch.
  * @returns The date in UTC: `2026-01-31`.
  */
-export function dateOf(milliseconds: number): string {
+export function formatDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 10);
 }

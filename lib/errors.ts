@@ -154,7 +154,7 @@ export function errorCode(error: unknown): string | undefined {
  * @returns Its result; `undefined` if it failed with a code of the system.
  * @throws Any other error: it is a bug.
  */
-export function tolerate<T>(step: () => T): T | undefined {
+export function trySystemCall<T>(step: () => T): T | undefined {
   try {
     return step();
   } catch (error) {

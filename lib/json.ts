@@ -49,7 +49,10 @@ export function foldKey(key: string): string {
  * @param key The key, in any letter case.
  * @returns The keys as the object has them, in its order; the server reads the last one.
  */
-export function spellings(object: JsonObject, key: string): readonly string[] {
+export function matchingKeys(
+  object: JsonObject,
+  key: string,
+): readonly string[] {
   const folded = foldKey(key);
   // The length is compared first, because that is faster and most keys differ in it.
   return Object.keys(object).filter((each) =>

@@ -23,7 +23,7 @@ export interface LogOptions {
 }
 
 /** The parts of the system that a log uses. */
-export interface LogWorld {
+export interface LogSystem {
   /** Standard error. */
   readonly err: {
     /** Whether it is a terminal. */
@@ -42,7 +42,7 @@ export interface LogWorld {
 
 /** Messages for the operator. */
 export class Log {
-  readonly #system: LogWorld;
+  readonly #system: LogSystem;
   #options: LogOptions = { format: "text", debug: false };
   /** When the last step ended, by the monotonic clock. */
   #stepEnd: number;
@@ -53,7 +53,7 @@ export class Log {
    *
    * @param system Where messages go, and the clock that times the steps.
    */
-  constructor(system: LogWorld) {
+  constructor(system: LogSystem) {
     this.#system = system;
     this.#stepEnd = system.clock.elapsed();
   }
@@ -134,16 +134,16 @@ export class Log {
    *
    * @param message What the program does at the moment.
    */
-  live(message: string): void {
+  showStatus(message: string): void {
     const { err } = this.#system;
     if (!err.isTerminal || this.#options.format !== "text") return;
-    this.endLive();
+    this.clearStatus();
     this.#hasStatus = true;
     err.write(`${PREFIX}${message}`);
   }
 
   /** Removes the status line. Call it before anything else writes to the terminal. */
-  endLive(): void {
+  clearStatus(): void {
     if (!this.#hasStatus) return;
     this.#system.err.write("\r\x1b[K");
     this.#hasStatus = false;
@@ -170,7 +170,7 @@ export class Log {
       }\n`);
       return;
     }
-    this.endLive();
+    this.clearStatus();
     const label = LABELS[level];
     const timing = "milliseconds" in more
       ? ` (${more["milliseconds"]} ms)`

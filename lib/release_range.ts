@@ -23,7 +23,12 @@ export interface Version {
 export type VersionLike = string | Version;
 
 /** The most significant part in which two releases differ. */
-export type VersionStep = "major" | "minor" | "patch" | "prerelease" | "none";
+export type VersionDifference =
+  | "major"
+  | "minor"
+  | "patch"
+  | "prerelease"
+  | "none";
 
 // A-Z and a-z instead of the flag "i", which triples the time to compile the expression.
 // Build strings continue after the release: 5.37.0.5.37.10.1f3e….false
@@ -130,10 +135,10 @@ export function describeRange(range: string): string {
  * @returns The part; `none` if the releases are equal.
  * @throws {RangeError} If a text is not a release.
  */
-export function versionStep(
+export function versionDifference(
   left: VersionLike,
   right: VersionLike,
-): VersionStep {
+): VersionDifference {
   const [a, b] = [toVersion(left), toVersion(right)];
   if (a.major !== b.major) return "major";
   if (a.minor !== b.minor) return "minor";

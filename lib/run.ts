@@ -9,7 +9,7 @@ import type { Command } from "./startup/context.ts";
 import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
-import { closest } from "./settings/spelling.ts";
+import { closestName } from "./settings/spelling.ts";
 import { shellWord } from "./shell.ts";
 import type { System } from "./os/system.ts";
 import { SIGNAL_NUMBERS } from "./os/system.ts";
@@ -124,7 +124,7 @@ function chooseAsServer(args: readonly string[]): Choice {
     };
   }
   const load = async (): Promise<Command> =>
-    (await import("./commands/mattermost.ts")).server;
+    (await import("./commands/mattermost.ts")).mattermost;
   return { name, load, commandArgs: args };
 }
 
@@ -185,7 +185,7 @@ function unknownOption(option: string): EntrypointError {
 
 function unknownCommand(name: string): EntrypointError {
   const names = Object.keys(COMMANDS);
-  const suggestion = closest(name, names);
+  const suggestion = closestName(name, names);
   return new EntrypointError(`There is no command ${name}`, {
     code: ExitCode.usage,
     remedy: suggestion === undefined

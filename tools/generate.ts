@@ -23,11 +23,11 @@ import { rowOf, SETTING_NAMES } from "../lib/settings/catalogue.ts";
 import {
   describeDefault,
   exampleLine,
-  fileTwin,
-  plain,
+  fileVariable,
+  stripBackticks,
 } from "../lib/settings/describe.ts";
 import type { Group, NoEffect } from "../lib/settings/setting.ts";
-import { GROUPS, isRule } from "../lib/settings/setting.ts";
+import { GROUPS, isDefaultRule } from "../lib/settings/setting.ts";
 
 /** Functions that generate the sections of a document, by the name of the section. */
 export type Sections = Readonly<Record<string, () => string>>;
@@ -151,7 +151,7 @@ function settingReference(name: SettingName): string {
     ...(row.example === undefined && row.secret !== true
       ? []
       : [["Example", `\`${exampleLine(name)}\``] as const]),
-    ["From a file", `\`${fileTwin(name)}\``],
+    ["From a file", `\`${fileVariable(name)}\``],
     ...(row.secret === true
       ? [
         [
@@ -244,10 +244,10 @@ function envSetting(name: SettingName): string {
   const row = rowOf(name);
   const { fallback, example, secret } = row;
   const hasValue = fallback !== undefined && fallback !== "" &&
-    !isRule(fallback);
+    !isDefaultRule(fallback);
   const note = hasValue
     ? []
-    : row.generated === true || isRule(fallback)
+    : row.generated === true || isDefaultRule(fallback)
     ? [comment(`Default: ${describeDefault(row)}.`)]
     : [];
   const sample = !hasValue && example !== undefined && secret !== true
@@ -293,7 +293,7 @@ function anchor(heading: string): string {
 
 function comment(text: string): string {
   const lines = ["#"];
-  for (const word of plain(text).split(" ")) {
+  for (const word of stripBackticks(text).split(" ")) {
     const last = lines.at(-1) ?? "";
     if (last.length + 1 + word.length > COMMENT_WIDTH) lines.push(`# ${word}`);
     else lines[lines.length - 1] = `${last} ${word}`;

@@ -21,7 +21,7 @@ export interface Usage<Flag extends string, Value extends string> {
 }
 
 /** The options by name, and the other arguments under `_`. */
-export type Parsed<Flag extends string, Value extends string> =
+export type ParsedArguments<Flag extends string, Value extends string> =
   & Readonly<Record<Flag, boolean>>
   & Readonly<Partial<Record<Value, string>>>
   & { readonly _: readonly string[] };
@@ -40,7 +40,7 @@ export function readArguments<
 >(
   args: readonly string[],
   { command, flags = [], values = [], positionals = 0 }: Usage<Flag, Value>,
-): Parsed<Flag, Value> {
+): ParsedArguments<Flag, Value> {
   const names = [...flags, ...values].map((name) => `--${name}`);
   const fail = (message: string, option = ""): never => {
     throw new EntrypointError(message, {
@@ -67,7 +67,7 @@ export function readArguments<
       return name === undefined ||
         fail(`${command} has no option ${option}`, option);
     },
-  }) as Parsed<Flag, Value>;
+  }) as ParsedArguments<Flag, Value>;
   const empty = values.find((name) => parsed[name] === "");
   if (empty !== undefined) {
     fail(`The option --${empty} of ${command} needs a value`);

@@ -11,8 +11,8 @@ import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
 import { checkDirectories } from "./check/directories.ts";
-import type { Check, CheckWorld, Finding } from "./check/finding.ts";
-import { failed, fromError, ok, warning } from "./check/finding.ts";
+import type { Check, CheckContext, Finding } from "./check/finding.ts";
+import { failed, findingsFromError, ok, warning } from "./check/finding.ts";
 import { checkGitlab } from "./check/gitlab.ts";
 import { checkMail } from "./check/mail.ts";
 import { checkPush } from "./check/push.ts";
@@ -95,7 +95,7 @@ async function runChecks(
     const subject = error.code === ExitCode.badConfig
       ? "settings.config"
       : "settings.values";
-    const findings = fromError(subject, error);
+    const findings = findingsFromError(subject, error);
     return { report: { release: undefined, findings }, code: error.code };
   }
   const left = Math.max(
@@ -103,7 +103,7 @@ async function runChecks(
     deadline - context.system.clock.elapsed(),
   );
   const authorities = plan.authorities();
-  const world: CheckWorld = {
+  const world: CheckContext = {
     plan,
     system: context.system,
     signal: context.signal,
@@ -142,7 +142,7 @@ function authorityFindings(
 }
 
 interface CheckRun {
-  readonly world: CheckWorld;
+  readonly world: CheckContext;
   readonly subject: string;
   readonly milliseconds: number;
 }
@@ -171,7 +171,7 @@ async function runCheck(
     return await Promise.race([check({ ...world, signal }), timeout]);
   } catch (error) {
     if (!(error instanceof EntrypointError)) throw error;
-    return fromError(subject, error);
+    return findingsFromError(subject, error);
   } finally {
     timeout.catch(() => {});
     done.abort();

@@ -7,7 +7,7 @@
  */
 
 import { redactText } from "../config/redact.ts";
-import { awaitConfigLock, requireSidecars } from "../config/file.ts";
+import { awaitConfigLock, requireRegularSidecars } from "../config/file.ts";
 import { requireCopy, restoreCopy } from "../config/restore.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
@@ -20,7 +20,7 @@ import {
   explain,
   explanationText,
 } from "./explain.ts";
-import { giveToServer } from "../startup/directories/prepare_directories.ts";
+import { giveAndBecomeServerUser } from "../startup/directories/prepare_directories.ts";
 import { makePlan, type Plan } from "../startup/plan.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
@@ -98,12 +98,16 @@ async function restore(
   const { settings } = resolve(sourcesOf(context.system));
   const { files } = context.system;
   const found = placeOf(settings, context.system);
-  requireSidecars(context.system, found);
+  requireRegularSidecars(context.system, found);
   requireCopy(context.system, found, Number(number));
   const { data, conf } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
   const directories = { own, installed: [] };
-  const { system, log } = await giveToServer(directories, settings, context);
+  const { system, log } = await giveAndBecomeServerUser(
+    directories,
+    settings,
+    context,
+  );
   const place = placeOf(settings, system);
   await awaitConfigLock(system, place);
   for (const line of restoreCopy(system, place, Number(number))) {

@@ -26,7 +26,7 @@ export interface ExplainedPath {
 }
 
 /** One setting with its value. */
-export interface Explained {
+export interface ExplainedSetting {
   /** The name of its variable. */
   readonly name: SettingName;
   /** The value; `(hidden)` for a secret, `null` without a value. */
@@ -67,9 +67,9 @@ export interface ExplainOptions {
 export function explain(
   plan: Plan,
   { showSecrets }: ExplainOptions,
-): Explained[] {
+): ExplainedSetting[] {
   const { settings, origins, release, merged } = plan;
-  return SETTING_NAMES.map((name): Explained => {
+  return SETTING_NAMES.map((name): ExplainedSetting => {
     const { secret = false } = rowOf(name);
     const value = settings[name] ?? null;
     const isHidden = secret && !showSecrets && value !== null && value !== "";
@@ -130,7 +130,7 @@ export function differences(
  * @param entries The settings.
  * @returns Lines, each with a final newline.
  */
-export function explanationText(entries: readonly Explained[]): string {
+export function explanationText(entries: readonly ExplainedSetting[]): string {
   return entries.map(({ name, value, origin, paths, noEffect }) => {
     const shown = value === null ? "" : String(value);
     const lines = paths.map(({ path, value, origin: source }) =>

@@ -11,8 +11,8 @@
 import { errorCode, ExitCode } from "../errors.ts";
 import type { HttpResponse } from "../os/http.ts";
 import { request } from "../os/http.ts";
-import type { Listening } from "../mattermost/listen_address.ts";
-import { listening } from "../mattermost/listen_address.ts";
+import type { ServerAddress } from "../mattermost/listen_address.ts";
+import { serverAddress } from "../mattermost/listen_address.ts";
 import type { HealthEndpoint, Release } from "../mattermost/releases.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import { resolve } from "../settings/resolve.ts";
@@ -82,7 +82,7 @@ async function checkHealth(
   const { text: config, fault } = readOptional(configPath, system);
   const release = knownRelease(settings.MATTERMOST_VERSION) ??
     knownRelease(readOptional(versionPath, system).text);
-  const place = listening({
+  const place = serverAddress({
     config,
     variables: readServerVariables(sources).values,
     port: settings.MATTERMOST_PORT,
@@ -169,7 +169,7 @@ function unreachable(
   error: unknown,
   { url, place, seconds }: {
     readonly url: URL;
-    readonly place: Listening;
+    readonly place: ServerAddress;
     readonly seconds: number;
   },
 ): Verdict {

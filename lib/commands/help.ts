@@ -19,7 +19,7 @@ import {
 } from "../release_range.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import {
-  GENERATED_NAMES,
+  GENERATED_SECRETS,
   isSettingName,
   rowOf,
   SETTING_NAMES,
@@ -27,11 +27,11 @@ import {
 import {
   describeDefault,
   exampleLine,
-  fileTwin,
-  plain,
+  fileVariable,
+  stripBackticks,
 } from "../settings/describe.ts";
 import { GROUPS } from "../settings/setting.ts";
-import { didYouMean, suggest } from "../settings/spelling.ts";
+import { didYouMean, suggestVariable } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
 import { ASSUMED_RELEASE } from "./check/release.ts";
 import type { Context } from "../startup/context.ts";
@@ -103,7 +103,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     options: "[--format env|json] [--write DIR]",
     does: "Generate new values for the four secrets",
     details: `The secrets are ${
-      GENERATED_NAMES.join(", ")
+      GENERATED_SECRETS.join(", ")
     }. No existing file is overwritten.`,
     facts: [
       [
@@ -205,7 +205,7 @@ function listSettings(): string {
         const ending = fallback === undefined ? "" : ` Default: ${fallback}.`;
         return `  ${name.padEnd(NAME_WIDTH)}  ${row.summary}${ending}\n`;
       });
-    return plain(`${group}\n${lines.join("")}`);
+    return stripBackticks(`${group}\n${lines.join("")}`);
   }).join("\n");
 }
 
@@ -224,7 +224,7 @@ function describeSetting(name: SettingName, release: string): string {
     ["Value", row.kind.allowed],
     ["Default", describeDefault(row) ?? "none"],
     ["Example", exampleLine(name)],
-    ["From a file", `${fileTwin(name)} names a file with the value`],
+    ["From a file", `${fileVariable(name)} names a file with the value`],
     ...(secret
       ? [[
         "Secret",
@@ -284,13 +284,13 @@ function entry(
     ...(facts.length === 0 ? [] : [""]),
     ...facts.flatMap(([label, text]) => wrap(text, `  ${label.padEnd(width)}`)),
   ];
-  return plain(`${lines.join("\n")}\n`);
+  return stripBackticks(`${lines.join("\n")}\n`);
 }
 
 /** Breaks a text into lines. The lead starts the first line and is the indent of the others. */
 function wrap(text: string, lead: string): string[] {
   const lines = [lead];
-  for (const word of plain(text).split(" ")) {
+  for (const word of stripBackticks(text).split(" ")) {
     const last = lines.at(-1) ?? "";
     const isEmpty = last.length === lead.length;
     if (!isEmpty && last.length + 1 + word.length > LINE_WIDTH) {
@@ -363,7 +363,7 @@ function unknown(name: string): Problem {
   return {
     subject: name,
     message: `There is no variable or command named ${name}`,
-    remedy: suggest(name.toUpperCase()) ??
+    remedy: suggestVariable(name.toUpperCase()) ??
       didYouMean(name.toLowerCase(), Object.keys(COMMANDS)) ??
       "mattermost-entrypoint app:help --all   # lists all variables",
   };

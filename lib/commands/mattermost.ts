@@ -5,11 +5,11 @@
  * @module
  */
 
-import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "../startup/context.ts";
-import { becomeServersUser } from "../startup/become_user.ts";
+import { becomeServerUser } from "../startup/become_user.ts";
 import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
@@ -27,7 +27,7 @@ const SELF = "/proc/self/exe";
  * @returns Never.
  * @throws {EntrypointError} With code 127 if no server is installed, 126 if it cannot be executed.
  */
-export function server(args: readonly string[], context: Context): never {
+export function mattermost(args: readonly string[], context: Context): never {
   const { system } = context;
   const { env, files } = system;
   const { settings } = resolve(sourcesOf(system));
@@ -44,7 +44,7 @@ export function server(args: readonly string[], context: Context): never {
       },
     );
   }
-  becomeServersUser(settings, context);
+  becomeServerUser(settings, context);
   return system.exec({
     path,
     args: [path, ...args],
@@ -60,5 +60,6 @@ export function server(args: readonly string[], context: Context): never {
 function isAnother(path: string, files: System["files"]): boolean {
   if (files.stat(path)?.isFile !== true) return false;
   // Without /proc the two cannot be compared, and the path counts as another program.
-  return tolerate(() => files.realPath(path) === files.readLink(SELF)) !== true;
+  return trySystemCall(() => files.realPath(path) === files.readLink(SELF)) !==
+    true;
 }

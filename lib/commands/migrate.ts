@@ -8,11 +8,14 @@
 import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
-import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
+import {
+  confirmInstalledRelease,
+  guardUpgrade,
+} from "../startup/upgrade_guard.ts";
 import { requireServer } from "../startup/handoff.ts";
-import { provideDirectories } from "../startup/directories/prepare_directories.ts";
-import { rememberRelease } from "../startup/version_file.ts";
-import { requireOwnFiles, writePlan } from "../startup/write_plan.ts";
+import { prepareDirectories } from "../startup/directories/prepare_directories.ts";
+import { recordRelease } from "../startup/version_file.ts";
+import { requireRegularFiles, writePlan } from "../startup/write_plan.ts";
 import {
   requireAnswers,
   runMigration,
@@ -20,7 +23,7 @@ import {
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
 import { logSummary, makePlan } from "../startup/plan.ts";
-import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
+import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
 
 /**
  * Migrates the database.
@@ -39,7 +42,7 @@ export async function migrate(
   const plan = await makePlan(context, { guarded: true });
   logSummary(plan, context);
   requireServer(plan, system);
-  const isAnswered = await confirmOnce(plan, system);
+  const isAnswered = await confirmInstalledRelease(plan, system);
   const database = await openDatabase(plan, context);
   const { release } = plan;
   if (release.migration === "none") {
@@ -57,15 +60,15 @@ export async function migrate(
   }
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
-  requireOwnFiles(plan, bundle, system);
-  const served = await provideDirectories(plan, context);
+  requireRegularFiles(plan, bundle, system);
+  const served = await prepareDirectories(plan, context);
   await writePlan(plan, served);
-  provideBundle(bundle, served);
+  writeBundle(bundle, served);
   const { session } = database;
   const work = { database: { session, facts }, permit };
   const code = await runMigration(plan, work, served);
   if (code === ExitCode.ok) {
-    rememberRelease(plan, served.system, isAnswered);
+    recordRelease(plan, served.system, isAnswered);
   }
   await session.close();
   return code;

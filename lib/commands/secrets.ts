@@ -9,8 +9,8 @@
 import { makeSecret } from "../config/secret.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { SettingName } from "../settings/catalogue.ts";
-import { GENERATED_NAMES } from "../settings/catalogue.ts";
-import { fileTwin, secretFileName } from "../settings/describe.ts";
+import { GENERATED_SECRETS } from "../settings/catalogue.ts";
+import { fileVariable, secretFileName } from "../settings/describe.ts";
 import { didYouMean } from "../settings/spelling.ts";
 import type { Files } from "../os/system.ts";
 import { readArguments } from "./arguments.ts";
@@ -38,7 +38,7 @@ export function secrets(args: readonly string[], { system }: Context): number {
     values: ["format", "write"],
   });
   if (!FORMATS.includes(format)) throw unknownFormat(format);
-  const generated = GENERATED_NAMES.map((name) => ({
+  const generated = GENERATED_SECRETS.map((name) => ({
     name,
     value: makeSecret(system.random),
   }));
@@ -60,7 +60,7 @@ function writeFiles(
 ): [variable: string, path: string][] {
   const home = openDirectory(directory, files);
   const planned = generated.map(({ name, value }) => ({
-    variable: fileTwin(name),
+    variable: fileVariable(name),
     path: `${home}/${secretFileName(name)}`,
     value,
   }));

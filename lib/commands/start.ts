@@ -13,11 +13,14 @@ import type { Permit } from "../upgrade/decision.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";
-import { confirmOnce, guardUpgrade } from "../startup/upgrade_guard.ts";
+import {
+  confirmInstalledRelease,
+  guardUpgrade,
+} from "../startup/upgrade_guard.ts";
 import { becomeServer, requireServer } from "../startup/handoff.ts";
-import { provideDirectories } from "../startup/directories/prepare_directories.ts";
-import { rememberRelease } from "../startup/version_file.ts";
-import { requireOwnFiles, writePlan } from "../startup/write_plan.ts";
+import { prepareDirectories } from "../startup/directories/prepare_directories.ts";
+import { recordRelease } from "../startup/version_file.ts";
+import { requireRegularFiles, writePlan } from "../startup/write_plan.ts";
 import {
   requireAnswers,
   runMigration,
@@ -26,12 +29,12 @@ import {
 import { openDatabase } from "../startup/open_database.ts";
 import type { Plan } from "../startup/plan.ts";
 import {
-  loadSettingsAndDisk,
+  loadSettingsWithConfig,
   logSummary,
   planConfig,
 } from "../startup/plan.ts";
 import type { LoadedSettings } from "../startup/load_settings.ts";
-import { provideBundle, readBundle } from "../startup/ca_bundle.ts";
+import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
 
 /**
  * Starts the server.
@@ -50,7 +53,7 @@ export async function start(
   const own = end < 0 ? args : args.slice(0, end);
   readArguments(own, { command: "app:start" });
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
-  const loaded = await loadSettingsAndDisk(context);
+  const loaded = await loadSettingsWithConfig(context);
   logSummary(loaded, context);
   requireServer(loaded, context.system);
   const { database, plan, releaseSignals, isAnswered } = await openMeanwhile(
@@ -60,18 +63,18 @@ export async function start(
   const permit = await guardAfterMigration(plan, database, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
-  requireOwnFiles(plan, bundle, context.system);
+  requireRegularFiles(plan, bundle, context.system);
   // This gives up root, so that the server's user writes everything that follows.
-  const served = await provideDirectories(plan, context);
+  const served = await prepareDirectories(plan, context);
   const { system } = served;
   await requirePaths(plan, served);
   await writePlan(plan, served);
-  provideBundle(bundle, served);
+  writeBundle(bundle, served);
   if (permit.kind === "migrate-3.0") {
     const code = await runMigration(plan, { database, permit }, served);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
-  rememberRelease(plan, system, isAnswered);
+  recordRelease(plan, system, isAnswered);
   context.signal.throwIfAborted();
   await Promise.all([database.session.close(), releaseSignals()]);
   log.step("Handing over to the server");
@@ -96,7 +99,7 @@ async function openMeanwhile(
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const answers = Promise.all([
     openDatabase(loaded, { ...context, signal }),
-    confirmOnce(loaded, system),
+    confirmInstalledRelease(loaded, system),
   ]);
   try {
     const plan = planConfig(loaded, context, { guarded: true });

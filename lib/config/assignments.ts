@@ -15,7 +15,7 @@ import type { Json } from "../json.ts";
 import { inRange } from "../release_range.ts";
 
 /** The facts that the values depend on besides the settings. */
-export interface DocumentContext {
+export interface AssignmentContext {
   /** The installed release. */
   readonly release: string;
   /** The data source in the form of the server's driver; `undefined` keeps the one in config.json. */
@@ -33,7 +33,7 @@ interface Derived {
   readonly secret?: true;
   readonly value: (
     settings: Settings,
-    context: DocumentContext,
+    context: AssignmentContext,
   ) => Json | undefined;
 }
 
@@ -86,7 +86,7 @@ const DERIVED: readonly Derived[] = [
  */
 export function assignments(
   { settings, origins }: Pick<Resolution, "settings" | "origins">,
-  context: DocumentContext,
+  context: AssignmentContext,
 ): Assignment[] {
   const fromRows = SETTING_NAMES.flatMap((name) =>
     rowAssignments(name, { settings, origins }, context)
@@ -114,7 +114,7 @@ export const DERIVED_PATHS: readonly (Write & {
 function rowAssignments(
   name: SettingName,
   { settings, origins }: Pick<Resolution, "settings" | "origins">,
-  { release }: DocumentContext,
+  { release }: AssignmentContext,
 ): Assignment[] {
   const { writes = [], secret = false, generated = false } = rowOf(name);
   const setting = settings[name];

@@ -10,8 +10,8 @@
 import { dirname } from "node:path";
 import type { System } from "../os/system.ts";
 import { checkDocument } from "./json_text.ts";
-import { readIfThere } from "./own_file.ts";
-import type { ReplaceWorld } from "./replace_file.ts";
+import { tryReadOwnFile } from "./own_file.ts";
+import type { ReplaceSystem } from "./replace_file.ts";
 import { replaceFile, syncDirectory } from "./replace_file.ts";
 
 /** The number of copies that are kept. */
@@ -60,13 +60,13 @@ export function listCopies(
  * @param base The path prefix of the copies: usually the path of config.json.
  * @param text A valid config.json.
  */
-export function keepCopy(
-  system: ReplaceWorld,
+export function addCopy(
+  system: ReplaceSystem,
   base: string,
   text: string,
 ): void {
   const { files } = system;
-  if (readIfThere(files, `${base}.1`) === text) return;
+  if (tryReadOwnFile(files, `${base}.1`) === text) return;
   const gap =
     NUMBERS.find((number) => files.lstat(`${base}.${number}`) === undefined) ??
       COPY_COUNT;
@@ -92,7 +92,7 @@ export function copyPaths(base: string): readonly string[] {
 const NUMBERS = Array.from({ length: COPY_COUNT }, (_, index) => index + 1);
 
 function readValid(files: System["files"], path: string): string | undefined {
-  const text = readIfThere(files, path);
+  const text = tryReadOwnFile(files, path);
   if (text === undefined) return undefined;
   try {
     checkDocument(text);

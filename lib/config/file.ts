@@ -23,32 +23,32 @@
 
 import { basename, dirname } from "node:path";
 import type { EntrypointError } from "../errors.ts";
-import { errorCode, tolerate } from "../errors.ts";
+import { errorCode, trySystemCall } from "../errors.ts";
 import type { ConfigCopy } from "./copies.ts";
-import { copyPaths, keepCopy, listCopies } from "./copies.ts";
+import { addCopy, copyPaths, listCopies } from "./copies.ts";
 import type { Json } from "../json.ts";
-import type { ConfigWorld, Location } from "./location.ts";
+import type { ConfigLocation, ConfigSystem } from "./location.ts";
 import {
-  baseOf,
-  fallbackBase,
-  locate,
+  fallbackBases,
   markerPath,
-  readContent,
+  readConfigBytes,
+  resolveConfigPath,
+  sidecarBase,
 } from "./location.ts";
 import type { LastAppliedState } from "./last_applied.ts";
 import {
-  digester,
+  createDigest,
   lastAppliedPath,
   readLastApplied,
   writeLastApplied,
 } from "./last_applied.ts";
 import type { LastApplied } from "./merge.ts";
-import { bridge } from "./merge.ts";
-import { readIfThere, requireRegularFile } from "./own_file.ts";
+import { stateDuringWrite } from "./merge.ts";
+import { requireRegularFile, tryReadOwnFile } from "./own_file.ts";
 import { makeDirectories, removeTemporaries } from "./replace_file.ts";
 import {
-  isClosed,
-  protect,
+  isPermissionError,
+  makePrivate,
   removeMarker,
   replaceConfig,
 } from "./replace_config.ts";
@@ -61,7 +61,7 @@ import {
 } from "./config_errors.ts";
 
 /** The location of config.json, and the server's user. */
-export type ConfigPlace = Location;
+export type ConfigPlace = ConfigLocation;
 
 /** The configuration on the disk. */
 export interface ConfigState extends LastAppliedState {
@@ -94,7 +94,7 @@ export interface ConfigWrite {
   /** The new text. */
   readonly text: string;
   /** The last-applied state of the new text. */
-  readonly memory: LastApplied;
+  readonly lastApplied: LastApplied;
 }
 
 /** The result of a write. */
@@ -115,16 +115,16 @@ export interface WriteReport {
  * last-applied state or a copy is not a regular file.
  */
 export function readConfig(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
 ): ConfigState {
-  const { path } = locate(system, place);
-  const base = baseOf(system, place, path);
+  const { path } = resolveConfigPath(system, place);
+  const base = sidecarBase(system, place, path);
   const lastApplied = readLastApplied(system, base);
-  const rest = { ...lastApplied, digest: digester(lastApplied.salt) };
+  const rest = { ...lastApplied, digest: createDigest(lastApplied.salt) };
   // Read only if needed, because it takes as long as everything else here together.
   const copies = (): readonly ConfigCopy[] => listCopies(system, base);
-  const found = readContent(system, place, path);
+  const found = readConfigBytes(system, place, path);
   if (found === undefined) {
     const valid = copies().find(({ text }) => text !== undefined);
     if (valid !== undefined) throw missingConfig(path, valid);
@@ -152,17 +152,17 @@ export function readConfig(
  * @param state The state that was read.
  * @returns Whether config.json and its last-applied state are still the same, byte for byte.
  */
-export function isCurrent(
-  system: ConfigWorld,
+export function isUnchanged(
+  system: ConfigSystem,
   place: ConfigPlace,
   state: ConfigState,
 ): boolean {
-  const { path } = locate(system, place);
-  const statePath = lastAppliedPath(baseOf(system, place, path));
-  if (state.torn || readIfThere(system.files, statePath) !== state.stored) {
+  const { path } = resolveConfigPath(system, place);
+  const statePath = lastAppliedPath(sidecarBase(system, place, path));
+  if (state.torn || tryReadOwnFile(system.files, statePath) !== state.stored) {
     return false;
   }
-  const found = readContent(system, place, path);
+  const found = readConfigBytes(system, place, path);
   return found === undefined
     ? state.text === undefined
     : state.text !== undefined && decodeText(found) === state.text;
@@ -190,14 +190,14 @@ export function sidecarPaths(base: string): readonly string[] {
  * @param place Where config.json is.
  * @throws {EntrypointError} With code 73 if one of them is not a regular file.
  */
-export function requireSidecars(
-  system: ConfigWorld,
+export function requireRegularSidecars(
+  system: ConfigSystem,
   place: ConfigPlace,
 ): void {
   const { files } = system;
-  const { path } = locate(system, place);
-  for (const base of new Set([path, ...fallbackBase(place)])) {
-    const names = new Set(tolerate(() => files.list(dirname(base))));
+  const { path } = resolveConfigPath(system, place);
+  for (const base of new Set([path, ...fallbackBases(place)])) {
+    const names = new Set(trySystemCall(() => files.list(dirname(base))));
     for (const each of sidecarPaths(base)) {
       // Examining a file that does not exist costs an exception.
       if (names.has(basename(each))) requireRegularFile(files, each);
@@ -214,15 +214,19 @@ export function requireSidecars(
  * @throws {EntrypointError} With code 73 if the lock file is not a regular file.
  */
 export async function awaitConfigLock(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
 ): Promise<void> {
-  const { path } = locate(system, place);
-  const bases = [baseOf(system, place, path), path, ...fallbackBase(place)];
+  const { path } = resolveConfigPath(system, place);
+  const bases = [
+    sidecarBase(system, place, path),
+    path,
+    ...fallbackBases(place),
+  ];
   for (const base of new Set(bases)) {
     requireRegularFile(system.files, `${base}.lock`);
     // lockConfig() reports errors.
-    await system.files.unlocked(`${base}.lock`).catch(() => {});
+    await system.files.waitForUnlock(`${base}.lock`).catch(() => {});
   }
 }
 
@@ -238,19 +242,19 @@ export async function awaitConfigLock(
  * config.json is not a regular file, 65 if config.json is a dangling link.
  */
 export function lockConfig(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
 ): ConfigLock {
-  const target = locate(system, place);
+  const target = resolveConfigPath(system, place);
   const { files } = system;
   try {
     makeDirectories(files, dirname(target.path));
   } catch (error) {
     throw unwritableConfig(error, { ...target, writer: place.user });
   }
-  requireSidecars(system, place);
-  const first = baseOf(system, place, target.path);
-  const bases = new Set([first, target.path, ...fallbackBase(place)]);
+  requireRegularSidecars(system, place);
+  const first = sidecarBase(system, place, target.path);
+  const bases = new Set([first, target.path, ...fallbackBases(place)]);
   let reason: string | undefined;
   for (const base of bases) {
     const path = `${base}.lock`;
@@ -262,7 +266,7 @@ export function lockConfig(
       return { base, notices: [], release: () => lock.release() };
     } catch (error) {
       reason ??= errorCode(error) ?? String(error);
-      if (!isClosed(error)) break;
+      if (!isPermissionError(error)) break;
     }
   }
   const notice =
@@ -281,44 +285,44 @@ export function lockConfig(
  * config.json or its newest copy is complete.
  */
 export function writeConfig(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
   write: ConfigWrite,
 ): WriteReport {
-  const target = locate(system, place);
+  const target = resolveConfigPath(system, place);
   const { path } = target;
-  const { lock: { base }, state, text, memory } = write;
+  const { lock: { base }, state, text, lastApplied } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
     unwritableConfig(error, { ...target, writer: place.user });
   if (state.text === text && !state.torn) {
-    const notices = [...protect(system, path)];
+    const notices = [...makePrivate(system, path)];
     try {
-      keepCopy(system, base, text);
-      writeLastApplied(system, base, { memory, salt });
+      addCopy(system, base, text);
+      writeLastApplied(system, base, { lastApplied, salt });
       removeMarker(system.files, base);
     } catch (error) {
       // On a full disk the server would truncate config.json, so only missing permissions are ignored.
-      if (!isClosed(error)) throw fail(error);
+      if (!isPermissionError(error)) throw fail(error);
       notices.push(`Cannot keep a copy of ${path} (${errorCode(error)})`);
     }
     return { written: false, notices };
   }
   try {
     if (state.text !== undefined && !state.torn) {
-      keepCopy(system, base, state.text);
+      addCopy(system, base, state.text);
     }
-    const both = bridge(state.memory, memory);
-    writeLastApplied(system, base, { memory: both, salt });
+    const both = stateDuringWrite(state.lastApplied, lastApplied);
+    writeLastApplied(system, base, { lastApplied: both, salt });
     const inPlace = replaceConfig(system, { path, base, text, state });
-    keepCopy(system, base, text);
-    writeLastApplied(system, base, { memory, salt });
+    addCopy(system, base, text);
+    writeLastApplied(system, base, { lastApplied, salt });
     return {
       written: true,
       notices: inPlace
         ? [
           `${path} was overwritten in place, because a rename cannot replace a mount or a file in a directory that is not writable; its previous content is in ${base}.2`,
-          ...protect(system, path),
+          ...makePrivate(system, path),
         ]
         : [],
     };

@@ -14,13 +14,13 @@ import type { Member, ObjectNode, TextNode } from "./json_text.ts";
 import { appendMember, removeMember } from "./json_text.ts";
 
 /** The result of looking up a path. */
-export interface ConfigValue {
+export interface FoundMember {
   /** The object that holds the key, or the innermost section of the path that exists. */
   readonly holder: ObjectNode;
   /** The member; `undefined` if it does not exist. */
   readonly member: Member | undefined;
   /** Whether a key of the path had another spelling, or was present more than once. */
-  readonly respelled: boolean;
+  readonly isNormalized: boolean;
 }
 
 /**
@@ -31,21 +31,21 @@ export interface ConfigValue {
  * @returns The member, if it exists, and the object that holds it.
  * @throws {EntrypointError} With code 65 if a section of the path is not an object.
  */
-export function findValue(root: ObjectNode, path: string): ConfigValue {
+export function findMember(root: ObjectNode, path: string): FoundMember {
   const keys = path.split(".");
   const last = keys.pop() ?? path;
   const sections: string[] = [];
   let holder = root;
-  let respelled = false;
+  let isNormalized = false;
   for (const key of keys) {
     sections.push(key);
     const { member, changed } = uniqueMember(holder, key);
-    respelled ||= changed;
-    if (member === undefined) return { holder, member, respelled };
+    isNormalized ||= changed;
+    if (member === undefined) return { holder, member, isNormalized };
     holder = objectOf(member, sections);
   }
   const { member, changed } = uniqueMember(holder, last);
-  return { holder, member, respelled: respelled || changed };
+  return { holder, member, isNormalized: isNormalized || changed };
 }
 
 /**

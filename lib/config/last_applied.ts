@@ -11,15 +11,15 @@ import { hash } from "node:crypto";
 import type { Json } from "../json.ts";
 import { isJsonObject } from "../json.ts";
 import type { AppliedValue, LastApplied } from "./merge.ts";
-import { readIfThere } from "./own_file.ts";
-import type { ReplaceWorld } from "./replace_file.ts";
+import { tryReadOwnFile } from "./own_file.ts";
+import type { ReplaceSystem } from "./replace_file.ts";
 import { replaceFile, toHex } from "./replace_file.ts";
 import { stableJson } from "./json_text.ts";
 
 /** The last-applied state, and the salt of its digests. */
 export interface LastAppliedState {
   /** The state; `undefined` if the file does not exist, cannot be read or is not valid. */
-  readonly memory: LastApplied | undefined;
+  readonly lastApplied: LastApplied | undefined;
   /** The text of the file; `undefined` if it does not exist or cannot be read. */
   readonly stored: string | undefined;
   /** Part of every digest, so that equal values of two installations have different digests. */
@@ -35,19 +35,19 @@ export interface LastAppliedState {
  * @throws {EntrypointError} With code 73 if it is not a regular file.
  */
 export function readLastApplied(
-  { files, random }: ReplaceWorld,
+  { files, random }: ReplaceSystem,
   base: string,
 ): LastAppliedState {
-  const stored = readIfThere(files, lastAppliedPath(base));
+  const stored = tryReadOwnFile(files, lastAppliedPath(base));
   const content = stored === undefined ? undefined : tryParse(stored);
   if (
     isJsonObject(content) && content["version"] === 1 &&
     typeof content["salt"] === "string" && isValues(content["values"])
   ) {
-    const memory: LastApplied = { version: 1, values: content["values"] };
-    return { stored, memory, salt: content["salt"] };
+    const lastApplied: LastApplied = { version: 1, values: content["values"] };
+    return { stored, lastApplied, salt: content["salt"] };
   }
-  return { stored, memory: undefined, salt: toHex(random(16)) };
+  return { stored, lastApplied: undefined, salt: toHex(random(16)) };
 }
 
 function tryParse(text: string): unknown {
@@ -66,14 +66,14 @@ function tryParse(text: string): unknown {
  * @param state The state and its salt.
  */
 export function writeLastApplied(
-  system: ReplaceWorld,
+  system: ReplaceSystem,
   base: string,
-  { memory, salt }: Omit<LastAppliedState, "stored">,
+  { lastApplied, salt }: Omit<LastAppliedState, "stored">,
 ): void {
-  if (memory === undefined) return;
-  const text = `${JSON.stringify({ ...memory, salt }, null, 2)}\n`;
+  if (lastApplied === undefined) return;
+  const text = `${JSON.stringify({ ...lastApplied, salt }, null, 2)}\n`;
   const path = lastAppliedPath(base);
-  if (readIfThere(system.files, path) === text) return;
+  if (tryReadOwnFile(system.files, path) === text) return;
   replaceFile(system, path, text);
 }
 
@@ -93,7 +93,7 @@ export function lastAppliedPath(base: string): string {
  * @param salt The salt of the state.
  * @returns A function that computes the salted SHA-256 of a value; the order of keys does not matter.
  */
-export function digester(salt: string): (value: Json) => string {
+export function createDigest(salt: string): (value: Json) => string {
   // The merge computes the digests of the same few values many times.
   const cache = new Map<string, string>();
   return (value) => {

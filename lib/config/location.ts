@@ -12,10 +12,10 @@ import { lastAppliedPath } from "./last_applied.ts";
 import { unreadableConfig } from "./config_errors.ts";
 
 /** The parts of the system that reading and writing config.json needs. */
-export type ConfigWorld = Pick<System, "files" | "random">;
+export type ConfigSystem = Pick<System, "files" | "random">;
 
 /** The location of config.json, and the server's user. */
-export interface Location {
+export interface ConfigLocation {
   /** The path of config.json, as the settings have it. */
   readonly path: string;
   /** The server's user, which must be able to read and write the file. */
@@ -30,7 +30,7 @@ export interface Location {
    * symbolic link that the server's user created must not make it read a file that this user
    * cannot read.
    */
-  readonly distrust?: (facts: FileFacts) => EntrypointError | undefined;
+  readonly rejectFile?: (facts: FileFacts) => EntrypointError | undefined;
 }
 
 /** The file at the location, with symbolic links resolved. */
@@ -49,9 +49,9 @@ export interface ConfigTarget {
  * @returns The file. It may not exist, unless it is the target of a link.
  * @throws {EntrypointError} With code 65 for a dangling link, or if a directory of the path denies access.
  */
-export function locate(
-  system: ConfigWorld,
-  place: Location,
+export function resolveConfigPath(
+  system: ConfigSystem,
+  place: ConfigLocation,
 ): ConfigTarget {
   const { files } = system;
   const { path } = place;
@@ -81,20 +81,20 @@ export function locate(
  *
  * @param system Files.
  * @param place Where config.json is.
- * @param path The path that {@linkcode locate} found.
+ * @param path The path that {@linkcode resolveConfigPath} found.
  * @returns The bytes; `undefined` if the file does not exist.
  * @throws {EntrypointError} With code 65 if it is not a regular file, is too large, cannot be read or must not be used.
  */
-export function readContent(
-  system: ConfigWorld,
-  place: Location,
+export function readConfigBytes(
+  system: ConfigSystem,
+  place: ConfigLocation,
   path: string,
 ): Uint8Array | undefined {
   try {
     const found = system.files.read(path, { follow: true });
     if (found === undefined) return undefined;
     const { facts, bytes } = found;
-    const refusal = place.distrust?.(facts);
+    const refusal = place.rejectFile?.(facts);
     if (refusal !== undefined) throw refusal;
     if (bytes !== undefined) return bytes;
     if (path !== place.path) {
@@ -130,15 +130,15 @@ export function readContent(
  *
  * @param system Files.
  * @param place Where config.json is.
- * @param path The path that {@linkcode locate} found.
+ * @param path The path that {@linkcode resolveConfigPath} found.
  * @returns The path prefix.
  */
-export function baseOf(
-  { files }: ConfigWorld,
-  place: Location,
+export function sidecarBase(
+  { files }: ConfigSystem,
+  place: ConfigLocation,
   path: string,
 ): string {
-  return fallbackBase(place).find((base) =>
+  return fallbackBases(place).find((base) =>
     files.exists(lastAppliedPath(base))
   ) ??
     path;
@@ -150,8 +150,8 @@ export function baseOf(
  * @param place Where config.json is.
  * @returns One prefix, or none if there is no fallback directory.
  */
-export function fallbackBase(
-  { path, fallback }: Location,
+export function fallbackBases(
+  { path, fallback }: ConfigLocation,
 ): readonly string[] {
   return fallback === undefined ? [] : [join(fallback, basename(path))];
 }

@@ -13,7 +13,7 @@ import { describeOrigin, isExplicit } from "../settings/origin.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { foldKey } from "../json.ts";
-import { findValue, setValue } from "./json_path.ts";
+import { findMember, setValue } from "./json_path.ts";
 import {
   makeNode,
   nodeValue,
@@ -52,7 +52,7 @@ export interface MergeInput {
   /** The text of the default configuration in the server's package, or `{}`. */
   readonly shipped: string;
   /** The last-applied state; `undefined` if the entrypoint never wrote this config.json. */
-  readonly memory: LastApplied | undefined;
+  readonly lastApplied: LastApplied | undefined;
   /** The values that the settings assign; each path at most once. */
   readonly wanted: readonly Assignment[];
   /** Returns the values that the server may have rewritten to the one on disk. */
@@ -95,7 +95,7 @@ export interface MergeResult {
   /** The same as a JSON value. */
   readonly document: JsonObject;
   /** The new last-applied state. */
-  readonly memory: LastApplied;
+  readonly lastApplied: LastApplied;
   /** Every value that differs from the disk. */
   readonly changes: readonly Change[];
   /** A warning, without values, for each edit on disk that a setting replaces. */
@@ -117,7 +117,7 @@ export interface MergeResult {
 export function merge(input: MergeInput): MergeResult {
   const fresh = input.disk === undefined;
   const document = parseDocument(input.disk ?? input.shipped);
-  const previous = fresh ? undefined : input.memory;
+  const previous = fresh ? undefined : input.lastApplied;
   const lastApplied = new Map(
     Object.entries(previous?.values ?? {}).map((
       [path, entry],
@@ -133,14 +133,14 @@ export function merge(input: MergeInput): MergeResult {
     const { path, secret } = assignment;
     const entry = lastApplied.get(foldKey(path))?.entry;
     lastApplied.delete(foldKey(path));
-    const found = findValue(document.root, path);
+    const found = findMember(document.root, path);
     const before = fresh || found.member === undefined
       ? undefined
       : nodeValue(found.member.value);
     const choice = choose(input, { assignment, entry, before });
     const isNew = choice.value !== before;
     if (isNew) setValue(document.root, path, makeNode(choice.value));
-    if (isNew || found.respelled) {
+    if (isNew || found.isNormalized) {
       changes.push({
         path,
         ...(before === undefined ? {} : { before }),
@@ -168,11 +168,11 @@ export function merge(input: MergeInput): MergeResult {
   let shipped: ObjectNode | undefined;
   for (const { path, entry } of lastApplied.values()) {
     if (!entry.explicit) continue;
-    const { member, holder } = findValue(document.root, path);
+    const { member, holder } = findMember(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);
     shipped ??= parseDocument(input.shipped).root;
-    const fallback = findValue(shipped, path).member;
+    const fallback = findMember(shipped, path).member;
     const after = fallback && nodeValue(fallback.value);
     if (after !== undefined && input.digest(after) === input.digest(before)) {
       continue;
@@ -193,7 +193,7 @@ export function merge(input: MergeInput): MergeResult {
   return {
     text,
     document: JSON.parse(text),
-    memory: { version: 1, values: Object.fromEntries(values) },
+    lastApplied: { version: 1, values: Object.fromEntries(values) },
     changes,
     conflicts,
     generated,
@@ -209,7 +209,7 @@ export function merge(input: MergeInput): MergeResult {
  * @param after The state of the write that begins.
  * @returns A state for which the values of neither count as edits.
  */
-export function bridge(
+export function stateDuringWrite(
   before: LastApplied | undefined,
   after: LastApplied,
 ): LastApplied {
@@ -280,7 +280,8 @@ function choose(
       origin,
       reason: "set",
       // A key without a last-applied state, in a file that the entrypoint wrote, has the server's default.
-      conflict: edited && (entry !== undefined || input.memory === undefined),
+      conflict: edited &&
+        (entry !== undefined || input.lastApplied === undefined),
     };
   }
   return {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EntrypointError, ExitCode, tolerate } from "../errors.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
 import type { FileFacts, System } from "../os/system.ts";
 import { shellWord } from "../shell.ts";
 
@@ -39,7 +39,7 @@ export function readOwnFile(
  * @returns The text; `undefined` if the file does not exist or cannot be read.
  * @throws {EntrypointError} With code 73 if it is not a regular file or is too large.
  */
-export function readIfThere(
+export function tryReadOwnFile(
   files: Pick<System["files"], "read">,
   path: string,
 ): string | undefined {
@@ -63,7 +63,7 @@ export function requireRegularFile(
   files: Pick<System["files"], "lstat">,
   path: string,
 ): void {
-  const facts = tolerate(() => files.lstat(path));
+  const facts = trySystemCall(() => files.lstat(path));
   if (facts !== undefined && !facts.isFile) throw notRegularFile(path, facts);
 }
 

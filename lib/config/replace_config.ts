@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
-import type { ConfigWorld } from "./location.ts";
+import type { ConfigSystem } from "./location.ts";
 import { markerPath } from "./location.ts";
 import { attempt, replaceFile, syncDirectory } from "./replace_file.ts";
 
@@ -22,7 +22,7 @@ import { attempt, replaceFile, syncDirectory } from "./replace_file.ts";
  * @throws The system's error.
  */
 export function replaceConfig(
-  system: ConfigWorld,
+  system: ConfigSystem,
   { path, base, text, state }: {
     readonly path: string;
     readonly base: string;
@@ -40,7 +40,7 @@ export function replaceConfig(
     return false;
   } catch (error) {
     const isMount = ["EBUSY", "EXDEV"].includes(errorCode(error) ?? "");
-    if (!isMount && !isClosed(error)) throw error;
+    if (!isMount && !isPermissionError(error)) throw error;
     if (!files.exists(path)) throw error;
   }
   // While the marker exists, the next start restores an invalid file from the newest copy.
@@ -66,7 +66,7 @@ export function replaceConfig(
  * @param files Files.
  * @param base The path prefix of the files beside config.json.
  */
-export function removeMarker(files: ConfigWorld["files"], base: string): void {
+export function removeMarker(files: ConfigSystem["files"], base: string): void {
   const marker = markerPath(base);
   attempt(() => {
     if (files.exists(marker)) files.remove(marker);
@@ -80,8 +80,8 @@ export function removeMarker(files: ConfigWorld["files"], base: string): void {
  * @param path The file.
  * @returns A notice for the operator if that is not possible.
  */
-export function protect(
-  { files }: ConfigWorld,
+export function makePrivate(
+  { files }: ConfigSystem,
   path: string,
 ): readonly string[] {
   const facts = files.stat(path);
@@ -100,6 +100,6 @@ export function protect(
  * @param error The system's error.
  * @returns Whether its code is EACCES, EPERM or EROFS.
  */
-export function isClosed(error: unknown): boolean {
+export function isPermissionError(error: unknown): boolean {
   return ["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "");
 }

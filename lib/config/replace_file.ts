@@ -10,7 +10,7 @@ import { errorCode } from "../errors.ts";
 import type { System } from "../os/system.ts";
 
 /** The parts of the system that replacing a file needs. */
-export type ReplaceWorld = Pick<System, "files" | "random">;
+export type ReplaceSystem = Pick<System, "files" | "random">;
 
 /** The mode of files, which may all hold secrets. */
 const PRIVATE_MODE = 0o600;
@@ -27,7 +27,7 @@ const DIRECTORY_MODE = 0o750;
  * @throws The system's error. The old file is unchanged then.
  */
 export function replaceFile(
-  { files, random }: ReplaceWorld,
+  { files, random }: ReplaceSystem,
   path: string,
   text: string,
 ): void {

@@ -12,11 +12,15 @@ import {
   unwritableConfig,
 } from "./config_errors.ts";
 import type { ConfigCopy } from "./copies.ts";
-import { keepCopy, listCopies } from "./copies.ts";
+import { addCopy, listCopies } from "./copies.ts";
 import type { ConfigPlace } from "./file.ts";
 import { lockConfig } from "./file.ts";
-import type { ConfigWorld } from "./location.ts";
-import { fallbackBase, locate, readContent } from "./location.ts";
+import type { ConfigSystem } from "./location.ts";
+import {
+  fallbackBases,
+  readConfigBytes,
+  resolveConfigPath,
+} from "./location.ts";
 import { readOwnFile } from "./own_file.ts";
 import { replaceConfig } from "./replace_config.ts";
 import { replaceFile } from "./replace_file.ts";
@@ -30,11 +34,14 @@ import { replaceFile } from "./replace_file.ts";
  * @throws {EntrypointError} With code 64 if there is no such copy, 65 if config.json is a dangling link.
  */
 export function requireCopy(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
   number: number,
 ): void {
-  const bases = [locate(system, place).path, ...fallbackBase(place)];
+  const bases = [
+    resolveConfigPath(system, place).path,
+    ...fallbackBases(place),
+  ];
   try {
     const copies = bases.flatMap((base) => listCopies(system, base));
     findCopy(copies, place, number);
@@ -56,19 +63,19 @@ export function requireCopy(
  * config.json cannot be written.
  */
 export function restoreCopy(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
   number: number,
 ): readonly string[] {
   const lock = lockConfig(system, place);
   try {
-    const target = locate(system, place);
+    const target = resolveConfigPath(system, place);
     const { path } = target;
     const { base } = lock;
     const copy = findCopy(listCopies(system, base), place, number);
     const { text } = copy;
     if (text === undefined) throw unusableCopy(system, place, copy);
-    const found = readContent(system, place, path);
+    const found = readConfigBytes(system, place, path);
     const content = found === undefined ? undefined : parseConfig(found);
     const present = content !== undefined && "text" in content
       ? content.text
@@ -76,14 +83,14 @@ export function restoreCopy(
     const notices: string[] = [...lock.notices];
     try {
       if (present !== undefined) {
-        keepCopy(system, base, present);
+        addCopy(system, base, present);
       } else if (found !== undefined && found.length > 0) {
         replaceFile(system, `${base}.broken`, new TextDecoder().decode(found));
         notices.push(`The invalid config.json is kept as ${base}.broken`);
       }
       const state = { text: present, torn: false };
       replaceConfig(system, { path, base, text, state });
-      keepCopy(system, base, text);
+      addCopy(system, base, text);
     } catch (error) {
       throw unwritableConfig(error, { ...target, writer: place.user });
     }
@@ -112,7 +119,7 @@ function findCopy(
 
 /** The error for a copy without a usable text: it is not valid, or it cannot be read. */
 function unusableCopy(
-  system: ConfigWorld,
+  system: ConfigSystem,
   place: ConfigPlace,
   { path }: ConfigCopy,
 ): EntrypointError {

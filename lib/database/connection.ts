@@ -12,7 +12,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import {
   type Address,
-  certificateEnd,
+  certificateExpiry,
   encryptSocket,
   type TlsOptions,
 } from "../os/socket.ts";
@@ -210,7 +210,7 @@ export function tlsFacts(socket: Socket | TLSSocket): TlsFacts | false {
   const protocol = typeof socket.getProtocol === "function"
     ? socket.getProtocol()
     : null;
-  const certificateExpires = certificateEnd(socket);
+  const certificateExpires = certificateExpiry(socket);
   return {
     ...(protocol === null ? {} : { protocol }),
     ...(certificateExpires === undefined ? {} : { certificateExpires }),

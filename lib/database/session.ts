@@ -126,7 +126,7 @@ export interface ConnectOptions {
   /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
   /** Whether Mattermost's tables probably exist: then one message queries them together with the rest. */
-  readonly isUsed?: boolean;
+  readonly expectsTables?: boolean;
 }
 
 /**

@@ -67,7 +67,7 @@ export interface WaitOptions extends ConnectOptions {
   /** Called once for each change of the reason. */
   readonly report: (change: WaitChange) => void;
   /** Called after each attempt that fails, for a progress line. */
-  readonly tick?: (state: Omit<WaitChange, "message">) => void;
+  readonly progress?: (state: Omit<WaitChange, "message">) => void;
   /** Time limit of all attempts together, in seconds; 0 makes one attempt. */
   readonly timeout: number;
   /** A random number from 0 to 1, for the jitter of the pauses. */
@@ -115,11 +115,11 @@ export async function waitForDatabase(
       throw failure(outcome, source, `gave up after ${seconds} s`);
     }
     if (outcome.reason !== last?.reason) {
-      const message = describe(outcome, source);
+      const message = describeProblem(outcome, source);
       report({ error: outcome, message, elapsed: now - start });
       pause = FIRST_PAUSE;
     }
-    options.tick?.({ error: outcome, elapsed: now - start });
+    options.progress?.({ error: outcome, elapsed: now - start });
     last = outcome;
     const jittered = pause * (0.5 + random() / 2);
     pause = Math.min(2 * pause, LONGEST_PAUSE);
@@ -134,7 +134,9 @@ export async function waitForDatabase(
  * @param facts What the database reports about itself.
  * @returns What is wrong; `undefined` where nothing is.
  */
-export function judge(facts: DatabaseFacts): ProbeError | undefined {
+export function checkRequirements(
+  facts: DatabaseFacts,
+): ProbeError | undefined {
   if (facts.readOnly) return new ProbeError("read-only", "");
   return facts.mayCreateTables || facts.schema.installed
     ? undefined
@@ -148,7 +150,7 @@ export function judge(facts: DatabaseFacts): ProbeError | undefined {
  * @param source The database and the login.
  * @returns One line without a final period and without a secret.
  */
-export function describe(error: ProbeError, source: DataSource): string {
+export function describeProblem(error: ProbeError, source: DataSource): string {
   const { adapter, host, port, socket, user, database } = source;
   const where = socket === undefined
     ? `DB_HOST=${host}, DB_PORT=${port}`
@@ -166,7 +168,7 @@ function failure(
   source: DataSource,
   when: string,
 ): EntrypointError {
-  return new EntrypointError(`${describe(error, source)} (${when})`, {
+  return new EntrypointError(`${describeProblem(error, source)} (${when})`, {
     code: REASONS[error.reason].exitCode,
     remedy: remedyFor(error.reason, source),
     cause: error,
@@ -227,7 +229,7 @@ async function login(
   const session = await options.connect(source, { ...options, signal });
   try {
     const facts = await session.facts();
-    const problem = judge(facts);
+    const problem = checkRequirements(facts);
     if (problem !== undefined) throw problem;
     return { session, facts };
   } catch (error) {

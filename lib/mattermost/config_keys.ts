@@ -8,7 +8,7 @@ import {
   isJsonObject,
   type Json,
   type JsonObject,
-  spellings,
+  matchingKeys,
   valueAt,
 } from "../json.ts";
 import { isOverridable, variableOf } from "./effective_value.ts";
@@ -102,7 +102,7 @@ function keyTypes(): Map<string, Map<string, KeyType>> {
  * @param path Section and key.
  * @returns The type; `undefined` if the key is not checked.
  */
-export function typeOf(path: string): KeyType | undefined {
+export function keyTypeOf(path: string): KeyType | undefined {
   const dot = path.indexOf(".");
   return KEY_TYPES.get(path.slice(0, dot))?.get(path.slice(dot + 1));
 }
@@ -113,7 +113,7 @@ const TRUE_REGEXP = /^(?:1|t|T|TRUE|true|True)$/;
 const INTEGER_REGEXP = /^[+-]?\d+$/;
 
 /** How a release reads a key. */
-export interface Reading {
+export interface KeyReading {
   /** The type of the key. */
   readonly type: KeyType;
   /** Whether the release rejects values of another type, rather than converting them. */
@@ -127,7 +127,7 @@ export interface Reading {
  * @param reading How the release reads the key.
  * @returns Whether it can.
  */
-export function fitsType(value: Json, reading: Reading): boolean {
+export function fitsType(value: Json, reading: KeyReading): boolean {
   const { type, strict } = reading;
   if (type === "list") {
     return Array.isArray(value) || (!strict && typeof value === "string");
@@ -154,7 +154,7 @@ export function fitsType(value: Json, reading: Reading): boolean {
  * @param type The type of the key; `undefined` if the key is not checked.
  * @returns The converted value.
  */
-export function readAs(value: Json, type: KeyType | undefined): Json {
+export function convertToType(value: Json, type: KeyType | undefined): Json {
   if (typeof value === "object") return value;
   switch (type) {
     case "flag":
@@ -203,12 +203,12 @@ export function withOverrides(
   return result;
 }
 
-function parseVariable(text: string, reading: Reading): Json | undefined {
+function parseVariable(text: string, reading: KeyReading): Json | undefined {
   const { type, strict } = reading;
   if (!strict || type === "text") return text;
   if (type === "list") return text.split(" ");
   return text !== "" && fitsType(text, { type, strict: false })
-    ? readAs(text, type)
+    ? convertToType(text, type)
     : undefined;
 }
 
@@ -217,11 +217,11 @@ function replaceKey(
   [path, value]: readonly [path: string, value: Json],
 ): JsonObject {
   const [section = "", key = ""] = path.split(".");
-  const name = spellings(config, section).at(-1) ?? section;
+  const name = matchingKeys(config, section).at(-1) ?? section;
   const current = config[name];
   const keys = isJsonObject(current) ? current : {};
   return {
     ...config,
-    [name]: { ...keys, [spellings(keys, key).at(-1) ?? key]: value },
+    [name]: { ...keys, [matchingKeys(keys, key).at(-1) ?? key]: value },
   };
 }

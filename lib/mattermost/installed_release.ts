@@ -16,7 +16,7 @@ import { formatVersion, parseVersion } from "../release_range.ts";
 /** The installed server, and how to run it. */
 export interface Installation {
   /** `MATTERMOST_VERSION`; `undefined` if it is not set. */
-  readonly stated: string | undefined;
+  readonly configuredVersion: string | undefined;
   /** The directory of the installed server. */
   readonly home: string;
   /** The user that runs the server; by default that of this process. */
@@ -24,7 +24,7 @@ export interface Installation {
 }
 
 /** The parts of the system that this module uses. */
-export type World = Pick<System, "files" | "runChild" | "clock">;
+export type InstallationSystem = Pick<System, "files" | "runChild" | "clock">;
 
 /** Milliseconds after which the command `version` is stopped. */
 const VERSION_TIMEOUT = 10_000;
@@ -46,10 +46,10 @@ const NO_DATABASE = {
  */
 export async function findRelease(
   installation: Installation,
-  system: World,
+  system: InstallationSystem,
 ): Promise<Release> {
-  const { stated, home } = installation;
-  if (stated !== undefined) return releaseFacts(stated);
+  const { configuredVersion, home } = installation;
+  if (configuredVersion !== undefined) return releaseFacts(configuredVersion);
   const program = `${home}/bin/mattermost`;
   const isOld = system.files.exists(`${home}/bin/platform`);
   const reported = isOld || !system.files.exists(program)
@@ -84,10 +84,10 @@ export async function findRelease(
 export async function confirmRelease(
   release: Release,
   installation: Installation,
-  system: World,
+  system: InstallationSystem,
 ): Promise<boolean> {
   // Without the variable, the release is already the one that the server reported.
-  if (installation.stated === undefined) return true;
+  if (installation.configuredVersion === undefined) return true;
   const command = versionCommand(release, { home: installation.home });
   if (command === undefined || !system.files.exists(command[0])) {
     return true;
@@ -109,7 +109,7 @@ export async function confirmRelease(
 async function runVersion(
   command: readonly [string, ...string[]],
   { home, identity }: Installation,
-  { runChild, clock }: World,
+  { runChild, clock }: InstallationSystem,
 ): Promise<string | undefined> {
   const { code, stdout } = await runChild({
     command,

@@ -9,7 +9,7 @@ import { isJsonObject } from "../json.ts";
 import { effectiveValue, type ValueSources } from "./effective_value.ts";
 
 /** How to connect to the server. */
-export interface Listening {
+export interface ServerAddress {
   /** The host to connect to. */
   readonly host: string;
   /** The TCP port to connect to. */
@@ -23,7 +23,7 @@ export interface Listening {
 }
 
 /** The configuration of the server. */
-export interface ListeningSources
+export interface ServerAddressSources
   extends Pick<ValueSources, "variables" | "overrides"> {
   /** The text of config.json; `undefined` if it cannot be read. */
   readonly config: string | undefined;
@@ -43,7 +43,7 @@ const NAMED_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
  * @param sources The configuration of the server.
  * @returns The address; the loopback address if the server listens on all of them.
  */
-export function listening(sources: ListeningSources): Listening {
+export function serverAddress(sources: ServerAddressSources): ServerAddress {
   const config = parseConfig(sources.config);
   const read = (key: string): string => {
     const value = effectiveValue(`ServiceSettings.${key}`, {

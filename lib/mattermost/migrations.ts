@@ -135,7 +135,7 @@ export function shippedMigration(
  * @param number The highest number in `db_migrations`, 75 or more.
  * @returns The oldest and the newest release that were examined; later patches are possible.
  */
-export function releasesWith(number: number): ReleaseSpan {
+export function releasesWithMigration(number: number): ReleaseSpan {
   const exact = RUNS.filter((run) => run[2] === number);
   const [first, last] = [exact[0], exact.at(-1)];
   if (first !== undefined && last !== undefined) {
@@ -158,7 +158,7 @@ export function releasesWith(number: number): ReleaseSpan {
  * @param number The highest number in `db_migrations`.
  * @returns Whether the release has no migration left for the database.
  */
-export function endsAt(version: string, number: number): boolean {
+export function isLastMigration(version: string, number: number): boolean {
   const shipped = shippedMigration(version);
   if (shipped === undefined) return false;
   switch (shipped.quality) {
@@ -178,7 +178,7 @@ export function endsAt(version: string, number: number): boolean {
  * @param number The highest number in `db_migrations`.
  * @returns Whether that is possible.
  */
-export function canHaveLeft(version: string, number: number): boolean {
+export function mayHaveMigratedTo(version: string, number: number): boolean {
   const shipped = shippedMigration(version);
   if (shipped === undefined) return number < FIRST_MORPH_MIGRATION;
   if (shipped.quality === "exact") return number === shipped.last;
@@ -193,13 +193,13 @@ export function canHaveLeft(version: string, number: number): boolean {
  * @param number The highest number in `db_migrations`.
  * @returns Whether the database is certainly newer than the release.
  */
-export function isBeyond(version: string, number: number): boolean {
+export function isNewerMigration(version: string, number: number): boolean {
   if (number < FIRST_MORPH_MIGRATION) return false;
   const shipped = shippedMigration(version);
   if (shipped === undefined) return true;
   const tolerance = shipped.quality === "exact" ? 0 : MAX_BACKPORTED;
   return number > shipped.last + tolerance &&
-    compareVersions(releasesWith(number).low, version) > 0;
+    compareVersions(releasesWithMigration(number).low, version) > 0;
 }
 
 /** The highest number in `db_migrations` before and after a migration; `undefined` if there is no row, or no table. */
@@ -219,7 +219,7 @@ export interface MigrationNumbers {
  * @returns The actual and the expected state, to follow a colon; `undefined` if the migration
  * may have succeeded.
  */
-export function unfinished(
+export function findMigrationFailure(
   version: string,
   { before, after }: MigrationNumbers,
 ): string | undefined {

@@ -11,17 +11,17 @@ import {
   isJsonObject,
   type Json,
   type JsonObject,
-  spellings,
+  matchingKeys,
   valueAt,
 } from "../json.ts";
 import type { Problem } from "../errors.ts";
 import {
+  convertToType,
   fitsType,
   KEY_TYPES,
   type KeyType,
+  keyTypeOf,
   type Lookup,
-  readAs,
-  typeOf,
 } from "./config_keys.ts";
 import { type Release, releaseFacts } from "./releases.ts";
 import {
@@ -42,7 +42,7 @@ export interface CheckContext {
 }
 
 /** A key that a release needs in config.json. */
-export interface MustHave {
+export interface RequiredKey {
   /** Section and key. */
   readonly path: string;
   /** The value. */
@@ -136,7 +136,7 @@ export function configWarnings(
  * @param version The release of the server.
  * @returns Paths and values; each path occurs once.
  */
-export function mustHave(version: string): readonly MustHave[] {
+export function requiredKeys(version: string): readonly RequiredKey[] {
   return NEEDED_KEYS.filter(({ releases }) => inRange(version, releases))
     .map(({ path, value }) => ({ path, value }));
 }
@@ -144,7 +144,9 @@ export function mustHave(version: string): readonly MustHave[] {
 function lookup(config: JsonObject): Lookup {
   return (path) => {
     const value = valueAt(config, path);
-    return value === undefined ? undefined : readAs(value, typeOf(path));
+    return value === undefined
+      ? undefined
+      : convertToType(value, keyTypeOf(path));
   };
 }
 
@@ -191,7 +193,7 @@ function typeProblem(
 function duplicateKeys(config: JsonObject): readonly Problem[] {
   return Object.entries(config).flatMap(([section, keys]) =>
     !isJsonObject(keys) ? [] : Object.keys(keys).flatMap((key) => {
-      const names = spellings(keys, key);
+      const names = matchingKeys(keys, key);
       return names.length < 2 || names[0] !== key ? [] : [{
         subject: `${section}.${key}`,
         message: `config.json contains ${section}.${key} several times, as ${

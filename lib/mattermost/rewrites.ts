@@ -45,7 +45,7 @@ const REWRITES: readonly Rewrite[] = [
  * @param value The value in config.json.
  * @returns The values before; empty if the server does not write this value.
  */
-export function rewrittenFrom(
+export function valuesBeforeRewrite(
   version: string,
   path: string,
   value: Json,

@@ -13,11 +13,11 @@ import type { ExecPlan, Identity } from "./system.ts";
 import {
   type Attempt,
   candidates,
-  codeNumber,
+  continuesSearch,
+  describeErrno,
   Errno,
+  errnoFromError,
   execFailure,
-  reasonOf,
-  triesNext,
 } from "./execvp.ts";
 
 /**
@@ -204,7 +204,7 @@ function changeIdentity(
     if (step() !== 0) {
       throw identityError(
         { uid, gid },
-        `${name} failed, ${reasonOf(errnoOf(libc))}`,
+        `${name} failed, ${describeErrno(errnoOf(libc))}`,
       );
     }
   }
@@ -262,7 +262,7 @@ function changeDirectory(directory: string): void {
   } catch (error) {
     throw new EntrypointError(
       `Cannot change to the directory ${directory}: ${
-        reasonOf(codeNumber(error) ?? Errno.EINVAL)
+        describeErrno(errnoFromError(error) ?? Errno.EINVAL)
       }`,
       {
         code: ExitCode.cannotExecute,
@@ -293,7 +293,7 @@ function execute(
     const errno = errnoOf(libc);
     const attempt: Attempt = { path, errno, ...inspect(path) };
     attempts.push(attempt);
-    if (!triesNext(attempt)) break;
+    if (!continuesSearch(attempt)) break;
   }
   return execFailure(plan.path, attempts);
 }

@@ -63,7 +63,7 @@ const ABSENT: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
  * @returns An error as of {@linkcode execFailure}; `error` itself if it has no code of {@linkcode Errno}.
  */
 export function childFailure(path: string, error: unknown): unknown {
-  const errno = codeNumber(error);
+  const errno = errnoFromError(error);
   if (errno === undefined) return error;
   const exists = !ABSENT.has(errno);
   return execFailure(path, [{ path, errno, exists, isDirectory: false }]);
@@ -75,7 +75,7 @@ export function childFailure(path: string, error: unknown): unknown {
  * @param error Anything that was thrown.
  * @returns The errno; `undefined` if the error has no code, or one that is not in {@linkcode Errno}.
  */
-export function codeNumber(error: unknown): number | undefined {
+export function errnoFromError(error: unknown): number | undefined {
   const code = errorCode(error);
   return Object.entries(Errno).find(([name]) => name === code)?.[1];
 }
@@ -98,7 +98,7 @@ export interface Attempt {
  * @param errno The errno.
  * @returns A phrase that can follow a colon.
  */
-export function reasonOf(errno: number): string {
+export function describeErrno(errno: number): string {
   return REASONS[errno] ?? `system error ${errno}`;
 }
 
@@ -131,7 +131,7 @@ export function candidates(
  * @param attempt The attempt.
  * @returns Whether to try the next candidate.
  */
-export function triesNext(attempt: Attempt): boolean {
+export function continuesSearch(attempt: Attempt): boolean {
   return TRY_NEXT.has(attempt.errno);
 }
 
@@ -162,7 +162,9 @@ function notFound(
   attempts: readonly Attempt[],
 ): EntrypointError {
   const message = command.includes("/")
-    ? `Cannot find ${command}: ${reasonOf(attempts[0]?.errno ?? Errno.ENOENT)}`
+    ? `Cannot find ${command}: ${
+      describeErrno(attempts[0]?.errno ?? Errno.ENOENT)
+    }`
     : `Cannot find the command "${command}" in PATH, tried: ${
       attempts.map((attempt) => attempt.path).join(", ") || "nothing"
     }`;
@@ -178,7 +180,7 @@ function causeOf(attempt: Attempt): string {
   if (attempt.errno === Errno.ENOENT) {
     return "the interpreter in its first line, or its dynamic loader, does not exist";
   }
-  return reasonOf(attempt.errno);
+  return describeErrno(attempt.errno);
 }
 
 function remedyOf(attempt: Attempt): string {

@@ -14,12 +14,12 @@ import {
   type Stats,
 } from "node:fs";
 import { errorCode } from "../errors.ts";
-import type { Content, FileFacts, Files } from "./system.ts";
+import type { FileFacts, Files, OpenedFile } from "./system.ts";
 
 /** Files with more bytes are not read. A config.json has some ten thousand. */
 const MAX_SIZE = 64 * 1024 ** 2;
 
-/** File operations on the real file system, synchronous except for {@linkcode Files.unlocked}. */
+/** File operations on the real file system, synchronous except for {@linkcode Files.waitForUnlock}. */
 export const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
   read,
@@ -52,7 +52,7 @@ export const realFiles: Files = {
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
-  make: (path, mode) =>
+  createEmpty: (path, mode) =>
     Deno.openSync(path, { createNew: true, write: true, mode }).close(),
   tryWriting: (path) =>
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)),
@@ -69,7 +69,7 @@ export const realFiles: Files = {
     file.lockSync(true);
     return { release: () => file.close() };
   },
-  async unlocked(path) {
+  async waitForUnlock(path) {
     if (!exists(path)) return;
     using file = Deno.openSync(path, { write: true });
     // Faster than lock(), which uses a thread, and usually nobody holds the lock.
@@ -87,7 +87,7 @@ export const realFiles: Files = {
 function read(
   path: string,
   { follow }: { readonly follow: boolean },
-): Content | undefined {
+): OpenedFile | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(

@@ -8,7 +8,7 @@
  */
 
 import type { Socket } from "node:net";
-import { certificateEnd, encryptSocket, openSocket } from "./socket.ts";
+import { certificateExpiry, encryptSocket, openSocket } from "./socket.ts";
 import { parseReply, type Reply } from "./http_reply.ts";
 
 /** An HTTP request. */
@@ -62,7 +62,7 @@ export async function request(options: HttpRequest): Promise<HttpResponse> {
       })
       : undefined;
     const socket = secure ?? plain;
-    const certificateExpires = secure && certificateEnd(secure);
+    const certificateExpires = secure && certificateExpiry(secure);
     const headers = {
       host: url.host,
       connection: "close",

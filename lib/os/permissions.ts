@@ -44,7 +44,7 @@ export function permits(
  * @returns The topmost directory above the path that the user may not enter; `undefined` if
  * there is none.
  */
-export function closedAbove(
+export function inaccessibleParent(
   path: string,
   identity: Identity,
   stat: (path: string) => FileFacts | undefined,

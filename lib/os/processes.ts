@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ChildPlan, ChildResult, EndingSignal } from "./system.ts";
+import type { ChildPlan, ChildResult, TerminationSignal } from "./system.ts";
 import { SIGNAL_NUMBERS } from "./system.ts";
 
 /** The child processes that still run. */
@@ -92,8 +92,10 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
  * @param handler Gets the name of the signal.
  * @returns A function that removes the handler.
  */
-export function onSignal(handler: (signal: EndingSignal) => void): () => void {
-  const names = Object.keys(SIGNAL_NUMBERS) as EndingSignal[];
+export function onSignal(
+  handler: (signal: TerminationSignal) => void,
+): () => void {
+  const names = Object.keys(SIGNAL_NUMBERS) as TerminationSignal[];
   const listeners = names.map((name) => {
     const listener = (): void => handler(name);
     Deno.addSignalListener(name, listener);

@@ -95,7 +95,7 @@ export function encryptSocket(
  * @param socket An encrypted socket.
  * @returns Milliseconds since the epoch; `undefined` if the runtime does not provide it.
  */
-export function certificateEnd(socket: TLSSocket): number | undefined {
+export function certificateExpiry(socket: TLSSocket): number | undefined {
   const expires = Date.parse(socket.getPeerCertificate()?.valid_to);
   return Number.isNaN(expires) ? undefined : expires;
 }

@@ -41,7 +41,7 @@ export interface FileFacts {
 }
 
 /** A file that was opened and read. */
-export interface Content {
+export interface OpenedFile {
   /** The metadata of the file that was opened. */
   readonly facts: FileFacts;
   /** The content; `undefined` if it is not a regular file, or too large. */
@@ -66,7 +66,7 @@ export interface Files {
   read(
     path: string,
     options: { readonly follow: boolean },
-  ): Content | undefined;
+  ): OpenedFile | undefined;
   /** Checks whether a path exists, symbolic links followed. */
   exists(path: string): boolean;
   /** Gets the metadata of a file, symbolic links followed; `undefined` if it does not exist. */
@@ -94,7 +94,7 @@ export interface Files {
   /** Sets `mtime`, in milliseconds since the epoch. */
   setModified(path: string, time: number): void;
   /** Creates an empty file, which must not exist, without flushing it to the disk. */
-  make(path: string, mode: number): void;
+  createEmpty(path: string, mode: number): void;
   /** Opens an existing file for writing and closes it, without waiting for the reader of a FIFO. */
   tryWriting(path: string): void;
   /** Flushes the entries of a directory to the disk (fsync(2)). */
@@ -105,7 +105,7 @@ export interface Files {
    */
   lock(path: string): FileLock;
   /** Resolves when no process holds the lock of a file, or if the file does not exist. Does not block. */
-  unlocked(path: string): Promise<void>;
+  waitForUnlock(path: string): Promise<void>;
   /** Gets the free bytes of the file system that contains a path, without those reserved for root. */
   freeSpace(path: string): number;
 }
@@ -173,7 +173,7 @@ export interface ExecPlan {
 }
 
 /** The signals that terminate the program. */
-export type EndingSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
+export type TerminationSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
 
 /** Everything that the program can observe and do outside itself. */
 export interface System {
@@ -217,11 +217,11 @@ export interface System {
   /** Ends this process and its child processes at once. */
   exit(code: number): never;
   /** Calls the handler for each termination signal. The returned function removes the handler. */
-  onSignal(handler: (signal: EndingSignal) => void): () => void;
+  onSignal(handler: (signal: TerminationSignal) => void): () => void;
 }
 
 /** The signal numbers, for the exit code 128+n. */
-export const SIGNAL_NUMBERS: Readonly<Record<EndingSignal, number>> = {
+export const SIGNAL_NUMBERS: Readonly<Record<TerminationSignal, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
   SIGQUIT: 3,

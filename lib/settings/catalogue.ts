@@ -25,11 +25,11 @@ import {
   text,
   url,
 } from "./kinds.ts";
-import type { NoEffect, Place, Rule, Setting } from "./setting.ts";
-import { at, rule, setting } from "./setting.ts";
+import type { DefaultRule, NoEffect, Setting, TypedWrite } from "./setting.ts";
+import { at, defaultRule, setting } from "./setting.ts";
 
 /** The minimum length, in bytes, of a secret that the server accepts. */
-export const SHORTEST_SECRET = 32;
+export const MIN_SECRET_BYTES = 32;
 
 const SECRET_DETAILS =
   "If it is not set, a random value is generated at the first start and kept in config.json, so back that file up. `app:secrets` generates all four secrets.";
@@ -173,7 +173,7 @@ export const CATALOGUE = {
       postgresql: "postgres",
       pgsql: "postgres",
     }),
-    fallback: rule(
+    fallback: defaultRule(
       "the product of a Docker link or service name, otherwise `mysql` for releases before 11 and `postgres` from 11 on",
       () => undefined,
     ),
@@ -185,7 +185,7 @@ export const CATALOGUE = {
     details:
       "An absolute path selects a Unix socket: for PostgreSQL it is the directory of the socket, for MySQL the socket itself.",
     kind: host(),
-    fallback: rule(
+    fallback: defaultRule(
       "the address of a Docker link, otherwise a service name that resolves: `mysql`, `postgres`, `mariadb`, `postgresql` or `db`",
       () => undefined,
     ),
@@ -195,7 +195,7 @@ export const CATALOGUE = {
     group: "Database",
     summary: "The TCP port of the database server.",
     kind: port(),
-    fallback: rule(
+    fallback: defaultRule(
       "`3306` for MySQL, `5432` for PostgreSQL",
       ({ value }) => value("DB_ADAPTER") === "postgres" ? 5432 : 3306,
     ),
@@ -211,7 +211,7 @@ export const CATALOGUE = {
     group: "Database",
     summary: "The name of the database user.",
     kind: text(),
-    fallback: rule(
+    fallback: defaultRule(
       "`root` for MySQL, `mattermost` for PostgreSQL",
       ({ value }) => value("DB_ADAPTER") === "postgres" ? "mattermost" : "root",
     ),
@@ -268,7 +268,7 @@ export const CATALOGUE = {
     group: "Secrets",
     summary: "The key that encrypts sensitive fields in the database.",
     details: SECRET_DETAILS,
-    kind: text({ minBytes: SHORTEST_SECRET }),
+    kind: text({ minBytes: MIN_SECRET_BYTES }),
     secret: true,
     generated: true,
     writes: [at("SqlSettings.AtRestEncryptKey")],
@@ -277,7 +277,7 @@ export const CATALOGUE = {
     group: "Secrets",
     summary: "The salt that signs public links to files.",
     details: SECRET_DETAILS,
-    kind: text({ minBytes: SHORTEST_SECRET }),
+    kind: text({ minBytes: MIN_SECRET_BYTES }),
     secret: true,
     generated: true,
     writes: [at("FileSettings.PublicLinkSalt")],
@@ -286,7 +286,7 @@ export const CATALOGUE = {
     group: "Secrets",
     summary: "The salt that signs the links in password reset emails.",
     details: SECRET_DETAILS,
-    kind: text({ minBytes: SHORTEST_SECRET }),
+    kind: text({ minBytes: MIN_SECRET_BYTES }),
     secret: true,
     generated: true,
     writes: [at("EmailSettings.PasswordResetSalt", { releases: "<3.9.0" })],
@@ -295,7 +295,7 @@ export const CATALOGUE = {
     group: "Secrets",
     summary: "The salt that signs the links in email invitations.",
     details: SECRET_DETAILS,
-    kind: text({ minBytes: SHORTEST_SECRET }),
+    kind: text({ minBytes: MIN_SECRET_BYTES }),
     secret: true,
     generated: true,
     writes: [at("EmailSettings.InviteSalt", { releases: "<5.10.0" })],
@@ -485,7 +485,7 @@ export const CATALOGUE = {
     group: "Notifications",
     summary: "Send push notifications to the mobile apps.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `MATTERMOST_PUSH_SERVER` is set",
       ({ isSet }) => isSet("MATTERMOST_PUSH_SERVER"),
     ),
@@ -509,7 +509,7 @@ export const CATALOGUE = {
     summary: "Combine several email notifications for a user into one email.",
     details: "It needs `MATTERMOST_SITE_URL`, and does not work in a cluster.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `MATTERMOST_SITE_URL` is set, `MATTERMOST_EMAIL_NOTIFICATIONS` is `true` and `MATTERMOST_ENABLE_CLUSTER` is `false`",
       ({ value, isSet }) =>
         isSet("MATTERMOST_SITE_URL") &&
@@ -537,7 +537,7 @@ export const CATALOGUE = {
     group: "Files",
     summary: "Allow users to create public links to files.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `MATTERMOST_LINK_SALT` is set",
       ({ isSet }) => isSet("MATTERMOST_LINK_SALT"),
     ),
@@ -549,7 +549,7 @@ export const CATALOGUE = {
     details:
       "`local` is `MATTERMOST_DATA_DIR`, and `amazons3` is the bucket `S3_BUCKET`.",
     kind: choice(["local", "amazons3"], { s3: "amazons3" }),
-    fallback: rule(
+    fallback: defaultRule(
       "`amazons3` if `S3_BUCKET` is set, otherwise `local`",
       ({ isSet }) => isSet("S3_BUCKET") ? "amazons3" : "local",
     ),
@@ -670,7 +670,7 @@ export const CATALOGUE = {
     details:
       "`TLS` encrypts the connection from its start, as port 465 expects. `STARTTLS` begins without encryption and then switches to it, as port 587 expects.",
     kind: choice(["NONE", "TLS", "STARTTLS"], { plain: "NONE", ssl: "TLS" }),
-    fallback: rule(
+    fallback: defaultRule(
       "`STARTTLS` if `SMTP_PORT` is 587, `TLS` if it is 465, otherwise `NONE`",
       ({ value }) =>
         value("SMTP_PORT") === 587
@@ -712,7 +712,7 @@ export const CATALOGUE = {
     group: "Mail",
     summary: "The email address from which the server sends mail.",
     kind: email(),
-    fallback: rule(
+    fallback: defaultRule(
       "`SMTP_USER` if it is an email address, otherwise `example@example.com`",
       ({ value }) => {
         const user = value("SMTP_USER");
@@ -736,7 +736,7 @@ export const CATALOGUE = {
     group: "Mail",
     summary: "Send notifications by email.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `SMTP_HOST` is set",
       ({ isSet }) => isSet("SMTP_HOST"),
     ),
@@ -747,7 +747,7 @@ export const CATALOGUE = {
     summary:
       "Require users to verify their email address before they can sign in.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `SMTP_HOST` is set",
       ({ isSet }) => isSet("SMTP_HOST"),
     ),
@@ -759,7 +759,7 @@ export const CATALOGUE = {
     group: "GitLab",
     summary: "Allow users to sign in with GitLab.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "`true` if `GITLAB_ID` is set",
       ({ isSet }) => isSet("GITLAB_ID"),
     ),
@@ -960,7 +960,7 @@ export const CATALOGUE = {
     summary:
       "Log each step of the entrypoint, and where each setting comes from.",
     kind: flag(),
-    fallback: rule(
+    fallback: defaultRule(
       "the value of `DEBUG_ENTRYPOINT`",
       ({ value }) => value("DEBUG_ENTRYPOINT") === true,
     ),
@@ -1100,7 +1100,7 @@ export type SettingName = keyof typeof CATALOGUE;
 /** The type of a row's value; it includes `undefined` only if the row has no default. */
 export type ValueOf<S extends Setting> = S["kind"] extends Kind<infer T>
   ? S extends { fallback: infer F }
-    ? F extends Rule<infer R> ? undefined extends R ? T | undefined : T
+    ? F extends DefaultRule<infer R> ? undefined extends R ? T | undefined : T
     : T
   : T | undefined
   : never;
@@ -1116,7 +1116,7 @@ export const SETTING_NAMES: readonly SettingName[] = Object.keys(
 ) as SettingName[];
 
 /** The secrets that are generated at the first start if the operator sets none. */
-export const GENERATED_NAMES: readonly SettingName[] = SETTING_NAMES.filter(
+export const GENERATED_SECRETS: readonly SettingName[] = SETTING_NAMES.filter(
   (name) => "generated" in CATALOGUE[name],
 );
 
@@ -1144,8 +1144,8 @@ export function isSettingName(name: string): name is SettingName {
 function days<const P extends string>(
   client: P,
 ): readonly [
-  Place<`ServiceSettings.SessionLength${P}InDays`, "<7.0.0">,
-  Place<`ServiceSettings.SessionLength${P}InHours`, ">=7.0.0">,
+  TypedWrite<`ServiceSettings.SessionLength${P}InDays`, "<7.0.0">,
+  TypedWrite<`ServiceSettings.SessionLength${P}InHours`, ">=7.0.0">,
 ] {
   return [
     at(`ServiceSettings.SessionLength${client}InDays`, { releases: "<7.0.0" }),
@@ -1160,8 +1160,8 @@ function days<const P extends string>(
 function localeWrites<const P extends string>(
   key: P,
 ): readonly [
-  Place<`LocalizationSettings.${P}`, ">=3.1.0 <3.7.0">,
-  Place<`LocalizationSettings.${P}`, ">=3.7.0">,
+  TypedWrite<`LocalizationSettings.${P}`, ">=3.1.0 <3.7.0">,
+  TypedWrite<`LocalizationSettings.${P}`, ">=3.7.0">,
 ] {
   return [
     at(`LocalizationSettings.${key}`, {
@@ -1172,8 +1172,8 @@ function localeWrites<const P extends string>(
   ];
 }
 
-function below(parent: string, name: string): Rule<string> {
-  return rule(
+function below(parent: string, name: string): DefaultRule<string> {
+  return defaultRule(
     `\`$${parent}/${name}\``,
     ({ value }) => `${value(parent)}/${name}`,
   );

@@ -2,7 +2,7 @@
  * The parts of a catalogue row that help texts and documents show: defaults, examples, file names.
  *
  * The texts of the catalogue put names and values in backticks, as Markdown
- * does. {@linkcode plain} removes them.
+ * does. {@linkcode stripBackticks} removes them.
  *
  * @module
  */
@@ -10,7 +10,7 @@
 import type { SettingName } from "./catalogue.ts";
 import { rowOf } from "./catalogue.ts";
 import type { Setting } from "./setting.ts";
-import { isRule } from "./setting.ts";
+import { isDefaultRule } from "./setting.ts";
 
 /** The directory in which Docker Compose and Swarm mount secrets: https://docs.docker.com/compose/how-tos/use-secrets/. */
 const SECRETS_DIRECTORY = "/run/secrets";
@@ -21,7 +21,7 @@ const SECRETS_DIRECTORY = "/run/secrets";
  * @param text Text with backticks around names and values.
  * @returns The text to show in a terminal.
  */
-export function plain(text: string): string {
+export function stripBackticks(text: string): string {
   return text.replaceAll("`", "");
 }
 
@@ -35,7 +35,7 @@ export function describeDefault(row: Setting): string | undefined {
   if (row.generated === true) {
     return "generated at the first start, and kept in config.json";
   }
-  if (isRule(row.fallback)) return row.fallback.text;
+  if (isDefaultRule(row.fallback)) return row.fallback.text;
   if (row.fallback === undefined || row.fallback === "") return undefined;
   return `\`${row.fallback}\``;
 }
@@ -46,7 +46,7 @@ export function describeDefault(row: Setting): string | undefined {
  * @param name The setting.
  * @returns The name, such as `DB_PASS_FILE`.
  */
-export function fileTwin(name: SettingName): string {
+export function fileVariable(name: SettingName): string {
   return `${name}_FILE`;
 }
 
@@ -69,13 +69,13 @@ export function secretFileName(name: SettingName): string {
 export function exampleLine(name: SettingName): string {
   const row = rowOf(name);
   return row.secret === true
-    ? `${fileTwin(name)}=${SECRETS_DIRECTORY}/${secretFileName(name)}`
+    ? `${fileVariable(name)}=${SECRETS_DIRECTORY}/${secretFileName(name)}`
     : `${name}=${exampleValue(row)}`;
 }
 
 function exampleValue({ example, fallback, kind }: Setting): string {
   if (example !== undefined) return example;
-  if (fallback !== undefined && fallback !== "" && !isRule(fallback)) {
+  if (fallback !== undefined && fallback !== "" && !isDefaultRule(fallback)) {
     return String(fallback);
   }
   return kind.choices?.[0] ?? "";

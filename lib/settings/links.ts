@@ -13,7 +13,7 @@
 import type { Adapter } from "./adapter.ts";
 
 /** The settings that a link can provide. */
-export type LinkedName =
+export type LinkedSetting =
   | "DB_HOST"
   | "DB_PORT"
   | "DB_NAME"
@@ -35,7 +35,7 @@ export interface Link {
   /** The product, if the alias or the port identifies it. */
   readonly adapter: Adapter | undefined;
   /** The values of the link, by setting. */
-  readonly values: Readonly<Partial<Record<LinkedName, LinkedValue>>>;
+  readonly values: Readonly<Partial<Record<LinkedSetting, LinkedValue>>>;
 }
 
 /** Common service names of databases, and the product if the name identifies it. The order is that of preference. */
@@ -183,7 +183,7 @@ function findCredentials(
   env: Readonly<Record<string, string>>,
   prefix: string,
   adapter: Adapter,
-): Partial<Record<LinkedName, LinkedValue>> {
+): Partial<Record<LinkedSetting, LinkedValue>> {
   const first = (names: readonly string[]): LinkedValue | undefined => {
     for (const name of names) {
       const variable = `${prefix}_ENV_${name}`;
@@ -198,9 +198,10 @@ function findCredentials(
       return value === undefined ? [] : [[name, value] as const];
     },
   );
-  const values: Partial<Record<LinkedName, LinkedValue>> = Object.fromEntries(
-    found,
-  );
+  const values: Partial<Record<LinkedSetting, LinkedValue>> = Object
+    .fromEntries(
+      found,
+    );
   if (values.DB_USER !== undefined) return values;
   const [administrator, passwords] = ADMINISTRATORS[adapter];
   const password = first(passwords);

@@ -11,11 +11,11 @@ import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
 import { CATALOGUE, isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import type { Value } from "./kinds.ts";
-import type { Link, LinkedName } from "./links.ts";
+import type { Link, LinkedSetting } from "./links.ts";
 import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
 import type { Origin } from "./origin.ts";
 import { isExplicit } from "./origin.ts";
-import { isRule } from "./setting.ts";
+import { isDefaultRule } from "./setting.ts";
 import { didYouMean } from "./spelling.ts";
 
 /** A problem that prevents the start, with its exit code. */
@@ -42,11 +42,11 @@ export interface Resolution {
   /** The problems that prevent the start; a setting that has one holds its default. */
   readonly problems: readonly SettingProblem[];
   /** The variables that hold a secret of the settings, to be removed from the server's environment. */
-  readonly consumed: readonly string[];
+  readonly secretVariables: readonly string[];
 }
 
 /** The text that a setting is given, and its origin. */
-export interface Given {
+export interface GivenText {
   /** The text before parsing. */
   readonly text: string;
   /** The variable, file, link or service name that gives it. */
@@ -54,9 +54,9 @@ export interface Given {
 }
 
 /** The settings that variables and files give. They do not depend on links, service names or defaults. */
-export interface Reading {
+export interface GivenSettings {
   /** The texts, by setting. */
-  readonly given: ReadonlyMap<SettingName, Given>;
+  readonly given: ReadonlyMap<SettingName, GivenText>;
   /** The parsed values of the valid texts. */
   readonly values: ReadonlyMap<SettingName, Value>;
   /** The problems of the other texts, and of files that cannot be read. */
@@ -71,7 +71,7 @@ export interface Reading {
  */
 export function readSettings(
   sources: Pick<Sources, "env" | "readText">,
-): Reading {
+): GivenSettings {
   const problems: SettingProblem[] = [];
   const given = readGiven(sources, problems);
   const values = new Map<SettingName, Value>();
@@ -84,7 +84,7 @@ export function readSettings(
 
 function parseGiven(
   name: SettingName,
-  { text, origin }: Given,
+  { text, origin }: GivenText,
   problems: SettingProblem[],
 ): Value | undefined {
   const value = rowOf(name).kind.parse(text);
@@ -102,7 +102,7 @@ function parseGiven(
  */
 export function resolve(
   sources: Sources,
-  reading: Reading = readSettings(sources),
+  reading: GivenSettings = readSettings(sources),
 ): Resolution {
   const { given } = reading;
   const problems = [...reading.problems];
@@ -128,8 +128,8 @@ export function resolve(
     }
     pending.add(name);
     const { fallback } = rowOf(name);
-    const value = isRule(fallback)
-      ? fallback.of({ value: lookUp, isSet })
+    const value = isDefaultRule(fallback)
+      ? fallback.compute({ value: lookUp, isSet })
       : fallback;
     values.set(name, value);
     origins.set(name, { kind: "default" });
@@ -152,15 +152,15 @@ export function resolve(
       Origin
     >,
     problems,
-    consumed: consumedSecrets(sources.env),
+    secretVariables: consumedSecrets(sources.env),
   };
 }
 
 function readGiven(
   sources: Pick<Sources, "env" | "readText">,
   problems: SettingProblem[],
-): Map<SettingName, Given> {
-  const given = new Map<SettingName, Given>();
+): Map<SettingName, GivenText> {
+  const given = new Map<SettingName, GivenText>();
   // Looking up absent names in a set is much faster than in the object.
   const names = new Set(Object.keys(sources.env));
   for (const name of SETTING_NAMES) {
@@ -174,7 +174,10 @@ function readGiven(
     } else if (text !== "") {
       given.set(name, { text, origin: { kind: "variable", name } });
     } else if (path !== "") {
-      const content = readTwin(fileVariable, path, { sources, problems });
+      const content = readFileVariable(fileVariable, path, {
+        sources,
+        problems,
+      });
       if (content !== "") {
         given.set(name, {
           text: content,
@@ -212,7 +215,7 @@ export function bothSet(name: string, fileVariable: string): SettingProblem {
  * @param context Reads the file, and collects the problem of one that cannot be read.
  * @returns The content; empty if the file cannot be read.
  */
-export function readTwin(
+export function readFileVariable(
   fileVariable: string,
   path: string,
   { sources, problems }: {
@@ -300,10 +303,10 @@ function wrongValue(
  * they are set; the assumed product is preferred.
  */
 function chooseLink(
-  given: ReadonlyMap<SettingName, Given>,
+  given: ReadonlyMap<SettingName, GivenText>,
   values: ReadonlyMap<string, Value | undefined>,
   { env, services = [], adapter: assumed = "mysql" }: Sources,
-): [SettingName, Given][] {
+): [SettingName, GivenText][] {
   const host = given.get("DB_HOST")?.text;
   const adapterGiven = values.get("DB_ADAPTER");
   const matches = (adapter: Adapter | undefined): boolean =>
@@ -331,14 +334,14 @@ function chooseLink(
   const adapter = SERVICE_NAMES[service];
   return [
     ["DB_HOST", { text: service, origin }],
-    ...(adapter === undefined
-      ? []
-      : [["DB_ADAPTER", { text: adapter, origin }] as [SettingName, Given]]),
+    ...(adapter === undefined ? [] : [
+      ["DB_ADAPTER", { text: adapter, origin }] as [SettingName, GivenText],
+    ]),
   ];
 }
 
 /** Infers the product from a host name such as `postgres`, as from a service name that resolves. */
-function namedProduct(host: string): [SettingName, Given][] {
+function namedProduct(host: string): [SettingName, GivenText][] {
   const adapter = Object.hasOwn(SERVICE_NAMES, host)
     ? SERVICE_NAMES[host]
     : undefined;
@@ -348,14 +351,14 @@ function namedProduct(host: string): [SettingName, Given][] {
     : [["DB_ADAPTER", { text: adapter, origin }]];
 }
 
-function linkedValues(link: Link): [SettingName, Given][] {
+function linkedValues(link: Link): [SettingName, GivenText][] {
   const entries = Object.entries(link.values) as [
-    LinkedName,
+    LinkedSetting,
     { text: string; variable: string },
   ][];
   const values = entries.map(([name, { text, variable }]): [
     SettingName,
-    Given,
+    GivenText,
   ] => [name, { text, origin: { kind: "link", name: variable } }]);
   const [first] = entries;
   if (link.adapter === undefined || first === undefined) return values;

@@ -10,12 +10,12 @@
 import type { Problem } from "../errors.ts";
 import { inRange } from "../release_range.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
-import { GENERATED_NAMES, rowOf, SETTING_NAMES } from "./catalogue.ts";
+import { GENERATED_SECRETS, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import { isExplicit } from "./origin.ts";
 import type { Resolution } from "./resolve.ts";
 
 /** The value of the secrets in the instructions of the old image, which users had to replace. */
-export const PLACEHOLDER = "long-and-random-alphanumeric-string";
+export const PLACEHOLDER_SECRET = "long-and-random-alphanumeric-string";
 
 /** The facts that the rules need besides the settings. */
 export interface RuleContext {
@@ -119,7 +119,7 @@ const RULES: readonly Rule[] = [
       "S3_SECRET_KEY and S3_ACCESS_KEY must be set together, but only one of them is set",
     remedy: "Set both, or neither to use the IAM role of the machine",
   },
-  ...GENERATED_NAMES.map((subject): Rule => ({
+  ...GENERATED_SECRETS.map((subject): Rule => ({
     level: "problem",
     subject,
     isViolated: ({ settings, isSet }) =>
@@ -129,10 +129,10 @@ const RULES: readonly Rule[] = [
     remedy:
       "mattermost-entrypoint app:secrets   # prints all four; set them on every server",
   })),
-  ...GENERATED_NAMES.map((subject): Rule => ({
+  ...GENERATED_SECRETS.map((subject): Rule => ({
     level: "warning",
     subject,
-    isViolated: ({ settings }) => settings[subject] === PLACEHOLDER,
+    isViolated: ({ settings }) => settings[subject] === PLACEHOLDER_SECRET,
     message:
       `${subject} is the placeholder from the instructions, which is publicly known`,
     remedy: "mattermost-entrypoint app:secrets   # prints new values",
@@ -239,7 +239,7 @@ const RULES: readonly Rule[] = [
  * @param context The facts that the rules need besides the settings.
  * @returns The problems and the warnings.
  */
-export function checkRules(
+export function checkSettings(
   { settings, origins }: Resolution,
   context: RuleContext,
 ): Findings {

@@ -6,14 +6,14 @@
  */
 
 import type { SettingProblem, Sources } from "./resolve.ts";
-import { bothSet, readTwin } from "./resolve.ts";
+import { bothSet, readFileVariable } from "./resolve.ts";
 
 /** The server's own variables, with the values of their files. */
 export interface ServerVariables {
   /** The variables to pass to the server, including those whose value is in a file. */
   readonly values: Readonly<Record<string, string>>;
   /** The `_FILE` variables, which are not passed to the server. */
-  readonly twins: readonly string[];
+  readonly fileVariables: readonly string[];
   /** The problems of the `_FILE` variables. */
   readonly problems: readonly SettingProblem[];
 }
@@ -34,19 +34,19 @@ export function readServerVariables(
   const values = Object.fromEntries(
     own.filter(([name]) => !FILE_VARIABLE_REGEXP.test(name)),
   );
-  const twins: string[] = [];
+  const fileVariables: string[] = [];
   const problems: SettingProblem[] = [];
   for (const [fileVariable, path] of own) {
     const name = FILE_VARIABLE_REGEXP.exec(fileVariable)?.[1];
     if (name === undefined) continue;
-    twins.push(fileVariable);
+    fileVariables.push(fileVariable);
     if (path === "") continue;
     if ((env[name] ?? "") !== "") {
       problems.push(bothSet(name, fileVariable));
       continue;
     }
-    const content = readTwin(fileVariable, path, { sources, problems });
+    const content = readFileVariable(fileVariable, path, { sources, problems });
     if (content !== "") values[name] = content;
   }
-  return { values, twins, problems };
+  return { values, fileVariables, problems };
 }

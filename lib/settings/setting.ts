@@ -40,11 +40,11 @@ export interface Lookup {
 }
 
 /** A default that depends on other settings. */
-export interface Rule<T extends Value | undefined> {
+export interface DefaultRule<T extends Value | undefined> {
   /** A description that follows "Default:", such as "`true` if `SMTP_HOST` is set". */
   readonly text: string;
   /** Computes the default. */
-  readonly of: (settings: Lookup) => T;
+  readonly compute: (settings: Lookup) => T;
 }
 
 /** Converts a setting's value to the unit and the type of the server; `undefined` means that nothing is written. */
@@ -61,7 +61,7 @@ export interface Write {
 }
 
 /** A {@linkcode Write} with literal types, so that the compiler can check it against the types in `@mattermost/types`. */
-export interface Place<P extends string, R extends string> extends Write {
+export interface TypedWrite<P extends string, R extends string> extends Write {
   /** Section and key. */
   readonly path: P;
   /** The releases that read this key, as a semver range. */
@@ -89,7 +89,7 @@ export interface Setting<T extends Value = Value> {
   /** The kind of its values. */
   readonly kind: Kind<T>;
   /** The default or its rule; without one, the setting stays unset. */
-  readonly fallback?: T | Rule<T | undefined>;
+  readonly fallback?: T | DefaultRule<T | undefined>;
   /** An example value for messages and documents. */
   readonly example?: string;
   /** The value is never shown, and its variables are removed from the server's environment. */
@@ -122,7 +122,7 @@ export function setting<const S extends Setting>(row: S): S {
 export function at<const P extends string, const R extends string = never>(
   path: P,
   options: { readonly releases?: R; readonly as?: Convert } = {},
-): Place<P, R> {
+): TypedWrite<P, R> {
   return { path, ...options };
 }
 
@@ -130,14 +130,14 @@ export function at<const P extends string, const R extends string = never>(
  * Declares a default that depends on other settings.
  *
  * @param text A description that follows "Default:".
- * @param of Computes the default.
+ * @param compute Computes the default.
  * @returns The rule.
  */
-export function rule<const T extends Value | undefined>(
+export function defaultRule<const T extends Value | undefined>(
   text: string,
-  of: (settings: Lookup) => T,
-): Rule<T> {
-  return { text, of };
+  compute: (settings: Lookup) => T,
+): DefaultRule<T> {
+  return { text, compute };
 }
 
 /**
@@ -146,8 +146,8 @@ export function rule<const T extends Value | undefined>(
  * @param fallback The default of a row.
  * @returns Whether it is a rule.
  */
-export function isRule(
-  fallback: Value | Rule<Value | undefined> | undefined,
-): fallback is Rule<Value | undefined> {
+export function isDefaultRule(
+  fallback: Value | DefaultRule<Value | undefined> | undefined,
+): fallback is DefaultRule<Value | undefined> {
   return typeof fallback === "object";
 }

@@ -38,7 +38,7 @@ const MAX_WORD_LENGTH = 64;
  * @param names The valid names.
  * @returns The closest name; `undefined` if more than a quarter of the word (at least 2 characters) would have to change.
  */
-export function closest(
+export function closestName(
   word: string,
   names: readonly string[],
 ): string | undefined {
@@ -64,7 +64,7 @@ export function didYouMean(
   word: string,
   names: readonly string[],
 ): string | undefined {
-  const name = closest(word, names);
+  const name = closestName(word, names);
   return name === undefined ? undefined : `Did you mean ${name}?`;
 }
 
@@ -74,11 +74,11 @@ export function didYouMean(
  * @param name The name of the unknown variable.
  * @returns A sentence that names the variable to use; `undefined` if none is close.
  */
-export function suggest(name: string): string | undefined {
+export function suggestVariable(name: string): string | undefined {
   const equivalent = equivalentOf(name);
   if (equivalent !== undefined) return `Use ${equivalent} instead`;
   const found =
-    closest(name, [...SETTING_NAMES, ...Object.keys(OTHER_IMAGES)]) ??
+    closestName(name, [...SETTING_NAMES, ...Object.keys(OTHER_IMAGES)]) ??
       longestPrefix(name);
   return found === undefined
     ? undefined
@@ -101,7 +101,7 @@ function longestPrefix(name: string): string | undefined {
  * @param env The environment. Values are read only to recognize those of Docker links.
  * @returns A warning for each one.
  */
-export function findUnknown(
+export function findUnknownVariables(
   env: Readonly<Record<string, string>>,
 ): Problem[] {
   return Object.entries(env).flatMap(([name, text]): Problem[] => {
@@ -122,7 +122,7 @@ export function findUnknown(
     return [{
       subject: name,
       message: `${name} is not a known variable and has no effect`,
-      remedy: suggest(baseName) ??
+      remedy: suggestVariable(baseName) ??
         "Remove it, or list all variables: mattermost-entrypoint app:help --all",
     }];
   });

@@ -10,7 +10,7 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { dateOf, expiryOf } from "../certificate_expiry.ts";
+import { describeExpiry, formatDate } from "../certificate_expiry.ts";
 import type { Problem } from "../errors.ts";
 import { errorCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
@@ -20,13 +20,13 @@ import type { System } from "../os/system.ts";
 export const BUNDLE_VARIABLE = "SSL_CERT_FILE";
 
 /** Where the certificates are. */
-export interface AuthorityPlaces {
+export interface AuthorityLocations {
   /** The directory of `*.crt` files (`MATTERMOST_CA_DIR`); it need not exist. */
   readonly directory: string;
   /** The file of `DB_SSL_CA`; empty if it is not set. */
   readonly databaseFile: string;
   /** The operator's own bundle (`SSL_CERT_FILE`), which replaces all others; `undefined` if it is not set. */
-  readonly wholeBundle: string | undefined;
+  readonly bundleOverride: string | undefined;
 }
 
 /** The certificate authorities that the server will trust. */
@@ -75,7 +75,7 @@ const CERTIFICATE_REGEXP =
  */
 export function findAuthorities(
   { files, clock }: Pick<System, "files" | "clock">,
-  { directory, databaseFile, wholeBundle }: AuthorityPlaces,
+  { directory, databaseFile, bundleOverride }: AuthorityLocations,
 ): Authorities {
   const problems: Problem[] = [];
   const read = (path: string): string => {
@@ -95,24 +95,24 @@ export function findAuthorities(
     : [...inDirectory, databaseFile];
   const entries = paths.flatMap((path) => parse(path, read(path), problems));
   const added = distinct(entries);
-  const readBase = (): string => baseBundle(wholeBundle, files);
+  const readBase = (): string => baseBundle(bundleOverride, files);
   const warnings = [
     ...entries.flatMap((entry) => defectsOf(entry, clock.now())),
     ...missingIssuers(added, readBase),
   ];
   const texts = added.map(({ pem }) => pem);
-  if (wholeBundle !== undefined && inDirectory.length > 0) {
+  if (bundleOverride !== undefined && inDirectory.length > 0) {
     warnings.push({
       subject: "SSL_CERT_FILE",
       message:
-        `SSL_CERT_FILE is set, so the server trusts only the certificates in ${wholeBundle} and ignores those in ${directory}`,
+        `SSL_CERT_FILE is set, so the server trusts only the certificates in ${bundleOverride} and ignores those in ${directory}`,
       remedy: "Remove SSL_CERT_FILE: the entrypoint sets it for the server",
     });
   }
   return {
-    isOwnBundle: wholeBundle === undefined && texts.length > 0,
+    isOwnBundle: bundleOverride === undefined && texts.length > 0,
     trusted() {
-      const all = [readBase(), ...wholeBundle === undefined ? texts : []]
+      const all = [readBase(), ...bundleOverride === undefined ? texts : []]
         .filter((text) => text !== "");
       return all.length === 0 ? undefined : all;
     },
@@ -227,11 +227,11 @@ function distinct(entries: readonly Entry[]): readonly Entry[] {
 function defectsOf({ path, certificate }: Entry, now: number): Problem[] {
   const name = nameOf(certificate);
   const from = Date.parse(certificate.validFrom);
-  const { state, date } = expiryOf(Date.parse(certificate.validTo), now);
+  const { state, date } = describeExpiry(Date.parse(certificate.validTo), now);
   const found: string[] = [];
   if (state === "expired") found.push(`expired on ${date}`);
   if (state === "soon") found.push(`expires on ${date}`);
-  if (from > now) found.push(`is not valid before ${dateOf(from)}`);
+  if (from > now) found.push(`is not valid before ${formatDate(from)}`);
   const isOwnIssuer = certificate.subject === certificate.issuer;
   if (!certificate.ca && !isOwnIssuer) {
     found.push(

@@ -36,7 +36,7 @@ export function serverIdentity(
  * @returns The context of the server's user.
  * @throws {EntrypointError} With code 126 if the identity cannot be taken.
  */
-export function becomeServersUser(
+export function becomeServerUser(
   settings: Settings,
   context: Context,
 ): Context {

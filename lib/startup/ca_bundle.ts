@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import type { Authorities } from "./authorities.ts";
 import { BUNDLE_VARIABLE, joinBundle } from "./authorities.ts";
-import { readIfThere } from "../config/own_file.ts";
+import { tryReadOwnFile } from "../config/own_file.ts";
 import { replaceFile } from "../config/replace_file.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Context } from "./context.ts";
@@ -68,13 +68,13 @@ export function readBundle(loaded: LoadedSettings): Bundle | undefined {
  * @param context The files, and the log.
  * @throws {EntrypointError} With code 73 if it cannot be written.
  */
-export function provideBundle(
+export function writeBundle(
   bundle: Bundle | undefined,
   { system, log }: Pick<Context, "system" | "log">,
 ): void {
   if (bundle === undefined) return;
   const { path, text, added } = bundle;
-  if (readIfThere(system.files, path) === text) return;
+  if (tryReadOwnFile(system.files, path) === text) return;
   try {
     replaceFile(system, path, text);
   } catch (error) {

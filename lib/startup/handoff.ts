@@ -22,13 +22,16 @@ const ANY_MAY_EXECUTE = 0o111;
  * @param system The environment of this process, and the user who started it.
  * @returns The variables.
  */
-export function serverVariables(
+export function buildServerEnvironment(
   loaded: LoadedSettings,
   system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
-  const { consumed, serverVariables, release, paths, settings } = loaded;
+  const { secretVariables, serverVariables, release, paths, settings } = loaded;
   const { env, startedAs } = system;
-  const hidden = new Set([...consumed, ...serverVariables.twins]);
+  const hidden = new Set([
+    ...secretVariables,
+    ...serverVariables.fileVariables,
+  ]);
   const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
   return {
     ...serverEnvironment(release, paths.log),
@@ -96,7 +99,7 @@ export function becomeServer(
   return system.exec({
     path: command[0],
     args: [...command, ...args],
-    env: serverVariables(loaded, system),
+    env: buildServerEnvironment(loaded, system),
     cwd: paths.install,
   });
 }

@@ -19,10 +19,10 @@ import type { Settings } from "../settings/catalogue.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import type { Resolution, SettingProblem } from "../settings/resolve.ts";
 import { readSettings, resolve } from "../settings/resolve.ts";
-import { checkRules } from "../settings/rules.ts";
+import { checkSettings } from "../settings/rules.ts";
 import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
-import { findUnknown } from "../settings/spelling.ts";
+import { findUnknownVariables } from "../settings/spelling.ts";
 import type { System } from "../os/system.ts";
 import type { ConfiguredDatabase } from "./configured_database.ts";
 import {
@@ -104,14 +104,14 @@ export async function loadSettings(
     : undefined;
   const hasDataSource = onDisk !== undefined ||
     DATA_SOURCE_VARIABLE in variables;
-  const findings = checkRules(resolution, {
+  const findings = checkSettings(resolution, {
     hasDataSource,
     release: release.version,
   });
   problems.push(...findings.problems.map(asSettingProblem));
   const database = own.database ?? onDisk ??
     (problems.length === 0 ? databaseFromSettings(settings) : undefined);
-  const unknown = findUnknown(system.env);
+  const unknown = findUnknownVariables(system.env);
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, unknown);
   }
@@ -135,13 +135,13 @@ function authoritiesOf(settings: Settings, system: System): Authorities {
   return findAuthorities(system, {
     directory: settings.MATTERMOST_CA_DIR,
     databaseFile: settings.DB_SSL_CA,
-    wholeBundle: bundle === "" ? undefined : bundle,
+    bundleOverride: bundle === "" ? undefined : bundle,
   });
 }
 
 function installationOf(settings: Settings, system: System): Installation {
   return {
-    stated: settings.MATTERMOST_VERSION,
+    configuredVersion: settings.MATTERMOST_VERSION,
     home: settings.MATTERMOST_INSTALL_DIR,
     ...(system.uid === 0 ? { identity: serverIdentity(settings, system) } : {}),
   };
@@ -155,7 +155,9 @@ async function findReleaseOr(
   try {
     return await findRelease(installation, system);
   } catch (error) {
-    if (assume === undefined || installation.stated !== undefined) throw error;
+    if (assume === undefined || installation.configuredVersion !== undefined) {
+      throw error;
+    }
     return releaseFacts(assume);
   }
 }

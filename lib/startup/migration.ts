@@ -12,10 +12,10 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import { childFailure } from "../os/execvp.ts";
 import type { Migration } from "../mattermost/releases.ts";
 import { migrationCommand } from "../mattermost/releases.ts";
-import { unfinished } from "../mattermost/migrations.ts";
+import { findMigrationFailure } from "../mattermost/migrations.ts";
 import type { Permit } from "../upgrade/decision.ts";
 import type { Context } from "./context.ts";
-import { serverVariables } from "./handoff.ts";
+import { buildServerEnvironment } from "./handoff.ts";
 import { openDatabase } from "./open_database.ts";
 import type { Plan } from "./plan.ts";
 
@@ -105,7 +105,7 @@ export async function runMigration(
   );
   const { code } = await finishing(system.runChild({
     command,
-    env: serverVariables(plan, system),
+    env: buildServerEnvironment(plan, system),
     cwd: paths.install,
     output: "inherit",
     signal,
@@ -136,7 +136,7 @@ async function requireMigrated(
     await reopened.session.close();
     return reopened.facts;
   });
-  const reason = unfinished(release.version, {
+  const reason = findMigrationFailure(release.version, {
     before: before.schema.lastMigration,
     after: after.schema.lastMigration,
   });

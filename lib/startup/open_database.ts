@@ -41,18 +41,18 @@ export async function openDatabase(
     timeout: settings.DB_TIMEOUT,
     signal,
     // A server has run on this data, so the tables must exist.
-    isUsed: system.files.exists(paths.version),
+    expectsTables: system.files.exists(paths.version),
     report: ({ message, elapsed }) =>
       log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
-    tick: ({ error: { reason }, elapsed }) =>
-      log.live(
+    progress: ({ error: { reason }, elapsed }) =>
+      log.showStatus(
         `Waiting: the database ${REASONS[reason].phrase}, ${
           seconds(elapsed)
         } of ${settings.DB_TIMEOUT} s`,
       ),
     ...(ca === undefined ? {} : { ca }),
   });
-  log.endLive();
+  log.clearStatus();
   const { product, version } = ready.facts;
   log.step(`${product} ${version} accepts the login`);
   return ready;

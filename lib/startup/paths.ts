@@ -60,6 +60,6 @@ export function placeOf(
     path: config,
     fallback: data,
     user,
-    distrust: (facts) => unsafeLinkError(config, facts, { system, user }),
+    rejectFile: (facts) => unsafeLinkError(config, facts, { system, user }),
   };
 }

@@ -21,9 +21,9 @@ import { logFileLocation } from "../mattermost/releases.ts";
 import {
   checkConfig,
   configWarnings,
-  mustHave,
+  requiredKeys,
 } from "../mattermost/requirements.ts";
-import { rewrittenFrom } from "../mattermost/rewrites.ts";
+import { valuesBeforeRewrite } from "../mattermost/rewrites.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
 import type { System } from "../os/system.ts";
@@ -59,7 +59,7 @@ export async function makePlan(
   context: Context,
   options: PlanOptions & { readonly assume?: string } = {},
 ): Promise<Plan> {
-  const loaded = await loadSettingsAndDisk(context, options);
+  const loaded = await loadSettingsWithConfig(context, options);
   return planConfig(loaded, context, options);
 }
 
@@ -71,7 +71,7 @@ export async function makePlan(
  * @returns The settings with release and database.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */
-export function loadSettingsAndDisk(
+export function loadSettingsWithConfig(
   context: Context,
   options: { readonly assume?: string } = {},
 ): Promise<LoadedSettings> {
@@ -204,17 +204,17 @@ function desiredConfig(
   return {
     shipped,
     wanted: desiredValues(loaded, text ?? shipped),
-    rewrittenFrom: (path, value) => rewrittenFrom(version, path, value),
+    rewrittenFrom: (path, value) => valuesBeforeRewrite(version, path, value),
   };
 }
 
 function applyDesired(
   desired: DesiredConfig,
-  { text, memory, digest }: ConfigState,
+  { text, lastApplied, digest }: ConfigState,
   { random }: Pick<System, "random">,
 ): MergeResult {
   const generate = (): string => makeSecret(random);
-  return merge({ ...desired, disk: text, memory, generate, digest });
+  return merge({ ...desired, disk: text, lastApplied, generate, digest });
 }
 
 /** The values that follow from the settings, and those that the release cannot start without. */
@@ -228,7 +228,7 @@ function desiredValues(loaded: LoadedSettings, base: string): Assignment[] {
   });
   const set = new Set(fromSettings.map(({ path }) => path));
   const document: Json = JSON.parse(base);
-  const required = mustHave(release.version)
+  const required = requiredKeys(release.version)
     .filter(({ path }) =>
       !set.has(path) && valueAt(document, path) === undefined
     )

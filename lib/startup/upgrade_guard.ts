@@ -57,14 +57,14 @@ export function guardUpgrade(
   const decision = decideForPlan(loaded, facts, system);
   for (const message of decision.notices) log.warn({ subject: "", message });
   if (decision.allowed) return decision;
-  const { problem, policy } = decision;
+  const { problem, isAdvice } = decision;
   throw new EntrypointError(
     `Mattermost ${loaded.release.version} must not start on this database`,
     {
       code: ExitCode.settings,
       problems: [
         problem,
-        ...(policy
+        ...(isAdvice
           ? [{
             subject: "MATTERMOST_FORCE_UPGRADE",
             message:
@@ -85,7 +85,7 @@ export function guardUpgrade(
  * @returns Whether the server confirmed its release; `false` if it could not tell.
  * @throws {EntrypointError} With code 78 if the server is another release, 73 if VERSION cannot be read.
  */
-export async function confirmOnce(
+export async function confirmInstalledRelease(
   loaded: Pick<
     LoadedSettings,
     "paths" | "settings" | "release" | "installation"

@@ -6,7 +6,12 @@
  */
 
 import { dirname } from "node:path";
-import { EntrypointError, errorCode, ExitCode, tolerate } from "../errors.ts";
+import {
+  EntrypointError,
+  errorCode,
+  ExitCode,
+  trySystemCall,
+} from "../errors.ts";
 import { lockConfig } from "../config/file.ts";
 import { readOwnFile } from "../config/own_file.ts";
 import {
@@ -80,7 +85,7 @@ export function isConfirmed(
 ): boolean {
   const { paths, release } = loaded;
   // lstat, so that the date is not that of a link's target. Other errors are left to readVersionFile.
-  const date = tolerate(() => system.files.lstat(paths.version)?.modified);
+  const date = trySystemCall(() => system.files.lstat(paths.version)?.modified);
   return date !== undefined && date === programDate(loaded, system) &&
     readVersionFile(loaded, system)?.trim() === release.version;
 }
@@ -93,7 +98,7 @@ export function isConfirmed(
  * @param isAnswered Whether the program confirmed its release, so that the next start can skip that.
  * @throws {EntrypointError} With code 73 if it cannot be written.
  */
-export function rememberRelease(
+export function recordRelease(
   plan: Plan,
   system: System,
   isAnswered: boolean,

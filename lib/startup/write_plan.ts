@@ -6,10 +6,10 @@
 
 import {
   awaitConfigLock,
-  isCurrent,
+  isUnchanged,
   lockConfig,
   readConfig,
-  requireSidecars,
+  requireRegularSidecars,
   writeConfig,
 } from "../config/file.ts";
 import { requireRegularFile } from "../config/own_file.ts";
@@ -27,12 +27,12 @@ import { mergeInto, type Plan } from "./plan.ts";
  * @param system The file system.
  * @throws {EntrypointError} With code 73 if one of them is anything else.
  */
-export function requireOwnFiles(
+export function requireRegularFiles(
   { place, paths }: Plan,
   bundle: Bundle | undefined,
   system: System,
 ): void {
-  requireSidecars(system, place);
+  requireRegularSidecars(system, place);
   requireRegularFile(system.files, paths.version);
   if (bundle !== undefined) requireRegularFile(system.files, bundle.path);
 }
@@ -52,14 +52,14 @@ export async function writePlan(
   await awaitConfigLock(system, place);
   const lock = lockConfig(system, place);
   try {
-    const { state, merged } = isCurrent(system, place, plan.state)
+    const { state, merged } = isUnchanged(system, place, plan.state)
       ? plan
       : mergeAgain(plan, system);
     const report = writeConfig(system, place, {
       lock,
       state,
       text: merged.text,
-      memory: merged.memory,
+      lastApplied: merged.lastApplied,
     });
     for (
       const message of [

@@ -17,8 +17,8 @@ import {
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "../mattermost/releases.ts";
 import {
-  endsAt,
-  isBeyond,
+  isLastMigration,
+  isNewerMigration,
   shippedMigration,
 } from "../mattermost/migrations.ts";
 import {
@@ -34,7 +34,7 @@ import {
   formatVersion,
   inRange,
   parseVersion,
-  versionStep,
+  versionDifference,
 } from "../release_range.ts";
 
 /** The facts that a decision depends on. */
@@ -89,7 +89,7 @@ export interface Refusal {
   /** Tags of the image to run in this order; the last one is the one to keep. Empty where there is no path. */
   readonly path: readonly string[];
   /** Whether the operator can override the refusal; otherwise the server itself would fail, or damage the data. */
-  readonly policy: boolean;
+  readonly isAdvice: boolean;
   /** The message and its remedy. */
   readonly problem: Problem;
   /** Warnings for the log. */
@@ -111,7 +111,7 @@ interface KnownUpgrade extends Upgrade {
 
 type Verdict =
   | Pick<Permit, "kind">
-  | Pick<Refusal, "kind" | "path" | "policy" | "problem">;
+  | Pick<Refusal, "kind" | "path" | "isAdvice" | "problem">;
 
 const BACKUP = "Back up the database and the data directory; then";
 
@@ -145,7 +145,7 @@ export function decideUpgrade(facts: UpgradeFacts): Decision {
     return { ...verdict, allowed: true, notices: warnings };
   }
   const refusal: Refusal = { ...verdict, allowed: false, notices };
-  if (!refusal.policy || facts.force !== true) return refusal;
+  if (!refusal.isAdvice || facts.force !== true) return refusal;
   return {
     kind: "forced",
     allowed: true,
@@ -223,7 +223,7 @@ function withoutVersion({ target, schema }: Upgrade): Verdict {
       "The database holds Mattermost's tables, but neither Systems.Version nor db_migrations nor data/VERSION names their release",
     remedy:
       "Write the release that last ran on the database to VERSION in the data directory, for example: echo 3.6.0 > VERSION",
-  }, { policy: true });
+  }, { isAdvice: true });
 }
 
 function withVersion(upgrade: KnownUpgrade): Verdict {
@@ -245,7 +245,7 @@ function migrationTo3(
         usersHaveTeamId ? "still" : "no longer"
       } has the column TeamId: the migration to 3.0 was interrupted`,
       remedy: "Restore the backup that was made before the migration",
-    }, { policy: true });
+    }, { isAdvice: true });
   }
   if (!isBefore3) return undefined;
   const isReady = inRange(from.low, ">=2.0.0");
@@ -273,7 +273,7 @@ function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
   const { target, from } = upgrade;
   const isDowngrade = from.exact || from.migration === undefined
     ? isNewer(from, target)
-    : isBeyond(target, from.migration);
+    : isNewerMigration(target, from.migration);
   if (!isDowngrade) return undefined;
   const previous = from.exact ? from.high : `${from.low} or newer`;
   return refuse("downgrade", {
@@ -283,12 +283,12 @@ function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
     }, but Mattermost ${target} is older, and Mattermost does not support downgrades`,
     remedy:
       `Run the image tag ${previous}, or restore a backup of the database that was made with ${target}`,
-  }, { path: [from.high], policy: !serverRefuses(upgrade) });
+  }, { path: [from.high], isAdvice: !serverRefuses(upgrade) });
 }
 
 /** The table Systems names the minor release only. */
 function isNewer(from: Installed, target: string): boolean {
-  const step = versionStep(from.low, target);
+  const step = versionDifference(from.low, target);
   return compareVersions(from.low, target) > 0 &&
     (from.exact || step === "major" || step === "minor");
 }
@@ -300,7 +300,7 @@ function serverRefuses({ target, schema, from }: KnownUpgrade): boolean {
   if (from.migration !== undefined && inRange(target, "<6.4.0")) return true;
   const version = parseVersion(schema.systemsVersion ?? "");
   if (version === undefined) return inRange(target, "<6.4.0");
-  const step = versionStep(version, target);
+  const step = versionDifference(version, target);
   if (compareVersions(version, target) < 0) return false;
   if (inRange(target, "<5.11.0")) return step === "major" || step === "minor";
   return inRange(target, "<7.1.0") && step === "major";
@@ -322,14 +322,14 @@ function collision({ target, from }: KnownUpgrade): Verdict | undefined {
       : `The last migration of the database is number ${from.migration}, which comes from 11.1, or from 10.11.17 or a later 10.11: in the second case Mattermost ${target} would skip its own migrations`,
     remedy:
       `${BACKUP} run the image tag ${AFTER_COLLISION}, which is safe in both cases`,
-  }, { path: [AFTER_COLLISION], policy: !certain });
+  }, { path: [AFTER_COLLISION], isAdvice: !certain });
 }
 
 function stops({ target, adapter, from }: KnownUpgrade): Verdict | undefined {
   // The newest possible release counts, so that no good database is refused where the
   // release is uncertain. That begins with 6.4, and from 6.4 on all stops are advice.
   const needed = upgradeStops({ from: from.high, to: target, adapter });
-  const policy = needed.every((stop) => stop.isAdvice);
+  const isAdvice = needed.every((stop) => stop.isAdvice);
   const [first] = needed;
   if (first === undefined) return undefined;
   const path = [...tags(needed), target];
@@ -341,27 +341,27 @@ function stops({ target, adapter, from }: KnownUpgrade): Verdict | undefined {
     remedy: `${BACKUP} run the image tags ${
       listTags(path)
     } in this order, each until Mattermost answers`,
-  }, { path, policy });
+  }, { path, isAdvice });
 }
 
 function isSame({ target, from }: KnownUpgrade): boolean {
   if (from.exact) return compareVersions(from.low, target) === 0;
   if (from.migration === undefined) {
     return ["none", "patch", "prerelease"].includes(
-      versionStep(from.low, target),
+      versionDifference(from.low, target),
     );
   }
-  return endsAt(target, from.migration) ||
+  return isLastMigration(target, from.migration) ||
     compareVersions(from.low, target) > 0;
 }
 
 function refuse(
   kind: Refusal["kind"],
   problem: Problem,
-  options: Partial<Pick<Refusal, "path" | "policy">> = {},
+  options: Partial<Pick<Refusal, "path" | "isAdvice">> = {},
 ): Verdict {
-  const { path = [], policy = false } = options;
-  return { kind, path, policy, problem };
+  const { path = [], isAdvice = false } = options;
+  return { kind, path, isAdvice, problem };
 }
 
 function tags(stops: readonly { readonly release: string }[]): string[] {

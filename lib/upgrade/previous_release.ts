@@ -12,9 +12,9 @@
 
 import type { SchemaFacts } from "../database/session.ts";
 import {
-  canHaveLeft,
   FIRST_MORPH_MIGRATION,
-  releasesWith,
+  mayHaveMigratedTo,
+  releasesWithMigration,
 } from "../mattermost/migrations.ts";
 import {
   compareVersions,
@@ -130,7 +130,7 @@ function fromDatabase(schema: SchemaFacts): Installed | undefined {
   const { lastMigration } = schema;
   if (lastMigration !== undefined && lastMigration >= FIRST_MORPH_MIGRATION) {
     return {
-      ...releasesWith(lastMigration),
+      ...releasesWithMigration(lastMigration),
       exact: false,
       source: "db_migrations",
       migration: lastMigration,
@@ -150,7 +150,7 @@ function fromDatabase(schema: SchemaFacts): Installed | undefined {
 
 function agrees(file: string, database: Installed): boolean {
   if (database.migration !== undefined) {
-    return canHaveLeft(file, database.migration);
+    return mayHaveMigratedTo(file, database.migration);
   }
   // Later releases leave Systems.Version unchanged, so it is only a lower limit.
   if (inRange(database.low, ">=6.4.0")) {

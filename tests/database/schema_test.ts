@@ -132,8 +132,8 @@ for (const product of found) {
           database,
         );
       }
-      for (const isUsed of [false, true]) {
-        const facts = await factsOf({ ...source, database }, { isUsed });
+      for (const expectsTables of [false, true]) {
+        const facts = await factsOf({ ...source, database }, { expectsTables });
         assert.deepEqual(facts.schema, schema);
       }
     });

@@ -7,8 +7,8 @@ import { findLinks, SERVICE_NAMES } from "../../lib/settings/links.ts";
 import { isExplicit } from "../../lib/settings/origin.ts";
 import type { Resolution } from "../../lib/settings/resolve.ts";
 import { resolve } from "../../lib/settings/resolve.ts";
-import { checkRules } from "../../lib/settings/rules.ts";
-import { findUnknown } from "../../lib/settings/spelling.ts";
+import { checkSettings } from "../../lib/settings/rules.ts";
+import { findUnknownVariables } from "../../lib/settings/spelling.ts";
 import {
   CASES,
   DATA_SOURCE,
@@ -132,8 +132,8 @@ function holds(
     assert.ok(message !== "" && remedy !== undefined && remedy !== "");
     assert.ok(code === 66 || code === 78);
   }
-  findUnknown(env);
-  checkRules(resolution, { release, hasDataSource: false });
+  findUnknownVariables(env);
+  checkSettings(resolution, { release, hasDataSource: false });
   const entries = assignments(resolution, {
     release,
     dataSource: DATA_SOURCE,
@@ -246,7 +246,7 @@ Deno.test("no message contains the value of a secret or the content of a file", 
           MYSQL_ENV_MYSQL_PASSWORD: MARKER,
         };
         const resolution = resolveAny(env, { "/good": `${MARKER}\n` });
-        const { problems, warnings } = checkRules(resolution, {
+        const { problems, warnings } = checkSettings(resolution, {
           hasDataSource: false,
           release: "11.7.9",
         });
@@ -255,7 +255,7 @@ Deno.test("no message contains the value of a secret or the content of a file", 
           resolution.origins,
           problems,
           warnings,
-          findUnknown(env),
+          findUnknownVariables(env),
         ]);
         assert.ok(!said.includes(MARKER), said);
       },

@@ -93,9 +93,9 @@ Deno.test("read() reads only regular files, does not block, and follows links on
     assert.equal(codeOf(() => files.tryWriting(join(home, "none"))), "ENOENT");
     files.tryWriting(path);
     assert.equal(files.readText(path), "text");
-    files.make(`${path}2`, 0o600);
+    files.createEmpty(`${path}2`, 0o600);
     assert.equal(files.stat(`${path}2`)?.size, 0);
-    assert.equal(codeOf(() => files.make(link, 0o600)), "EEXIST");
+    assert.equal(codeOf(() => files.createEmpty(link, 0o600)), "EEXIST");
   }));
 
 Deno.test("stat() and list() accept a missing file, and throw on other errors", () =>
@@ -145,20 +145,20 @@ Deno.test("stat() and realPath() follow links, lstat() and readLink() do not", (
     assert.equal(files.realPath(link), files.realPath(deep));
   }));
 
-Deno.test("unlocked() waits until the lock is released", () =>
+Deno.test("waitForUnlock() waits until the lock is released", () =>
   withDirectory(async (home) => {
     const { files } = system;
     const path = join(home, "lock");
     const held = files.lock(path);
     let isFree = false;
-    const waiting = files.unlocked(path).then(() => isFree = true);
+    const waiting = files.waitForUnlock(path).then(() => isFree = true);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(isFree, false);
     held.release();
     await waiting;
     files.lock(path).release();
     assert.equal(files.stat(path)?.mode, 0o600);
-    await files.unlocked(join(home, "none"));
+    await files.waitForUnlock(join(home, "none"));
     assert.deepEqual(files.list(home), ["lock"]);
   }));
 

@@ -6,7 +6,7 @@
 
 import type { Assignment } from "../../lib/config/assignment.ts";
 import type { ConfigPlace } from "../../lib/config/file.ts";
-import type { ConfigWorld } from "../../lib/config/location.ts";
+import type { ConfigSystem } from "../../lib/config/location.ts";
 import type { WriteReport } from "../../lib/config/file.ts";
 import { lockConfig, readConfig, writeConfig } from "../../lib/config/file.ts";
 import type { MergeResult } from "../../lib/config/merge.ts";
@@ -27,7 +27,7 @@ export interface StartReport extends MergeResult, WriteReport {
  * @returns The merge, and the notices of each step.
  */
 export function startConfig(
-  world: ConfigWorld,
+  world: ConfigSystem,
   place: ConfigPlace,
   options: {
     readonly wanted: readonly Assignment[];
@@ -40,13 +40,18 @@ export function startConfig(
     const result = merge({
       disk: state.text,
       shipped: "{}",
-      memory: state.memory,
+      lastApplied: state.lastApplied,
       digest: state.digest,
       generate: options.generate ?? (() => "made"),
       wanted: options.wanted,
     });
-    const { text, memory } = result;
-    const report = writeConfig(world, place, { lock, state, text, memory });
+    const { text, lastApplied } = result;
+    const report = writeConfig(world, place, {
+      lock,
+      state,
+      text,
+      lastApplied,
+    });
     return {
       ...result,
       ...report,

@@ -10,11 +10,11 @@
 import type {
   ChildPlan,
   ChildResult,
-  EndingSignal,
   ExecPlan,
   Identity,
   Output,
   System,
+  TerminationSignal,
 } from "../../lib/os/system.ts";
 
 import { MemoryFiles } from "./memory_files.ts";
@@ -77,7 +77,7 @@ export interface FakeSystem extends System {
   /** The programs that `exec` was called for, even if {@linkcode Handoff} was caught. */
   readonly handoffs: readonly ExecPlan[];
   /** Sends a signal. */
-  readonly send: (signal: EndingSignal) => void;
+  readonly send: (signal: TerminationSignal) => void;
 }
 
 /**
@@ -92,7 +92,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
   const handoffs: ExecPlan[] = [];
   const identities: Identity[] = [];
   const files = world.files ?? new MemoryFiles();
-  const handlers = new Set<(signal: EndingSignal) => void>();
+  const handlers = new Set<(signal: TerminationSignal) => void>();
   files.user = { uid: world.uid ?? 0, gid: world.gid ?? 0 };
   let elapsed = 0;
   let seed = 1;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Content, FileFacts, Files } from "../../lib/os/system.ts";
+import type { FileFacts, Files, OpenedFile } from "../../lib/os/system.ts";
 
 interface Node {
   kind: "file" | "directory" | "link" | "fifo";
@@ -68,7 +68,7 @@ export class MemoryFiles implements Files {
   read(
     path: string,
     { follow }: { readonly follow: boolean },
-  ): Content | undefined {
+  ): OpenedFile | undefined {
     const facts = follow ? this.stat(path) : this.lstat(path);
     return facts && {
       facts,
@@ -161,7 +161,7 @@ export class MemoryFiles implements Files {
     this.#step(`utime ${path}`);
     this.#need(this.#follow(path)).modified = time;
   }
-  make(path: string, mode: number): void {
+  createEmpty(path: string, mode: number): void {
     this.#step(`make ${path}`);
     if (this.nodes.has(path)) throw failure("EEXIST", path);
     this.#need(parentOf(path));
@@ -182,7 +182,7 @@ export class MemoryFiles implements Files {
     if (!this.nodes.has(path)) this.#make(path, "file", 0o600);
     return { release: () => {} };
   }
-  unlocked(path: string): Promise<void> {
+  waitForUnlock(path: string): Promise<void> {
     return Promise.resolve().then(() => {
       this.#alive();
       this.#need(path);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spellings, valueAt } from "../../lib/json.ts";
+import { matchingKeys, valueAt } from "../../lib/json.ts";
 
 Deno.test("valueAt() ignores letter case, reads the last of several keys, and treats null as absent", () => {
   assert.equal(valueAt({ A: { siteName: "x" } }, "a.SiteName"), "x");
@@ -11,6 +11,6 @@ Deno.test("valueAt() ignores letter case, reads the last of several keys, and tr
   assert.equal(valueAt(null, "A.b"), undefined);
 });
 
-Deno.test("spellings() finds the keys that differ in letter case only", () => {
-  assert.deepEqual(spellings({ Ab: 1, aB: 2, abc: 3 }, "AB"), ["Ab", "aB"]);
+Deno.test("matchingKeys() finds the keys that differ in letter case only", () => {
+  assert.deepEqual(matchingKeys({ Ab: 1, aB: 2, abc: 3 }, "AB"), ["Ab", "aB"]);
 });

@@ -115,8 +115,8 @@ Deno.test("the JSON format writes a bug as one object", () => {
 
 Deno.test("the next message replaces the status line on a terminal", () => {
   const { log, system } = logOf({}, true);
-  log.live("waiting 1 s");
-  log.live("waiting 2 s");
+  log.showStatus("waiting 1 s");
+  log.showStatus("waiting 2 s");
   log.info("There it is");
   log.info("Go");
   assert.equal(
@@ -128,11 +128,11 @@ Deno.test("the next message replaces the status line on a terminal", () => {
   );
 });
 
-Deno.test("endLive() removes the status line once", () => {
+Deno.test("clearStatus() removes the status line once", () => {
   const { log, system } = logOf({}, true);
-  log.live("waiting");
-  log.endLive();
-  log.endLive();
+  log.showStatus("waiting");
+  log.clearStatus();
+  log.clearStatus();
   assert.equal(system.err.text, "entrypoint: waiting\r\x1b[K");
 });
 
@@ -140,7 +140,7 @@ Deno.test("there is no status line without a terminal, nor in the JSON format", 
   for (
     const { log, system } of [logOf({}, false), logOf({ format: "json" }, true)]
   ) {
-    log.live("waiting");
+    log.showStatus("waiting");
     assert.equal(system.err.text, "");
   }
 });

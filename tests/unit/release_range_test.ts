@@ -5,7 +5,7 @@ import {
   formatVersion,
   inRange,
   parseVersion,
-  versionStep,
+  versionDifference,
 } from "../../lib/release_range.ts";
 
 const PARSED: readonly [text: string, release: string | undefined][] = [
@@ -113,12 +113,12 @@ Deno.test("inRange() throws if the range is malformed", () => {
   }
 });
 
-Deno.test("versionStep() returns the most significant difference", () => {
-  equal(versionStep("3.6.0", "4.6.0"), "major");
-  equal(versionStep("3.6.0", "3.7.0"), "minor");
-  equal(versionStep("3.6.0", "3.6.1"), "patch");
-  equal(versionStep("3.6.0-rc1", "3.6.0"), "prerelease");
-  equal(versionStep("3.6", "3.6.0"), "none");
+Deno.test("versionDifference() returns the most significant difference", () => {
+  equal(versionDifference("3.6.0", "4.6.0"), "major");
+  equal(versionDifference("3.6.0", "3.7.0"), "minor");
+  equal(versionDifference("3.6.0", "3.6.1"), "patch");
+  equal(versionDifference("3.6.0-rc1", "3.6.0"), "prerelease");
+  equal(versionDifference("3.6", "3.6.0"), "none");
 });
 
 Deno.test("describeRange() puts ranges into words", () => {

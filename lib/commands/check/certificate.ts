@@ -4,7 +4,7 @@
  * @module
  */
 
-import { expiryOf } from "../../certificate_expiry.ts";
+import { describeExpiry } from "../../certificate_expiry.ts";
 import { errorCode } from "../../errors.ts";
 import type { Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
@@ -31,7 +31,7 @@ export function certificateFinding(
   { what, expires, now }: Expiry,
 ): Finding[] {
   if (expires === undefined) return [];
-  const { state, date, days } = expiryOf(expires, now);
+  const { state, date, days } = describeExpiry(expires, now);
   const remedy =
     "Renew the certificate, and restart or reload the service that presents it";
   if (state === "expired") {
@@ -71,7 +71,7 @@ const FAULTS: readonly (readonly [RegExp, string])[] = [
  * @param error Anything that was thrown.
  * @returns The rest of a sentence that begins with "The certificate"; `undefined` for other errors.
  */
-export function certificateFault(error: unknown): string | undefined {
+export function certificateProblem(error: unknown): string | undefined {
   const text = `${errorCode(error) ?? ""} ${
     error instanceof Error ? error.message : ""
   }`;

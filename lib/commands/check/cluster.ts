@@ -8,7 +8,7 @@ import {
   effectiveFlag,
   effectiveText,
 } from "../../startup/effective_config.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
 /**
@@ -17,7 +17,7 @@ import { ok, warning } from "./finding.ts";
  * @param world The settings and the system.
  * @returns The findings.
  */
-export function checkCluster({ plan }: CheckWorld): Finding[] {
+export function checkCluster({ plan }: CheckContext): Finding[] {
   if (!effectiveFlag(plan, "ClusterSettings.Enable")) {
     return [
       ok("cluster", "Clustering is turned off (MATTERMOST_ENABLE_CLUSTER)"),

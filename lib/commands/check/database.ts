@@ -10,13 +10,13 @@ import type { DatabaseFacts, Session } from "../../database/session.ts";
 import { ProbeError } from "../../database/session.ts";
 import { remedyFor } from "../../database/reasons.ts";
 import type { DataSource } from "../../database/data_source.ts";
-import { describe, judge } from "../../database/wait.ts";
+import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { databaseAuthorities } from "../../startup/open_database.ts";
 import { certificateFinding } from "./certificate.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
-import { failed, ok, reasonOf, warning } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
+import { describeCause, failed, ok, warning } from "./finding.ts";
 
 /** Milliseconds by which the clocks of the database and this host may differ. */
 const CLOCK_TOLERANCE = 30_000;
@@ -27,7 +27,7 @@ const CLOCK_TOLERANCE = 30_000;
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
+export async function checkDatabase(world: CheckContext): Promise<Finding[]> {
   const { plan, system, signal } = world;
   const { source } = plan.database;
   const name = await nameFinding(source, world);
@@ -58,7 +58,7 @@ export async function checkDatabase(world: CheckWorld): Promise<Finding[]> {
 
 async function nameFinding(
   { host, socket }: DataSource,
-  { system }: CheckWorld,
+  { system }: CheckContext,
 ): Promise<Finding | undefined> {
   if (socket !== undefined || isIP(host) !== 0) return undefined;
   try {
@@ -69,7 +69,7 @@ async function nameFinding(
     );
   } catch (error) {
     return failed("database.name", {
-      message: `DB_HOST=${host} does not resolve: ${reasonOf(error)}`,
+      message: `DB_HOST=${host} does not resolve: ${describeCause(error)}`,
       remedy:
         "Set DB_HOST to the name of the database's container or service, and connect both containers to one network (docker network connect)",
     });
@@ -78,19 +78,19 @@ async function nameFinding(
 
 function loginFailure(error: ProbeError, source: DataSource): Finding {
   return failed("database.login", {
-    message: describe(error, source),
+    message: describeProblem(error, source),
     remedy: remedyFor(error.reason, source),
   });
 }
 
 function factFindings(
   facts: DatabaseFacts,
-  { plan, system }: CheckWorld,
+  { plan, system }: CheckContext,
   now: number,
 ): Finding[] {
   const { source } = plan.database;
   const where = source.socket ?? `${source.host}:${source.port}`;
-  const refusal = judge(facts);
+  const refusal = checkRequirements(facts);
   return [
     ok(
       "database.login",
@@ -103,7 +103,7 @@ function factFindings(
         `The user ${source.user} may create tables and write data`,
       )
       : failed("database.rights", {
-        message: describe(refusal, source),
+        message: describeProblem(refusal, source),
         remedy: remedyFor(refusal.reason, source),
       }),
     encodingFinding(facts),
@@ -196,7 +196,7 @@ function clockFinding(difference: number): Finding {
 function upgradeFindings(
   facts: DatabaseFacts,
   plan: Plan,
-  system: CheckWorld["system"],
+  system: CheckContext["system"],
 ): Finding[] {
   const decision = decideForPlan(plan, facts, system);
   const notices = decision.notices.map((message) =>

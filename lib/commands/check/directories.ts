@@ -5,13 +5,13 @@
  */
 
 import { dirname } from "node:path";
-import { tolerate } from "../../errors.ts";
+import { trySystemCall } from "../../errors.ts";
 import { shellWord } from "../../shell.ts";
 import type { System } from "../../os/system.ts";
 import { checkPaths } from "../../startup/directories/check_paths.ts";
 import type { Paths } from "../../startup/paths.ts";
 import { serverIdentity } from "../../startup/become_user.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 
 /** Bytes of free space below which there is a warning. */
@@ -27,7 +27,7 @@ const NO_SPACE = 50 * 1024 ** 2;
  * @returns The findings.
  */
 export async function checkDirectories(
-  { plan, system }: CheckWorld,
+  { plan, system }: CheckContext,
 ): Promise<Finding[]> {
   const diagnoses = await checkPaths(plan, system, { mayTouch: false });
   const bad = diagnoses.map((diagnosis) =>
@@ -77,7 +77,7 @@ function freeSpace(
   path: string,
   files: System["files"],
 ): { readonly device: number; readonly bytes: number } | undefined {
-  return tolerate(() => {
+  return trySystemCall(() => {
     const facts = files.stat(path);
     if (facts === undefined) {
       return path === "/" ? undefined : freeSpace(dirname(path), files);

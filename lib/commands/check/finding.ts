@@ -25,10 +25,10 @@ export interface Finding {
 }
 
 /** The text of a finding. */
-export type Advice = Pick<Finding, "message" | "remedy">;
+export type FindingText = Pick<Finding, "message" | "remedy">;
 
 /** The input of every check. */
-export interface CheckWorld {
+export interface CheckContext {
   /** The settings, and the config.json that a start would write. */
   readonly plan: Plan;
   /** The system, of which a check changes nothing. */
@@ -41,7 +41,7 @@ export interface CheckWorld {
 
 /** A check. It changes nothing. An {@linkcode EntrypointError} that it throws becomes a finding; other errors are bugs. */
 export type Check = (
-  world: CheckWorld,
+  world: CheckContext,
 ) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /**
@@ -64,7 +64,7 @@ export function ok(check: string, message: string): Finding {
  */
 export function warning(
   check: string,
-  problem: Advice,
+  problem: FindingText,
 ): Finding {
   return finding(check, { ...problem, level: "warning" });
 }
@@ -78,7 +78,7 @@ export function warning(
  */
 export function failed(
   check: string,
-  problem: Advice,
+  problem: FindingText,
 ): Finding {
   return finding(check, { ...problem, level: "failed" });
 }
@@ -90,7 +90,10 @@ export function failed(
  * @param error The error.
  * @returns One finding for each of its problems, at least one.
  */
-export function fromError(check: string, error: EntrypointError): Finding[] {
+export function findingsFromError(
+  check: string,
+  error: EntrypointError,
+): Finding[] {
   const { message, remedy, problems } = error;
   return problems.length > 0
     ? problems.map((problem) => failed(check, problem))
@@ -103,14 +106,14 @@ export function fromError(check: string, error: EntrypointError): Finding[] {
  * @param error Anything that was thrown.
  * @returns Words to put after a colon.
  */
-export function reasonOf(error: unknown): string {
+export function describeCause(error: unknown): string {
   const code = errorCode(error) ?? "";
   const known = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined;
   if (known !== undefined) return known;
   if (error instanceof DOMException) return "no answer in time";
   // A host with several addresses fails with one error for each of them, mostly the same.
   const [first] = error instanceof AggregateError ? error.errors : [];
-  if (first !== undefined) return reasonOf(first);
+  if (first !== undefined) return describeCause(first);
   const text = error instanceof Error ? error.message : String(error);
   return [text, code].find((words) => words.trim() !== "") ??
     "the system reports no cause";

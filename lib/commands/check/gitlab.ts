@@ -8,10 +8,10 @@ import {
   effectiveFlag,
   effectiveText,
 } from "../../startup/effective_config.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 import type { WebRequest } from "./web.ts";
-import { answered, requestWeb } from "./web.ts";
+import { responseFinding, sendRequest } from "./web.ts";
 
 interface Endpoint {
   readonly variable: string;
@@ -49,7 +49,7 @@ const ENDPOINTS: readonly Endpoint[] = [
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkGitlab(world: CheckWorld): Promise<Finding[]> {
+export async function checkGitlab(world: CheckContext): Promise<Finding[]> {
   if (!effectiveFlag(world.plan, "GitLabSettings.Enable")) {
     return [ok("gitlab", "GitLab sign-in is turned off (GITLAB_ENABLE)")];
   }
@@ -65,7 +65,7 @@ export async function checkGitlab(world: CheckWorld): Promise<Finding[]> {
 
 async function checkEndpoint(
   { variable, path, example, acceptsPostOnly }: Endpoint,
-  world: CheckWorld,
+  world: CheckContext,
 ): Promise<readonly Finding[]> {
   const text = effectiveText(world.plan, path);
   if (!URL.canParse(text)) {
@@ -87,7 +87,7 @@ async function checkEndpoint(
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await requestWeb(request, world);
+  const { findings, answer } = await sendRequest(request, world);
   if (answer === undefined) return findings;
   const { status } = answer;
   const isWrong = status >= 500 || status === 404 && !acceptsPostOnly;
@@ -98,6 +98,6 @@ async function checkEndpoint(
         message: `GitLab at ${text} answers with HTTP status ${status}`,
         remedy: `${variable}=${example}   # with the host name of your GitLab`,
       })
-      : answered(request, answer),
+      : responseFinding(request, answer),
   ];
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { rewrittenFrom } from "../../mattermost/rewrites.ts";
+import { valuesBeforeRewrite } from "../../mattermost/rewrites.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import {
   effective,
@@ -14,7 +14,7 @@ import {
   effectiveText,
 } from "../../startup/effective_config.ts";
 import type { Plan } from "../../startup/plan.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 import type { MailServer } from "../../os/smtp.ts";
 import { checkMailLogin } from "./smtp.ts";
@@ -25,7 +25,7 @@ import { checkMailLogin } from "./smtp.ts";
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkMail(world: CheckWorld): Promise<Finding[]> {
+export async function checkMail(world: CheckContext): Promise<Finding[]> {
   const server = mailServer(world.plan);
   if (server === undefined || isOff(world.plan, server)) {
     return [ok("mail", "Mail is turned off: SMTP_HOST is not set")];
@@ -68,7 +68,7 @@ function isOff(plan: Plan, { host, port, user }: MailServer): boolean {
     effectiveFlag(plan, "EmailSettings.RequireEmailVerification");
   const { version } = plan.release;
   return !isRequired &&
-    rewrittenFrom(version, "EmailSettings.SMTPServer", host).includes("");
+    valuesBeforeRewrite(version, "EmailSettings.SMTPServer", host).includes("");
 }
 
 function mailServer(plan: Plan): MailServer | undefined {

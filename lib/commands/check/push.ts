@@ -8,10 +8,10 @@ import {
   effectiveFlag,
   effectiveText,
 } from "../../startup/effective_config.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { failed, ok } from "./finding.ts";
 import type { WebRequest } from "./web.ts";
-import { answered, requestWeb } from "./web.ts";
+import { responseFinding, sendRequest } from "./web.ts";
 
 const REMEDY =
   "Check MATTERMOST_PUSH_SERVER, and allow connections from this host to it";
@@ -22,7 +22,7 @@ const REMEDY =
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkPush(world: CheckWorld): Promise<Finding[]> {
+export async function checkPush(world: CheckContext): Promise<Finding[]> {
   const { plan } = world;
   const text = effectiveText(plan, "EmailSettings.PushNotificationServer");
   if (!effectiveFlag(plan, "EmailSettings.SendPushNotifications")) {
@@ -53,13 +53,13 @@ export async function checkPush(world: CheckWorld): Promise<Finding[]> {
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await requestWeb(request, world);
+  const { findings, answer } = await sendRequest(request, world);
   if (answer === undefined) return [...findings];
   // Older push servers answer /version with 404, which proves as well that they run.
   const isRunning = answer.status < 500;
   return [
     ...findings,
-    isRunning ? answered(request, answer) : failed("push.answer", {
+    isRunning ? responseFinding(request, answer) : failed("push.answer", {
       message:
         `The push server at ${request.url.href} answers with HTTP status ${answer.status}`,
       remedy: REMEDY,

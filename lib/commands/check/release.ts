@@ -5,7 +5,7 @@
  */
 
 import { confirmRelease } from "../../mattermost/installed_release.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { warning } from "./finding.ts";
 
 /** The release that the checks assume if no server is installed and `MATTERMOST_VERSION` is not set. */
@@ -19,11 +19,11 @@ export const ASSUMED_RELEASE = "11.7.9";
  * @throws {EntrypointError} If the installed server reports another release.
  */
 export async function checkRelease(
-  { plan, system }: CheckWorld,
+  { plan, system }: CheckContext,
 ): Promise<Finding[]> {
   const { installation, paths, release } = plan;
   await confirmRelease(release, installation, system);
-  const isAssumed = installation.stated === undefined &&
+  const isAssumed = installation.configuredVersion === undefined &&
     release.version === ASSUMED_RELEASE &&
     !system.files.exists(`${paths.install}/bin/mattermost`);
   if (!isAssumed) return [];

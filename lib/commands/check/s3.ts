@@ -10,10 +10,10 @@ import {
   effectiveText,
 } from "../../startup/effective_config.ts";
 import type { Plan } from "../../startup/plan.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 import { signedHeaders } from "./s3_signature.ts";
-import { requestWeb } from "./web.ts";
+import { sendRequest } from "./web.ts";
 
 /** The server's own defaults. */
 const DEFAULT_ENDPOINT = "s3.amazonaws.com";
@@ -33,7 +33,7 @@ interface Bucket {
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkS3(world: CheckWorld): Promise<Finding[]> {
+export async function checkS3(world: CheckContext): Promise<Finding[]> {
   const { plan, system } = world;
   if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
     return [
@@ -45,7 +45,7 @@ export async function checkS3(world: CheckWorld): Promise<Finding[]> {
   }
   const bucket = bucketOf(plan);
   const isSigned = bucket.accessKey !== "" && bucket.secretKey !== "";
-  const { findings, answer } = await requestWeb({
+  const { findings, answer } = await sendRequest({
     check: "s3",
     what: "The S3 service",
     url: bucket.url,

@@ -5,12 +5,15 @@
  */
 
 import type { SettingName } from "../../settings/catalogue.ts";
-import { GENERATED_NAMES, SHORTEST_SECRET } from "../../settings/catalogue.ts";
+import {
+  GENERATED_SECRETS,
+  MIN_SECRET_BYTES,
+} from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
-import { PLACEHOLDER } from "../../settings/rules.ts";
+import { PLACEHOLDER_SECRET } from "../../settings/rules.ts";
 import type { Plan } from "../../startup/plan.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
 /** The fewest different characters that a random secret of this length has in practice. */
@@ -29,8 +32,8 @@ interface Secret {
  * @param world The settings and the system.
  * @returns One finding for each secret that this release has.
  */
-export function checkSecrets({ plan }: CheckWorld): Finding[] {
-  const secrets = GENERATED_NAMES.flatMap((name) => secretOf(plan, name));
+export function checkSecrets({ plan }: CheckContext): Finding[] {
+  const secrets = GENERATED_SECRETS.flatMap((name) => secretOf(plan, name));
   return secrets.map((secret) => {
     const { name, value } = secret;
     const problem = faultOf(secret, secrets);
@@ -69,12 +72,12 @@ function faultOf(
   const characters = new Set(value).size;
   const faults: readonly (readonly [boolean, string])[] = [
     [
-      value === PLACEHOLDER,
+      value === PLACEHOLDER_SECRET,
       "is the placeholder from the instructions, which is publicly known",
     ],
     [
-      value !== "" && bytes < SHORTEST_SECRET,
-      `has ${bytes} bytes in config.json, but should have at least ${SHORTEST_SECRET}`,
+      value !== "" && bytes < MIN_SECRET_BYTES,
+      `has ${bytes} bytes in config.json, but should have at least ${MIN_SECRET_BYTES}`,
     ],
     [
       value !== "" && characters < FEWEST_CHARACTERS,

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { GENERATED_NAMES, SETTING_NAMES } from "../../settings/catalogue.ts";
+import { GENERATED_SECRETS, SETTING_NAMES } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Plan } from "../../startup/plan.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
 import { ok, warning } from "./finding.ts";
 
 /** The settings whose warnings `checkSecrets` reports. */
-const SECRETS: ReadonlySet<string> = new Set(GENERATED_NAMES);
+const SECRETS: ReadonlySet<string> = new Set(GENERATED_SECRETS);
 
 /**
  * Checks the settings.
@@ -19,7 +19,7 @@ const SECRETS: ReadonlySet<string> = new Set(GENERATED_NAMES);
  * @param world The settings and the system.
  * @returns The findings.
  */
-export function checkSettings({ plan }: CheckWorld): Finding[] {
+export function checkSettings({ plan }: CheckContext): Finding[] {
   const warnings = plan.warnings.filter(({ subject }) => !SECRETS.has(subject));
   const explicit = SETTING_NAMES.filter((name) =>
     isExplicit(plan.origins[name])

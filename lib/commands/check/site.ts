@@ -7,10 +7,10 @@
 import { isIP } from "node:net";
 import type { HttpResponse } from "../../os/http.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
-import type { CheckWorld, Finding } from "./finding.ts";
-import { failed, ok, reasonOf, warning } from "./finding.ts";
+import type { CheckContext, Finding } from "./finding.ts";
+import { describeCause, failed, ok, warning } from "./finding.ts";
 import type { WebRequest } from "./web.ts";
-import { answered, requestWeb } from "./web.ts";
+import { responseFinding, sendRequest } from "./web.ts";
 
 /**
  * Checks the site URL.
@@ -18,7 +18,7 @@ import { answered, requestWeb } from "./web.ts";
  * @param world The settings and the system.
  * @returns The findings.
  */
-export async function checkSite(world: CheckWorld): Promise<Finding[]> {
+export async function checkSite(world: CheckContext): Promise<Finding[]> {
   const { plan, system } = world;
   const text = effectiveText(plan, "ServiceSettings.SiteURL");
   if (text === "") {
@@ -51,7 +51,7 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
         failed("site.name", {
           message:
             `${host}, the host name of MATTERMOST_SITE_URL, does not resolve: ${
-              reasonOf(error)
+              describeCause(error)
             }`,
           remedy:
             `Add ${host} to DNS with the address of the server or of its proxy, or correct MATTERMOST_SITE_URL`,
@@ -71,7 +71,7 @@ export async function checkSite(world: CheckWorld): Promise<Finding[]> {
     remedy:
       "Start the server and the proxy in front of it, or ignore this where the network does not let a container reach its own public address",
   };
-  const { findings, answer } = await requestWeb(request, world);
+  const { findings, answer } = await sendRequest(request, world);
   return [
     ok("site.url", `The site URL is ${site.href}`),
     ...findings,
@@ -106,10 +106,12 @@ function judge(
   }
   const isMattermost = status === 200 &&
     (contains === undefined || body.includes(contains));
-  return isMattermost ? answered(request, answer) : warning("site.answer", {
-    message:
-      `The site at ${url.href} answers with HTTP status ${status}, and not as Mattermost does`,
-    remedy:
-      "Correct MATTERMOST_SITE_URL, including its path, or the proxy, so that the URL leads to this server",
-  });
+  return isMattermost
+    ? responseFinding(request, answer)
+    : warning("site.answer", {
+      message:
+        `The site at ${url.href} answers with HTTP status ${status}, and not as Mattermost does`,
+      remedy:
+        "Correct MATTERMOST_SITE_URL, including its path, or the proxy, so that the URL leads to this server",
+    });
 }

@@ -7,9 +7,9 @@
 import { errorCode } from "../../errors.ts";
 import { withoutSecret } from "../../hidden.ts";
 import type { MailServer } from "../../os/smtp.ts";
-import { certificateFault } from "./certificate.ts";
-import type { Advice, CheckWorld, Finding } from "./finding.ts";
-import { failed, reasonOf } from "./finding.ts";
+import { certificateProblem } from "./certificate.ts";
+import type { CheckContext, Finding, FindingText } from "./finding.ts";
+import { describeCause, failed } from "./finding.ts";
 
 /**
  * Logs in to the mail server.
@@ -20,7 +20,7 @@ import { failed, reasonOf } from "./finding.ts";
  */
 export async function checkMailLogin(
   server: MailServer,
-  { signal, trusted }: CheckWorld,
+  { signal, trusted }: CheckContext,
 ): Promise<Finding | undefined> {
   const { verifySmtpLogin } = await import("../../os/smtp.ts");
   try {
@@ -35,7 +35,7 @@ function describeFailure(error: unknown, server: MailServer): Finding {
   const { host, port, security, user, password } = server;
   const name = `The mail server ${host}:${port}`;
   const code = errorCode(error);
-  const certificate = certificateFault(error);
+  const certificate = certificateProblem(error);
   if (certificate !== undefined) {
     return failed("mail.certificate", {
       message: `The certificate of ${host}:${port} ${certificate}`,
@@ -44,7 +44,7 @@ function describeFailure(error: unknown, server: MailServer): Finding {
     });
   }
   const reply = serverReply(error, password);
-  const advice: Readonly<Record<string, readonly [string, Advice]>> = {
+  const advice: Readonly<Record<string, readonly [string, FindingText]>> = {
     EAUTH: ["mail.login", {
       message: `${name} refuses the login ${user}${reply}`,
       remedy:
@@ -74,7 +74,7 @@ function describeFailure(error: unknown, server: MailServer): Finding {
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const code = /\b(E[A-Z]{4,}|EAI_AGAIN)\b/.exec(message)?.[1];
-  return reasonOf(code === undefined ? error : { code });
+  return describeCause(code === undefined ? error : { code });
 }
 
 /** The reply of the mail server after a colon, in one line and without the password. */

@@ -6,9 +6,9 @@
 
 import type { HttpResponse } from "../../os/http.ts";
 import { request } from "../../os/http.ts";
-import { certificateFault, certificateFinding } from "./certificate.ts";
-import type { CheckWorld, Finding, FindingLevel } from "./finding.ts";
-import { failed, ok, reasonOf } from "./finding.ts";
+import { certificateFinding, certificateProblem } from "./certificate.ts";
+import type { CheckContext, Finding, FindingLevel } from "./finding.ts";
+import { describeCause, failed, ok } from "./finding.ts";
 
 /** A request to a service. */
 export interface WebRequest {
@@ -45,16 +45,16 @@ export interface WebResponse {
  * @param world The authorities to trust, the clock, and the signal that ends the check.
  * @returns The response, and the findings about the connection and the certificate.
  */
-export async function requestWeb(
+export async function sendRequest(
   webRequest: WebRequest,
-  world: CheckWorld,
+  world: CheckContext,
 ): Promise<WebResponse> {
   const { check, url, verify = true } = webRequest;
   try {
     const answer = await send(webRequest, { world, verify });
     return { findings: expiryFindings(webRequest, answer, world), answer };
   } catch (error) {
-    const fault = certificateFault(error);
+    const fault = certificateProblem(error);
     if (fault === undefined) return unreachable(webRequest, error);
     try {
       // Without verification the expiry date and the response are known as well.
@@ -81,7 +81,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 function send(
   { url, method, headers }: WebRequest,
-  { world, verify }: { readonly world: CheckWorld; readonly verify: boolean },
+  { world, verify }: { readonly world: CheckContext; readonly verify: boolean },
 ): Promise<HttpResponse> {
   const ca = verify && url.protocol === "https:" ? world.trusted() : undefined;
   return request({
@@ -97,7 +97,7 @@ function send(
 function expiryFindings(
   { check, url }: WebRequest,
   { certificateExpires: expires }: HttpResponse,
-  { system }: CheckWorld,
+  { system }: CheckContext,
 ): Finding[] {
   return certificateFinding(`${check}.certificate`, {
     what: `The certificate of ${url.origin}`,
@@ -111,7 +111,7 @@ function unreachable(
   error: unknown,
 ): WebResponse {
   const message = `${what} at ${url.origin} cannot be reached: ${
-    reasonOf(error)
+    describeCause(error)
   }`;
   return {
     findings: [{ check: `${check}.answer`, level, message, remedy }],
@@ -126,7 +126,7 @@ function unreachable(
  * @param response The response.
  * @returns The finding.
  */
-export function answered(
+export function responseFinding(
   { check, what, url }: WebRequest,
   { status }: HttpResponse,
 ): Finding {

@@ -216,9 +216,9 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
 async function readFacts(
   query: Query,
   socket: Socket,
-  { isUsed = false }: Pick<ConnectOptions, "isUsed">,
+  { expectsTables = false }: Pick<ConnectOptions, "expectsTables">,
 ): Promise<DatabaseFacts> {
-  const rows = isUsed ? await readAll(query) : undefined;
+  const rows = expectsTables ? await readAll(query) : undefined;
   const [row] = rows ?? await query<FactsRow>(FACTS_QUERY);
   if (row === undefined) {
     throw new ProbeError("protocol", "The server returned no row");

@@ -12,11 +12,11 @@ import {
   EntrypointError,
   errorCode,
   ExitCode,
-  tolerate,
+  trySystemCall,
 } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
 import {
-  closedAbove,
+  inaccessibleParent,
   MAY_ENTER,
   MAY_WRITE,
   mountOf,
@@ -192,7 +192,8 @@ function checkByMode(
   const directory = written.kind === "file"
     ? dirname(written.path)
     : written.path;
-  const willBeGiven = uid === 0 && written.provided && denial?.path === real &&
+  const willBeGiven = uid === 0 && written.preparedByRoot &&
+    denial?.path === real &&
     canGive(directory, own, files);
   return willBeGiven ? undefined : denial;
 }
@@ -213,10 +214,10 @@ function denialByMode(
   { stat, realPath, identity }: PathCheck,
 ): Denial | undefined {
   // A user that may not even examine a path learns nothing more about it.
-  return tolerate(() => {
+  return trySystemCall(() => {
     // Below a closed directory nothing resolves; the name as it is shows which directory that is.
-    const real = tolerate(() => realPath(path)) ?? path;
-    const closed = closedAbove(real, identity, stat);
+    const real = trySystemCall(() => realPath(path)) ?? path;
+    const closed = inaccessibleParent(real, identity, stat);
     if (closed !== undefined) {
       return { code: "EACCES", path: closed, lacks: "entering" };
     }
@@ -237,7 +238,7 @@ function writeProbe(
   if (stat(path)?.isDirectory === true) {
     // Nobody can predict the name and put something there.
     const probe = `${path}/.entrypoint-${toHex(random(8))}`;
-    files.make(probe, PROBE_MODE);
+    files.createEmpty(probe, PROBE_MODE);
     files.remove(probe);
   } else {
     files.tryWriting(path);

@@ -14,7 +14,7 @@
  */
 
 import { dirname } from "node:path";
-import { errorCode, tolerate } from "../../errors.ts";
+import { errorCode, trySystemCall } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
 import { resolveForRoot } from "./unsafe_links.ts";
 
@@ -82,11 +82,11 @@ export async function giveDirectories(
   // one, and tries again wherever root fails.
   const created = own
     .filter((name) => !own.some((outer) => isBelow(name, outer)))
-    .filter((name) => tolerate(() => createSafely(name, files)));
+    .filter((name) => trySystemCall(() => createSafely(name, files)));
   const gifts: Gift[] = [];
   const withheld: WithheldDirectory[] = [];
   for (const name of [...own, ...installed]) {
-    const decision = tolerate(() => decide(name, own, { files, owner }));
+    const decision = trySystemCall(() => decide(name, own, { files, owner }));
     if (decision === undefined) continue;
     if ("exposed" in decision) withheld.push(decision);
     else if (!gifts.some(({ path }) => isWithin(decision.path, path))) {
@@ -201,7 +201,7 @@ export function canGive(
   own: readonly string[],
   files: System["files"],
 ): boolean {
-  return tolerate(() => {
+  return trySystemCall(() => {
     if (resolveForRoot(name, files).path !== undefined) return true;
     const outer = outerOf(name, own, files);
     return outer !== undefined &&

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { tolerate } from "../../errors.ts";
+import { trySystemCall } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
 import type { Mount } from "../../os/permissions.ts";
 import { hostId, mountOf } from "../../os/permissions.ts";
@@ -121,7 +121,7 @@ export function describeDenial(
   }
   const reason = denialReason(denial, files);
   // A remedy must not give away the target of a link that somebody else made.
-  const link = tolerate(() => resolveForRoot(written.path, files).link);
+  const link = trySystemCall(() => resolveForRoot(written.path, files).link);
   if (link !== undefined) {
     return {
       message: explain(
@@ -164,7 +164,7 @@ function denialReason(
   { code, path, lacks }: Denial,
   files: System["files"],
 ): string {
-  const facts = tolerate(() => files.stat(path));
+  const facts = trySystemCall(() => files.stat(path));
   if (facts === undefined) return `${path} cannot be examined (${code})`;
   const owner = describeOwner(path, facts);
   return lacks === "none"
@@ -181,7 +181,7 @@ function accessRemedy(
   },
 ): string {
   const { path, temporary } = written;
-  const facts = tolerate(() => files.stat(denied));
+  const facts = trySystemCall(() => files.stat(denied));
   if (facts?.uid === identity.uid && lacks !== "none") {
     return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${shellWord(denied)}`;
   }
@@ -211,7 +211,7 @@ function accessRemedy(
   }
   const user = `${identity.uid}:${identity.gid}`;
   if (startedAs === 0 && !temporary) {
-    const isMissing = tolerate(() => files.stat(path)) === undefined;
+    const isMissing = trySystemCall(() => files.stat(path)) === undefined;
     const word = shellWord(path);
     return isMissing
       ? `mkdir -p ${word} && chown ${user} ${word}   # in the image; or mount a volume there`
@@ -237,5 +237,5 @@ export function hostChown(user: string, mount: string): string {
 }
 
 function realPath(path: string, files: System["files"]): string {
-  return tolerate(() => files.realPath(path)) ?? path;
+  return trySystemCall(() => files.realPath(path)) ?? path;
 }

@@ -6,7 +6,7 @@
 
 import { attempt, makeDirectories } from "../../config/replace_file.ts";
 import { shellWord } from "../../shell.ts";
-import { becomeServersUser, serverIdentity } from "../become_user.ts";
+import { becomeServerUser, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
 import type { LoadedSettings } from "../load_settings.ts";
 import { type Directories, giveDirectories } from "./give_directories.ts";
@@ -21,7 +21,7 @@ import { ownDirectories } from "./written_paths.ts";
  * @returns The context of the server's user.
  * @throws {EntrypointError} With code 126 if root cannot become that user.
  */
-export async function provideDirectories(
+export async function prepareDirectories(
   loaded: LoadedSettings,
   context: Context,
 ): Promise<Context> {
@@ -31,7 +31,11 @@ export async function provideDirectories(
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)
     .filter((path) => context.system.files.exists(path));
-  const served = await giveToServer({ own, installed }, settings, context);
+  const served = await giveAndBecomeServerUser(
+    { own, installed },
+    settings,
+    context,
+  );
   const { system: { files }, log } = served;
   for (const path of own) {
     // If this fails, requirePaths explains why and what to do.
@@ -50,13 +54,13 @@ export async function provideDirectories(
  * @returns The context of the server's user.
  * @throws {EntrypointError} With code 126 if root cannot become that user.
  */
-export async function giveToServer(
+export async function giveAndBecomeServerUser(
   directories: Directories,
   settings: LoadedSettings["settings"],
   context: Context,
 ): Promise<Context> {
   if (context.system.uid === 0) await give(directories, settings, context);
-  return becomeServersUser(settings, context);
+  return becomeServerUser(settings, context);
 }
 
 async function give(

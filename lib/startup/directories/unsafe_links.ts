@@ -10,7 +10,7 @@
 import { dirname, join } from "node:path";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
-import { closedAbove, MAY_READ, permits } from "../../os/permissions.ts";
+import { inaccessibleParent, MAY_READ, permits } from "../../os/permissions.ts";
 import { shellWord } from "../../shell.ts";
 
 /** The file operations that resolve a path. */
@@ -115,7 +115,7 @@ export function findUnsafeLink(
   const { link } = resolveForRoot(path, files);
   if (link === undefined) return undefined;
   const target = files.realPath(path);
-  const closed = closedAbove(target, user, (each) => files.stat(each)) ??
+  const closed = inaccessibleParent(target, user, (each) => files.stat(each)) ??
     (permits(facts, user, { bits: MAY_READ }) ? undefined : target);
   return closed === undefined ? undefined : { link, target, closed };
 }

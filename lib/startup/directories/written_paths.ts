@@ -37,7 +37,7 @@ export interface WrittenPath {
   /** Whether the content may be lost with the container. */
   readonly temporary: boolean;
   /** Whether a start as root creates it, or gives it to the server's user. */
-  readonly provided: boolean;
+  readonly preparedByRoot: boolean;
 }
 
 /** The default of `ServiceSettings.LocalModeSocketLocation`: https://docs.mattermost.com/administration-guide/configure/experimental-configuration-settings */
@@ -67,7 +67,7 @@ export function writtenPaths(
       purpose: "which the server writes when it starts",
       vital: release.configWrites !== "best effort",
       temporary: false,
-      provided: true,
+      preparedByRoot: true,
     },
     required(paths.data, "the directory of uploaded files"),
   ];
@@ -91,7 +91,7 @@ export function writtenPaths(
       const path = inInstall(setting(key, fallback));
       found.push({
         ...optional(path, purpose),
-        provided: release.writableDirectories
+        preparedByRoot: release.writableDirectories
           .some((name) => path === `${paths.install}/${name}`),
       });
     }
@@ -128,10 +128,10 @@ function required(path: string, purpose: string): WrittenPath {
     purpose,
     vital: true,
     temporary: false,
-    provided: true,
+    preparedByRoot: true,
   };
 }
 
 function optional(path: string, purpose: string): WrittenPath {
-  return { ...required(path, purpose), vital: false, provided: false };
+  return { ...required(path, purpose), vital: false, preparedByRoot: false };
 }

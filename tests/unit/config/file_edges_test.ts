@@ -3,7 +3,7 @@ import type { ConfigPlace } from "../../../lib/config/file.ts";
 import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
 import { lockConfig, readConfig } from "../../../lib/config/file.ts";
-import type { ConfigWorld } from "../../../lib/config/location.ts";
+import type { ConfigSystem } from "../../../lib/config/location.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { assign, startConfig } from "../../support/config_start.ts";
 import type { StartReport } from "../../support/config_start.ts";
@@ -13,7 +13,7 @@ const PATH = "/conf/config.json";
 const PLACE: ConfigPlace = { path: PATH, user: { uid: 2000, gid: 2000 } };
 const AND_DATA: ConfigPlace = { ...PLACE, fallback: "/data" };
 
-function systemOf(files: MemoryFiles): ConfigWorld {
+function systemOf(files: MemoryFiles): ConfigSystem {
   let seed = 0;
   return {
     files,
@@ -287,14 +287,17 @@ Deno.test("file: a link to something other than a file, and a link that is not t
   files.link(PATH, "/else/mine.json");
   files.place("/else/mine.json", "{}", 0o640);
   const refusal = new EntrypointError("not to be trusted", { code: 65 });
-  const distrust: NonNullable<ConfigPlace["distrust"]> = ({ mode }) =>
+  const rejectFile: NonNullable<ConfigPlace["rejectFile"]> = ({ mode }) =>
     mode === 0o640 ? refusal : undefined;
   assert.throws(
-    () => readConfig(systemOf(files), { ...PLACE, distrust }),
+    () => readConfig(systemOf(files), { ...PLACE, rejectFile }),
     refusal,
   );
   files.chmod("/else/mine.json", 0o644);
-  assert.equal(readConfig(systemOf(files), { ...PLACE, distrust }).text, "{}");
+  assert.equal(
+    readConfig(systemOf(files), { ...PLACE, rejectFile }).text,
+    "{}",
+  );
 });
 
 Deno.test("file: a restore that fails in place writes back the previous content", () => {
@@ -342,7 +345,7 @@ Deno.test("file: a last-applied state in another format is ignored", () => {
     const stored: Stored = JSON.parse(files.readText(`${PATH}.memory`));
     change(stored);
     files.place(`${PATH}.memory`, JSON.stringify(stored));
-    return readConfig(systemOf(files), PLACE).memory;
+    return readConfig(systemOf(files), PLACE).lastApplied;
   };
   const entry = { digest: "d", explicit: true };
   assert.ok(shape(() => {}));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
 import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
-import type { ConfigWorld } from "../../../lib/config/location.ts";
+import type { ConfigSystem } from "../../../lib/config/location.ts";
 import { lockConfig, readConfig } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
@@ -14,7 +14,7 @@ import { MemoryFiles } from "../../support/memory_files.ts";
 const PATH = "/conf/config.json";
 const PLACE: ConfigPlace = { path: PATH, user: { uid: 2000, gid: 2000 } };
 
-function systemOf(files: MemoryFiles): ConfigWorld {
+function systemOf(files: MemoryFiles): ConfigSystem {
   let seed = 0;
   return {
     files,

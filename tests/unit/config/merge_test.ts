@@ -9,7 +9,7 @@ import type {
   MergeInput,
   MergeResult,
 } from "../../../lib/config/merge.ts";
-import { bridge, merge } from "../../../lib/config/merge.ts";
+import { merge, stateDuringWrite } from "../../../lib/config/merge.ts";
 import { stableJson } from "../../../lib/config/json_text.ts";
 import { editsIn } from "../../support/config_start.ts";
 
@@ -46,7 +46,7 @@ function run(
   return merge({
     disk: undefined,
     shipped: SHIPPED,
-    memory: undefined,
+    lastApplied: undefined,
     generate: () => "made",
     digest: stableJson,
     ...input,
@@ -64,7 +64,7 @@ function again(
   edit(document);
   const disk = JSON.stringify(document);
   return run(wanted, {
-    memory: last.memory,
+    lastApplied: last.lastApplied,
     disk: disk === JSON.stringify(JSON.parse(last.text)) ? last.text : disk,
   });
 }
@@ -102,7 +102,7 @@ Deno.test("merge: a generated secret is kept, and its origin is generated", () =
   const first = run([secret("A.x")]);
   const { text, generated, origins } = run([secret("A.x")], {
     disk: first.text,
-    memory: first.memory,
+    lastApplied: first.lastApplied,
     generate: () => "another",
   });
   assert.equal(text, first.text);
@@ -257,7 +257,7 @@ Deno.test("merge: a default that no setting assigns any more stays", () => {
   const first = run([wants("A.x", 1)]);
   const second = again(first, []);
   assert.equal(second.text, first.text);
-  assert.deepEqual(second.memory.values, {});
+  assert.deepEqual(second.lastApplied.values, {});
 });
 
 Deno.test("merge: a final slash that the server adds to a path is no edit", () => {
@@ -283,17 +283,17 @@ Deno.test("merge: a value that the server rewrote is no edit", () => {
   const first = run([wants("A.x", "")]);
   const disk = first.text.replace('"x":""', '"x":"filled"');
   assert.notEqual(disk, first.text);
-  const { memory } = first;
-  const second = run([wants("A.x", "")], { disk, memory, rewrittenFrom });
+  const { lastApplied } = first;
+  const second = run([wants("A.x", "")], { disk, lastApplied, rewrittenFrom });
   assert.equal(second.text, disk);
   assert.deepEqual(
-    [second.changes, second.conflicts, editsIn(second), second.memory],
-    [[], [], [], memory],
+    [second.changes, second.conflicts, editsIn(second), second.lastApplied],
+    [[], [], [], lastApplied],
   );
   assert.deepEqual(second.origins["A.x"], { kind: "default" });
   const third = run([sets("A.x", "mine")], {
     disk,
-    memory: second.memory,
+    lastApplied: second.lastApplied,
     rewrittenFrom,
   });
   assert.deepEqual(
@@ -303,7 +303,7 @@ Deno.test("merge: a value that the server rewrote is no edit", () => {
   // Somebody's edit all the same: a value of the operator was emptied.
   const emptied = run([sets("A.x", "mine")], {
     disk,
-    memory: third.memory,
+    lastApplied: third.lastApplied,
     rewrittenFrom,
   });
   assert.equal(emptied.conflicts.length, 1);
@@ -329,8 +329,10 @@ Deno.test("merge: a variable that changes only by a final slash is written", () 
 });
 
 Deno.test("merge: the last-applied state is ignored if config.json is missing", () => {
-  const { memory } = run([sets("A.x", "mine"), sets("A.z", "mine")]);
-  const { changes, conflicts } = run([wants("A.x", "default")], { memory });
+  const { lastApplied } = run([sets("A.x", "mine"), sets("A.z", "mine")]);
+  const { changes, conflicts } = run([wants("A.x", "default")], {
+    lastApplied,
+  });
   assert.deepEqual(changes.map(({ path, reason }) => [path, reason]), [
     ["A.x", "default"],
   ]);
@@ -393,25 +395,30 @@ Deno.test("merge: after any number of killed writes, no value of the entrypoint 
   const states = ["1", "2", "3", "3"].map((value) =>
     run([wants("A.x", value), sets("A.y", value)])
   );
-  let memory: LastApplied | undefined;
-  for (const state of states) memory = bridge(memory, state.memory);
+  let lastApplied: LastApplied | undefined;
+  for (const state of states) {
+    lastApplied = stateDuringWrite(lastApplied, state.lastApplied);
+  }
   for (const { text: disk } of states) {
-    const next = run([wants("A.x", "4"), wants("A.y", "4")], { disk, memory });
+    const next = run([wants("A.x", "4"), wants("A.y", "4")], {
+      disk,
+      lastApplied,
+    });
     assert.deepEqual(next.document["A"], { x: "4", z: "shipped z", y: "4" });
     assert.deepEqual([editsIn(next), next.conflicts], [[], []]);
   }
 });
 
 Deno.test("merge: during a write without changes, no earlier digest is kept", () => {
-  const { memory } = run([sets("A.x", "1"), wants("B.y", "1")]);
-  assert.deepEqual(bridge(memory, memory), memory);
-  assert.deepEqual(bridge(undefined, memory), memory);
+  const { lastApplied } = run([sets("A.x", "1"), wants("B.y", "1")]);
+  assert.deepEqual(stateDuringWrite(lastApplied, lastApplied), lastApplied);
+  assert.deepEqual(stateDuringWrite(undefined, lastApplied), lastApplied);
 });
 
 Deno.test("merge: of two letter cases of a path, the later one is kept in the state", () => {
-  const before = run([sets("A.UserApi", "1")]).memory;
-  const after = run([sets("A.UserAPI", "2")]).memory;
-  const { values } = bridge(before, after);
+  const before = run([sets("A.UserApi", "1")]).lastApplied;
+  const after = run([sets("A.UserAPI", "2")]).lastApplied;
+  const { values } = stateDuringWrite(before, after);
   assert.deepEqual(Object.keys(values), ["A.UserAPI"]);
   assert.deepEqual(values["A.UserAPI"]?.previous, ['"1"']);
 });
@@ -419,9 +426,9 @@ Deno.test("merge: of two letter cases of a path, the later one is kept in the st
 Deno.test("merge: a withdrawal that was killed is completed by the next start", () => {
   const before = run([sets("A.x", "1"), sets("B.y", "1")]);
   const after = again(before, []);
-  const memory = bridge(before.memory, after.memory);
+  const lastApplied = stateDuringWrite(before.lastApplied, after.lastApplied);
   for (const { text: disk } of [before, after]) {
-    const { document } = run([], { disk, memory });
+    const { document } = run([], { disk, lastApplied });
     assert.deepEqual(document, { A: { x: "shipped", z: "shipped z" }, B: {} });
   }
 });
@@ -484,9 +491,9 @@ Deno.test("merge: the rules hold after any history", () => {
   fc.assert(
     fc.property(start, history, (first, starts) => {
       let disk: string | undefined = first;
-      let memory: LastApplied | undefined;
+      let lastApplied: LastApplied | undefined;
       for (const [wanted, changes] of starts) {
-        const result = run(wanted, { disk, memory });
+        const result = run(wanted, { disk, lastApplied });
         const edits = editsIn(result);
         for (const { path, value, origin } of wanted) {
           const now = valueAt(result.text, path);
@@ -509,12 +516,12 @@ Deno.test("merge: the rules hold after any history", () => {
         }
         const repeated = run(wanted, {
           disk: result.text,
-          memory: result.memory,
+          lastApplied: result.lastApplied,
         });
         assert.equal(repeated.text, result.text, "idempotent");
-        assert.deepEqual(repeated.memory, result.memory);
+        assert.deepEqual(repeated.lastApplied, result.lastApplied);
         assert.deepEqual([repeated.changes, repeated.conflicts], [[], []]);
-        memory = result.memory;
+        lastApplied = result.lastApplied;
         disk = edited(result.text, changes);
       }
     }),
@@ -531,7 +538,7 @@ Deno.test("merge: defaults never replace an edit, after any history", () => {
       (before, changes, wanted) => {
         const first = run(before);
         const disk = edited(first.text, changes);
-        const result = run(wanted, { disk, memory: first.memory });
+        const result = run(wanted, { disk, lastApplied: first.lastApplied });
         for (const { path, value: wish, origin } of wanted) {
           if (origin.kind !== "default" || wish === undefined) continue;
           const was = valueAt(disk, path);

@@ -7,7 +7,7 @@ import {
 } from "../../../lib/database/session.ts";
 import type { Reason } from "../../../lib/database/reasons.ts";
 import {
-  describe,
+  describeProblem,
   waitForDatabase,
   type WaitOptions,
 } from "../../../lib/database/wait.ts";
@@ -107,7 +107,7 @@ Deno.test("waitForDatabase() calls tick after each failed attempt, with the time
   const ticks: [string, number][] = [];
   await waitForDatabase(SOURCE, {
     ...options,
-    tick: ({ error, elapsed }) => void ticks.push([error.reason, elapsed]),
+    progress: ({ error, elapsed }) => void ticks.push([error.reason, elapsed]),
   });
   assert.deepEqual(ticks, [["refused", 0], ["refused", 100], [
     "starting up",
@@ -279,7 +279,7 @@ Deno.test("waitForDatabase() does not catch the program's own bugs", async () =>
 
 Deno.test("describe() names the unix socket instead of host and port", () => {
   assert.equal(
-    describe(new ProbeError("refused", ""), {
+    describeProblem(new ProbeError("refused", ""), {
       ...SOURCE,
       socket: "/run/postgresql",
     }),

@@ -1,5 +1,8 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { readAs, withOverrides } from "../../../lib/mattermost/config_keys.ts";
+import {
+  convertToType,
+  withOverrides,
+} from "../../../lib/mattermost/config_keys.ts";
 import { releaseFacts } from "../../../lib/mattermost/releases.ts";
 
 const CONFIG = {
@@ -7,13 +10,13 @@ const CONFIG = {
   Broken: 1,
 };
 
-Deno.test("readAs() converts values like the releases that are not strict", () => {
-  equal(readAs("t", "flag"), true);
-  equal(readAs("false", "flag"), false);
-  equal(readAs(1, "flag"), true);
-  equal(readAs("300", "integer"), 300);
-  equal(readAs(1.9, "integer"), 1);
-  equal(readAs(25, "text"), "25");
+Deno.test("convertToType() converts values like the releases that are not strict", () => {
+  equal(convertToType("t", "flag"), true);
+  equal(convertToType("false", "flag"), false);
+  equal(convertToType(1, "flag"), true);
+  equal(convertToType("300", "integer"), 300);
+  equal(convertToType(1.9, "integer"), 1);
+  equal(convertToType(25, "text"), "25");
 });
 
 Deno.test("withOverrides() applies MM_ variables as the release does", () => {

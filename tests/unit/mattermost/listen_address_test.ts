@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import type { ListeningSources } from "../../../lib/mattermost/listen_address.ts";
-import { listening } from "../../../lib/mattermost/listen_address.ts";
+import type { ServerAddressSources } from "../../../lib/mattermost/listen_address.ts";
+import { serverAddress } from "../../../lib/mattermost/listen_address.ts";
 
 function place(
   service: object | undefined,
-  rest: Partial<ListeningSources> = {},
-): ReturnType<typeof listening> {
-  return listening({
+  rest: Partial<ServerAddressSources> = {},
+): ReturnType<typeof serverAddress> {
+  return serverAddress({
     config: service === undefined
       ? undefined
       : JSON.stringify({ ServiceSettings: service }),
@@ -17,7 +17,7 @@ function place(
   });
 }
 
-Deno.test("listening() parses listen addresses as Go does", () => {
+Deno.test("serverAddress() parses listen addresses as Go does", () => {
   const cases: readonly (readonly [string, string, number])[] = [
     [":80", "127.0.0.1", 80],
     ["0.0.0.0:8065", "127.0.0.1", 8065],
@@ -35,7 +35,7 @@ Deno.test("listening() parses listen addresses as Go does", () => {
   }
 });
 
-Deno.test("listening() reads address, TLS and path from config.json", () => {
+Deno.test("serverAddress() reads address, TLS and path from config.json", () => {
   assert.deepEqual(
     place({
       ListenAddress: ":8443",
@@ -54,7 +54,7 @@ Deno.test("listening() reads address, TLS and path from config.json", () => {
   assert.equal(place({}).port, 8065);
 });
 
-Deno.test("listening() uses the port of the settings without a valid config.json", () => {
+Deno.test("serverAddress() uses the port of the settings without a valid config.json", () => {
   assert.deepEqual(place(undefined, { port: 8080 }), {
     host: "127.0.0.1",
     port: 8080,
@@ -66,10 +66,12 @@ Deno.test("listening() uses the port of the settings without a valid config.json
   assert.equal(place(undefined, { config: "[]" }).from, "settings");
 });
 
-Deno.test("listening() applies MM_ variables as the release does", () => {
+Deno.test("serverAddress() applies MM_ variables as the release does", () => {
   const variables = { MM_SERVICESETTINGS_LISTENADDRESS: ":9000" };
-  const port = (service: object, overrides: ListeningSources["overrides"]) =>
-    place(service, { variables, overrides }).port;
+  const port = (
+    service: object,
+    overrides: ServerAddressSources["overrides"],
+  ) => place(service, { variables, overrides }).port;
   assert.equal(port({ ListenAddress: ":1" }, "all keys"), 9000);
   assert.equal(port({}, "all keys"), 9000);
   assert.equal(port({ ListenAddress: ":1" }, "present keys"), 9000);
@@ -77,6 +79,6 @@ Deno.test("listening() applies MM_ variables as the release does", () => {
   assert.equal(port({ ListenAddress: ":1" }, "none"), 1);
 });
 
-Deno.test("listening() ignores an invalid site URL", () => {
+Deno.test("serverAddress() ignores an invalid site URL", () => {
   assert.equal(place({ SiteURL: "chat" }).subPath, "");
 });

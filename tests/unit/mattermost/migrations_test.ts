@@ -1,11 +1,11 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import {
-  canHaveLeft,
-  endsAt,
-  isBeyond,
-  releasesWith,
+  findMigrationFailure,
+  isLastMigration,
+  isNewerMigration,
+  mayHaveMigratedTo,
+  releasesWithMigration,
   shippedMigration,
-  unfinished,
 } from "../../../lib/mattermost/migrations.ts";
 
 /** Samples of the list from which the table was made. */
@@ -62,7 +62,7 @@ Deno.test("shippedMigration() returns the number and its reliability", () => {
   equal(shippedMigration("3.6.0"), undefined);
 });
 
-Deno.test("releasesWith() returns the oldest and the newest release with a number", () => {
+Deno.test("releasesWithMigration() returns the oldest and the newest release with a number", () => {
   const cases: readonly [number, string, string][] = [
     [75, "6.4.0", "6.4.3"],
     [82, "6.6.1", "6.7.2"],
@@ -77,11 +77,11 @@ Deno.test("releasesWith() returns the oldest and the newest release with a numbe
     [200, "11.3.0", "11.4.0"],
   ];
   for (const [number, low, high] of cases) {
-    deepEqual(releasesWith(number), { low, high }, String(number));
+    deepEqual(releasesWithMigration(number), { low, high }, String(number));
   }
 });
 
-Deno.test("canHaveLeft(), endsAt() and isBeyond() tolerate deviations of numbers that are not exact", () => {
+Deno.test("mayHaveMigratedTo(), isLastMigration() and isNewerMigration() tolerate deviations of numbers that are not exact", () => {
   const cases: readonly [string, number, boolean, boolean, boolean][] = [
     ["7.8.15", 113, true, true, false],
     ["7.8.15", 112, false, false, false],
@@ -101,9 +101,9 @@ Deno.test("canHaveLeft(), endsAt() and isBeyond() tolerate deviations of numbers
   ];
   for (const [version, number, left, ends, beyond] of cases) {
     const about = `${version} ${number}`;
-    equal(canHaveLeft(version, number), left, about);
-    equal(endsAt(version, number), ends, about);
-    equal(isBeyond(version, number), beyond, about);
+    equal(mayHaveMigratedTo(version, number), left, about);
+    equal(isLastMigration(version, number), ends, about);
+    equal(isNewerMigration(version, number), beyond, about);
   }
 });
 
@@ -172,9 +172,9 @@ const MIGRATED: readonly [
   ["6.3.10", undefined, undefined],
 ];
 
-Deno.test("unfinished() reports only what is certain", () => {
+Deno.test("findMigrationFailure() reports only what is certain", () => {
   for (const [version, before, after, wrong] of MIGRATED) {
-    const message = unfinished(version, { before, after });
+    const message = findMigrationFailure(version, { before, after });
     const label = `${version}: ${before} to ${after}: ${message}`;
     if (wrong === undefined) equal(message, undefined, label);
     else match(message ?? "", wrong, label);

@@ -5,7 +5,7 @@ import { RULES, WARNINGS } from "../../../lib/mattermost/requirement_rules.ts";
 import {
   checkConfig,
   configWarnings,
-  mustHave,
+  requiredKeys,
 } from "../../../lib/mattermost/requirements.ts";
 import { inRange } from "../../../lib/release_range.ts";
 
@@ -27,7 +27,7 @@ const SALT = "a".repeat(32);
 function healthy(version: string): Values {
   return {
     ...Object.fromEntries(
-      mustHave(version).map(({ path, value }) => [path, value]),
+      requiredKeys(version).map(({ path, value }) => [path, value]),
     ),
     "ServiceSettings.SiteURL": "https://chat.example.com",
     "ServiceSettings.ListenAddress": ":8065",
@@ -531,13 +531,13 @@ Deno.test("configWarnings() reports keys that differ in letter case only", () =>
   }]);
 });
 
-Deno.test("mustHave() returns each path once, and none for recent releases", () => {
+Deno.test("requiredKeys() returns each path once, and none for recent releases", () => {
   for (const version of GENERATIONS) {
-    const paths = mustHave(version).map(({ path }) => path);
+    const paths = requiredKeys(version).map(({ path }) => path);
     equal(new Set(paths).size, paths.length, version);
   }
   const get = (version: string, path: string): Json | undefined =>
-    mustHave(version).find((row) => row.path === path)?.value;
+    requiredKeys(version).find((row) => row.path === path)?.value;
   equal(get("3.10.3", "FileSettings.ThumbnailWidth"), 120);
   equal(get("4.0.5", "FileSettings.ThumbnailWidth"), undefined);
   equal(get("3.0.3", "SqlSettings.MaxOpenConns"), 10);
@@ -549,7 +549,7 @@ Deno.test("mustHave() returns each path once, and none for recent releases", () 
     get("5.37.10", "ServiceSettings.RestrictCustomEmojiCreation"),
     "all",
   );
-  deepEqual(mustHave("6.0.4"), []);
+  deepEqual(requiredKeys("6.0.4"), []);
 });
 
 Deno.test("checkConfig() throws if the release is not supported", () => {

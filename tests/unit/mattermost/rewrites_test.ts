@@ -1,10 +1,10 @@
 import { deepEqual } from "node:assert/strict";
-import { rewrittenFrom } from "../../../lib/mattermost/rewrites.ts";
+import { valuesBeforeRewrite } from "../../../lib/mattermost/rewrites.ts";
 
-Deno.test("rewrittenFrom() knows the mail servers that the releases set themselves", () => {
+Deno.test("valuesBeforeRewrite() knows the mail servers that the releases set themselves", () => {
   const path = "EmailSettings.SMTPServer";
   const from = (version: string, value: string): readonly unknown[] =>
-    rewrittenFrom(version, path, value);
+    valuesBeforeRewrite(version, path, value);
   deepEqual(from("5.9.8", "dockerhost"), []);
   deepEqual(from("5.10.0", "dockerhost"), [""]);
   deepEqual(from("5.15.5", "localhost"), []);
@@ -14,7 +14,7 @@ Deno.test("rewrittenFrom() knows the mail servers that the releases set themselv
   deepEqual(from("11.7.9", "localhost"), [""]);
   deepEqual(from("11.7.9", "smtp.example.com"), []);
   deepEqual(
-    rewrittenFrom("11.7.9", "ClusterSettings.ClusterName", "localhost"),
+    valuesBeforeRewrite("11.7.9", "ClusterSettings.ClusterName", "localhost"),
     [],
   );
 });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import {
   type Attempt,
   candidates,
+  continuesSearch,
+  describeErrno,
   Errno,
   execFailure,
-  reasonOf,
-  triesNext,
 } from "../../../lib/os/execvp.ts";
 
 function attempt(path: string, rest: Partial<Attempt> = {}): Attempt {
@@ -35,8 +35,9 @@ Deno.test("candidates() finds nothing for an empty command", () => {
   assert.deepEqual(candidates("", "/bin"), []);
 });
 
-Deno.test("triesNext() continues after a missing or forbidden file, and stops at a broken program", () => {
-  const tried = (errno: number): boolean => triesNext(attempt("/x", { errno }));
+Deno.test("continuesSearch() continues after a missing or forbidden file, and stops at a broken program", () => {
+  const tried = (errno: number): boolean =>
+    continuesSearch(attempt("/x", { errno }));
   assert.deepEqual(
     [Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES].map(tried),
     [true, true, true],
@@ -93,6 +94,6 @@ Deno.test("execFailure() has a remedy for every errno", () => {
   }
 });
 
-Deno.test("reasonOf() shows the number of an unknown errno", () => {
-  assert.equal(reasonOf(5), "system error 5");
+Deno.test("describeErrno() shows the number of an unknown errno", () => {
+  assert.equal(describeErrno(5), "system error 5");
 });

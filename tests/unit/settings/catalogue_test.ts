@@ -11,7 +11,7 @@ import {
   describeDefault,
   exampleLine,
 } from "../../../lib/settings/describe.ts";
-import { GROUPS, isRule } from "../../../lib/settings/setting.ts";
+import { GROUPS, isDefaultRule } from "../../../lib/settings/setting.ts";
 import { CASES, SEED_DEFAULTS } from "./catalogue_cases.ts";
 import { DERIVED } from "./catalogue_types.ts";
 import { resolved, written } from "./support.ts";
@@ -133,7 +133,7 @@ Deno.test("no release gets two values for one path", () => {
 Deno.test("the description of a default rule has values and names in backticks", () => {
   for (const name of SETTING_NAMES) {
     const { fallback } = rowOf(name);
-    if (isRule(fallback)) assert.match(fallback.text, /`/, name);
+    if (isDefaultRule(fallback)) assert.match(fallback.text, /`/, name);
   }
 });
 

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { Findings } from "../../../lib/settings/rules.ts";
-import { checkRules, PLACEHOLDER } from "../../../lib/settings/rules.ts";
+import {
+  checkSettings,
+  PLACEHOLDER_SECRET,
+} from "../../../lib/settings/rules.ts";
 import { resolved } from "./support.ts";
 
 const DATABASE = { DB_HOST: "db.example.com" };
@@ -14,7 +17,7 @@ function check(
 ): Findings {
   const resolution = resolved(env);
   assert.deepEqual(resolution.problems, []);
-  return checkRules(resolution, {
+  return checkSettings(resolution, {
     hasDataSource,
     release,
   });
@@ -95,7 +98,7 @@ const BROKEN: readonly (readonly [
   [
     "warnings",
     "MATTERMOST_SECRET_KEY",
-    { MATTERMOST_SECRET_KEY: PLACEHOLDER },
+    { MATTERMOST_SECRET_KEY: PLACEHOLDER_SECRET },
     FOUR_SECRETS,
   ],
   [
@@ -162,7 +165,7 @@ Deno.test("a cluster needs all four secrets", () => {
 
 Deno.test("the placeholder has the length of a secret, and is reported for each one", () => {
   const env = Object.fromEntries(
-    Object.keys(FOUR_SECRETS).map((name) => [name, PLACEHOLDER]),
+    Object.keys(FOUR_SECRETS).map((name) => [name, PLACEHOLDER_SECRET]),
   );
   const { problems, warnings } = check({ ...DATABASE, ...env }, {
     release: "3.6.0",

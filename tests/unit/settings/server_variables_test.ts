@@ -19,19 +19,23 @@ function read(env: Readonly<Record<string, string>>): ServerVariables {
 }
 
 Deno.test("only the server's own variables are passed on", () => {
-  const { values, twins, problems } = read({
+  const { values, fileVariables, problems } = read({
     MM_LICENSE: "x",
     MATTERMOST_VERSION: "1",
     DB_HOST: "d",
   });
-  assert.deepEqual([values, twins, problems], [{ MM_LICENSE: "x" }, [], []]);
+  assert.deepEqual([values, fileVariables, problems], [
+    { MM_LICENSE: "x" },
+    [],
+    [],
+  ]);
 });
 
 Deno.test("the content of a file becomes the variable, without the final newline", () => {
-  const { values, twins, problems } = read({
+  const { values, fileVariables, problems } = read({
     MM_LICENSE_FILE: "/run/secrets/licence",
   });
-  assert.deepEqual([values, twins, problems], [
+  assert.deepEqual([values, fileVariables, problems], [
     { MM_LICENSE: "the licence" },
     ["MM_LICENSE_FILE"],
     [],
@@ -39,11 +43,11 @@ Deno.test("the content of a file becomes the variable, without the final newline
 });
 
 Deno.test("an empty _FILE variable is ignored, and not passed on", () => {
-  const { values, twins, problems } = read({
+  const { values, fileVariables, problems } = read({
     MM_LICENSE_FILE: "",
     MM_LICENSE: "x",
   });
-  assert.deepEqual([values, twins, problems], [
+  assert.deepEqual([values, fileVariables, problems], [
     { MM_LICENSE: "x" },
     ["MM_LICENSE_FILE"],
     [],

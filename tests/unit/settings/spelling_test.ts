@@ -1,28 +1,31 @@
 import assert from "node:assert/strict";
 import { SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import {
-  closest,
+  closestName,
   didYouMean,
-  findUnknown,
-  suggest,
+  findUnknownVariables,
+  suggestVariable,
 } from "../../../lib/settings/spelling.ts";
 
 Deno.test("only a close name is suggested", () => {
   assert.equal(
-    closest("MATTERMOST_SITEURL", SETTING_NAMES),
+    closestName("MATTERMOST_SITEURL", SETTING_NAMES),
     "MATTERMOST_SITE_URL",
   );
-  assert.equal(closest("MATTERMOST_NMAE", SETTING_NAMES), "MATTERMOST_NAME");
-  assert.equal(closest("db_hots", SETTING_NAMES), "DB_HOST");
-  assert.equal(closest("PATH", SETTING_NAMES), undefined);
-  assert.equal(closest("anything", []), undefined);
+  assert.equal(
+    closestName("MATTERMOST_NMAE", SETTING_NAMES),
+    "MATTERMOST_NAME",
+  );
+  assert.equal(closestName("db_hots", SETTING_NAMES), "DB_HOST");
+  assert.equal(closestName("PATH", SETTING_NAMES), undefined);
+  assert.equal(closestName("anything", []), undefined);
   assert.equal(didYouMean("ture", ["true", "false"]), "Did you mean true?");
   assert.equal(didYouMean("perhaps", ["true", "false"]), undefined);
 });
 
 Deno.test("misspelt variables are reported with the closest name", () => {
   assert.deepEqual(
-    findUnknown({ MATTERMOST_SITEURL: "https://a.example.com" }),
+    findUnknownVariables({ MATTERMOST_SITEURL: "https://a.example.com" }),
     [{
       subject: "MATTERMOST_SITEURL",
       message: "MATTERMOST_SITEURL is not a known variable and has no effect",
@@ -32,28 +35,36 @@ Deno.test("misspelt variables are reported with the closest name", () => {
 });
 
 Deno.test("a name that continues a setting's name is reported with that setting", () => {
-  assert.equal(suggest("DB_HOSTNAME"), "Did you mean DB_HOST?");
+  assert.equal(suggestVariable("DB_HOSTNAME"), "Did you mean DB_HOST?");
   assert.equal(
-    suggest("MATTERMOST_NAME_OF_SITE"),
+    suggestVariable("MATTERMOST_NAME_OF_SITE"),
     "Did you mean MATTERMOST_NAME?",
   );
-  assert.equal(suggest("DB_HO"), "Did you mean DB_HOST?");
+  assert.equal(suggestVariable("DB_HO"), "Did you mean DB_HOST?");
 });
 
 Deno.test("a misspelt _FILE variable is reported too", () => {
-  const [problem] = findUnknown({ SMTP_PAS_FILE: "/run/secrets/smtp" });
+  const [problem] = findUnknownVariables({
+    SMTP_PAS_FILE: "/run/secrets/smtp",
+  });
   assert.equal(problem?.subject, "SMTP_PAS_FILE");
   assert.equal(problem?.remedy, "Did you mean SMTP_PASS?");
 });
 
 Deno.test("the remedy for an unknown name without a close one is the list of all", () => {
-  const [problem] = findUnknown({ MATTERMOST_FROBNICATE_THE_WIDGETS: "1" });
+  const [problem] = findUnknownVariables({
+    MATTERMOST_FROBNICATE_THE_WIDGETS: "1",
+  });
   assert.match(problem?.remedy ?? "", /app:help --all/);
 });
 
 Deno.test("variables of other images are reported with their names here", () => {
   assert.deepEqual(
-    findUnknown({ MM_USERNAME: "a", DB_PASSWORD_FILE: "/b", PUID: "1000" })
+    findUnknownVariables({
+      MM_USERNAME: "a",
+      DB_PASSWORD_FILE: "/b",
+      PUID: "1000",
+    })
       .map(({ subject, remedy }) => [subject, remedy]),
     [
       ["MM_USERNAME", "Use DB_USER instead"],
@@ -61,13 +72,13 @@ Deno.test("variables of other images are reported with their names here", () => 
       ["PUID", "Use MATTERMOST_UID instead"],
     ],
   );
-  assert.equal(suggest("DB_PASWORD"), "Did you mean DB_PASS?");
+  assert.equal(suggestVariable("DB_PASWORD"), "Did you mean DB_PASS?");
 });
 
 Deno.test("variables that are known, unrelated, empty or from a link are not reported", () => {
   const every = SETTING_NAMES.flatMap((name) => [name, `${name}_FILE`]);
   assert.deepEqual(
-    findUnknown({
+    findUnknownVariables({
       ...Object.fromEntries(every.map((name) => [name, "x"])),
       PATH: "/bin",
       HOME: "/root",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import forge from "node-forge";
 import type {
   Authorities,
-  AuthorityPlaces,
+  AuthorityLocations,
 } from "../../../lib/startup/authorities.ts";
 import {
   findAuthorities,
@@ -27,14 +27,14 @@ function disk(texts: Readonly<Record<string, string>>): MemoryFiles {
 
 function find(
   files: MemoryFiles,
-  { days = 0, ...places }: Partial<AuthorityPlaces> & {
+  { days = 0, ...places }: Partial<AuthorityLocations> & {
     readonly days?: number;
   } = {},
 ): Authorities {
   return findAuthorities(fakeSystem({ files, now: Date.now() + days * DAY }), {
     directory: DIRECTORY,
     databaseFile: "",
-    wholeBundle: undefined,
+    bundleOverride: undefined,
     ...places,
   });
 }
@@ -103,7 +103,7 @@ Deno.test("SSL_CERT_FILE replaces all other certificates, with a warning about t
       "/whole.pem": "all of them",
       [`${DIRECTORY}/private.crt`]: authority.certificate,
     }),
-    { wholeBundle: "/whole.pem" },
+    { bundleOverride: "/whole.pem" },
   );
   assert.equal(found.isOwnBundle, false);
   assert.deepEqual(found.trusted(), ["all of them"]);
@@ -113,7 +113,7 @@ Deno.test("SSL_CERT_FILE replaces all other certificates, with a warning about t
 });
 
 Deno.test("an SSL_CERT_FILE that cannot be read is left to the server", () => {
-  const found = find(disk({}), { wholeBundle: "/nowhere.pem" });
+  const found = find(disk({}), { bundleOverride: "/nowhere.pem" });
   assert.equal(found.trusted(), undefined);
   assert.deepEqual(found.problems, []);
 });

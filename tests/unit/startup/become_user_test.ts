@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { becomeServersUser } from "../../../lib/startup/become_user.ts";
+import { becomeServerUser } from "../../../lib/startup/become_user.ts";
 import type { Settings } from "../../../lib/settings/catalogue.ts";
 import { stage } from "../../support/installation.ts";
 
@@ -11,7 +11,7 @@ function become(
   const { system, context } = stage({ ...start, env: {} });
   const taken: unknown[] = [];
   system.becomeUser = (identity) => void taken.push(identity);
-  const { uid, gid } = becomeServersUser(settings as Settings, context).system;
+  const { uid, gid } = becomeServerUser(settings as Settings, context).system;
   return { taken, uid, gid };
 }
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { provideDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
+import { prepareDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
 import { databaseAuthorities } from "../../../lib/startup/open_database.ts";
 import type { Plan } from "../../../lib/startup/plan.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import {
   bundleVariable,
-  provideBundle,
   readBundle,
   requireAuthorities,
+  writeBundle,
 } from "../../../lib/startup/ca_bundle.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { createAuthority } from "../../servers/certificates.ts";
@@ -38,13 +38,13 @@ async function ready(
     env: { ...ENOUGH, MATTERMOST_CA_DIR: CA_DIR, ...env },
   });
   const plan = await makePlan(staged.context);
-  const context = await provideDirectories(plan, staged.context);
+  const context = await prepareDirectories(plan, staged.context);
   return { ...staged, context, plan };
 }
 
 Deno.test("the server gets a bundle that only it can read, and a variable that names it", async () => {
   const { plan, system, context } = await ready();
-  provideBundle(readBundle(plan), context);
+  writeBundle(readBundle(plan), context);
   assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
   assert.equal(system.files.stat(BUNDLE)?.mode, 0o600);
   assert.deepEqual(bundleVariable(plan), { SSL_CERT_FILE: BUNDLE });
@@ -52,12 +52,12 @@ Deno.test("the server gets a bundle that only it can read, and a variable that n
 
 Deno.test("a bundle is written again only if it differs", async () => {
   const { plan, system, context } = await ready();
-  provideBundle(readBundle(plan), context);
+  writeBundle(readBundle(plan), context);
   const { steps } = system.files;
-  provideBundle(readBundle(plan), context);
+  writeBundle(readBundle(plan), context);
   assert.equal(system.files.steps, steps);
   system.files.place(BUNDLE, "torn");
-  provideBundle(readBundle(plan), context);
+  writeBundle(readBundle(plan), context);
   assert.equal(system.files.readText(BUNDLE), `${certificate.trim()}\n`);
 });
 
@@ -65,7 +65,7 @@ Deno.test("if the operator sets SSL_CERT_FILE, no bundle is written", async () =
   const { plan, system, context } = await ready({
     env: { SSL_CERT_FILE: "/whole.pem" },
   });
-  provideBundle(readBundle(plan), context);
+  writeBundle(readBundle(plan), context);
   assert.equal(system.files.stat(BUNDLE), undefined);
   assert.deepEqual(bundleVariable(plan), {});
 });
@@ -75,7 +75,7 @@ Deno.test("a bundle that cannot be written ends the start with 73 and a remedy",
   system.files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
   assert.throws(
-    () => provideBundle(readBundle(plan), context),
+    () => writeBundle(readBundle(plan), context),
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
   becomeServer,
+  buildServerEnvironment,
   requireServer,
-  serverVariables,
 } from "../../../lib/startup/handoff.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
@@ -63,7 +63,7 @@ Deno.test("the server gets the value of a _FILE variable, and not the _FILE vari
     files,
     env: { ...ENOUGH, MM_LICENSE_FILE: "/run/secrets/licence" },
   });
-  const variables = serverVariables(await makePlan(context), system);
+  const variables = buildServerEnvironment(await makePlan(context), system);
   assert.equal(variables["MM_LICENSE"], "the licence");
   assert.equal(variables["MM_LICENSE_FILE"], undefined);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { provideDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
+import { prepareDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
 import {
   isConfirmed,
-  rememberRelease,
+  recordRelease,
 } from "../../../lib/startup/version_file.ts";
-import { confirmOnce } from "../../../lib/startup/upgrade_guard.ts";
+import { confirmInstalledRelease } from "../../../lib/startup/upgrade_guard.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { age, INSTALL, stage } from "../../support/installation.ts";
@@ -12,8 +12,8 @@ import { age, INSTALL, stage } from "../../support/installation.ts";
 Deno.test("a start writes the release to VERSION", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
-  rememberRelease(plan, system, true);
+  await prepareDirectories(plan, context);
+  recordRelease(plan, system, true);
   assert.equal(
     system.files.readText("/opt/mattermost/data/VERSION"),
     "11.7.9\n",
@@ -23,13 +23,13 @@ Deno.test("a start writes the release to VERSION", async () => {
 Deno.test("a VERSION file is written only if its release is wrong", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
-  rememberRelease(plan, system, true);
+  await prepareDirectories(plan, context);
+  recordRelease(plan, system, true);
   const { steps } = system.files;
-  rememberRelease(plan, system, true);
+  recordRelease(plan, system, true);
   assert.equal(system.files.steps, steps);
   system.files.place("/opt/mattermost/data/VERSION", "11.6.0\n");
-  rememberRelease(plan, system, true);
+  recordRelease(plan, system, true);
   assert.equal(
     system.files.readText("/opt/mattermost/data/VERSION"),
     "11.7.9\n",
@@ -41,19 +41,19 @@ Deno.test("a VERSION file gets the date of a new program of the same release, if
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
-  rememberRelease(plan, system, true);
+  await prepareDirectories(plan, context);
+  recordRelease(plan, system, true);
   assert.ok(isConfirmed(plan, system));
   // A new image with the same release.
   age(files, path, 2000);
   assert.ok(!isConfirmed(plan, system));
   files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
-  rememberRelease(plan, system, true);
+  recordRelease(plan, system, true);
   assert.ok(!isConfirmed(plan, system));
   assert.equal(files.readText(path), "11.7.9\n");
   files.fault = () => undefined;
-  rememberRelease(plan, system, true);
+  recordRelease(plan, system, true);
   assert.ok(isConfirmed(plan, system));
   assert.equal(files.readText(path), "11.7.9\n");
 });
@@ -63,12 +63,12 @@ Deno.test("a program that did not confirm its release is asked again at the next
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
-  rememberRelease(plan, system, false);
+  await prepareDirectories(plan, context);
+  recordRelease(plan, system, false);
   assert.equal(files.readText(path), "11.7.9\n");
   assert.ok(!isConfirmed(plan, system));
   const { steps } = files;
-  rememberRelease(plan, system, false);
+  recordRelease(plan, system, false);
   assert.equal(files.steps, steps, "the release is the same");
   for (
     const [code, stdout, isAnswered] of [
@@ -77,7 +77,7 @@ Deno.test("a program that did not confirm its release is asked again at the next
       [1, "Version: 11.7.9\n", false],
     ] as const
   ) {
-    const asked = await confirmOnce(plan, {
+    const asked = await confirmInstalledRelease(plan, {
       ...system,
       runChild: () => Promise.resolve({ code, stdout, stderr: "" }),
     });
@@ -90,13 +90,13 @@ Deno.test("a VERSION file that is younger than the program does not confirm it",
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
-  rememberRelease(plan, system, true);
+  prepareDirectories(plan, context);
+  recordRelease(plan, system, true);
   // An image of another release that is older than the last start.
   age(files, program, 5000);
   assert.ok(!isConfirmed(plan, system));
   await assert.rejects(
-    confirmOnce(plan, {
+    confirmInstalledRelease(plan, {
       ...system,
       runChild: () =>
         Promise.resolve({ code: 0, stdout: "Version: 11.8.0\n", stderr: "" }),
@@ -113,10 +113,10 @@ Deno.test("a VERSION file is written even if its date cannot be set", async () =
   const { system, context } = stage();
   const { files } = system;
   const plan = await makePlan(context);
-  provideDirectories(plan, context);
+  prepareDirectories(plan, context);
   files.fault = (_, what) =>
     what.startsWith("utime") ? { code: "EPERM" } : undefined;
-  rememberRelease(plan, system, true);
+  recordRelease(plan, system, true);
   assert.equal(files.readText(path), "11.7.9\n");
   assert.ok(!isConfirmed(plan, system));
 });
@@ -124,7 +124,7 @@ Deno.test("a VERSION file is written even if its date cannot be set", async () =
 Deno.test("a VERSION file that cannot be written ends the start with 73, and the lock is released", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
+  await prepareDirectories(plan, context);
   system.files.fault = (_, what) =>
     what.startsWith("create") ? { code: "ENOSPC" } : undefined;
   let released = 0;
@@ -139,7 +139,7 @@ Deno.test("a VERSION file that cannot be written ends the start with 73, and the
     };
   };
   assert.throws(
-    () => rememberRelease(plan, system, true),
+    () => recordRelease(plan, system, true),
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { provideDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
-import { requireOwnFiles, writePlan } from "../../../lib/startup/write_plan.ts";
-import { isCurrent } from "../../../lib/config/file.ts";
+import { prepareDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
+import {
+  requireRegularFiles,
+  writePlan,
+} from "../../../lib/startup/write_plan.ts";
+import { isUnchanged } from "../../../lib/config/file.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import { CONFIG, ENOUGH, stage } from "../../support/installation.ts";
@@ -21,11 +24,11 @@ Deno.test("a link at the name of any file that the start writes ends it before a
       text: "",
       added: 1,
     };
-    requireOwnFiles(plan, bundle, system);
+    requireRegularFiles(plan, bundle, system);
     system.files.link(path, "/etc/shadow");
     const { steps } = system.files;
     assert.throws(
-      () => requireOwnFiles(plan, bundle, system),
+      () => requireRegularFiles(plan, bundle, system),
       (error) =>
         error instanceof EntrypointError && error.code === 73 &&
         error.message.startsWith(`${path} is a symbolic link, `),
@@ -39,7 +42,7 @@ Deno.test("a config.json that changed after the plan is merged again, not overwr
   const { system, context } = stage();
   const { files } = system;
   const first = await makePlan(context);
-  await provideDirectories(first, context);
+  await prepareDirectories(first, context);
   await writePlan(first, context);
   const next = stage({
     files,
@@ -47,32 +50,32 @@ Deno.test("a config.json that changed after the plan is merged again, not overwr
   });
   const plan = await makePlan(next.context);
   const { place, state } = plan;
-  assert.ok(isCurrent(system, place, state));
+  assert.ok(isUnchanged(system, place, state));
 
   const lastApplied = `${CONFIG}.memory`;
   const text = files.readText(lastApplied);
   files.place(lastApplied, text.replace('"salt": "', '"salt": "0'));
-  assert.ok(!isCurrent(system, place, state), "another last-applied state");
+  assert.ok(!isUnchanged(system, place, state), "another last-applied state");
   files.place(lastApplied, text);
-  assert.ok(isCurrent(system, place, state));
+  assert.ok(isUnchanged(system, place, state));
 
   const document = JSON.parse(files.readText(CONFIG));
   document.TeamSettings.OfAnother = "start";
   files.place(CONFIG, JSON.stringify(document));
-  assert.ok(!isCurrent(system, place, state), "another config.json");
+  assert.ok(!isUnchanged(system, place, state), "another config.json");
   await writePlan(plan, next.context);
   const { TeamSettings } = JSON.parse(files.readText(CONFIG));
   assert.equal(TeamSettings.OfAnother, "start");
   assert.equal(TeamSettings.SiteName, "New name");
 
   files.remove(CONFIG);
-  assert.ok(!isCurrent(system, place, state), "config.json is gone");
+  assert.ok(!isUnchanged(system, place, state), "config.json is gone");
 });
 
 Deno.test("a lock that cannot be taken is a warning, and config.json is written", async () => {
   const { system, context } = stage();
   const plan = await makePlan(context);
-  await provideDirectories(plan, context);
+  await prepareDirectories(plan, context);
   system.files.lockError = "ENOLCK";
   await writePlan(plan, context);
   assert.match(system.err.text, /warning: .*ENOLCK/);

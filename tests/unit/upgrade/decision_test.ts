@@ -31,7 +31,7 @@ function schema(text: string): SchemaFacts {
 /** The notation of a decision: its kind, for a refusal `?` if it is advice and `!` if not, and the path. */
 function short(decision: Decision): string {
   if (decision.allowed) return decision.kind;
-  const mark = decision.policy ? "?" : "!";
+  const mark = decision.isAdvice ? "?" : "!";
   return [`${decision.kind}${mark}`, ...decision.path].join(" ");
 }
 
@@ -277,7 +277,7 @@ const ROWS = Object.values(TABLE).flat();
 Deno.test("MATTERMOST_FORCE_UPGRADE overrides every refusal that is advice, and no other", () => {
   for (const row of ROWS) {
     const [plain, forced] = [decide(row), decide(row, { force: true })];
-    if (plain.allowed || !plain.policy) {
+    if (plain.allowed || !plain.isAdvice) {
       deepEqual(forced, plain);
     } else {
       ok(forced.allowed);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import {
-  certificateFault,
   certificateFinding,
+  certificateProblem,
 } from "../../../../lib/commands/check/certificate.ts";
 import {
+  describeCause,
   failed,
-  fromError,
+  findingsFromError,
   ok,
-  reasonOf,
   warning,
 } from "../../../../lib/commands/check/finding.ts";
 import { EntrypointError } from "../../../../lib/errors.ts";
@@ -33,45 +33,54 @@ Deno.test("a finding has its keys in a fixed order, and no empty key", () => {
 
 Deno.test("an error becomes one finding for each of its problems, or one if it has none", () => {
   const alone = new EntrypointError("M", { code: 78, remedy: "R" });
-  assert.deepEqual(fromError("a", alone), [
+  assert.deepEqual(findingsFromError("a", alone), [
     { check: "a", level: "failed", message: "M", remedy: "R" },
   ]);
-  assert.deepEqual(fromError("a", new EntrypointError("M", { code: 78 })), [
-    { check: "a", level: "failed", message: "M" },
-  ]);
+  assert.deepEqual(
+    findingsFromError("a", new EntrypointError("M", { code: 78 })),
+    [
+      { check: "a", level: "failed", message: "M" },
+    ],
+  );
   const several = new EntrypointError("M", {
     code: 78,
     problems: [{ subject: "A", message: "a" }, { subject: "B", message: "b" }],
   });
-  assert.deepEqual(fromError("x", several).map(({ message }) => message), [
-    "a",
-    "b",
-  ]);
+  assert.deepEqual(
+    findingsFromError("x", several).map(({ message }) => message),
+    [
+      "a",
+      "b",
+    ],
+  );
 });
 
 Deno.test("reasonOf() describes known error codes in words, and repeats other messages", () => {
   assert.equal(
-    reasonOf(withCode("ECONNREFUSED")),
+    describeCause(withCode("ECONNREFUSED")),
     "the connection was refused",
   );
-  assert.equal(reasonOf({ code: "ENOTFOUND" }), "the host name is unknown");
-  assert.equal(reasonOf(withCode("EWEIRD", "as it is")), "as it is");
-  assert.equal(reasonOf(withCode("toString", "as it is")), "as it is");
   assert.equal(
-    reasonOf(new DOMException("x", "TimeoutError")),
+    describeCause({ code: "ENOTFOUND" }),
+    "the host name is unknown",
+  );
+  assert.equal(describeCause(withCode("EWEIRD", "as it is")), "as it is");
+  assert.equal(describeCause(withCode("toString", "as it is")), "as it is");
+  assert.equal(
+    describeCause(new DOMException("x", "TimeoutError")),
     "no answer in time",
   );
-  assert.equal(reasonOf("a text"), "a text");
+  assert.equal(describeCause("a text"), "a text");
   // The error of a host with several addresses has no message of its own.
   const both = new AggregateError([withCode("ECONNREFUSED", "connect ::1")]);
-  assert.equal(reasonOf(both), "the connection was refused");
+  assert.equal(describeCause(both), "the connection was refused");
   assert.equal(
-    reasonOf(Object.assign(both, { code: "ESOCKET" })),
+    describeCause(Object.assign(both, { code: "ESOCKET" })),
     "the connection was refused",
   );
-  assert.equal(reasonOf(withCode("EWEIRD")), "EWEIRD");
+  assert.equal(describeCause(withCode("EWEIRD")), "EWEIRD");
   for (const silent of [new Error(""), new AggregateError([]), "", " "]) {
-    assert.equal(reasonOf(silent), "the system reports no cause");
+    assert.equal(describeCause(silent), "the system reports no cause");
   }
 });
 
@@ -118,6 +127,6 @@ Deno.test("certificateFault() recognises certificate errors by code or by messag
     ["certificate", undefined],
   ];
   for (const [error, fault] of cases) {
-    assert.equal(certificateFault(error), fault, String(error));
+    assert.equal(certificateProblem(error), fault, String(error));
   }
 });

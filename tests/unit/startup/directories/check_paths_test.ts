@@ -4,7 +4,7 @@ import {
   checkPaths,
   requirePaths,
 } from "../../../../lib/startup/directories/check_paths.ts";
-import { provideDirectories } from "../../../../lib/startup/directories/prepare_directories.ts";
+import { prepareDirectories } from "../../../../lib/startup/directories/prepare_directories.ts";
 import { makePlan, type Plan } from "../../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../../lib/errors.ts";
 import type { World } from "../../../support/fake_system.ts";
@@ -33,7 +33,7 @@ async function provided(
   files.makeDirectory("/var/log");
   files.place("/proc/self/mounts", mounts);
   const first = stage({ files });
-  await provideDirectories(await makePlan(first.context), first.context);
+  await prepareDirectories(await makePlan(first.context), first.context);
   files.place(CONFIG, "{}");
   files.chown(CONFIG, { uid: 2000, gid: 2000 });
   const { system, context } = stage({ files, uid: 2000, gid: 2000, ...world });

@@ -11,7 +11,7 @@ const DATA: WrittenPath = {
   purpose: "the directory of uploaded files",
   vital: true,
   temporary: false,
-  provided: true,
+  preparedByRoot: true,
 };
 
 const SCRATCH: WrittenPath = {

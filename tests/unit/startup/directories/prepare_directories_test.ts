@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { provideDirectories } from "../../../../lib/startup/directories/prepare_directories.ts";
+import { prepareDirectories } from "../../../../lib/startup/directories/prepare_directories.ts";
 import { makePlan } from "../../../../lib/startup/plan.ts";
 import {
   CONFIG,
@@ -14,7 +14,7 @@ Deno.test("root gives the directories with their content to the server's user, a
   files.makeDirectory("/opt/mattermost/data/old");
   files.place("/opt/mattermost/data/old/upload.png", "x");
   const { system, context } = stage({ files });
-  const served = await provideDirectories(await makePlan(context), context);
+  const served = await prepareDirectories(await makePlan(context), context);
   assert.deepEqual(system.identities, [{ uid: 2000, gid: 2000 }]);
   assert.deepEqual([served.system.uid, served.system.gid], [2000, 2000]);
   assert.equal(served.system.startedAs, 0);
@@ -45,7 +45,7 @@ Deno.test("an error of chown is logged once, and the start continues", async () 
         "chown: changing ownership of '/opt/mattermost/data': Operation not permitted\nchown: and more\n",
     }),
   });
-  const { system: { uid } } = await provideDirectories(
+  const { system: { uid } } = await prepareDirectories(
     await makePlan(context),
     context,
   );
@@ -63,7 +63,7 @@ Deno.test("without root a start creates the directories that it can, gives none,
   const plan = await makePlan(context);
   system.files.fault = (_, what) =>
     what.startsWith("mkdir /var") ? { code: "EACCES" } : undefined;
-  await provideDirectories(plan, context);
+  await prepareDirectories(plan, context);
   assert.deepEqual([system.children, system.identities], [[], []]);
   assert.equal(
     system.files.stat(CONFIG.replace("/config.json", ""))?.mode,
@@ -76,6 +76,6 @@ Deno.test("without log files their directory is not created", async () => {
   const { system, context } = stage({
     env: { ...ENOUGH, MATTERMOST_LOG_FILES: "false" },
   });
-  await provideDirectories(await makePlan(context), context);
+  await prepareDirectories(await makePlan(context), context);
   assert.equal(system.files.stat("/var/log/mattermost"), undefined);
 });
