@@ -69,7 +69,7 @@ export async function run(
       system: { ...system, env },
       log,
       signal: ending.signal,
-      finishing: (work) => {
+      runToCompletion: (work) => {
         isFinishing = true;
         return work.finally(() => isFinishing = false);
       },

@@ -39,7 +39,7 @@ export async function migrate(
 ): Promise<number> {
   readArguments(args, { command: "app:migrate" });
   const { system, log } = context;
-  const plan = await makePlan(context, { guarded: true });
+  const plan = await makePlan(context, { upgradeRulesFollow: true });
   logSummary(plan, context);
   requireServer(plan, system);
   const isAnswered = await confirmInstalledRelease(plan, system);

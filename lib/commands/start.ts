@@ -102,7 +102,7 @@ async function openMeanwhile(
     confirmInstalledRelease(loaded, system),
   ]);
   try {
-    const plan = planConfig(loaded, context, { guarded: true });
+    const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
     // The summary has already printed the warnings about the settings.
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));

@@ -32,7 +32,7 @@ export interface AuthorityLocations {
 /** The certificate authorities that the server will trust. */
 export interface Authorities {
   /** Whether the entrypoint has to write a bundle for the server, because certificates were added to the system's. */
-  readonly isOwnBundle: boolean;
+  readonly needsBundle: boolean;
   /** Reads the PEM texts, the system's bundle first; `undefined` if the system has no bundle and nothing was added. */
   trusted(): readonly string[] | undefined;
   /** Files that cannot be used. */
@@ -110,7 +110,7 @@ export function findAuthorities(
     });
   }
   return {
-    isOwnBundle: bundleOverride === undefined && texts.length > 0,
+    needsBundle: bundleOverride === undefined && texts.length > 0,
     trusted() {
       const all = [readBase(), ...bundleOverride === undefined ? texts : []]
         .filter((text) => text !== "");

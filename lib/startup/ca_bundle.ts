@@ -55,8 +55,8 @@ export interface Bundle {
  * @returns The bundle; `undefined` if the system's own bundle is enough.
  */
 export function readBundle(loaded: LoadedSettings): Bundle | undefined {
-  const { isOwnBundle, trusted, added } = loaded.authorities();
-  return isOwnBundle
+  const { needsBundle, trusted, added } = loaded.authorities();
+  return needsBundle
     ? { path: bundlePath(loaded), text: joinBundle(trusted() ?? []), added }
     : undefined;
 }
@@ -103,7 +103,7 @@ export function writeBundle(
 export function bundleVariable(
   loaded: LoadedSettings,
 ): Readonly<Record<string, string>> {
-  return loaded.authorities().isOwnBundle
+  return loaded.authorities().needsBundle
     ? { [BUNDLE_VARIABLE]: bundlePath(loaded) }
     : {};
 }

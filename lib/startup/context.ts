@@ -16,7 +16,7 @@ export interface Context {
   /** Aborts when a signal ends the program. */
   readonly signal: AbortSignal;
   /** Delays the end of the program by a signal until work that must not be interrupted has finished. */
-  readonly finishing: <T>(work: Promise<T>) => Promise<T>;
+  readonly runToCompletion: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** A command: takes the arguments that follow its name, and returns the exit code. */

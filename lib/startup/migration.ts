@@ -91,7 +91,7 @@ export async function runMigration(
   { database, permit }: MigrationWork,
   context: Context,
 ): Promise<number> {
-  const { system, log, signal, finishing } = context;
+  const { system, log, signal, runToCompletion } = context;
   const { release, paths } = plan;
   const command = migrationCommand(release, {
     home: paths.install,
@@ -103,7 +103,7 @@ export async function runMigration(
   log.info(
     `Running ${NAMES[release.migration]} of Mattermost ${release.version}`,
   );
-  const { code } = await finishing(system.runChild({
+  const { code } = await runToCompletion(system.runChild({
     command,
     env: buildServerEnvironment(plan, system),
     cwd: paths.install,

@@ -91,7 +91,7 @@ export interface PlanOptions {
    * Whether the upgrade rules follow. If so, a database product that the release no longer
    * supports is left to them, because they know how to migrate away from it.
    */
-  readonly guarded?: boolean;
+  readonly upgradeRulesFollow?: boolean;
 }
 
 /**
@@ -132,7 +132,7 @@ export function logSummary(
 export function planConfig(
   loaded: LoadedSettings,
   { system, log }: Context,
-  { guarded = false }: PlanOptions,
+  { upgradeRulesFollow = false }: PlanOptions,
 ): Plan {
   const { settings, release } = loaded;
   const place = placeOf(settings, system);
@@ -147,7 +147,9 @@ export function planConfig(
     release,
   );
   const problems = checkConfig(effective, release.version)
-    .filter(({ subject }) => !guarded || subject !== "SqlSettings.DriverName");
+    .filter(({ subject }) =>
+      !upgradeRulesFollow || subject !== "SqlSettings.DriverName"
+    );
   if (problems.length > 0) {
     throw new EntrypointError(
       `Mattermost ${release.version} would refuse this configuration`,

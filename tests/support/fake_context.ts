@@ -19,6 +19,6 @@ export function fakeContext(system: System): Context {
     system,
     log: new Log(system),
     signal: new AbortController().signal,
-    finishing: <T>(work: Promise<T>): Promise<T> => work,
+    runToCompletion: <T>(work: Promise<T>): Promise<T> => work,
   };
 }

@@ -29,9 +29,9 @@ const NO_SPACE = 50 * 1024 ** 2;
 export async function checkDirectories(
   { plan, system }: CheckContext,
 ): Promise<Finding[]> {
-  const diagnoses = await checkPaths(plan, system, { mayTouch: false });
+  const diagnoses = await checkPaths(plan, system, { writesProbes: false });
   const bad = diagnoses.map((diagnosis) =>
-    (diagnosis.vital ? failed : warning)("directories.access", diagnosis)
+    (diagnosis.isRequired ? failed : warning)("directories.access", diagnosis)
   );
   const { uid, gid } = serverIdentity(plan.settings, system);
   const good = ok(

@@ -40,7 +40,7 @@ const PROBE_MODE = 0o600;
 /** A path that cannot be written, with its remedy. */
 export interface PathProblem extends Problem {
   /** Whether the server cannot run without writing there. */
-  readonly vital: boolean;
+  readonly isRequired: boolean;
 }
 
 /** How the paths are checked. */
@@ -49,7 +49,7 @@ export interface CheckMode {
    * Whether to write probe files, which only the server's user may do. Otherwise owners, modes
    * and mounts decide.
    */
-  readonly mayTouch: boolean;
+  readonly writesProbes: boolean;
 }
 
 /**
@@ -63,11 +63,11 @@ export interface CheckMode {
 export async function checkPaths(
   plan: Plan,
   system: System,
-  { mayTouch }: CheckMode,
+  { writesProbes }: CheckMode,
 ): Promise<PathProblem[]> {
   const identity = serverIdentity(plan.settings, system);
   // Without a probe, only the table of mounts tells that a file system is read-only.
-  const kernelFacts = mayTouch ? undefined : await readKernelFacts(system);
+  const kernelFacts = writesProbes ? undefined : await readKernelFacts(system);
   const { files } = system;
   const check: PathCheck = {
     system,
@@ -88,8 +88,8 @@ export async function checkPaths(
     !failures.some((other) => other !== failure && isCoveredBy(failure, other))
   ).map(({ written, denial }) => ({
     subject: written.path,
-    vital: failures.some((each) =>
-      each.written.vital && isWithin(each.written.path, written.path)
+    isRequired: failures.some((each) =>
+      each.written.isRequired && isWithin(each.written.path, written.path)
     ),
     ...describeDenial(written, denial, { identity, system, kernel }),
   }));
@@ -121,11 +121,13 @@ export async function requirePaths(
   plan: Plan,
   { system, log }: Context,
 ): Promise<void> {
-  const found = await checkPaths(plan, system, { mayTouch: true });
-  for (const { vital, ...problem } of found) if (!vital) log.warn(problem);
+  const found = await checkPaths(plan, system, { writesProbes: true });
+  for (const { isRequired, ...problem } of found) {
+    if (!isRequired) log.warn(problem);
+  }
   log.step("Paths checked");
-  const problems = found.filter(({ vital }) => vital)
-    .map(({ vital: _, ...problem }) => problem);
+  const problems = found.filter(({ isRequired }) => isRequired)
+    .map(({ isRequired: _, ...problem }) => problem);
   if (problems.length === 0) return;
   const { uid, gid } = serverIdentity(plan.settings, system);
   throw new EntrypointError(

@@ -33,7 +33,7 @@ export interface WrittenPath {
   /** What the path is, as an apposition to it in a message. */
   readonly purpose: string;
   /** Whether the server cannot run without writing there. */
-  readonly vital: boolean;
+  readonly isRequired: boolean;
   /** Whether the content may be lost with the container. */
   readonly temporary: boolean;
   /** Whether a start as root creates it, or gives it to the server's user. */
@@ -65,7 +65,7 @@ export function writtenPaths(
       path: paths.config,
       kind: "file",
       purpose: "which the server writes when it starts",
-      vital: release.configWrites !== "best effort",
+      isRequired: release.configWrites !== "best effort",
       temporary: false,
       preparedByRoot: true,
     },
@@ -126,12 +126,16 @@ function required(path: string, purpose: string): WrittenPath {
     path,
     kind: "directory",
     purpose,
-    vital: true,
+    isRequired: true,
     temporary: false,
     preparedByRoot: true,
   };
 }
 
 function optional(path: string, purpose: string): WrittenPath {
-  return { ...required(path, purpose), vital: false, preparedByRoot: false };
+  return {
+    ...required(path, purpose),
+    isRequired: false,
+    preparedByRoot: false,
+  };
 }

@@ -61,7 +61,7 @@ function intermediate(name: string, issuer: string): string {
 Deno.test("without added certificates the system's bundle is trusted, and the server needs no other", () => {
   const found = find(disk({ [SYSTEM_BUNDLE]: "the system's" }));
   assert.deepEqual(
-    [found.isOwnBundle, found.added, found.problems, found.warnings],
+    [found.needsBundle, found.added, found.problems, found.warnings],
     [false, 0, [], []],
   );
   assert.deepEqual(found.trusted(), ["the system's"]);
@@ -77,7 +77,7 @@ Deno.test("added certificates follow those of the system", () => {
     [`${DIRECTORY}/private.crt`]: authority.certificate,
     [`${DIRECTORY}/README`]: "not a certificate, and not read",
   }));
-  assert.deepEqual([found.isOwnBundle, found.added], [true, 1]);
+  assert.deepEqual([found.needsBundle, found.added], [true, 1]);
   assert.deepEqual(found.problems, []);
   assert.deepEqual(found.warnings, []);
   assert.deepEqual(found.trusted(), [
@@ -105,7 +105,7 @@ Deno.test("SSL_CERT_FILE replaces all other certificates, with a warning about t
     }),
     { bundleOverride: "/whole.pem" },
   );
-  assert.equal(found.isOwnBundle, false);
+  assert.equal(found.needsBundle, false);
   assert.deepEqual(found.trusted(), ["all of them"]);
   assert.deepEqual(warningsOf(found), [
     `SSL_CERT_FILE is set, so the server trusts only the certificates in /whole.pem and ignores those in ${DIRECTORY}`,

@@ -47,12 +47,12 @@ async function provided(
 
 async function check(
   { plan, system }: Stage & { readonly plan: Plan },
-  mayTouch = true,
+  writesProbes = true,
 ): Promise<readonly PathProblem[]> {
   const { journal } = system.files;
   const { length } = journal;
-  const found = await checkPaths(plan, system, { mayTouch });
-  if (!mayTouch) assert.deepEqual(journal.slice(length), []);
+  const found = await checkPaths(plan, system, { writesProbes });
+  if (!writesProbes) assert.deepEqual(journal.slice(length), []);
   return found;
 }
 
@@ -80,7 +80,12 @@ Deno.test("a user that owns nothing gets a problem for each topmost directory", 
     `${INSTALL}/plugins`,
     `${INSTALL}/client/plugins`,
   ]);
-  assert.deepEqual(found.map(({ vital }) => vital), [true, true, false, false]);
+  assert.deepEqual(found.map(({ isRequired }) => isRequired), [
+    true,
+    true,
+    false,
+    false,
+  ]);
   assert.equal(
     found[0]?.message,
     `User 1234:1234 cannot write to ${DATA}, the directory of uploaded files: ${DATA} belongs to 2000:2000 with mode 0755`,
@@ -95,7 +100,7 @@ Deno.test("a closed directory is reported once, not for each path in it", async 
     found.filter(({ message }) => message.includes(`${DATA} belongs`)).length,
     1,
   );
-  assert.equal(found.some(({ vital }) => vital), true);
+  assert.equal(found.some(({ isRequired }) => isRequired), true);
 });
 
 Deno.test("a parent directory that the user may not enter is reported as the cause", async () => {
@@ -157,7 +162,7 @@ Deno.test("a full disk is reported as a full disk", async () => {
     what.startsWith("make /var/log/") ? { code: "ENOSPC" } : undefined;
   assert.deepEqual(await check(world), [{
     subject: "/var/log/mattermost",
-    vital: true,
+    isRequired: true,
     message:
       "User 2000:2000 cannot write to /var/log/mattermost, the directory of log files: the disk is full",
     remedy: "df -h /var/log/mattermost   # make room there",
@@ -200,7 +205,7 @@ Deno.test("an error without a code is a bug and is thrown", async () => {
     throw new RangeError("a bug");
   };
   await assert.rejects(
-    checkPaths(world.plan, world.system, { mayTouch: true }),
+    checkPaths(world.plan, world.system, { writesProbes: true }),
     RangeError,
   );
 });
@@ -210,7 +215,7 @@ Deno.test("a missing path is checked in the directory in which it will be create
   files.makeDirectory("/tmp", 0o1777);
   const { system, context } = stage({ files, uid: 1234, gid: 1234 });
   const plan = await makePlan(context);
-  const found = await checkPaths(plan, system, { mayTouch: false });
+  const found = await checkPaths(plan, system, { writesProbes: false });
   assert.deepEqual(found.map(({ subject }) => subject), [
     "/opt/mattermost/data/config",
     "/opt/mattermost/data",
@@ -264,7 +269,7 @@ Deno.test("a check as root expects a start to give only directories that nobody 
   const { system, context } = stage({ files });
   const namesFound = async (): Promise<string[]> => {
     const plan = await makePlan(context);
-    return namesOf(await checkPaths(plan, system, { mayTouch: false }));
+    return namesOf(await checkPaths(plan, system, { writesProbes: false }));
   };
   assert.deepEqual(await namesFound(), []);
   // It still belongs to root, but the server's user can replace it.
@@ -296,7 +301,7 @@ Deno.test("a start ends with 73 for required paths, and warns about the others",
         "User 1234:1234 cannot write to paths that Mattermost requires" &&
       error.problems.map(({ subject }) => subject).join(" ") ===
         `${DATA} /var/log/mattermost` &&
-      error.problems.every((problem) => !("vital" in problem)),
+      error.problems.every((problem) => !("isRequired" in problem)),
   );
   assert.match(
     world.system.err.text,
@@ -329,12 +334,15 @@ Deno.test("the mmctl socket and TMPDIR are checked, log files and plugins only i
     }),
   );
   const plan = await makePlan(context);
-  const found = await checkPaths(plan, system, { mayTouch: false });
-  assert.deepEqual(found.map(({ subject, vital }) => [subject, vital]), [
-    [DATA, true],
-    ["/var/tmp", false],
-    ["/scratch", false],
-  ]);
+  const found = await checkPaths(plan, system, { writesProbes: false });
+  assert.deepEqual(
+    found.map(({ subject, isRequired }) => [subject, isRequired]),
+    [
+      [DATA, true],
+      ["/var/tmp", false],
+      ["/scratch", false],
+    ],
+  );
   assert.match(
     found[1]?.message ?? "",
     /cannot write to \/var\/tmp, the directory of the socket for mmctl --local: /,

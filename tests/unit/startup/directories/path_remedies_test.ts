@@ -9,7 +9,7 @@ const DATA: WrittenPath = {
   path: "/data",
   kind: "directory",
   purpose: "the directory of uploaded files",
-  vital: true,
+  isRequired: true,
   temporary: false,
   preparedByRoot: true,
 };
