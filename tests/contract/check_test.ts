@@ -460,13 +460,17 @@ for (
 
 Deno.test("a file system is reported once, even while its free space changes", async () => {
   await using home = await createHome();
-  const file = join(home.path, "growing");
-  const script =
-    'while dd if=/dev/zero of="$0" bs=1M count=2 conv=fsync; do rm "$0"; done';
-  const writer = new Deno.Command("sh", {
-    args: ["-c", script, file],
-    stderr: "null",
-  }).spawn();
+  const path = join(home.path, "growing");
+  const megabytes = new Uint8Array(2 * 1024 ** 2);
+  let isDone = false;
+  const writing = (async () => {
+    while (!isDone) {
+      using file = await Deno.open(path, { create: true, write: true });
+      await file.write(megabytes);
+      await file.sync();
+      await Deno.remove(path);
+    }
+  })();
   try {
     for (let round = 0; round < 30; round++) {
       const { stdout } = await runProgram(COMPILED, ["app:check", "--json"], {
@@ -479,8 +483,8 @@ Deno.test("a file system is reported once, even while its free space changes", a
       assert.equal(spaces.length, 1, JSON.stringify(spaces));
     }
   } finally {
-    writer.kill("SIGKILL");
-    await writer.status;
+    isDone = true;
+    await writing;
   }
 });
 
