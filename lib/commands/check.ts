@@ -103,7 +103,7 @@ async function runChecks(
     deadline - context.system.clock.elapsed(),
   );
   const authorities = plan.authorities();
-  const world: CheckContext = {
+  const checkContext: CheckContext = {
     plan,
     system: context.system,
     signal: context.signal,
@@ -111,7 +111,7 @@ async function runChecks(
   };
   const [release = [], ...groups] = await Promise.all(
     Object.entries(CHECKS).map(([subject, check]) =>
-      runCheck(check, { world, subject, milliseconds: left })
+      runCheck(check, { context: checkContext, subject, milliseconds: left })
     ),
   );
   const findings = [
@@ -142,7 +142,7 @@ function authorityFindings(
 }
 
 interface CheckRun {
-  readonly world: CheckContext;
+  readonly context: CheckContext;
   readonly subject: string;
   readonly milliseconds: number;
 }
@@ -150,12 +150,12 @@ interface CheckRun {
 /** Runs one check. A timeout and an {@linkcode EntrypointError} become findings. */
 async function runCheck(
   check: Check,
-  { world, subject, milliseconds }: CheckRun,
+  { context, subject, milliseconds }: CheckRun,
 ): Promise<readonly Finding[]> {
-  const { clock } = world.system;
+  const { clock } = context.system;
   const expired = new AbortController();
   const done = new AbortController();
-  const signal = AbortSignal.any([world.signal, expired.signal]);
+  const signal = AbortSignal.any([context.signal, expired.signal]);
   const timeout = clock.sleep(milliseconds, done.signal)
     .then(async () => {
       expired.abort(new DOMException("no answer in time", "TimeoutError"));
@@ -168,7 +168,7 @@ async function runCheck(
       })];
     });
   try {
-    return await Promise.race([check({ ...world, signal }), timeout]);
+    return await Promise.race([check({ ...context, signal }), timeout]);
   } catch (error) {
     if (!(error instanceof EntrypointError)) throw error;
     return findingsFromError(subject, error);

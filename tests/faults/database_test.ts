@@ -38,7 +38,7 @@ function settingsOf(
     ...home.env,
     // The newest that takes both products.
     MATTERMOST_VERSION: source.adapter === "mysql" ? "10.11.4" : VERSION,
-    MATTERMOST_NAME: `wish ${++number}`,
+    MATTERMOST_NAME: `name ${++number}`,
     DB_ADAPTER: source.adapter,
     DB_HOST: "127.0.0.1",
     DB_PORT: String(source.port),

@@ -310,8 +310,8 @@ Deno.test("signals at random moments of a start are never lost, and config.json 
     await home.installServer(VERSION, "exec sleep 4");
     let disk = await Deno.readTextFile(home.config);
     for (let count = 0; count < RANDOM_SIGNALS / SIGNALS.length; count++) {
-      const wish = `wish-${count}`;
-      const running = app(home, { MATTERMOST_NAME: wish });
+      const name = `name-${count}`;
+      const running = app(home, { MATTERMOST_NAME: name });
       const { after, length } = PARTS[count % PARTS.length] ?? { length: 0 };
       if (after !== undefined) await running.until(after);
       await pause(Math.random() * length * whole);
@@ -334,7 +334,7 @@ Deno.test("signals at random moments of a start are never lost, and config.json 
         const { TeamSettings, EmailSettings } = JSON.parse(text);
         assert.deepEqual(
           [TeamSettings.SiteName, EmailSettings.FeedbackName],
-          [wish, wish],
+          [name, name],
         );
         disk = text;
       }

@@ -39,7 +39,7 @@ type Document = Record<string, Record<string, unknown>>;
 const database = await startPostgres();
 
 /** The settings of one start; each number has a content and a length of its own. */
-function wishes(home: Home, number: number): Record<string, string> {
+function startSettings(home: Home, number: number): Record<string, string> {
   const mark = markOf(number);
   return {
     ...home.env,
@@ -160,7 +160,7 @@ async function startLength(): Promise<number> {
       await home.installServer(VERSION, "exit 0");
       const began = performance.now();
       const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
-        env: wishes(home, KILLS + 1),
+        env: startSettings(home, KILLS + 1),
       });
       assert.equal(code, 0, stderr);
       return performance.now() - began;
@@ -217,7 +217,7 @@ async function killInOneHome(
   // Neither a set nor a removed setting counts as an edit, whatever was killed before.
   for (const number of [first + count, first + count + 1]) {
     const outcome = await runProgram(COMPILED, ["app:start"], {
-      env: wishes(home, number),
+      env: startSettings(home, number),
     });
     assert.equal(outcome.code, 0, outcome.stderr);
     assertClean(outcome);
@@ -241,7 +241,9 @@ async function killOneStart(
   pace: Pace,
 ): Promise<void> {
   const began = performance.now();
-  const running = start(COMPILED, ["app:start"], { env: wishes(home, number) });
+  const running = start(COMPILED, ["app:start"], {
+    env: startSettings(home, number),
+  });
   const ended = running.outcome.then(() => performance.now());
   const step = STEPS[number % STEPS.length];
   if (step !== undefined) await running.until(step);
@@ -277,7 +279,7 @@ for (const count of [2, 5]) {
           (_, index) =>
             runProgram(COMPILED, ["app:start"], {
               // The same settings in half of the rounds, different ones in the others.
-              env: wishes(home, round % 2 === 0 ? 7 : 10 + index),
+              env: startSettings(home, round % 2 === 0 ? 7 : 10 + index),
             }),
         ),
       );

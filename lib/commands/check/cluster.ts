@@ -14,7 +14,7 @@ import { ok, warning } from "./finding.ts";
 /**
  * Checks what clustering needs besides common secrets, which the rules of the settings require.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
 export function checkCluster({ plan }: CheckContext): Finding[] {

@@ -24,18 +24,18 @@ const CLOCK_TOLERANCE = 30_000;
 /**
  * Checks the database.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkDatabase(world: CheckContext): Promise<Finding[]> {
-  const { plan, system, signal } = world;
+export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
+  const { plan, system, signal } = context;
   const { source } = plan.database;
-  const name = await nameFinding(source, world);
+  const name = await nameFinding(source, context);
   if (name?.level === "failed") return [name];
   const found = name === undefined ? [] : [name];
   let session: Session | undefined;
   try {
-    const ca = databaseAuthorities(source, world);
+    const ca = databaseAuthorities(source, context);
     const before = system.clock.now();
     session = await connect(source, {
       signal,
@@ -43,7 +43,7 @@ export async function checkDatabase(world: CheckContext): Promise<Finding[]> {
     });
     const facts = await session.facts();
     const now = (before + system.clock.now()) / 2;
-    return [...found, ...factFindings(facts, world, now)];
+    return [...found, ...factFindings(facts, context, now)];
   } catch (error) {
     if (signal.aborted) {
       const timeout = new ProbeError("timeout", "");

@@ -23,7 +23,7 @@ const NO_SPACE = 50 * 1024 ** 2;
 /**
  * Checks the directories.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
 export async function checkDirectories(

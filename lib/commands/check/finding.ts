@@ -41,7 +41,7 @@ export interface CheckContext {
 
 /** A check. It changes nothing. An {@linkcode EntrypointError} that it throws becomes a finding; other errors are bugs. */
 export type Check = (
-  world: CheckContext,
+  context: CheckContext,
 ) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /**

@@ -46,15 +46,15 @@ const ENDPOINTS: readonly Endpoint[] = [
 /**
  * Checks GitLab's endpoints.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkGitlab(world: CheckContext): Promise<Finding[]> {
-  if (!effectiveFlag(world.plan, "GitLabSettings.Enable")) {
+export async function checkGitlab(context: CheckContext): Promise<Finding[]> {
+  if (!effectiveFlag(context.plan, "GitLabSettings.Enable")) {
     return [ok("gitlab", "GitLab sign-in is turned off (GITLAB_ENABLE)")];
   }
   const groups = await Promise.all(
-    ENDPOINTS.map((endpoint) => checkEndpoint(endpoint, world)),
+    ENDPOINTS.map((endpoint) => checkEndpoint(endpoint, context)),
   );
   const seen = new Set<string>();
   // Endpoints on one host have the same certificate, and fail in the same way.
@@ -65,9 +65,9 @@ export async function checkGitlab(world: CheckContext): Promise<Finding[]> {
 
 async function checkEndpoint(
   { variable, path, example, acceptsPostOnly }: Endpoint,
-  world: CheckContext,
+  context: CheckContext,
 ): Promise<readonly Finding[]> {
-  const text = effectiveText(world.plan, path);
+  const text = effectiveText(context.plan, path);
   if (!URL.canParse(text)) {
     return [
       failed("gitlab.answer", {
@@ -83,11 +83,11 @@ async function checkEndpoint(
     unreachable: "failed",
     remedy: `Check ${variable}, and allow connections from this host to GitLab`,
     verify: !effectiveFlag(
-      world.plan,
+      context.plan,
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await sendRequest(request, world);
+  const { findings, answer } = await sendRequest(request, context);
   if (answer === undefined) return findings;
   const { status } = answer;
   const isWrong = status >= 500 || status === 404 && !acceptsPostOnly;

@@ -22,16 +22,16 @@ import { checkMailLogin } from "./smtp.ts";
 /**
  * Checks the mail server.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkMail(world: CheckContext): Promise<Finding[]> {
-  const server = mailServer(world.plan);
-  if (server === undefined || isOff(world.plan, server)) {
+export async function checkMail(context: CheckContext): Promise<Finding[]> {
+  const server = mailServer(context.plan);
+  if (server === undefined || isOff(context.plan, server)) {
     return [ok("mail", "Mail is turned off: SMTP_HOST is not set")];
   }
   const { host, port, security, user } = server;
-  const fault = await checkMailLogin(server, world);
+  const fault = await checkMailLogin(server, context);
   if (fault !== undefined) return [fault];
   const login = user === "" ? "clients without a login" : `the login ${user}`;
   const found = [

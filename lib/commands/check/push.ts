@@ -19,11 +19,11 @@ const REMEDY =
 /**
  * Checks the push notification server.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkPush(world: CheckContext): Promise<Finding[]> {
-  const { plan } = world;
+export async function checkPush(context: CheckContext): Promise<Finding[]> {
+  const { plan } = context;
   const text = effectiveText(plan, "EmailSettings.PushNotificationServer");
   if (!effectiveFlag(plan, "EmailSettings.SendPushNotifications")) {
     return [
@@ -53,7 +53,7 @@ export async function checkPush(world: CheckContext): Promise<Finding[]> {
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
   };
-  const { findings, answer } = await sendRequest(request, world);
+  const { findings, answer } = await sendRequest(request, context);
   if (answer === undefined) return [...findings];
   // Older push servers answer /version with 404, which proves as well that they run.
   const isRunning = answer.status < 500;

@@ -14,7 +14,7 @@ export const ASSUMED_RELEASE = "11.7.9";
 /**
  * Checks the release. Unlike a start, it runs the installed server each time to get its release.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns A warning if the release is assumed, else nothing.
  * @throws {EntrypointError} If the installed server reports another release.
  */

@@ -30,11 +30,11 @@ interface Bucket {
 /**
  * Checks the bucket.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkS3(world: CheckContext): Promise<Finding[]> {
-  const { plan, system } = world;
+export async function checkS3(context: CheckContext): Promise<Finding[]> {
+  const { plan, system } = context;
   if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
     return [
       ok(
@@ -64,7 +64,7 @@ export async function checkS3(world: CheckContext): Promise<Finding[]> {
       plan,
       "ServiceSettings.EnableInsecureOutgoingConnections",
     ),
-  }, world);
+  }, context);
   if (answer === undefined) return [...findings];
   return [...findings, judge(bucket, answer, isSigned)];
 }

@@ -29,7 +29,7 @@ interface Secret {
 /**
  * Checks the secrets.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns One finding for each secret that this release has.
  */
 export function checkSecrets({ plan }: CheckContext): Finding[] {

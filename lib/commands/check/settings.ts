@@ -16,7 +16,7 @@ const SECRETS: ReadonlySet<string> = new Set(GENERATED_SECRETS);
 /**
  * Checks the settings.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
 export function checkSettings({ plan }: CheckContext): Finding[] {

@@ -15,11 +15,11 @@ import { responseFinding, sendRequest } from "./web.ts";
 /**
  * Checks the site URL.
  *
- * @param world The settings and the system.
+ * @param context The settings and the system.
  * @returns The findings.
  */
-export async function checkSite(world: CheckContext): Promise<Finding[]> {
-  const { plan, system } = world;
+export async function checkSite(context: CheckContext): Promise<Finding[]> {
+  const { plan, system } = context;
   const text = effectiveText(plan, "ServiceSettings.SiteURL");
   if (text === "") {
     return [
@@ -71,7 +71,7 @@ export async function checkSite(world: CheckContext): Promise<Finding[]> {
     remedy:
       "Start the server and the proxy in front of it, or ignore this where the network does not let a container reach its own public address",
   };
-  const { findings, answer } = await sendRequest(request, world);
+  const { findings, answer } = await sendRequest(request, context);
   return [
     ok("site.url", `The site URL is ${site.href}`),
     ...findings,

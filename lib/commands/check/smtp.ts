@@ -15,7 +15,7 @@ import { describeCause, failed } from "./finding.ts";
  * Logs in to the mail server.
  *
  * @param server The mail server and the login.
- * @param world The signal that ends the check, and the authorities to trust.
+ * @param context The signal that ends the check, and the authorities to trust.
  * @returns A finding if the login fails, else `undefined`.
  */
 export async function checkMailLogin(

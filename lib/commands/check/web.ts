@@ -42,24 +42,24 @@ export interface WebResponse {
  * Sends a request. If the certificate is refused, the request is repeated without verification.
  *
  * @param webRequest The request.
- * @param world The authorities to trust, the clock, and the signal that ends the check.
+ * @param context The authorities to trust, the clock, and the signal that ends the check.
  * @returns The response, and the findings about the connection and the certificate.
  */
 export async function sendRequest(
   webRequest: WebRequest,
-  world: CheckContext,
+  context: CheckContext,
 ): Promise<WebResponse> {
   const { check, url, verify = true } = webRequest;
   try {
-    const answer = await send(webRequest, { world, verify });
-    return { findings: expiryFindings(webRequest, answer, world), answer };
+    const answer = await send(webRequest, { context, verify });
+    return { findings: expiryFindings(webRequest, answer, context), answer };
   } catch (error) {
     const fault = certificateProblem(error);
     if (fault === undefined) return unreachable(webRequest, error);
     try {
       // Without verification the expiry date and the response are known as well.
-      const answer = await send(webRequest, { world, verify: false });
-      const expired = expiryFindings(webRequest, answer, world)
+      const answer = await send(webRequest, { context, verify: false });
+      const expired = expiryFindings(webRequest, answer, context)
         .filter(({ level }) => level === "failed");
       const refused = failed(`${check}.certificate`, {
         message: `The certificate of ${url.origin} ${fault}`,
@@ -81,12 +81,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 function send(
   { url, method, headers }: WebRequest,
-  { world, verify }: { readonly world: CheckContext; readonly verify: boolean },
+  { context, verify }: {
+    readonly context: CheckContext;
+    readonly verify: boolean;
+  },
 ): Promise<HttpResponse> {
-  const ca = verify && url.protocol === "https:" ? world.trusted() : undefined;
+  const ca = verify && url.protocol === "https:"
+    ? context.trusted()
+    : undefined;
   return request({
     url,
-    signal: world.signal,
+    signal: context.signal,
     verify,
     ...(method === undefined ? {} : { method }),
     ...(headers === undefined ? {} : { headers }),
