@@ -21,15 +21,15 @@ export const ExitCode = {
   badConfig: 65,
   /** A file named by a `_FILE` variable cannot be read. */
   unreadable: 66,
-  /** The database could not be reached in time. */
+  /** The database was not usable in time. */
   unavailable: 69,
   /** A bug in this program. */
   bug: 70,
   /** A file or directory cannot be written. */
   cannotWrite: 73,
-  /** The database refuses the credentials. */
+  /** The database refuses the login, or a privilege is missing. */
   refused: 77,
-  /** Settings are missing or wrong, or the upgrade is forbidden or failed. */
+  /** Settings are missing or wrong, the database does not fit them, or the upgrade is forbidden or failed. */
   settings: 78,
   /** The program to execute exists, but cannot be executed. */
   cannotExecute: 126,

@@ -154,12 +154,12 @@ export const EXIT_CODES: Readonly<Record<keyof typeof ExitCode, string>> = {
   usage: "the command line is wrong",
   badConfig: "the config.json on disk cannot be used",
   unreadable: "a file named by a `_FILE` variable cannot be read",
-  unavailable: "the database could not be reached in time",
+  unavailable: "the database was not usable in time",
   bug: "a bug of this program, reported with a stack trace",
   cannotWrite: "a file or directory cannot be written",
-  refused: "the database refuses the credentials",
+  refused: "the database refuses the login, or a privilege is missing",
   settings:
-    "a setting is missing or wrong, or the upgrade is forbidden or failed",
+    "a setting is missing or wrong, the database does not exist or does not meet the TLS settings, or the upgrade is forbidden or failed",
   cannotExecute: "the command exists but cannot be executed",
   notFound: "the command does not exist",
 };
@@ -189,7 +189,7 @@ function overview(): string {
       "that contains its value: DB_PASS_FILE=/run/secrets/db_pass.",
       "",
       "Exit codes: 64 command line, 65 config.json, 66 _FILE variable, 69 database",
-      "not reachable, 70 bug, 73 cannot write, 77 database login refused, 78 settings",
+      "not usable, 70 bug, 73 cannot write, 77 database access refused, 78 settings",
       "or upgrade, 126 and 127 cannot run the command, 128+n ended by signal n.",
     ].join("\n")
   }\n`;

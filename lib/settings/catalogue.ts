@@ -861,7 +861,7 @@ export const CATALOGUE = {
   MATTERMOST_RATE_LIMIT_HEADERS: setting({
     group: "Rate limiting",
     summary:
-      "The HTTP header to each of whose values the rate limit applies separately.",
+      "The HTTP header that tells clients apart: each of its values has a limit of its own.",
     details:
       "Releases up to 3.4 take several names separated by spaces, and releases from 4.7 on take one name.",
     kind: text(),
