@@ -1,6 +1,7 @@
 /**
  * Volumes that the first edition of this program wrote (tests/fixtures/first_edition): the
- * present one finds everything on them again, by the same names and in the same form.
+ * present one finds everything on them again, by the same names and in the same form. It adds
+ * only the defaults of younger settings, those that settings.txt does not name.
  *
  * @module
  */
@@ -8,6 +9,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import type { Json } from "../../lib/json.ts";
+import { findMember, setValue } from "../../lib/config/json_path.ts";
+import {
+  makeNode,
+  parseDocument,
+  printDocument,
+} from "../../lib/config/json_text.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
@@ -22,8 +30,13 @@ import {
   testPrograms,
 } from "../support/program.ts";
 import { openVolume, VOLUME } from "../support/volume.ts";
+import { resolved, written } from "../unit/settings/support.ts";
 
 const FIXTURES = join(import.meta.dirname ?? ".", "../fixtures/first_edition");
+
+/** The settings of 1.0.0. */
+const FIRST_SETTINGS = (await Deno.readTextFile(join(FIXTURES, "settings.txt")))
+  .split("\n");
 
 /** Whom the files belong to. */
 const SERVER_USER = ROOT_USER.isMet ? 2000 : Deno.uid();
@@ -43,6 +56,8 @@ interface Recording {
 /** The volume in a home of its own, with its database and a server. */
 interface Installation extends AsyncDisposable {
   readonly home: Home;
+  /** The values of config.json that younger settings write by default, by path. */
+  readonly younger: ReadonlyMap<string, Json>;
   /** Runs the program there. */
   run(args: readonly string[], env?: Record<string, string>): Promise<Outcome>;
 }
@@ -69,11 +84,13 @@ for (const recording of [POSTGRES, MYSQL]) {
     body: (installation: Installation) => Promise<void>,
   ): void => testRecording(recording, name, body);
 
-  test("a start with the same settings writes nothing", async ({ home, run }) => {
+  test("a start with the same settings writes only what younger ones add", async ({ home, younger, run }) => {
     const before = await home.snapshot();
+    const [config = "", memory] = await readFiles(home, ["", ".memory"]);
+    const expected = withYounger(config, younger);
     const { code, stdout, stderr } = await run(["app:start"]);
     assert.equal(code, 0, stderr);
-    assert.doesNotMatch(stderr, /Generated |Wrote |edited/);
+    assert.doesNotMatch(stderr, /Generated |edited/);
     assert.deepEqual(shown(stdout).args.slice(-2), [
       "--config",
       `${VOLUME}/data/config/config.json`,
@@ -82,26 +99,39 @@ for (const recording of [POSTGRES, MYSQL]) {
       shown(stdout).env["SSL_CERT_FILE"],
       `${VOLUME}/data/config/authorities.pem`,
     );
+    const [now, nowMemory] = await readFiles(home, ["", ".memory"]);
+    assert.equal(now, expected);
+    assert.deepEqual(readMemory(nowMemory, younger), readMemory(memory));
+    const after = await home.snapshot();
+    const ends = now === config ? [] : ["", ".1", ".2", ".3", ".memory"];
+    for (const path of ends.map((end) => home.config + end)) {
+      before[path] = after[path] ?? "";
+    }
     await home.assertUnchanged(before);
     assert.equal(await home.wasAsked(), false);
   });
 
-  test("app:config shows config.json as it is, and no change", async ({ home, run }) => {
+  test("app:config shows config.json as it is, and no change but of younger settings", async ({ home, younger, run }) => {
     const before = await home.snapshot();
     const shownConfig = await run(["app:config", "--show-secrets"]);
     assert.equal(
       shownConfig.stdout.trimEnd(),
-      (await Deno.readTextFile(home.config)).trimEnd(),
+      withYounger(await Deno.readTextFile(home.config), younger).trimEnd(),
     );
     const diff = await run(["app:config", "--diff", "--json"]);
-    assert.equal(diff.code, 0, diff.stderr);
-    assert.deepEqual(JSON.parse(diff.stdout), { changes: [] });
+    const { changes, ...rest }: {
+      readonly changes: readonly { readonly path: string }[];
+    } = JSON.parse(diff.stdout);
+    assert.deepEqual(rest, {});
+    assert.equal(diff.code, changes.length === 0 ? 0 : 1, diff.stderr);
+    assert.deepEqual(changes.filter(({ path }) => !younger.has(path)), []);
     await home.assertUnchanged(before);
   });
 
-  test("a changed variable is applied, and edits, secrets and copies stay", async ({ home, run }) => {
-    const [config, second] = await readFiles(home, ["", ".2"]);
-    const before: Config = JSON.parse(config ?? "");
+  test("a changed variable is applied, and edits, secrets and copies stay", async ({ home, younger, run }) => {
+    const [config = "", second] = await readFiles(home, ["", ".2"]);
+    const expected = withYounger(config, younger);
+    const before: Config = JSON.parse(expected);
     const { code, stderr } = await run(["app:start"], {
       MATTERMOST_NAME: "Third",
     });
@@ -113,7 +143,7 @@ for (const recording of [POSTGRES, MYSQL]) {
       TeamSettings: { ...before["TeamSettings"], SiteName: "Third" },
       EmailSettings: { ...before["EmailSettings"], FeedbackName: "Third" },
     });
-    assert.equal(now, config?.replaceAll('"Second"', '"Third"'));
+    assert.equal(now, expected.replaceAll('"Second"', '"Third"'));
     assert.deepEqual(await readFiles(home, [".1", ".2", ".3"]), [
       now,
       config,
@@ -121,7 +151,7 @@ for (const recording of [POSTGRES, MYSQL]) {
     ]);
   });
 
-  test("an edit of a setting that has a variable is noticed", async ({ home, run }) => {
+  test("an edit of a setting that has a variable is noticed", async ({ home, younger, run }) => {
     const config = await Deno.readTextFile(home.config);
     const edited = config.replace('"Second"', '"Edited"')
       .replace('"SMTPPort": "587"', '"SMTPPort": "2525"');
@@ -130,7 +160,10 @@ for (const recording of [POSTGRES, MYSQL]) {
     assert.equal(code, 0, stderr);
     assert.match(stderr, /TeamSettings\.SiteName was edited/);
     assert.match(stderr, /EmailSettings\.SMTPPort was edited/);
-    assert.equal(await Deno.readTextFile(home.config), config);
+    assert.equal(
+      await Deno.readTextFile(home.config),
+      withYounger(config, younger),
+    );
   });
 
   test("each copy can be brought back", async ({ home, run }) => {
@@ -184,8 +217,8 @@ for (const recording of [POSTGRES, MYSQL]) {
 testRecording(
   TORN,
   "files that a killed process left are repaired",
-  async ({ home, run }) => {
-    const [torn, copy] = await readFiles(home, ["", ".1"]);
+  async ({ home, younger, run }) => {
+    const [torn, copy = ""] = await readFiles(home, ["", ".1"]);
     assert.equal(torn, "");
     // A kill before a rename leaves such a file.
     await home.write("data/config/.config.json.0123456789abcdef.tmp", "{");
@@ -197,7 +230,7 @@ testRecording(
     assert.equal((stderr.match(/ was edited/g) ?? []).length, 1, stderr);
     assert.equal(
       await Deno.readTextFile(home.config),
-      copy?.replaceAll('"First"', '"Second"').replace(
+      withYounger(copy, younger).replaceAll('"First"', '"Second"').replace(
         '"MaxUsersPerTeam": 750',
         '"MaxUsersPerTeam": 200',
       ),
@@ -257,8 +290,20 @@ async function install(
   const { mtime, ctime } = await Deno.stat(join(home.install, "bin", binary));
   const asked = new Date(Math.max(Number(mtime), Number(ctime)));
   await Deno.utime(home.version, asked, asked);
+  const defaults = written(
+    resolved({ ...volume.env, ...env }),
+    env["MATTERMOST_VERSION"] ?? "",
+  );
   return {
     home,
+    younger: new Map(
+      defaults.flatMap(({ path, value, variables }) =>
+        value === undefined ||
+          variables.some((name) => FIRST_SETTINGS.includes(name))
+          ? []
+          : [[path, value]]
+      ),
+    ),
     async run(args, more = {}) {
       const outcome = await launch(
         [...volume.command, ...program.command, ...args],
@@ -291,6 +336,31 @@ async function own(path: string): Promise<void> {
   if (SERVER_USER !== Deno.uid()) {
     await Deno.chown(path, SERVER_USER, SERVER_USER);
   }
+}
+
+/** A config.json with the values of younger settings that it lacks. */
+function withYounger(
+  config: string,
+  younger: ReadonlyMap<string, Json>,
+): string {
+  const document = parseDocument(config);
+  for (const [path, value] of younger) {
+    if (findMember(document.root, path).member === undefined) {
+      setValue(document.root, path, makeNode(value));
+    }
+  }
+  return printDocument(document);
+}
+
+/** A config.json.memory without the keys of younger settings. */
+function readMemory(
+  text = "{}",
+  younger: ReadonlyMap<string, Json> = new Map(),
+): unknown {
+  return JSON.parse(
+    text,
+    (key, value) => younger.has(key) ? undefined : value,
+  );
 }
 
 /** The config.json and its companions, by what follows its name. */
