@@ -1,5 +1,6 @@
 /**
- * Finds the messages of the program in its sources, which the documents must explain.
+ * Finds the messages and identifiers of the program in its sources, which the documents must
+ * explain.
  *
  * A message is an argument of `new EntrypointError(…)`, `log.info(…)` and similar calls
  * ({@linkcode SINKS}), the value of a key such as `message` ({@linkcode KEYS}), or an element
@@ -69,15 +70,62 @@ interface Source {
   readonly roots: Node[];
 }
 
+/** The text of each file by its path. */
+export type Sources = Readonly<Record<string, string>>;
+
 /**
- * Collects the messages in a directory.
+ * Reads the sources in a directory.
  *
- * @param directory The directory of the sources.
+ * @param directory The directory.
+ * @returns The sources.
+ */
+export function readSources(directory: string): Sources {
+  return Object.fromEntries(
+    sourcesBelow(directory).map((file) => [file, Deno.readTextFileSync(file)]),
+  );
+}
+
+/** An identifier with a dot, or without one as an argument of a function that makes a finding. */
+const IDENTIFIER_REGEXP =
+  /["`]([a-z][a-z0-9]*\.(?:[a-z]+|\$\{name\}))["`]|\b(?:ok|warning|failed)\(\s*"([a-z0-9]+)"/g;
+
+/**
+ * Collects the identifiers of the findings of `app:check`.
+ *
+ * @param sources All sources.
+ * @returns The identifiers, sorted.
+ */
+export function collectIdentifiers(sources: Sources): readonly string[] {
+  const found = new Set<string>();
+  const checks = Object.entries(sources).filter(([file]) =>
+    file.includes("/check/") || file.endsWith("/commands/check.ts")
+  );
+  // Checks of a web service give the subject to functions that add the aspect.
+  const aspects = checks.flatMap(([, text]) =>
+    [...text.matchAll(/`\$\{check\}(\.[a-z]+)`/g)].map(([, aspect = ""]) =>
+      aspect
+    )
+  );
+  for (const [, text] of checks) {
+    for (const [, dotted, plain = ""] of text.matchAll(IDENTIFIER_REGEXP)) {
+      found.add(dotted?.replace("${name}", "NAME") ?? plain);
+    }
+    for (const [, subject = ""] of text.matchAll(/\bcheck: "([a-z0-9]+)"/g)) {
+      for (const aspect of aspects) found.add(subject + aspect);
+    }
+  }
+  return [...found].sort();
+}
+
+/**
+ * Collects the messages.
+ *
+ * @param texts The sources.
  * @returns The messages, each text once, sorted by file and text.
  */
-export function collectMessages(directory: string): readonly Message[] {
+export function collectMessages(texts: Sources): readonly Message[] {
   const sources = new Map(
-    sourcesBelow(directory).map((file) => [file, read(file)]),
+    Object.entries(texts).map(([file, text]) => [file, read(file, text)]),
   );
   const found = new Map<string, Set<string>>();
   const seen = new Set<string>();
@@ -134,7 +182,7 @@ function sourcesBelow(directory: string): string[] {
   }).sort();
 }
 
-function read(file: string): Source {
+function read(file: string, text: string): Source {
   const source: Source = {
     file,
     values: new Map(),
@@ -206,7 +254,7 @@ function read(file: string): Source {
       },
     },
     file,
-    Deno.readTextFileSync(file),
+    text,
   );
   return source;
 }

@@ -1,17 +1,20 @@
 /**
- * Checks that the documents explain all messages of the program, and no others.
+ * Checks that the documents explain all messages and identifiers of the program, and no others.
  *
  * A message is a line of a fenced block with the language `text`, and the text after the block
- * explains it. The test prints a missing message as a line to paste, and a message that the
- * program does not have as a line to remove.
+ * explains it. The test prints the missing messages of each file as lines to paste, and the
+ * messages that the program does not have as lines to remove.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import { REASONS } from "../../lib/database/reasons.ts";
-import { createScratch } from "../../tools/shared/scratch.ts";
-import { collectMessages } from "../support/messages.ts";
+import {
+  collectIdentifiers,
+  collectMessages,
+  readSources,
+} from "../support/messages.ts";
 
 /** The modules of `app:check`, whose messages are in their own document. */
 const CHECK_REGEXP = /\/check[/.]/;
@@ -25,7 +28,11 @@ const DOCUMENTS: Readonly<Record<string, (file: string) => boolean>> = {
 /** With fewer messages, collectMessages() is probably broken. */
 const MIN_MESSAGES = 200;
 
-const MESSAGES = collectMessages("lib");
+/** With fewer identifiers of findings, collectIdentifiers() is probably broken. */
+const MIN_IDENTIFIERS = 30;
+
+const SOURCES = readSources("lib");
+const MESSAGES = collectMessages(SOURCES);
 
 const SAMPLE = `
 import { elsewhere } from "./other.ts";
@@ -60,25 +67,39 @@ for (const [path, hasMessagesOf] of Object.entries(DOCUMENTS)) {
     const stale = lines.filter((line, at) =>
       !texts.some(({ text }) => text === line) || lines.indexOf(line) !== at
     );
+    const files = Map.groupBy(missing, ({ files }) => files.join(", "));
     const report = [
-      ...missing.map(({ text, files }) => `+ ${text}   (${files.join(", ")})`),
-      ...stale.map((line) => `- ${line}`),
+      ...files.entries().flatMap(([file, messages]) => [
+        `\nAdd to ${path}, from ${file}:`,
+        ...messages.map(({ text }) => text),
+      ]),
+      ...(stale.length > 0 ? [`\nRemove from ${path}:`, ...stale] : []),
     ];
-    assert.equal(
-      report.length,
-      0,
-      `Add the lines with + to ${path}, and remove the lines with -:\n${
-        report.join("\n")
-      }`,
-    );
+    assert.equal(report.length, 0, report.join("\n"));
   });
 }
 
-Deno.test("collectMessages() finds messages in all forms", async () => {
-  await using scratch = await createScratch({ prefix: "messages-" });
-  await Deno.writeTextFile(`${scratch.path}/other.ts`, SAMPLE_OTHER);
-  await Deno.writeTextFile(`${scratch.path}/sample.ts`, SAMPLE);
-  const texts = collectMessages(scratch.path).map(({ text }) => text);
+Deno.test("docs/check.md lists each identifier of a finding, and no others", () => {
+  const rows = Deno.readTextFileSync("docs/check.md").matchAll(
+    /^\| (`.*?) +\|/gm,
+  );
+  const listed = [...rows].flatMap(([, cell = ""]) => {
+    const names = [...cell.matchAll(/`(.+?)`/g)].map(([, name = ""]) => name);
+    const [subject = ""] = names[0]?.split(".") ?? [];
+    return names.map((name) => name.startsWith(".") ? subject + name : name);
+  }).filter((name) => name !== "check");
+  const found = collectIdentifiers(SOURCES);
+  assert.ok(found.length >= MIN_IDENTIFIERS, `${found.length} identifiers`);
+  const missing = found.filter((name) => !listed.includes(name));
+  const stale = listed.filter((name, at) =>
+    !found.includes(name) || listed.indexOf(name) !== at
+  );
+  assert.deepEqual({ missing, stale }, { missing: [], stale: [] });
+});
+
+Deno.test("collectMessages() finds messages in all forms", () => {
+  const sources = { "a/other.ts": SAMPLE_OTHER, "a/sample.ts": SAMPLE };
+  const texts = collectMessages(sources).map(({ text }) => text);
   assert.deepEqual([...texts].sort(), [
     "The file … is … bytes … too large",
     "a part of three words",
