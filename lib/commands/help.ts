@@ -71,7 +71,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     options: "[--json] [--timeout SECONDS]",
     does: "Report what would make a start fail, without changing anything",
     details:
-      "Checks the settings, secrets, database, directories, site URL, mail server, GitLab, push notifications, S3 bucket and cluster. It needs no installed server. docs/check.md explains the findings.",
+      "Checks the settings, the database, the directories, and each service that the server uses. It needs no installed server. docs/check.md explains the findings.",
     facts: [
       ["--json", "Print the report as JSON"],
       [
