@@ -38,6 +38,11 @@ Deno.test("every task that CONTRIBUTING.md names exists, and every table and typ
       ["CHECKS", "lib/commands/check.ts"],
       ["REASONS", "lib/database/reasons.ts"],
       ["COMMANDS", "lib/run.ts"],
+      ["COMMANDS", "lib/commands/help.ts"],
+      ["EXPECTED", "tests/unit/database/reasons_test.ts"],
+      ["KNOWN_RELEASES", "lib/mattermost/releases.ts"],
+      ["STOPS", "lib/upgrade/path.ts"],
+      ["RELEASES", "tests/contract/golden_test.ts"],
     ] as const
   ) {
     assert.ok(DOCUMENT.includes(`\`${name}\``), name);
