@@ -12,9 +12,9 @@ import { cached } from "../shared/cache.ts";
 import type { DatabaseServer } from "../shared/database_server.ts";
 import { debianCommand, unpackDebian } from "../shared/packages.ts";
 import { startPostgres } from "../shared/postgres.ts";
-import { giveToServer, run } from "../shared/process.ts";
+import { run } from "../shared/process.ts";
 import { filter, settingLines } from "./classic.ts";
-import type { Job } from "./meter.ts";
+import { IMAGE_USER, type Job } from "./meter.ts";
 import { loadableFiles } from "./page_cache.ts";
 
 /** A release for both databases, and its last migration. */
@@ -86,7 +86,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   // As in the image.
   for (const plugins of ["plugins", "client/plugins"]) {
     await Deno.mkdir(join(install, plugins), { recursive: true });
-    await giveToServer(join(install, plugins));
+    await giveToImageUser(join(install, plugins));
   }
   // The time of the server itself must not count.
   await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
@@ -192,7 +192,13 @@ async function makeHome(place: string): Promise<void> {
     await Deno.mkdir(join(place, part), { recursive: true });
   }
   // As on a volume of an earlier start.
-  await run(["chown", "-R", "2000:2000", place]);
+  await giveToImageUser(place);
+}
+
+async function giveToImageUser(directory: string): Promise<void> {
+  if (IMAGE_USER === undefined) return;
+  const { uid, gid } = IMAGE_USER;
+  await run(["chown", "-R", `${uid}:${gid}`, directory]);
 }
 
 /** Writes the settings and the jq program for the shell script, from all settings of the program. */

@@ -37,6 +37,11 @@ const CALLS: Readonly<Record<string, readonly [number, number]>> = {
   aarch64: [260, 113],
 };
 
+/** The user that the image starts as. Only root can measure as this user; others measure as themselves. */
+export const IMAGE_USER = Deno.uid() === 0
+  ? { uid: 2000, gid: 2000 }
+  : undefined;
+
 /** The program inherits standard error; its other streams are /dev/null. */
 const SCRIPT = `
 my ($wait4, $gettime) = splice @ARGV, 0, 2;
@@ -86,6 +91,8 @@ export async function measure({ command, env }: Job): Promise<Reading> {
     env: { ...env },
     clearEnv: true,
     stdin: "null",
+    cwd: "/",
+    ...IMAGE_USER,
   }).output();
   const decoder = new TextDecoder();
   const messages = decoder.decode(stderr);
