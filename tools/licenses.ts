@@ -1,5 +1,5 @@
 /**
- * Checks the licences of all packages in deno.lock, including those of tests and tools.
+ * Checks the licences of all packages: tests/deno.lock has those of the program and the tools too.
  *
  *     deno task licenses
  *
@@ -23,7 +23,7 @@ const ACCEPTED: readonly string[] = [
   "Unlicense",
 ];
 
-/** A package in deno.lock. */
+/** A package in a lock file. */
 interface LockedPackage {
   readonly name: string;
   readonly version: string;
@@ -38,7 +38,7 @@ interface Manifest {
 if (import.meta.main) Deno.exit(await main());
 
 async function main(): Promise<number> {
-  const packages = lockedPackages(await Deno.readTextFile("deno.lock"));
+  const packages = lockedPackages(await Deno.readTextFile("tests/deno.lock"));
   const roots = await cacheRoots();
   let isFine = true;
   for (const { name, version } of packages) {
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
 /**
  * Reads the packages of a lock file.
  *
- * @param text The text of deno.lock.
+ * @param text The text of the lock file.
  * @returns Names and versions, in the order of the file.
  */
 export function lockedPackages(text: string): LockedPackage[] {
