@@ -18,6 +18,7 @@ import {
   FAST_SETTINGS,
   type Installation,
   prepareServer,
+  reasonUnavailable,
 } from "./mysql_family.ts";
 
 /** The Debian release whose MariaDB is 10.11. */
@@ -60,14 +61,7 @@ export async function prepareMariadb(
 
 /** Returns why MariaDB is not available; nothing if it is. */
 export async function mariadbAvailable(): Promise<string | undefined> {
-  try {
-    await installation();
-    return undefined;
-  } catch (error) {
-    return `MariaDB, which is not available: ${
-      error instanceof Error ? error.message : error
-    }`;
-  }
+  return await reasonUnavailable("MariaDB", installation);
 }
 
 /** With `ENTRYPOINT_MARIADB=package` PATH is not searched. */

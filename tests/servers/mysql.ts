@@ -18,6 +18,7 @@ import {
   FAST_SETTINGS,
   type Installation,
   prepareServer,
+  reasonUnavailable,
 } from "./mysql_family.ts";
 
 /** The only Debian suite with MySQL; its version changes. */
@@ -42,14 +43,7 @@ export async function prepareMysql(
 
 /** Returns why MySQL is not available; nothing if it is. */
 export async function mysqlAvailable(): Promise<string | undefined> {
-  try {
-    await installation();
-    return undefined;
-  } catch (error) {
-    return `MySQL, which is not available: ${
-      error instanceof Error ? error.message : error
-    }`;
-  }
+  return await reasonUnavailable("MySQL", installation);
 }
 
 async function installation(): Promise<Installation> {

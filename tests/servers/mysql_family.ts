@@ -89,6 +89,21 @@ export async function prepareServer(
   });
 }
 
+/** Returns why a product is not available; nothing if it is. */
+export async function reasonUnavailable(
+  product: string,
+  installation: () => Promise<Installation>,
+): Promise<string | undefined> {
+  try {
+    await installation();
+    return undefined;
+  } catch (error) {
+    return `${product}, which is not available: ${
+      error instanceof Error ? error.message : error
+    }`;
+  }
+}
+
 /** Converts settings to options of the server program. */
 export function asOptions(
   settings: Readonly<Record<string, string | number>>,
