@@ -34,7 +34,7 @@ export interface ServerAddressSources
 /** The port of a server without `ListenAddress`. */
 const DEFAULT_PORT = 8065;
 
-/** The port names that Go accepts (https://pkg.go.dev/net#Dial), as far as a web server uses them. */
+/** The names of web ports that Go accepts: https://pkg.go.dev/net#Dial. */
 const NAMED_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 /**

@@ -152,7 +152,7 @@ export function releasesWithMigration(number: number): ReleaseSpan {
 }
 
 /**
- * Checks whether a number is, as far as known, that of the last migration of a release.
+ * Checks whether a number can be that of the last migration of a release.
  *
  * @param version The release.
  * @param number The highest number in `db_migrations`.

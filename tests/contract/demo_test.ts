@@ -14,7 +14,7 @@ import { ROOT_USER, testWith } from "../support/needs.ts";
 import { launch, ROOT, type Running } from "../support/program.ts";
 
 /** The variables that Deno needs to find its packages. */
-// The program in the demo runs as another user, who may not write coverage files here.
+// The program in the demo runs as a user that cannot write coverage files here.
 const { DENO_COVERAGE_DIR: _, ...CALLER } = Deno.env.toObject();
 
 /** With the lines that Deno prints about packages and tasks. */

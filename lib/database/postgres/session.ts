@@ -153,8 +153,8 @@ async function openSecureSocket(
 }
 
 /**
- * The answer to `SSLRequest`: one letter. More than that is an answer too, and refused by
- * the caller, since whoever can insert data into the connection may have sent it
+ * Reads the answer to `SSLRequest`, which is one letter. The caller refuses a longer answer,
+ * because the rest may come from an attacker on the network
  * (https://www.postgresql.org/support/security/CVE-2021-23222/).
  */
 function requestTls(socket: Socket): Promise<string> {
