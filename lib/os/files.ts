@@ -7,14 +7,22 @@
 import {
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
+  mkdtempSync,
   openSync,
   readSync,
   statfsSync,
   type Stats,
+  writeFileSync,
 } from "node:fs";
 import { errorCode } from "../errors.ts";
-import type { FileFacts, Files, OpenedFile } from "./system.ts";
+import type {
+  FileFacts,
+  Files,
+  OpenedFile,
+  PrivateDirectoryPlan,
+} from "./system.ts";
 
 /** Files with more bytes are not read. A config.json has some ten thousand. */
 const MAX_SIZE = 64 * 1024 ** 2;
@@ -49,6 +57,8 @@ export const realFiles: Files = {
     }),
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
+  makePrivateDirectory,
+  removeDirectory: (path) => Deno.removeSync(path, { recursive: true }),
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
@@ -82,6 +92,45 @@ export const realFiles: Files = {
     return bsize * bavail;
   },
 };
+
+/** Gives by descriptor, so that nothing that somebody puts in place of a name is given away. */
+function makePrivateDirectory(
+  { prefix, file, owner }: PrivateDirectoryPlan,
+): string {
+  const directory = mkdtempSync(prefix);
+  const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } =
+    constants;
+  const give = (descriptor: number): void => {
+    if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
+  };
+  withDescriptor(
+    openSync(
+      `${directory}/${file.name}`,
+      O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW,
+      0o600,
+    ),
+    (descriptor) => {
+      writeFileSync(descriptor, file.text);
+      give(descriptor);
+    },
+  );
+  withDescriptor(
+    openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+    give,
+  );
+  return directory;
+}
+
+function withDescriptor(
+  descriptor: number,
+  use: (descriptor: number) => void,
+): void {
+  try {
+    use(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 /** Opens devices and FIFOs too, to get their facts. With `O_NONBLOCK` that neither waits nor changes anything (open(2)). */
 function read(

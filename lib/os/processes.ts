@@ -4,23 +4,35 @@
  * @module
  */
 
-import type { ChildPlan, ChildResult, TerminationSignal } from "./system.ts";
+import type {
+  ChildPlan,
+  ChildResult,
+  Observation,
+  TerminationSignal,
+  WatchPlan,
+} from "./system.ts";
 import { SIGNAL_NUMBERS } from "./system.ts";
 
-/** The child processes that still run. */
-const children = new Set<Deno.ChildProcess>();
+/** Functions that end the child processes that still run. */
+const children = new Set<() => void>();
 
-/** Sends SIGTERM to all child processes that still run. */
+/** Sends SIGTERM to the child processes that still run, and kills those that are watched. */
 export function endChildren(): void {
-  children.forEach(endChild);
+  children.forEach((end) => end());
 }
 
-function endChild(child: Deno.ChildProcess): void {
+function sendSignal(pid: number, signal: Deno.Signal): void {
   try {
-    child.kill("SIGTERM");
+    Deno.kill(pid, signal);
   } catch {
     // It has ended in the meantime.
   }
+}
+
+/** Remembers how to end a child process, until it has ended. */
+function remember(child: Deno.ChildProcess, end: () => void): void {
+  children.add(end);
+  child.status.finally(() => children.delete(end));
 }
 
 /** Deno sets no `code` on the error of ENOEXEC, a file that this machine cannot execute. */
@@ -66,8 +78,7 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
     ...(plan.gid === undefined ? {} : { gid: plan.gid }),
     ...(plan.signal === undefined ? {} : { signal: plan.signal }),
   });
-  children.add(child);
-  child.status.finally(() => children.delete(child));
+  remember(child, () => sendSignal(child.pid, "SIGTERM"));
   if (typeof plan.input === "string") {
     const writer = child.stdin.getWriter();
     // A child that ends without reading its input closes the pipe. That is not an error.
@@ -84,6 +95,85 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
     stdout: decoder.decode(stdout),
     stderr: decoder.decode(stderr),
   };
+}
+
+/** Characters of both streams of a watched child process that are kept. */
+const OBSERVED_LENGTH = 256 * 1024;
+
+/** Milliseconds that the streams of a watched child process may stay open after its end. */
+const CLOSING_TIME = 500;
+
+/**
+ * Runs a child process in a process group of its own until it has said enough.
+ *
+ * @param plan The program, and what is enough.
+ * @returns What it has said.
+ * @throws {Error} With the code of the system if the program cannot be executed.
+ */
+export async function watchChild(plan: WatchPlan): Promise<Observation> {
+  const { command: [program, ...args], signal, isEnough = () => false } = plan;
+  signal.throwIfAborted();
+  const child = spawn(program, {
+    args,
+    env: { ...plan.env },
+    clearEnv: true,
+    cwd: plan.cwd,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+    ...(plan.uid === undefined ? {} : { uid: plan.uid }),
+    ...(plan.gid === undefined ? {} : { gid: plan.gid }),
+  });
+  // The group has the number of its first process (setsid(2)).
+  const kill = (): void => sendSignal(-child.pid, "SIGKILL");
+  remember(child, kill);
+  const lines: string[] = [];
+  let length = 0;
+  let isKilled = false;
+  const stop = (): void => {
+    isKilled = true;
+    kill();
+  };
+  const take = (line: string): void => {
+    length += line.length;
+    if (length <= OBSERVED_LENGTH) lines.push(line);
+    if (!isKilled && isEnough(line)) stop();
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  const closing = new AbortController();
+  const streams = Promise.all(
+    [child.stdout, child.stderr].map((stream) =>
+      readLines(stream, take, closing.signal)
+    ),
+  );
+  const { code } = await child.status;
+  signal.removeEventListener("abort", stop);
+  // What it has started must not outlive it.
+  kill();
+  // Only a process that has left the group can keep the streams open for longer.
+  const timer = setTimeout(() => closing.abort(), CLOSING_TIME);
+  await streams;
+  clearTimeout(timer);
+  return { lines, code: isKilled ? undefined : code };
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (line: string) => void,
+  closing: AbortSignal,
+): Promise<void> {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  closing.addEventListener("abort", () => reader.cancel());
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const lines = `${rest}${value}`.split("\n");
+    rest = (lines.pop() ?? "").slice(0, OBSERVED_LENGTH);
+    lines.forEach(take);
+  }
+  if (rest !== "") take(rest);
 }
 
 /**

@@ -9,7 +9,7 @@ import { argv0 } from "node:process";
 import { errorCode } from "../errors.ts";
 import { becomeUser, exec, prepareExec } from "./exec.ts";
 import { realFiles } from "./files.ts";
-import { endChildren, onSignal, runChild } from "./processes.ts";
+import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
 import type { Clock, Output, System } from "./system.ts";
 
 /**
@@ -35,6 +35,7 @@ export function realSystem(): System {
     resolveHost,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     runChild,
+    watchChild,
     exit(code) {
       endChildren();
       return Deno.exit(code);

@@ -48,6 +48,16 @@ export interface OpenedFile {
   readonly bytes: Uint8Array | undefined;
 }
 
+/** A directory that {@linkcode Files.makePrivateDirectory} creates. */
+export interface PrivateDirectoryPlan {
+  /** The beginning of its path; random letters follow. */
+  readonly prefix: string;
+  /** The file in it. */
+  readonly file: { readonly name: string; readonly text: string };
+  /** The user to give both to; by default they stay with the user of this process. */
+  readonly owner?: Identity;
+}
+
 /** A lock on a file. It ends at the latest when the process ends (flock(2)). */
 export interface FileLock {
   /** Releases the lock. */
@@ -89,6 +99,13 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Removes a file or an empty directory. */
   remove(path: string): void;
+  /**
+   * Creates a directory with a random name that only its owner can enter, with one file in it
+   * that only its owner can read, and gives both to a user if that is another one.
+   */
+  makePrivateDirectory(plan: PrivateDirectoryPlan): string;
+  /** Removes a directory and everything in it. A symbolic link is removed itself, and none is followed. */
+  removeDirectory(path: string): void;
   /** Changes the permission bits. */
   chmod(path: string, mode: number): void;
   /** Sets `mtime`, in milliseconds since the epoch. */
@@ -150,6 +167,32 @@ export interface ChildPlan {
   readonly signal?: AbortSignal;
 }
 
+/** A child process to watch: it has no input, and runs in a process group of its own. */
+export interface WatchPlan {
+  /** The path of the program and its arguments. */
+  readonly command: readonly [string, ...string[]];
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working directory. */
+  readonly cwd: string;
+  /** The user to run as; by default that of this process. */
+  readonly uid?: number;
+  /** The group to run as; by default that of this process. */
+  readonly gid?: number;
+  /** Kills the process group. */
+  readonly signal: AbortSignal;
+  /** Tells for each line of either stream whether the child has said enough; it is then killed. */
+  readonly isEnough?: (line: string) => boolean;
+}
+
+/** What a watched child process has said. */
+export interface Observation {
+  /** The lines of standard output and standard error, in the order in which they arrived; the first 256 KiB. */
+  readonly lines: readonly string[];
+  /** The exit code, 128+n after signal n; `undefined` if the child was killed because it had said enough, or by the signal of its plan. */
+  readonly code: number | undefined;
+}
+
 /** The result of a child process. */
 export interface ChildResult {
   /** The exit code; 128+n after signal n. */
@@ -205,6 +248,11 @@ export interface System {
   random(length: number): Uint8Array;
   /** Runs a child process and waits for its end. Rejects with the `code` of the system if it cannot be executed. */
   runChild(plan: ChildPlan): Promise<ChildResult>;
+  /**
+   * Runs a child process until it has said enough, and reads both of its streams. It has ended
+   * when the promise resolves. Rejects with the `code` of the system if it cannot be executed.
+   */
+  watchChild(plan: WatchPlan): Promise<Observation>;
   /**
    * Loads what {@linkcode System.exec} needs. The returned function makes termination signals
    * end the process directly, and resolves when the handlers of the earlier ones have run.

@@ -216,6 +216,92 @@ Deno.test("a child process may ignore its input, and fails if it is missing or s
   assert.equal(stopped.code, 143);
 });
 
+Deno.test("a watched child process is killed with its group as soon as it has said enough", async () => {
+  const plan = { env: { PATH: "/usr/bin:/bin" }, cwd: "/" };
+  const { lines, code } = await system.watchChild({
+    ...plan,
+    command: [
+      "/bin/sh",
+      "-c",
+      "trap '' TERM; sleep 600 & echo $!; echo enough >&2; echo more; wait",
+    ],
+    signal: AbortSignal.timeout(60_000),
+    isEnough: (line) => line === "enough",
+  });
+  assert.equal(code, undefined);
+  const [pid = ""] = lines.filter((line) => /^\d+$/.test(line));
+  const state = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  // The process that collects orphans may not have removed it yet.
+  assert.match(state, /^$|\) Z /);
+});
+
+Deno.test("a watched child process ends by itself, at the signal, or cannot be executed", async () => {
+  const plan = { env: {}, cwd: "/", signal: AbortSignal.timeout(60_000) };
+  const shell = (script: string): readonly [string, ...string[]] => [
+    "/bin/sh",
+    "-c",
+    script,
+  ];
+  const own = await system.watchChild({
+    ...plan,
+    command: shell("pwd; printf 'no newline' >&2; kill -9 $$"),
+  });
+  assert.deepEqual([own.lines.toSorted(), own.code], [
+    ["/", "no newline"],
+    137,
+  ]);
+  const hanging = await system.watchChild({
+    ...plan,
+    command: shell("trap '' TERM; while :; do /bin/sleep 1; done"),
+    signal: AbortSignal.timeout(50),
+  });
+  assert.deepEqual(hanging, { lines: [], code: undefined });
+  // A process of another group keeps the streams open.
+  const escaped = await system.watchChild({
+    ...plan,
+    command: shell("/usr/bin/setsid /bin/sleep 5 & echo done"),
+  });
+  assert.deepEqual(escaped, { lines: ["done"], code: 0 });
+  const endless = await system.watchChild({
+    ...plan,
+    command: shell("while echo 'a line of twenty-six letters'; do :; done"),
+    signal: AbortSignal.timeout(500),
+  });
+  assert.ok(endless.lines.join("").length <= 256 * 1024);
+  await assert.rejects(
+    system.watchChild({ ...plan, command: ["/no/such/program"] }),
+    { code: "ENOENT" },
+  );
+});
+
+Deno.test("a private directory has one file, which only its owner can read", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const { files, uid, gid } = system;
+    const owner = uid === 0 ? { uid: 2000, gid: 2001 } : { uid, gid };
+    const directory = files.makePrivateDirectory({
+      prefix: `${root}/a-`,
+      file: { name: "f", text: "text" },
+      owner,
+    });
+    assert.match(directory, new RegExp(`^${root}/a-\\w+$`));
+    for (const [path, mode] of [["", 0o700], ["/f", 0o600]] as const) {
+      const facts = files.stat(`${directory}${path}`);
+      assert.deepEqual(
+        [facts?.mode, facts?.uid, facts?.gid],
+        [mode, owner.uid, owner.gid],
+      );
+    }
+    assert.equal(files.readText(`${directory}/f`), "text");
+    await Deno.writeTextFile(`${root}/kept`, "");
+    await Deno.symlink(root, `${directory}/link`);
+    files.removeDirectory(directory);
+    assert.deepEqual(files.list(root), ["kept"]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 Deno.test("onSignal() passes the name of the signal to the handler", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   const remove = system.onSignal(resolve);

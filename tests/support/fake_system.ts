@@ -12,9 +12,11 @@ import type {
   ChildResult,
   ExecPlan,
   Identity,
+  Observation,
   Output,
   System,
   TerminationSignal,
+  WatchPlan,
 } from "../../lib/os/system.ts";
 
 import { MemoryFiles } from "./memory_files.ts";
@@ -63,6 +65,11 @@ export interface World {
    * `MATTERMOST_VERSION`, and chown(1) changes the owners of files.
    */
   readonly runChild?: (plan: ChildPlan) => ChildResult | Promise<ChildResult>;
+  /**
+   * Runs a child process that is watched. By default the server accepts every configuration, and
+   * prints the release in `MATTERMOST_VERSION`.
+   */
+  readonly watchChild?: (plan: WatchPlan) => Observation | Promise<Observation>;
 }
 
 /** A fake system, with the effects that it recorded. */
@@ -72,6 +79,8 @@ export interface FakeSystem extends System {
   readonly err: Recorder;
   /** The child processes that were run. */
   readonly children: readonly ChildPlan[];
+  /** The child processes that were watched. */
+  readonly watched: readonly WatchPlan[];
   /** The users that the process has become. */
   readonly identities: readonly Identity[];
   /** The programs that `exec` was called for, even if {@linkcode Handoff} was caught. */
@@ -89,6 +98,7 @@ export interface FakeSystem extends System {
 export function fakeSystem(world: World = {}): FakeSystem {
   const { hosts = {}, isTerminal = false } = world;
   const children: ChildPlan[] = [];
+  const watched: WatchPlan[] = [];
   const handoffs: ExecPlan[] = [];
   const identities: Identity[] = [];
   const files = world.files ?? new MemoryFiles();
@@ -141,6 +151,16 @@ export function fakeSystem(world: World = {}): FakeSystem {
         : "";
       return { code: 0, stdout, stderr: "" };
     },
+    async watchChild(plan) {
+      watched.push(plan);
+      if (world.watchChild !== undefined) return await world.watchChild(plan);
+      return plan.command.includes("version")
+        ? {
+          lines: [`Version: ${world.env?.["MATTERMOST_VERSION"]}`],
+          code: 0,
+        }
+        : { lines: ["Failed to ping DB"], code: undefined };
+    },
     becomeUser(identity) {
       identities.push(identity);
       files.user = identity;
@@ -158,6 +178,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
       return () => handlers.delete(handler);
     },
     children,
+    watched,
     handoffs,
     identities,
     send: (signal) => handlers.forEach((handler) => handler(signal)),

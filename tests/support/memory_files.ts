@@ -8,7 +8,12 @@
  * @module
  */
 
-import type { FileFacts, Files, OpenedFile } from "../../lib/os/system.ts";
+import type {
+  FileFacts,
+  Files,
+  OpenedFile,
+  PrivateDirectoryPlan,
+} from "../../lib/os/system.ts";
 
 interface Node {
   kind: "file" | "directory" | "link" | "fifo";
@@ -152,6 +157,23 @@ export class MemoryFiles implements Files {
     this.#need(path);
     this.#step(`remove ${path}`);
     this.nodes.delete(path);
+  }
+  makePrivateDirectory({ prefix, file, owner }: PrivateDirectoryPlan): string {
+    const path = `${prefix}random`;
+    this.#step(`mkdtemp ${path}`);
+    this.#need(parentOf(path));
+    if (this.nodes.has(path)) throw failure("EEXIST", path);
+    this.#make(path, "directory", 0o700);
+    this.#make(`${path}/${file.name}`, "file", 0o600).text = file.text;
+    if (owner !== undefined) this.chown(path, owner, { recursive: true });
+    return path;
+  }
+  removeDirectory(path: string): void {
+    this.#need(path);
+    this.#step(`rm -r ${path}`);
+    for (const name of [...this.nodes.keys()]) {
+      if (name === path || name.startsWith(`${path}/`)) this.nodes.delete(name);
+    }
   }
   chmod(path: string, mode: number): void {
     this.#step(`chmod ${path}`);
