@@ -21,7 +21,7 @@ import { reportJson, reportText } from "./check/report.ts";
 import type { Report } from "./check/report.ts";
 import { checkS3 } from "./check/s3.ts";
 import { checkSecrets } from "./check/secrets.ts";
-import { checkSettings } from "./check/settings.ts";
+import { checkSettings, checkVerdict } from "./check/settings.ts";
 import { checkSite } from "./check/site.ts";
 import type { Context } from "../startup/context.ts";
 import { once } from "../startup/once.ts";
@@ -31,6 +31,7 @@ import { makePlan, type Plan } from "../startup/plan.ts";
 const CHECKS: Readonly<Record<string, Check>> = {
   "settings.release": checkRelease,
   settings: checkSettings,
+  "settings.verdict": checkVerdict,
   secrets: checkSecrets,
   database: checkDatabase,
   directories: checkDirectories,

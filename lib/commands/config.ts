@@ -22,7 +22,9 @@ import {
 } from "./explain.ts";
 import { giveAndBecomeServerUser } from "../startup/directories/prepare_directories.ts";
 import { makePlan, type Plan } from "../startup/plan.ts";
+import { isServerInstalled } from "../startup/handoff.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
+import { judge, refusalError } from "../startup/verdict/judge.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
 /**
@@ -67,10 +69,21 @@ export async function config(
   if (values.diff) {
     const changes = differences(plan, options);
     write(values.json ? json({ changes }) : differencesText(changes));
+    await requireVerdict(plan, context);
     return changes.length === 0 ? ExitCode.ok : ExitCode.failure;
   }
   write(shownConfig(plan, options.showSecrets));
   return ExitCode.ok;
+}
+
+/** Has the installed server judge what the next start would write. */
+async function requireVerdict(plan: Plan, context: Context): Promise<void> {
+  if (!isServerInstalled(plan, context.system)) return;
+  const judgement = await judge(plan, context);
+  if (judgement.kind === "none") context.log.warn(judgement.problem);
+  if (judgement.kind === "refused") {
+    throw refusalError(plan, judgement.problems);
+  }
 }
 
 function shownConfig({ merged, wanted }: Plan, showSecrets: boolean): string {

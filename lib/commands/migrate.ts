@@ -24,6 +24,7 @@ import {
 import { openDatabase } from "../startup/open_database.ts";
 import { logSummary, makePlan } from "../startup/plan.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
+import { requireAccepted } from "../startup/verdict/judge.ts";
 
 /**
  * Migrates the database.
@@ -59,10 +60,11 @@ export async function migrate(
     return ExitCode.ok;
   }
   requireAnswers(plan, permit, context);
+  const accepted = await requireAccepted(plan, context);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, system);
   const served = await prepareDirectories(plan, context);
-  await writePlan(plan, served);
+  await writePlan(plan, served, accepted);
   writeBundle(bundle, served);
   const { session } = database;
   const work = { database: { session, facts }, permit };

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Acceptance } from "../config/last_applied.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Permit } from "../upgrade/decision.ts";
@@ -35,6 +36,7 @@ import {
 } from "../startup/plan.ts";
 import type { LoadedSettings } from "../startup/load_settings.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
+import { requireAccepted } from "../startup/verdict/judge.ts";
 
 /**
  * Starts the server.
@@ -56,10 +58,8 @@ export async function start(
   const loaded = await loadSettingsWithConfig(context);
   logSummary(loaded, context);
   requireServer(loaded, context.system);
-  const { database, plan, releaseSignals, isAnswered } = await openMeanwhile(
-    loaded,
-    context,
-  );
+  const { database, plan, releaseSignals, isAnswered, accepted } =
+    await openMeanwhile(loaded, context);
   const permit = await guardAfterMigration(plan, database, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
@@ -68,7 +68,7 @@ export async function start(
   const served = await prepareDirectories(plan, context);
   const { system } = served;
   await requirePaths(plan, served);
-  await writePlan(plan, served);
+  await writePlan(plan, served, accepted);
   writeBundle(bundle, served);
   if (permit.kind === "migrate-3.0") {
     const code = await runMigration(plan, { database, permit }, served);
@@ -87,6 +87,8 @@ interface Ready {
   readonly releaseSignals: () => Promise<void>;
   /** Whether the installed server has reported the release that the image states. */
   readonly isAnswered: boolean;
+  /** The configuration that the server has accepted. */
+  readonly accepted: Acceptance | undefined;
 }
 
 /** Logs in to the database, and does what needs no database at the same time. */
@@ -107,8 +109,11 @@ async function openMeanwhile(
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));
     const releaseSignals = system.prepareExec();
-    const [database, isAnswered] = await answers;
-    return { database, plan, releaseSignals, isAnswered };
+    const [[database, isAnswered], accepted] = await Promise.all([
+      answers,
+      requireAccepted(plan, { ...context, signal }),
+    ]);
+    return { database, plan, releaseSignals, isAnswered, accepted };
   } catch (error) {
     failed.abort();
     // Only the first error is reported.

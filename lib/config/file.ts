@@ -35,7 +35,7 @@ import {
   resolveConfigPath,
   sidecarBase,
 } from "./location.ts";
-import type { LastAppliedState } from "./last_applied.ts";
+import type { Acceptance, LastAppliedState } from "./last_applied.ts";
 import {
   createDigest,
   lastAppliedPath,
@@ -95,6 +95,8 @@ export interface ConfigWrite {
   readonly text: string;
   /** The last-applied state of the new text. */
   readonly lastApplied: LastApplied;
+  /** The configuration that the server accepted last, if it is this one. */
+  readonly accepted: Acceptance | undefined;
 }
 
 /** The result of a write. */
@@ -291,7 +293,7 @@ export function writeConfig(
 ): WriteReport {
   const target = resolveConfigPath(system, place);
   const { path } = target;
-  const { lock: { base }, state, text, lastApplied } = write;
+  const { lock: { base }, state, text, lastApplied, accepted } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
     unwritableConfig(error, { ...target, writer: place.user });
@@ -299,7 +301,7 @@ export function writeConfig(
     const notices = [...makePrivate(system, path)];
     try {
       addCopy(system, base, text);
-      writeLastApplied(system, base, { lastApplied, salt });
+      writeLastApplied(system, base, { lastApplied, accepted, salt });
       removeMarker(system.files, base);
     } catch (error) {
       // On a full disk the server would truncate config.json, so only missing permissions are ignored.
@@ -313,10 +315,14 @@ export function writeConfig(
       addCopy(system, base, state.text);
     }
     const both = stateDuringWrite(state.lastApplied, lastApplied);
-    writeLastApplied(system, base, { lastApplied: both, salt });
+    writeLastApplied(system, base, {
+      lastApplied: both,
+      accepted: undefined,
+      salt,
+    });
     const inPlace = replaceConfig(system, { path, base, text, state });
     addCopy(system, base, text);
-    writeLastApplied(system, base, { lastApplied, salt });
+    writeLastApplied(system, base, { lastApplied, accepted, salt });
     return {
       written: true,
       notices: inPlace

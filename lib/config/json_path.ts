@@ -41,7 +41,9 @@ export function findMember(root: ObjectNode, path: string): FoundMember {
     sections.push(key);
     const { member, changed } = uniqueMember(holder, key);
     isNormalized ||= changed;
-    if (member === undefined) return { holder, member, isNormalized };
+    if (member === undefined || isNull(member.value)) {
+      return { holder, member: undefined, isNormalized };
+    }
     holder = objectOf(member, sections);
   }
   const { member, changed } = uniqueMember(holder, last);
@@ -71,6 +73,10 @@ export function setValue(
       value: { kind: "object", members: [], blank: "" },
       ...(holder === undefined ? {} : { holder }),
     });
+    // To the server, null is a section without keys.
+    if (isNull(member.value)) {
+      member.value = { kind: "object", members: [], blank: "" };
+    }
     object = objectOf(member, [key]);
     holder = member.lead;
   }
@@ -122,6 +128,10 @@ function moveMembers(target: TextNode, source: TextNode): void {
     if (present.has(foldKey(key))) continue;
     appendMember(target, { key, value }).rawKey = rawKey;
   }
+}
+
+function isNull(node: TextNode): boolean {
+  return node.kind === "raw" && node.raw === "null";
 }
 
 function objectOf(member: Member, keys: readonly string[]): ObjectNode {

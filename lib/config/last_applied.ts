@@ -16,10 +16,20 @@ import type { ReplaceSystem } from "./replace_file.ts";
 import { replaceFile, toHex } from "./replace_file.ts";
 import { stableJson } from "./json_text.ts";
 
+/** The configuration that the server accepted last. */
+export interface Acceptance {
+  /** The digests of the configuration as it was handed over, and as the server rewrites it. */
+  readonly digests: readonly string[];
+  /** The paths that the digests leave out, because the server fills them in by itself. */
+  readonly ignored: readonly string[];
+}
+
 /** The last-applied state, and the salt of its digests. */
 export interface LastAppliedState {
   /** The state; `undefined` if the file does not exist, cannot be read or is not valid. */
   readonly lastApplied: LastApplied | undefined;
+  /** The configuration that the server accepted last; `undefined` if it has not been asked. */
+  readonly accepted: Acceptance | undefined;
   /** The text of the file; `undefined` if it does not exist or cannot be read. */
   readonly stored: string | undefined;
   /** Part of every digest, so that equal values of two installations have different digests. */
@@ -45,9 +55,20 @@ export function readLastApplied(
     typeof content["salt"] === "string" && isValues(content["values"])
   ) {
     const lastApplied: LastApplied = { version: 1, values: content["values"] };
-    return { stored, lastApplied, salt: content["salt"] };
+    const accepted = content["accepted"];
+    return {
+      stored,
+      lastApplied,
+      accepted: isAcceptance(accepted) ? accepted : undefined,
+      salt: content["salt"],
+    };
   }
-  return { stored, lastApplied: undefined, salt: toHex(random(16)) };
+  return {
+    stored,
+    lastApplied: undefined,
+    accepted: undefined,
+    salt: toHex(random(16)),
+  };
 }
 
 function tryParse(text: string): unknown {
@@ -68,10 +89,12 @@ function tryParse(text: string): unknown {
 export function writeLastApplied(
   system: ReplaceSystem,
   base: string,
-  { lastApplied, salt }: Omit<LastAppliedState, "stored">,
+  { lastApplied, accepted, salt }: Omit<LastAppliedState, "stored">,
 ): void {
   if (lastApplied === undefined) return;
-  const text = `${JSON.stringify({ ...lastApplied, salt }, null, 2)}\n`;
+  const text = `${
+    JSON.stringify({ ...lastApplied, salt, accepted }, null, 2)
+  }\n`;
   const path = lastAppliedPath(base);
   if (tryReadOwnFile(system.files, path) === text) return;
   replaceFile(system, path, text);
@@ -103,6 +126,13 @@ export function createDigest(salt: string): (value: Json) => string {
     cache.set(text, digest);
     return digest;
   };
+}
+
+function isAcceptance(value: unknown): value is Acceptance & Json {
+  return isJsonObject(value) &&
+    [value["digests"], value["ignored"]].every((list) =>
+      Array.isArray(list) && list.every((each) => typeof each === "string")
+    );
 }
 
 function isValues(

@@ -36,7 +36,7 @@ export function variableOf(path: string): string {
  * @param current The value in config.json; `undefined` if there is none.
  * @returns Whether the variable takes effect.
  */
-export function isOverridable(
+function isOverridable(
   overrides: EnvironmentOverrides,
   current: Json | undefined,
 ): boolean {

@@ -74,8 +74,6 @@ export interface Release {
   readonly defaultAdapter: Adapter;
   /** The meaning of `LogSettings.FileLocation`. */
   readonly logLocation: LogLocation;
-  /** Whether the server rejects a text in place of a flag or a number. */
-  readonly strictTypes: boolean;
   /** When the server rewrites config.json at its start. */
   readonly configWrites: ConfigWrites;
   /** Whether the server ends if it cannot listen; if not, it keeps running without listening. */
@@ -212,7 +210,6 @@ function findFacts(version: string): Release {
     },
     defaultAdapter: fits("<11.0.0") ? "mysql" : "postgres",
     logLocation: pick(LOG_LOCATION),
-    strictTypes: fits("<3.8.0 || >=5.30.0"),
     configWrites: pick(CONFIG_WRITES),
     // 4.1 to 5.36 were not tested. False is safe: it only adds a check of the port.
     failsOnListenError: fits(">=5.37.0"),

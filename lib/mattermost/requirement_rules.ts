@@ -1,19 +1,25 @@
 /**
- * The rules by which releases validate config.json, and warnings about values that they
- * ignore, as data.
+ * What a configuration needs that the installed server cannot be asked, and values that it
+ * accepts although they have no effect or an unexpected one, as data.
  *
- * To add a rule, add a row here, and a valid and an invalid value to its test.
+ * Whether a server accepts a configuration is asked of the server itself
+ * (`startup/verdict/judge.ts`). A rule is here only if that is not possible: where no server is
+ * installed, for what is switched off for the question, and for what a server notices too late.
+ *
+ * To add a rule or a warning, add a row here, and a valid and an invalid value to its test.
  *
  * @module
  */
 
-import type { Json } from "../json.ts";
-import type { Lookup } from "./config_keys.ts";
+import { isJsonObject, type Json } from "../json.ts";
 
 /** The edition of the server; `undefined` if it is unknown. */
 export type Edition = "team" | "enterprise" | undefined;
 
-/** A rule by which releases reject a value. */
+/** Reads the value of a key that the server will use, the text of a variable included; `undefined` if it is absent. */
+export type Lookup = (path: string) => Json | undefined;
+
+/** A rule by which releases refuse a value. */
 export interface Rule {
   /** The name of the rule in its test. */
   readonly name: string;
@@ -21,16 +27,14 @@ export interface Rule {
   readonly path: string;
   /** The range of the releases that have the rule. */
   readonly releases: string;
-  /** The range of those that also reject a missing key. */
-  readonly neededIn?: string;
   /** Checks whether the releases accept a value. */
   holds(value: Json, config: Lookup): boolean;
   /** What they accept, to follow "must". */
   readonly must: string;
   /** The variable to set, or the step to take. */
   readonly remedy: string;
-  /** Whether the value is a secret. */
-  readonly secret?: boolean;
+  /** Whether the value is not shown, because it is long or can contain secrets. */
+  readonly isHidden?: true;
 }
 
 /** A warning about a value that has no effect, or an unexpected one. */
@@ -51,384 +55,65 @@ export interface Warning {
   readonly remedy?: string;
 }
 
-const ALL = ">=3.0.0";
-// Up to 4.1 a missing key has Go's zero value, 0 or "". Later releases have defaults.
-const PLAIN = "<4.2.0";
-// The locales of 3.7 to 4.0, which do not start with any other one.
-const LOCALES: readonly string[] =
-  "de en es fr it ja ko nl pl pt-BR ru tr zh-CN zh-TW".split(" ");
+// The levels of https://github.com/mattermost/logr, in any letter case.
+const LEVELS = [
+  "panic",
+  "fatal",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "trace",
+  "stdlog",
+];
 
-/** The rules by which releases reject a value. */
+/** The kinds of targets of an advanced log: https://docs.mattermost.com/manage/logging.html */
+const LOG_TARGETS = ["console", "file", "syslog", "tcp", "none"];
+
+/** The rules by which releases refuse a value. */
 export const RULES: readonly Rule[] = [
   {
-    name: "login attempts",
-    path: "ServiceSettings.MaximumLoginAttempts",
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "MATTERMOST_MAX_LOGIN_ATTEMPTS=10",
-  },
-  {
-    name: "site URL",
-    path: "ServiceSettings.SiteURL",
-    releases: ">=3.3.0",
-    holds: (value) => value === "" || isRequestUri(value),
-    must: "be a URL with a scheme",
-    remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
-  },
-  {
-    name: "listen address, early",
-    path: "ServiceSettings.ListenAddress",
-    releases: "<5.2.0",
-    neededIn: PLAIN,
-    holds: isFilled,
-    must: "not be empty",
-    remedy: "MATTERMOST_PORT=8065",
-  },
-  {
-    name: "listen address",
-    path: "ServiceSettings.ListenAddress",
-    releases: ">=5.2.0",
-    holds: isListenAddress,
-    must: "be host:port or :port with a port from 0 to 65535",
-    remedy: "MATTERMOST_PORT=8065",
-  },
-  ...(["ReadTimeout", "WriteTimeout"] as const).map((key): Rule => ({
-    name: key,
-    path: `ServiceSettings.${key}`,
-    releases: ">=3.6.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: `MM_SERVICESETTINGS_${key.toUpperCase()}=300`,
-  })),
-  {
-    name: "TLS of the web server",
-    path: "ServiceSettings.ConnectionSecurity",
-    releases: ">=3.6.0",
-    holds: isOneOf("", "TLS"),
-    must: 'be "" or "TLS"',
-    remedy: 'Set ServiceSettings.ConnectionSecurity to "" in config.json',
-  },
-  {
-    name: "site name",
-    path: "TeamSettings.SiteName",
-    releases: ">=3.3.0",
-    holds: (value) => bytes(value) <= 30,
-    must: "have at most 30 bytes",
-    remedy: "MATTERMOST_NAME=Mattermost",
-  },
-  {
-    name: "site name, empty",
-    path: "TeamSettings.SiteName",
-    releases: ">=5.10.0 <5.20.0",
-    holds: isFilled,
-    must: "not be empty",
-    remedy: "MATTERMOST_NAME=Mattermost",
-  },
-  {
-    name: "users per team",
-    path: "TeamSettings.MaxUsersPerTeam",
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "MATTERMOST_MAX_USERS=50",
-  },
-  {
-    name: "channels per team",
-    path: "TeamSettings.MaxChannelsPerTeam",
-    releases: ">=3.5.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "Set TeamSettings.MaxChannelsPerTeam to 2000 in config.json",
-  },
-  {
-    name: "notifications per channel",
-    path: "TeamSettings.MaxNotificationsPerChannel",
-    releases: ">=3.6.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy:
-      "Set TeamSettings.MaxNotificationsPerChannel to 1000 in config.json",
-  },
-  {
-    name: "direct messages",
-    path: "TeamSettings.RestrictDirectMessage",
-    releases: ALL,
-    holds: isOneOf("any", "team"),
-    must: 'be "any" or "team"',
-    remedy: "MATTERMOST_RESTRICT_DIRECT_MESSAGE=any",
-  },
-  {
-    name: "archived channels",
-    path: "TeamSettings.ExperimentalViewArchivedChannels",
-    releases: ">=11.0.0",
-    holds: (value) => value !== false,
-    must: "not be false",
-    remedy:
-      "Remove TeamSettings.ExperimentalViewArchivedChannels from config.json",
-  },
-  {
-    name: "encryption key",
-    path: "SqlSettings.AtRestEncryptKey",
-    releases: ALL,
-    holds: isSalt,
-    must: "be empty or have at least 32 bytes",
-    remedy: "MATTERMOST_SECRET_KEY=<64 random letters and digits>",
-    secret: true,
-  },
-  {
-    name: "driver",
-    path: "SqlSettings.DriverName",
-    releases: "<11.0.0",
-    neededIn: PLAIN,
-    holds: isOneOf("mysql", "postgres"),
-    must: 'be "mysql" or "postgres"',
-    remedy: "DB_ADAPTER=mysql   # or postgres",
-  },
-  {
+    // For a machine without a server. Where there is one, the upgrade rules know the way.
     name: "driver without MySQL",
     path: "SqlSettings.DriverName",
     releases: ">=11.0.0",
-    holds: isOneOf("postgres"),
+    holds: (value) => value !== "mysql",
     must: 'be "postgres"',
     remedy:
       "DB_ADAPTER=postgres   # after you have migrated the data to PostgreSQL",
   },
-  {
-    name: "data source",
-    path: "SqlSettings.DataSource",
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isFilled,
-    must: "not be empty",
-    remedy: "DB_HOST=<the database's host>",
-    secret: true,
-  },
-  ...(["MaxIdleConns", "MaxOpenConns"] as const).map((key): Rule => ({
+  ...(["ConsoleLevel", "FileLevel"] as const).map((key): Rule => ({
+    // Replaced for the question. Releases 6.x lose their log, and later ones do not start.
     name: key,
-    path: `SqlSettings.${key}`,
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: `Set SqlSettings.${key} to ${
-      key === "MaxIdleConns" ? 20 : 300
-    } in config.json`,
+    path: `LogSettings.${key}`,
+    releases: ">=6.0.0",
+    holds: (value) => LEVELS.includes(String(value).toLowerCase()),
+    must: `be one of ${LEVELS.join(", ")}`,
+    remedy: `MM_LOGSETTINGS_${key.toUpperCase()}=INFO`,
+  })),
+  ...(["LogSettings", "ExperimentalAuditSettings"] as const).map((
+    section,
+  ): Rule => ({
+    // Switched off for the question, because its targets are other systems.
+    name: `advanced log of ${section}`,
+    path: `${section}.AdvancedLoggingJSON`,
+    releases: ">=8.0.0",
+    holds: isAdvancedLog,
+    must: `be a JSON object of targets with a type, one of ${
+      LOG_TARGETS.join(", ")
+    }`,
+    remedy: `Correct ${section}.AdvancedLoggingJSON, or remove it`,
+    isHidden: true,
   })),
   {
-    name: "file size",
-    path: "FileSettings.MaxFileSize",
-    releases: ">=3.1.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "MATTERMOST_MAX_FILE_SIZE=52428800",
-  },
-  {
-    // Later releases may have more drivers. They report an error themselves.
-    name: "file driver",
-    path: "FileSettings.DriverName",
-    releases: "<10.0.0",
-    neededIn: PLAIN,
-    holds: isOneOf("local", "amazons3"),
-    must: 'be "local" or "amazons3"',
-    remedy: 'Set FileSettings.DriverName to "local" in config.json',
-  },
-  {
-    name: "file directory",
-    path: "FileSettings.Directory",
-    releases: ">=10.10.0",
-    holds: (value) => typeof value === "string" && value === value.trim(),
-    must: "not begin or end with blanks",
-    remedy: 'Set FileSettings.Directory to "./data/" in config.json',
-  },
-  {
-    name: "public link salt",
-    path: "FileSettings.PublicLinkSalt",
-    releases: ALL,
-    neededIn: ">=3.4.0 <5.10.0",
-    holds: isSalt,
-    must: "be empty or have at least 32 bytes",
-    remedy: "MATTERMOST_LINK_SALT=<64 random letters and digits>",
-    secret: true,
-  },
-  ...Object.entries({
-    ThumbnailWidth: 120,
-    ThumbnailHeight: 100,
-    PreviewWidth: 1024,
-    ProfileWidth: 128,
-    ProfileHeight: 128,
-  }).map(([key, size]): Rule => ({
-    name: key,
-    path: `FileSettings.${key}`,
-    releases: "<4.0.0",
-    neededIn: "<4.0.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: `Set FileSettings.${key} to ${size} in config.json`,
-  })),
-  {
-    name: "PreviewHeight",
-    path: "FileSettings.PreviewHeight",
-    releases: "<4.0.0",
-    holds: (value) => typeof value === "number" && value >= 0,
-    must: "be 0 or a number above 0",
-    remedy: "Set FileSettings.PreviewHeight to 0 in config.json",
-  },
-  {
-    name: "mail security, early",
-    path: "EmailSettings.ConnectionSecurity",
-    releases: "<3.4.0",
-    holds: isOneOf("", "TLS", "STARTTLS"),
-    must: 'be "", "TLS" or "STARTTLS"',
-    remedy: "SMTP_SECURITY=STARTTLS   # or leave it out",
-  },
-  {
-    name: "mail security",
-    path: "EmailSettings.ConnectionSecurity",
-    releases: ">=3.4.0",
-    holds: isOneOf("", "TLS", "STARTTLS", "PLAIN"),
-    must: 'be "", "TLS", "STARTTLS" or "PLAIN"',
-    remedy: "SMTP_SECURITY=STARTTLS   # or leave it out",
-  },
-  {
-    name: "invite salt",
-    path: "EmailSettings.InviteSalt",
-    releases: "<5.10.0",
-    holds: isSalt,
-    must: "be empty or have at least 32 bytes",
-    remedy: "MATTERMOST_INVITE_SALT=<64 random letters and digits>",
-    secret: true,
-  },
-  {
-    name: "reset salt",
-    path: "EmailSettings.PasswordResetSalt",
-    releases: "<3.9.0",
-    holds: isSalt,
-    must: "be empty or have at least 32 bytes",
-    remedy: "MATTERMOST_RESET_SALT=<64 random letters and digits>",
-    secret: true,
-  },
-  {
-    name: "batched mails without site URL, absent",
-    path: "EmailSettings.EnableEmailBatching",
-    releases: ">=3.4.0 <5.10.0",
-    holds: (value, config) =>
-      value !== true || isFilled(config("ServiceSettings.SiteURL") ?? ""),
-    must: "be false as long as ServiceSettings.SiteURL is empty",
-    remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
-  },
-  {
-    // In these releases a missing site URL has a default.
-    name: "batched mails without site URL",
-    path: "EmailSettings.EnableEmailBatching",
-    releases: ">=5.10.0",
-    holds: (value, config) =>
-      value !== true || config("ServiceSettings.SiteURL") !== "",
-    must: "be false as long as ServiceSettings.SiteURL is empty",
-    remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
-  },
-  {
+    // A cluster is switched off for the question.
     name: "batched mails in a cluster",
     path: "EmailSettings.EnableEmailBatching",
     releases: ">=3.4.0",
     holds: (value, config) =>
-      value !== true || config("ClusterSettings.Enable") !== true,
+      !isTrue(value) || !isTrue(config("ClusterSettings.Enable")),
     must: "be false when ClusterSettings.Enable is true",
     remedy: "MATTERMOST_ENABLE_EMAIL_BATCHING=false",
-  },
-  {
-    name: "mail batch size",
-    path: "EmailSettings.EmailBatchingBufferSize",
-    releases: ">=3.4.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "Set EmailSettings.EmailBatchingBufferSize to 256 in config.json",
-  },
-  {
-    name: "mail batch interval",
-    path: "EmailSettings.EmailBatchingInterval",
-    releases: ">=3.4.0",
-    holds: (value) => typeof value === "number" && value >= 30,
-    must: "be 30 or more seconds",
-    remedy: "Set EmailSettings.EmailBatchingInterval to 30 in config.json",
-  },
-  {
-    name: "rate limit",
-    path: "RateLimitSettings.PerSec",
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "MATTERMOST_RATE_LIMIT_QPS=10",
-  },
-  {
-    name: "rate limit burst",
-    path: "RateLimitSettings.MaxBurst",
-    releases: ">=3.5.0",
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "Set RateLimitSettings.MaxBurst to 100 in config.json",
-  },
-  {
-    name: "rate limit store",
-    path: "RateLimitSettings.MemoryStoreSize",
-    releases: ALL,
-    neededIn: PLAIN,
-    holds: isPositive,
-    must: "be a number above 0",
-    remedy: "MATTERMOST_RATE_LIMIT_SESSIONS=10000",
-  },
-  {
-    name: "password length",
-    path: "PasswordSettings.MinimumLength",
-    releases: ">=3.6.0 <7.0.0",
-    holds: (value) => typeof value === "number" && value >= 5 && value <= 64,
-    must: "be a number from 5 to 64",
-    remedy: "Set PasswordSettings.MinimumLength to 8 in config.json",
-  },
-  ...(["DefaultServerLocale", "DefaultClientLocale"] as const).map((
-    key,
-  ): Rule => ({
-    name: key,
-    path: `LocalizationSettings.${key}`,
-    releases: ">=3.7.0 <4.0.3",
-    holds: isLocale,
-    must: `be one of ${LOCALES.join(", ")}`,
-    remedy: key === "DefaultServerLocale"
-      ? "MATTERMOST_SERVER_LOCALE=en"
-      : "MATTERMOST_CLIENT_LOCALE=en",
-  })),
-  {
-    // The releases in between correct the value themselves.
-    name: "available locales",
-    path: "LocalizationSettings.AvailableLocales",
-    releases: ">=3.7.0 <4.0.3 || >=4.3.0 <5.10.0",
-    holds: (value, config) =>
-      typeof value === "string" && (value === "" ||
-        value.includes(
-          String(config("LocalizationSettings.DefaultClientLocale") ?? "en"),
-        )),
-    must: "contain LocalizationSettings.DefaultClientLocale, or be empty",
-    remedy: "MATTERMOST_LOCALES=en,es,fr,ja,pt-BR",
-  },
-  {
-    name: "client certificates",
-    path: "ExperimentalSettings.ClientSideCertEnable",
-    releases: ">=11.0.0",
-    holds: (value) => value !== true,
-    must: "not be true",
-    remedy: "Remove ExperimentalSettings.ClientSideCertEnable from config.json",
-  },
-  {
-    name: "image proxy",
-    path: "ImageProxySettings.ImageProxyType",
-    releases: ">=12.0.0",
-    holds: (value, config) =>
-      value !== "atmos/camo" || config("ImageProxySettings.Enable") !== true,
-    must: 'not be "atmos/camo"',
-    remedy: 'Set ImageProxySettings.ImageProxyType to "local" in config.json',
   },
 ];
 
@@ -439,7 +124,7 @@ export const WARNINGS: readonly Warning[] = [
     path: "GitLabSettings.Enable",
     releases: ">=11.0.0",
     edition: "team",
-    applies: (value) => value === true,
+    applies: isTrue,
     message:
       "from 11.0 on, signing in with GitLab needs a licence, and Team Edition does not offer it",
     remedy: "Stay with 10.11, or use the Enterprise Edition with a licence",
@@ -448,7 +133,7 @@ export const WARNINGS: readonly Warning[] = [
     name: `Bleve ${key}`,
     path: `BleveSettings.${key}`,
     releases: ">=11.0.0",
-    applies: (value) => value === true,
+    applies: isTrue,
     message: "release 11.0 removed the Bleve search",
     remedy: "Remove BleveSettings from config.json",
   })),
@@ -457,8 +142,7 @@ export const WARNINGS: readonly Warning[] = [
     path: "SqlSettings.DisableDatabaseSearch",
     releases: ">=11.0.0",
     applies: (value, config) =>
-      value === true &&
-      config("ElasticsearchSettings.EnableSearching") !== true,
+      isTrue(value) && !isTrue(config("ElasticsearchSettings.EnableSearching")),
     message:
       "without Bleve, which 11.0 removed, and without Elasticsearch, searches find nothing",
     remedy: "Set SqlSettings.DisableDatabaseSearch to false in config.json",
@@ -474,7 +158,7 @@ export const WARNINGS: readonly Warning[] = [
     name: "rate limit by address, ignored",
     path: "RateLimitSettings.VaryByRemoteAddr",
     releases: ">=3.5.0 <4.7.0",
-    applies: (value) => value === false,
+    applies: isFalse,
     message: "releases 3.5 to 4.6 ignore it and limit by the client's address",
   },
   {
@@ -499,9 +183,9 @@ export const WARNINGS: readonly Warning[] = [
     releases: ">=4.1.0",
     applies: (value, config) =>
       isFilled(value) &&
-      (config("EmailSettings.EnableSMTPAuth") === false ||
+      (isFalse(config("EmailSettings.EnableSMTPAuth")) ||
         (config("EmailSettings.EnableSMTPAuth") === undefined &&
-          !isFilled(config("EmailSettings.ConnectionSecurity") ?? ""))),
+          !isFilled(config("EmailSettings.ConnectionSecurity")))),
     message:
       "the server does not use it unless EmailSettings.EnableSMTPAuth is true",
     remedy: "Set EmailSettings.EnableSMTPAuth to true in config.json",
@@ -512,7 +196,7 @@ export const WARNINGS: readonly Warning[] = [
     releases: "<4.1.0",
     applies: (value, config) =>
       isFilled(value) &&
-      !isFilled(config("EmailSettings.ConnectionSecurity") ?? ""),
+      !isFilled(config("EmailSettings.ConnectionSecurity")),
     message:
       "the server does not use it unless EmailSettings.ConnectionSecurity is set",
     remedy:
@@ -599,48 +283,30 @@ export const NEEDED_KEYS: readonly NeededKey[] = [
   { path: "LogSettings.FileLevel", value: "INFO", releases: "<5.10.0" },
 ];
 
-function isLocale(value: Json): boolean {
-  return typeof value === "string" && LOCALES.includes(value);
+// The texts of a variable that the server accepts: https://pkg.go.dev/strconv#ParseBool.
+function isTrue(value: Json | undefined): boolean {
+  return value === true || /^(?:1|t|true)$/i.test(String(value));
 }
 
-function isPositive(value: Json): boolean {
-  return typeof value === "number" && value > 0;
+function isFalse(value: Json | undefined): boolean {
+  return value === false || /^(?:0|f|false)$/i.test(String(value));
 }
 
-function isFilled(value: Json): boolean {
+function isFilled(value: Json | undefined): boolean {
   return typeof value === "string" && value !== "";
 }
 
-function isOneOf(...words: readonly string[]): (value: Json) => boolean {
-  return (value) => typeof value === "string" && words.includes(value);
-}
-
-function isSalt(value: Json): boolean {
-  return value === "" || bytes(value) >= 32;
-}
-
-function bytes(value: Json): number {
-  return typeof value === "string" ? new TextEncoder().encode(value).length : 0;
-}
-
-/** Checks a URL or an absolute path like https://pkg.go.dev/net/url#ParseRequestURI. */
-function isRequestUri(value: Json): boolean {
-  if (typeof value !== "string") return false;
-  // deno-lint-ignore no-control-regex
-  if (/[\x00-\x1f\x7f]/.test(value)) return false;
-  const rest = /^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(.*)$/s.exec(value)?.[1] ?? "";
-  if (rest === value && !value.startsWith("/")) return false;
-  const authority = /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "";
-  // The user information may contain colons, and so does an IPv6 address in brackets.
-  return /^(?:[^\s@]*@)?(?:\[[0-9a-fA-F:.%]+\]|[^\s:<>"\\^`{|}[\]]*)(?::\d*)?$/
-    .test(authority);
-}
-
-/** Checks a listen address like https://pkg.go.dev/net#SplitHostPort, with a numeric port. */
-function isListenAddress(value: Json): boolean {
-  if (typeof value !== "string") return false;
-  const match = /^(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9_.-]*):(\d{1,5})$/.exec(
-    value,
-  );
-  return match !== null && Number(match[1]) <= 65535;
+/** Checks an advanced log, an object in config.json or a JSON text in a variable. */
+function isAdvancedLog(value: Json): boolean {
+  if (value === "") return true;
+  let targets: unknown = value;
+  try {
+    if (typeof value === "string") targets = JSON.parse(value);
+  } catch {
+    return false;
+  }
+  return isJsonObject(targets) &&
+    Object.values(targets).every((target) =>
+      isJsonObject(target) && LOG_TARGETS.includes(String(target["type"]))
+    );
 }

@@ -1,122 +1,74 @@
 /**
- * Checks a config.json before the server reads it: if releases up to 3.9 reject it, they end
- * with exit code 0, or keep running without listening.
- *
- * To include `MM_` variables in the check, apply them with `withOverrides` first.
+ * Applies the rules and the warnings to a configuration.
  *
  * @module
  */
 
-import {
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  matchingKeys,
-  valueAt,
-} from "../json.ts";
 import type { Problem } from "../errors.ts";
-import {
-  convertToType,
-  fitsType,
-  KEY_TYPES,
-  type KeyType,
-  keyTypeOf,
-  type Lookup,
-} from "./config_keys.ts";
-import { type Release, releaseFacts } from "./releases.ts";
+import { isJsonObject, type JsonObject, matchingKeys } from "../json.ts";
+import { inRange } from "../release_range.ts";
+import { effectiveValue } from "./effective_value.ts";
+import type { Release } from "./releases.ts";
 import {
   type Edition,
+  type Lookup,
   NEEDED_KEYS,
-  type Rule,
+  type NeededKey,
   RULES,
   WARNINGS,
 } from "./requirement_rules.ts";
-import { inRange } from "../release_range.ts";
 
-/** The server that a configuration is for. */
-export interface CheckContext {
+/** The configuration that a server will use. */
+export interface ConfigInput {
+  /** The configuration as it is, or will be, on disk. */
+  readonly config: JsonObject;
+  /** The server's own variables. */
+  readonly variables: Readonly<Record<string, string>>;
   /** The release of the server. */
-  readonly version: string;
-  /** The edition of the server; an unknown one counts as Team Edition. */
-  readonly edition?: Edition;
+  readonly release: Release;
 }
-
-/** A key that a release needs in config.json. */
-export interface RequiredKey {
-  /** Section and key. */
-  readonly path: string;
-  /** The value. */
-  readonly value: Json;
-}
-
-interface Reader {
-  readonly read: Lookup;
-  readonly version: string;
-}
-
-const TYPE_WORDS: Readonly<Record<KeyType, string>> = {
-  flag: "true or false, without quotes",
-  integer: "a whole number, without quotes",
-  text: "a text in quotes",
-  list: "a list of texts",
-};
 
 /**
- * Finds values that would stop the server at its start.
+ * Finds values that would stop the server, among those that it cannot be asked about.
  *
- * @param config The configuration as it is, or will be, on disk.
- * @param version The release of the server.
- * @returns All problems; empty if the server would start.
- * @throws {EntrypointError} With code 78 if the release is not supported.
+ * @param input The configuration.
+ * @returns All problems; empty if nothing is known against it.
  */
-export function checkConfig(
-  config: JsonObject,
-  version: string,
-): readonly Problem[] {
-  const release = releaseFacts(version);
-  const types = typeProblems(config, release);
-  const wrongTypes = new Set(types.map(({ subject }) => subject));
-  const reader = { read: lookup(config), version: release.version };
-  const rules = RULES.filter((rule) =>
-    !wrongTypes.has(rule.path) && inRange(release.version, rule.releases) &&
-    !isFollowed(rule, reader)
-  );
-  return [...types, ...rules.map((rule) => ruleProblem(rule, reader))];
-}
-
-function typeProblems(
-  config: JsonObject,
-  { version, strictTypes: strict }: Release,
-): Problem[] {
-  return [...KEY_TYPES].flatMap(([section, keys]) => {
-    const values = valueAt(config, section);
-    return !isJsonObject(values) ? [] : [...keys].flatMap(([key, type]) => {
-      const value = valueAt(values, key);
-      return value === undefined || fitsType(value, { type, strict })
-        ? []
-        : [typeProblem({ path: `${section}.${key}`, type, version })];
-    });
+export function checkConfig(input: ConfigInput): readonly Problem[] {
+  const read = lookup(input);
+  const { version } = input.release;
+  return RULES.flatMap((rule) => {
+    const value = read(rule.path);
+    if (
+      value === undefined || !inRange(version, rule.releases) ||
+      rule.holds(value, read)
+    ) return [];
+    const state = rule.isHidden ? "is not" : `is ${JSON.stringify(value)}`;
+    return [{
+      subject: rule.path,
+      message:
+        `Mattermost ${version} does not start with ${rule.path}: it must ${rule.must}, and ${state}`,
+      remedy: rule.remedy,
+    }];
   });
 }
 
 /**
  * Finds values that the server accepts, but that have no effect or an unexpected one.
  *
- * @param config The configuration as it is, or will be, on disk.
- * @param context Release and edition of the server.
+ * @param input The configuration.
+ * @param edition The edition of the server.
  * @returns The warnings.
- * @throws {EntrypointError} With code 78 if the release is not supported.
  */
 export function configWarnings(
-  config: JsonObject,
-  context: CheckContext,
+  input: ConfigInput,
+  edition: Edition,
 ): readonly Problem[] {
-  const { version } = releaseFacts(context.version);
-  const read = lookup(config);
+  const read = lookup(input);
   const warnings = WARNINGS.flatMap((warning) => {
     const value = read(warning.path);
-    const isRelevant = inRange(version, warning.releases) &&
-      (warning.edition === undefined || context.edition !== "enterprise");
+    const isRelevant = inRange(input.release.version, warning.releases) &&
+      (warning.edition === undefined || edition !== "enterprise");
     return isRelevant && value !== undefined && warning.applies(value, read)
       ? [{
         subject: warning.path,
@@ -126,7 +78,7 @@ export function configWarnings(
       }]
       : [];
   });
-  return [...warnings, ...duplicateKeys(config)];
+  return [...warnings, ...duplicateKeys(input.config)];
 }
 
 /**
@@ -136,57 +88,16 @@ export function configWarnings(
  * @param version The release of the server.
  * @returns Paths and values; each path occurs once.
  */
-export function requiredKeys(version: string): readonly RequiredKey[] {
+export function requiredKeys(
+  version: string,
+): readonly Omit<NeededKey, "releases">[] {
   return NEEDED_KEYS.filter(({ releases }) => inRange(version, releases))
     .map(({ path, value }) => ({ path, value }));
 }
 
-function lookup(config: JsonObject): Lookup {
-  return (path) => {
-    const value = valueAt(config, path);
-    return value === undefined
-      ? undefined
-      : convertToType(value, keyTypeOf(path));
-  };
-}
-
-function isFollowed(rule: Rule, { read, version }: Reader): boolean {
-  const value = read(rule.path);
-  if (value !== undefined) return rule.holds(value, read);
-  return rule.neededIn === undefined || !inRange(version, rule.neededIn);
-}
-
-function ruleProblem(rule: Rule, { read, version }: Reader): Problem {
-  return {
-    subject: rule.path,
-    message:
-      `Mattermost ${version} rejects ${rule.path}: it must ${rule.must}, but it is ${
-        describeState(read(rule.path), rule)
-      }`,
-    remedy: rule.remedy,
-  };
-}
-
-function describeState(value: Json | undefined, rule: Rule): string {
-  if (value === undefined) return "missing";
-  if (value === "") return "empty";
-  return rule.secret === true ? "too short" : JSON.stringify(value);
-}
-
-function typeProblem(
-  { path, type, version }: {
-    readonly path: string;
-    readonly type: KeyType;
-    readonly version: string;
-  },
-): Problem {
-  return {
-    subject: path,
-    message: `Mattermost ${version} cannot read ${path}: it must be ${
-      TYPE_WORDS[type]
-    }`,
-    remedy: `Set ${path} in config.json to ${TYPE_WORDS[type]}`,
-  };
+function lookup({ config, variables, release }: ConfigInput): Lookup {
+  const overrides = release.environmentOverrides;
+  return (path) => effectiveValue(path, { config, variables, overrides });
 }
 
 /** Finds keys that differ in letter case only; the server uses the last of them. */

@@ -110,7 +110,7 @@ function makePrivateDirectory(
       0o600,
     ),
     (descriptor) => {
-      writeFileSync(descriptor, file.text);
+      writeFileSync(descriptor, file.text(directory));
       give(descriptor);
     },
   );

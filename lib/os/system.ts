@@ -52,8 +52,11 @@ export interface OpenedFile {
 export interface PrivateDirectoryPlan {
   /** The beginning of its path; random letters follow. */
   readonly prefix: string;
-  /** The file in it. */
-  readonly file: { readonly name: string; readonly text: string };
+  /** The name of the file in it, and its text, which may contain the path of the directory. */
+  readonly file: {
+    readonly name: string;
+    readonly text: (directory: string) => string;
+  };
   /** The user to give both to; by default they stay with the user of this process. */
   readonly owner?: Identity;
 }

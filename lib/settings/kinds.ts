@@ -162,7 +162,7 @@ export function host(): Kind<string> {
 }
 
 /** The URL standard also accepts `http:host`, which the server's parser (Go's `net/url`) does not take for a host. */
-const HTTP_URL_REGEXP = /^https?:\/\/[^\s/\\][^\s\\]*$/i;
+const HTTP_URL_REGEXP = /^https?:\/\/[^\s/\\%](?:[^\s\\%]|%[0-9a-f]{2})*$/i;
 
 /**
  * An absolute HTTP or HTTPS URL.

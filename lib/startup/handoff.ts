@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errorCode } from "../errors.ts";
+import { errorCode, trySystemCall } from "../errors.ts";
 import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import type { FileFacts, System } from "../os/system.ts";
@@ -75,6 +75,22 @@ export function requireServer(
     exists: facts !== undefined,
     isDirectory: facts?.isDirectory === true,
   }]);
+}
+
+/**
+ * Tells whether a server is installed that can be asked.
+ *
+ * @param loaded The release, and the directory of the server.
+ * @param system The file system.
+ * @returns Whether its program exists.
+ */
+export function isServerInstalled(
+  { paths, release }: Pick<LoadedSettings, "paths" | "release">,
+  { files }: Pick<System, "files">,
+): boolean {
+  return trySystemCall(() =>
+    files.exists(`${paths.install}/${release.binary}`)
+  ) ?? false;
 }
 
 /**

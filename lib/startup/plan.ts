@@ -15,7 +15,6 @@ import { makeSecret } from "../config/secret.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { HIDDEN } from "../hidden.ts";
-import { withOverrides } from "../mattermost/config_keys.ts";
 import { findUnsafeLink, type LinkReader } from "./directories/unsafe_links.ts";
 import { logFileLocation } from "../mattermost/releases.ts";
 import {
@@ -140,26 +139,21 @@ export function planConfig(
   const shipped = shippedConfig(loaded, { system, user: place.user });
   const desired = desiredConfig(state, loaded, shipped);
   const merged = applyDesired(desired, state, system);
-  // The server's own variables override the file, so the check includes them.
-  const effective = withOverrides(
-    merged.document,
-    loaded.serverVariables.values,
+  const input = {
+    config: merged.document,
+    variables: loaded.serverVariables.values,
     release,
+  };
+  const problems = checkConfig(input).filter(({ subject }) =>
+    !upgradeRulesFollow || subject !== "SqlSettings.DriverName"
   );
-  const problems = checkConfig(effective, release.version)
-    .filter(({ subject }) =>
-      !upgradeRulesFollow || subject !== "SqlSettings.DriverName"
-    );
   if (problems.length > 0) {
     throw new EntrypointError(
       `Mattermost ${release.version} would refuse this configuration`,
       { code: ExitCode.settings, problems },
     );
   }
-  const warnings = configWarnings(effective, {
-    version: release.version,
-    edition: settings.MATTERMOST_EDITION,
-  });
+  const warnings = configWarnings(input, settings.MATTERMOST_EDITION);
   log.step("Configuration planned");
   return {
     ...loaded,

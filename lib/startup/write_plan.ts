@@ -12,6 +12,7 @@ import {
   requireRegularSidecars,
   writeConfig,
 } from "../config/file.ts";
+import type { Acceptance } from "../config/last_applied.ts";
 import { requireRegularFile } from "../config/own_file.ts";
 import type { System } from "../os/system.ts";
 import type { Bundle } from "./ca_bundle.ts";
@@ -42,11 +43,13 @@ export function requireRegularFiles(
  *
  * @param plan The plan.
  * @param context The context of the server's user.
+ * @param accepted What to remember of the server's verdict on the plan.
  * @throws {EntrypointError} With code 73 if it cannot be written.
  */
 export async function writePlan(
   plan: Plan,
   { system, log }: Context,
+  accepted?: Acceptance,
 ): Promise<void> {
   const { place } = plan;
   await awaitConfigLock(system, place);
@@ -60,6 +63,8 @@ export async function writePlan(
       state,
       text: merged.text,
       lastApplied: merged.lastApplied,
+      // The server has not judged what another start has written meanwhile.
+      accepted: merged === plan.merged ? accepted : undefined,
     });
     for (
       const message of [

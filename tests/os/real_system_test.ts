@@ -281,7 +281,7 @@ Deno.test("a private directory has one file, which only its owner can read", asy
     const owner = uid === 0 ? { uid: 2000, gid: 2001 } : { uid, gid };
     const directory = files.makePrivateDirectory({
       prefix: `${root}/a-`,
-      file: { name: "f", text: "text" },
+      file: { name: "f", text: (path) => `in ${path}` },
       owner,
     });
     assert.match(directory, new RegExp(`^${root}/a-\\w+$`));
@@ -292,7 +292,7 @@ Deno.test("a private directory has one file, which only its owner can read", asy
         [mode, owner.uid, owner.gid],
       );
     }
-    assert.equal(files.readText(`${directory}/f`), "text");
+    assert.equal(files.readText(`${directory}/f`), `in ${directory}`);
     await Deno.writeTextFile(`${root}/kept`, "");
     await Deno.symlink(root, `${directory}/link`);
     files.removeDirectory(directory);

@@ -51,6 +51,7 @@ export function startConfig(
       state,
       text,
       lastApplied,
+      accepted: undefined,
     });
     return {
       ...result,

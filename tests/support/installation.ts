@@ -68,7 +68,9 @@ export function installed(): MemoryFiles {
     `${INSTALL}/bin`,
     `${INSTALL}/plugins`,
     "/run/secrets",
+    "/tmp",
   );
+  files.chmod("/tmp", 0o1777);
   files.place(`${INSTALL}/bin/mattermost`, "", 0o755);
   // Files of the image are older than files that a start writes.
   age(files, `${INSTALL}/bin/mattermost`, 1000);

@@ -164,7 +164,9 @@ export class MemoryFiles implements Files {
     this.#need(parentOf(path));
     if (this.nodes.has(path)) throw failure("EEXIST", path);
     this.#make(path, "directory", 0o700);
-    this.#make(`${path}/${file.name}`, "file", 0o600).text = file.text;
+    this.#make(`${path}/${file.name}`, "file", 0o600).text = file.text(
+      path,
+    );
     if (owner !== undefined) this.chown(path, owner, { recursive: true });
     return path;
   }

@@ -6,9 +6,43 @@
 
 import { GENERATED_SECRETS, SETTING_NAMES } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
+import { isServerInstalled } from "../../startup/handoff.ts";
 import type { Plan } from "../../startup/plan.ts";
+import { judge } from "../../startup/verdict/judge.ts";
 import type { CheckContext, Finding } from "./finding.ts";
-import { ok, warning } from "./finding.ts";
+import { failed, ok, warning } from "./finding.ts";
+
+/**
+ * Has the installed server judge the configuration that the next start would write.
+ *
+ * @param context The settings and the system.
+ * @returns The verdict; nothing if no server is installed.
+ */
+export async function checkVerdict(
+  { plan, system, signal }: CheckContext,
+): Promise<Finding[]> {
+  const id = "settings.verdict";
+  if (!isServerInstalled(plan, system)) return [];
+  const judgement = await judge(plan, { system, signal });
+  switch (judgement.kind) {
+    case "accepted": {
+      const { notJudged } = judgement;
+      const except = notJudged.length === 0
+        ? ""
+        : `; it was asked without ${notJudged.join(", ")}`;
+      return [
+        ok(
+          id,
+          `The installed server, Mattermost ${plan.release.version}, accepts this configuration${except}`,
+        ),
+      ];
+    }
+    case "none":
+      return [warning(id, judgement.problem)];
+    case "refused":
+      return judgement.problems.map((problem) => failed(id, problem));
+  }
+}
 
 /** The settings whose warnings `checkSecrets` reports. */
 const SECRETS: ReadonlySet<string> = new Set(GENERATED_SECRETS);

@@ -28,7 +28,6 @@ const FACTS: Readonly<
   postgres: ({ databases: { postgres } }) => postgres.minimum ?? "any",
   adapter: (release) => release.defaultAdapter,
   log: (release) => logFileLocation(release, "/var/log/mm/"),
-  strict: (release) => String(release.strictTypes),
   writes: (release) => release.configWrites,
   listen: (release) => String(release.failsOnListenError),
   overrides: (release) => release.environmentOverrides,
@@ -85,11 +84,6 @@ const EXPECTED: Readonly<
     ["3.0.0", "3.7.6", "/var/log/mm/mattermost.log"],
     ["3.8.0", "4.1.2", "/var/log/mm/"],
     ["4.2.0", "11.10.0", "/var/log/mm"],
-  ],
-  strict: [
-    ["3.0.0", "3.7.6", "true"],
-    ["3.8.0", "5.29.2", "false"],
-    ["5.30.0", "11.10.0", "true"],
   ],
   writes: [
     ["3.0.0", "5.9.8", "best effort"],

@@ -1,0 +1,283 @@
+/**
+ * Has the installed server judge the configuration before it is written.
+ *
+ * @module
+ */
+
+import type { Handover } from "../../config/dead_end.ts";
+import type { Acceptance } from "../../config/last_applied.ts";
+import { isSecretPath, redactValue } from "../../config/redact.ts";
+import type { Problem } from "../../errors.ts";
+import { EntrypointError, ExitCode } from "../../errors.ts";
+import { withoutSecret } from "../../hidden.ts";
+import type { Json } from "../../json.ts";
+import { foldKey, isJsonObject } from "../../json.ts";
+import type { Verdict } from "../../mattermost/verdict.ts";
+import { isExplicit } from "../../settings/origin.ts";
+import type { Context } from "../context.ts";
+import { buildServerEnvironment } from "../handoff.ts";
+import type { Plan } from "../plan.ts";
+import { describeAcceptance, isAccepted } from "./accepted.ts";
+import { askServer } from "./ask_server.ts";
+import {
+  type Candidate,
+  type Culprit,
+  findCulprits,
+  listCandidates,
+  withoutCandidates,
+} from "./culprits.ts";
+
+/** The judgement of the server, in words for the operator. */
+export type Judgement =
+  | {
+    readonly kind: "accepted";
+    /** What to remember. */
+    readonly acceptance: Acceptance;
+    /** The keys that are on, but were not judged. */
+    readonly notJudged: readonly string[];
+  }
+  | { readonly kind: "refused"; readonly problems: readonly Problem[] }
+  | { readonly kind: "none"; readonly problem: Problem };
+
+/** Milliseconds for the search of the values that are refused. */
+const SEARCH_TIME = 15_000;
+
+/**
+ * Makes sure that the server accepts the planned configuration. It is not asked if it has accepted
+ * the same before, or if the release does not support the product of the database, which the
+ * upgrade rules explain.
+ *
+ * @param plan The plan.
+ * @param context The system, the log, and the signal that ends the question.
+ * @returns What to remember; `undefined` if the server has given no verdict.
+ * @throws {EntrypointError} With code 78 and the values that it refuses.
+ */
+export async function requireAccepted(
+  plan: Plan,
+  context: Context,
+): Promise<Acceptance | undefined> {
+  const { release, database: { source }, state } = plan;
+  if (
+    release.databases[source.adapter] === undefined ||
+    isAccepted(plan, context.system)
+  ) return state.accepted;
+  const judgement = await judge(plan, context);
+  switch (judgement.kind) {
+    case "accepted":
+      context.log.step("The server accepts the configuration");
+      return judgement.acceptance;
+    case "none":
+      context.log.warn(judgement.problem);
+      return undefined;
+    case "refused":
+      throw refusalError(plan, judgement.problems);
+  }
+}
+
+/**
+ * Reports that the server refuses the configuration.
+ *
+ * @param plan The plan, for the release.
+ * @param problems The values that it refuses.
+ * @returns The error, with code 78.
+ */
+export function refusalError(
+  { release }: Pick<Plan, "release">,
+  problems: readonly Problem[],
+): EntrypointError {
+  return new EntrypointError(
+    `Mattermost ${release.version} refuses this configuration, and nothing was written`,
+    { code: ExitCode.settings, problems },
+  );
+}
+
+/**
+ * Asks the server.
+ *
+ * @param plan The plan.
+ * @param context The system, and the signal that ends the question.
+ * @returns The judgement.
+ */
+export async function judge(
+  plan: Plan,
+  context: Pick<Context, "system" | "signal">,
+): Promise<Judgement> {
+  const { system } = context;
+  const handover: Handover = {
+    text: plan.merged.text,
+    env: buildServerEnvironment(plan, system),
+  };
+  const answer = await askServer(handover, plan, context);
+  const { verdict, notJudged } = answer;
+  const clean = (text: string): string => cleanWords(text, plan);
+  switch (verdict.kind) {
+    case "accepted":
+      return {
+        kind: "accepted",
+        acceptance: describeAcceptance(plan, answer, system),
+        notJudged,
+      };
+    case "none":
+      return {
+        kind: "none",
+        problem: {
+          subject: "",
+          message:
+            `The installed server did not say whether it accepts the configuration: ${
+              clean(verdict.reason)
+            }`,
+          remedy:
+            "mattermost-entrypoint app:check   # asks it again; the server's own log will say more",
+        },
+      };
+    case "refused": {
+      const candidates = listCandidates(
+        handover,
+        plan.shipped,
+        Object.keys(plan.serverVariables.values),
+      );
+      const culprits = await searchInTime(
+        verdict.sentence,
+        candidates,
+        async (without, signal) => {
+          const changed = withoutCandidates(handover, without);
+          const answer = await askServer(changed, plan, { system, signal });
+          return answer.verdict;
+        },
+        context,
+      );
+      return {
+        kind: "refused",
+        problems: culprits.map((culprit) =>
+          describeCulprit(
+            { ...culprit, sentence: clean(culprit.sentence) },
+            plan,
+          )
+        ),
+      };
+    }
+  }
+}
+
+/** Searches for the values that are refused, and names none if that takes too long. */
+async function searchInTime(
+  sentence: string,
+  candidates: readonly Candidate[],
+  ask: (
+    without: ReadonlySet<Candidate>,
+    signal: AbortSignal,
+  ) => Promise<Verdict>,
+  { system, signal }: Pick<Context, "system" | "signal">,
+): Promise<readonly Culprit[]> {
+  const limited = AbortSignal.any([signal, system.clock.timeout(SEARCH_TIME)]);
+  try {
+    return await findCulprits(
+      sentence,
+      candidates,
+      (without) => ask(without, limited),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!limited.aborted) throw error;
+    return [{ sentence, candidate: undefined }];
+  }
+}
+
+function describeCulprit(
+  { sentence, candidate }: Culprit,
+  { release: { version }, wanted, paths: { config } }: Plan,
+): Problem {
+  if (candidate === undefined) {
+    return {
+      subject: "",
+      message: `Mattermost ${version} refuses the configuration: ${sentence}`,
+    };
+  }
+  const { variable, path, value, fallback } = candidate;
+  if (variable !== undefined) {
+    const state = shown(pathOfVariable(variable), value);
+    return {
+      subject: variable,
+      message:
+        `Mattermost ${version} refuses ${variable}, which is ${state}: ${sentence}`,
+      remedy:
+        `Remove ${variable}, or set it to a value that the server accepts`,
+    };
+  }
+  const state = shown(path, value);
+  const other = fallback === undefined || isSecretPath(path)
+    ? "a value that the server accepts"
+    : `a value that the server accepts, such as its default, ${
+      JSON.stringify(fallback)
+    }`;
+  const assignment = wanted.find((each) =>
+    foldKey(each.path) === foldKey(path)
+  );
+  const setting = assignment !== undefined && isExplicit(assignment.origin)
+    ? assignment.variables[0]
+    : undefined;
+  return setting === undefined
+    ? {
+      subject: path,
+      message:
+        `Mattermost ${version} refuses ${path}, which is ${state} in ${config}: ${sentence}`,
+      remedy: `Set ${path} in ${config} to ${other}`,
+    }
+    : {
+      subject: setting,
+      message:
+        `Mattermost ${version} refuses ${path}, which is ${state} because of ${setting}: ${sentence}`,
+      remedy: `Remove ${setting}, or set it so that ${path} is ${other}`,
+    };
+}
+
+function shown(path: string, value: Json): string {
+  if (typeof value === "object" && value !== null) return "an object or a list";
+  return JSON.stringify(isSecretPath(path) ? redactValue(value) : value);
+}
+
+/** The path of a variable of the server, in the form in which secrets are recognised. */
+function pathOfVariable(variable: string): string {
+  return variable.replace(/^MM_/, "").replace("_", ".");
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROL_REGEXP = /[\x00-\x1f\x7f-\x9f]+/g;
+
+/** Removes the secrets and the control characters from words of the server, and names the real config.json. */
+function cleanWords(text: string, plan: Plan): string {
+  let clean = text.replaceAll(
+    /\S*\/mattermost-entrypoint-\w+\/config\.json/g,
+    plan.paths.config,
+  );
+  for (const secret of secretsOf(plan)) {
+    clean = withoutSecret(clean, secret);
+    clean = withoutSecret(clean, JSON.stringify(secret).slice(1, -1));
+  }
+  return clean.replace(CONTROL_REGEXP, " ").slice(0, 1000);
+}
+
+function secretsOf(
+  { merged, wanted, serverVariables, settings }: Plan,
+): string[] {
+  const secrets: string[] = [settings.DB_PASS];
+  const visit = (path: string, value: Json): void => {
+    if (isJsonObject(value)) {
+      for (const [key, inner] of Object.entries(value)) {
+        visit(path === "" ? key : `${path}.${key}`, inner);
+      }
+    } else if (typeof value === "string" && isSecretPath(path)) {
+      secrets.push(value);
+    } else if (Array.isArray(value)) {
+      value.forEach((inner: Json) => visit(path, inner));
+    }
+  };
+  visit("", merged.document);
+  for (const { secret, value } of wanted) {
+    if (secret && typeof value === "string") secrets.push(value);
+  }
+  for (const [name, value] of Object.entries(serverVariables.values)) {
+    if (isSecretPath(pathOfVariable(name))) secrets.push(value);
+  }
+  return secrets;
+}
