@@ -45,3 +45,23 @@ export function formatDsn(source: DataSource): string {
 export function parseDsn(adapter: Adapter, dsn: string): DataSource {
   return adapter === "mysql" ? parseMysql(dsn) : parsePostgres(dsn);
 }
+
+/**
+ * Adds a parameter to a DSN, and changes nothing else of its text.
+ *
+ * @param adapter The driver.
+ * @param dsn The text.
+ * @param name The name of the parameter, letters and underscores; its value is 1.
+ * @returns The text with the parameter.
+ */
+export function withParameter(
+  adapter: Adapter,
+  dsn: string,
+  name: string,
+): string {
+  const isUrl = /^postgres(?:ql)?:\/\//.test(dsn);
+  if (adapter === "postgres" && !isUrl) return `${dsn} ${name}=1`;
+  // In MySQL's DSN the parameters follow the last slash; before it, a password can contain any character.
+  const end = isUrl ? dsn : dsn.slice(dsn.lastIndexOf("/"));
+  return `${dsn}${end.includes("?") ? "&" : "?"}${name}=1`;
+}

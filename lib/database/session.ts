@@ -119,12 +119,20 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** The codes with which a database refuses an unknown parameter: SQLSTATE 42704, and MySQL's error 1193. */
+export const UNKNOWN_PARAMETER_CODES: readonly string[] = ["42704", "1193"];
+
 /** Options of {@linkcode Connect}. */
 export interface ConnectOptions {
   /** Ends the attempt, and later the session, at once. It is the only time limit. */
   readonly signal: AbortSignal;
   /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
+  /**
+   * The name of a parameter of the session that no database has. The login then fails with
+   * {@linkcode UNKNOWN_PARAMETER_CODES}, after the password has been accepted.
+   */
+  readonly unknownParameter?: string;
   /** Whether Mattermost's tables probably exist: then one message queries them together with the rest. */
   readonly expectsTables?: boolean;
 }

@@ -100,6 +100,37 @@ function reasonOf(lines: readonly string[]): string | undefined {
 const POSITION_REGEXP =
   /^.*parsing error at line \d+, character \d+: |^Error decoding config file=.*?, err=|\d+ error\(s\) decoding:\s*\* /gs;
 
+/**
+ * Reads with which error the server did not get into its database.
+ *
+ * @param output The lines.
+ * @returns The text of its driver; `undefined` if the server did not say so.
+ */
+export function readDatabaseError({ lines }: Output): string | undefined {
+  const line = lines.map((line) => line.replace(COLOUR_REGEXP, ""))
+    .find((line) => ACCEPTED_REGEXP.test(line));
+  if (line === undefined) return undefined;
+  const { error, msg, fields } = parseLine(line);
+  const text = error ?? fields?.error ?? msg ?? line;
+  const [, plain, field] = /\berr[:=]\s*(.*)|error="(.*)"/s.exec(text) ?? [];
+  return (plain ?? field ?? text).replace(/^"(.*)"$/s, "$1");
+}
+
+/** The parts of a line of a JSON log that can hold an error. */
+interface LogLine {
+  readonly error?: string;
+  readonly msg?: string;
+  readonly fields?: { readonly error?: string };
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** The ids of the server's sentences: `model.config.is_valid.max_users.app_error`. */
 const SENTENCE_ID_REGEXP = /\b[a-z0-9_]+(?:\.[a-z0-9_]+){2,}\b/g;
 

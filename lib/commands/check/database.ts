@@ -13,6 +13,8 @@ import type { DataSource } from "../../database/data_source.ts";
 import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
+import { isServerInstalled } from "../../startup/handoff.ts";
+import { askDriver } from "../../startup/verdict/ask_driver.ts";
 import { databaseAuthorities } from "../../startup/open_database.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckContext, Finding } from "./finding.ts";
@@ -43,7 +45,11 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     });
     const facts = await session.facts();
     const now = (before + system.clock.now()) / 2;
-    return [...found, ...factFindings(facts, context, now)];
+    return [
+      ...found,
+      ...factFindings(facts, context, now),
+      ...await driverFindings(context, ca),
+    ];
   } catch (error) {
     if (signal.aborted) {
       const timeout = new ProbeError("timeout", "");
@@ -73,6 +79,43 @@ async function nameFinding(
       remedy:
         "Set DB_HOST to the name of the database's container or service, and connect both containers to one network (docker network connect)",
     });
+  }
+}
+
+/** What the driver of the installed server says about the login, which only it knows for sure. */
+async function driverFindings(
+  context: CheckContext,
+  ca: readonly string[] | undefined,
+): Promise<Finding[]> {
+  const { plan, system } = context;
+  const { release, database: { source } } = plan;
+  if (
+    !isServerInstalled(plan, system) ||
+    release.databases[source.adapter] === undefined
+  ) return [];
+  const id = "database.driver";
+  const answer = await askDriver(plan, context, ca);
+  switch (answer.kind) {
+    case "in":
+      return [
+        ok(id, "The database accepts the login of the server's own driver"),
+      ];
+    case "out":
+      return [
+        failed(id, {
+          message:
+            `The server's own driver does not get in, although the entrypoint does: ${answer.error}`,
+          remedy:
+            "Remove from the data source what the driver does not accept, or set DB_HOST, DB_NAME, DB_USER and DB_PASS instead of it",
+        }),
+      ];
+    case "none":
+      return [
+        ok(
+          id,
+          `The server's own driver was not tried on the database, because ${answer.reason}`,
+        ),
+      ];
   }
 }
 

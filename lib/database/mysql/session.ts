@@ -131,6 +131,14 @@ export async function connectMysql(
       throw classify(error, source);
     }
   };
+  if (options.unknownParameter !== undefined) {
+    try {
+      await query(`SET ${options.unknownParameter} = 1`);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
   return {
     facts: () => readFacts(query, tlsFacts(socket)),
     async lock(name, seconds) {

@@ -107,7 +107,7 @@ export async function connectPostgres(
     throw classify(error, source);
   });
   const closed = rejectOnClose(socket);
-  const client = login(source, socket);
+  const client = login(source, socket, options);
   const query: Query = async <Row>(text: string) => {
     try {
       const rows = client.unsafe<(Row & postgres.Row)[]>(text);
@@ -174,7 +174,11 @@ function requestTls(socket: Socket): Promise<string> {
   });
 }
 
-function login(source: DataSource, socket: Socket): postgres.Sql {
+function login(
+  source: DataSource,
+  socket: Socket,
+  { unknownParameter }: Pick<ConnectOptions, "unknownParameter">,
+): postgres.Sql {
   let isTaken = false;
   const options = {
     // Lists and a function: the driver would replace plain values by PG… variables.
@@ -183,7 +187,10 @@ function login(source: DataSource, socket: Socket): postgres.Sql {
     user: source.user,
     pass: () => source.password,
     database: source.database,
-    connection: { application_name: "mattermost-entrypoint" },
+    connection: {
+      application_name: "mattermost-entrypoint",
+      ...(unknownParameter === undefined ? {} : { [unknownParameter]: "1" }),
+    },
     ssl: false,
     sslnegotiation: null,
     max: 1,

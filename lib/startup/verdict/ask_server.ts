@@ -9,6 +9,7 @@ import { type DeadEnd, deadEnd, type Handover } from "../../config/dead_end.ts";
 import { errorCode, trySystemCall } from "../../errors.ts";
 import { serverCommand } from "../../mattermost/releases.ts";
 import {
+  readDatabaseError,
   readVerdict,
   translate,
   type Verdict,
@@ -23,6 +24,8 @@ import type { LoadedSettings } from "../load_settings.ts";
 export interface Answer {
   /** The verdict, with its ids replaced by sentences. */
   readonly verdict: Verdict;
+  /** With which error it did not get into its database; `undefined` if it did not say so. */
+  readonly databaseError: string | undefined;
   /** The keys that were switched off, with what belongs to them. */
   readonly notJudged: readonly string[];
   /** The copy as the server has rewritten it; `undefined` if it cannot be read. */
@@ -65,6 +68,7 @@ export async function askServer(
   const { paths, release, settings, database: { source } } = loaded;
   const none = (reason: string): Answer => ({
     verdict: { kind: "none", reason },
+    databaseError: undefined,
     notJudged: [],
     rewritten: undefined,
     replaced: [],
@@ -102,6 +106,7 @@ export async function askServer(
     );
     return {
       verdict: inSentences(readVerdict(observation), loaded, system),
+      databaseError: readDatabaseError(observation),
       notJudged: copy.notJudged,
       rewritten: found?.bytes && new TextDecoder().decode(found.bytes),
       replaced: copy.replaced,

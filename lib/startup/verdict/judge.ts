@@ -9,15 +9,15 @@ import type { Acceptance } from "../../config/last_applied.ts";
 import { isSecretPath, redactValue } from "../../config/redact.ts";
 import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
-import { withoutSecret } from "../../hidden.ts";
 import type { Json } from "../../json.ts";
-import { foldKey, isJsonObject } from "../../json.ts";
+import { foldKey } from "../../json.ts";
 import type { Verdict } from "../../mattermost/verdict.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Context } from "../context.ts";
 import { buildServerEnvironment } from "../handoff.ts";
 import type { Plan } from "../plan.ts";
 import { describeAcceptance, isAccepted } from "./accepted.ts";
+import { cleanWords, pathOfVariable } from "./clean_words.ts";
 import { askServer } from "./ask_server.ts";
 import {
   type Candidate,
@@ -234,50 +234,4 @@ function describeCulprit(
 function shown(path: string, value: Json): string {
   if (typeof value === "object" && value !== null) return "an object or a list";
   return JSON.stringify(isSecretPath(path) ? redactValue(value) : value);
-}
-
-/** The path of a variable of the server, in the form in which secrets are recognised. */
-function pathOfVariable(variable: string): string {
-  return variable.replace(/^MM_/, "").replace("_", ".");
-}
-
-// deno-lint-ignore no-control-regex
-const CONTROL_REGEXP = /[\x00-\x1f\x7f-\x9f]+/g;
-
-/** Removes the secrets and the control characters from words of the server, and names the real config.json. */
-function cleanWords(text: string, plan: Plan): string {
-  let clean = text.replaceAll(
-    /\S*\/mattermost-entrypoint-\w+\/config\.json/g,
-    plan.paths.config,
-  );
-  for (const secret of secretsOf(plan)) {
-    clean = withoutSecret(clean, secret);
-    clean = withoutSecret(clean, JSON.stringify(secret).slice(1, -1));
-  }
-  return clean.replace(CONTROL_REGEXP, " ").slice(0, 1000);
-}
-
-function secretsOf(
-  { merged, wanted, serverVariables, settings }: Plan,
-): string[] {
-  const secrets: string[] = [settings.DB_PASS];
-  const visit = (path: string, value: Json): void => {
-    if (isJsonObject(value)) {
-      for (const [key, inner] of Object.entries(value)) {
-        visit(path === "" ? key : `${path}.${key}`, inner);
-      }
-    } else if (typeof value === "string" && isSecretPath(path)) {
-      secrets.push(value);
-    } else if (Array.isArray(value)) {
-      value.forEach((inner: Json) => visit(path, inner));
-    }
-  };
-  visit("", merged.document);
-  for (const { secret, value } of wanted) {
-    if (secret && typeof value === "string") secrets.push(value);
-  }
-  for (const [name, value] of Object.entries(serverVariables.values)) {
-    if (isSecretPath(pathOfVariable(name))) secrets.push(value);
-  }
-  return secrets;
 }
