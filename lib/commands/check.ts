@@ -5,8 +5,9 @@
  * @module
  */
 
+import { isAbsolute } from "node:path";
 import type { Authorities } from "../startup/authorities.ts";
-import { EntrypointError, ExitCode } from "../errors.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
@@ -55,7 +56,7 @@ const SHORTEST_CHECK = 100;
 /**
  * Runs all checks and prints the report.
  *
- * @param args `--json`, `--timeout SECONDS`.
+ * @param args `--json`, `--timeout SECONDS`, `--for DIRECTORY`.
  * @param context The system to check, and the signal that ends the checks.
  * @returns 0 if no check failed, 1 if one did; if the settings cannot be loaded, the exit code that a start would have.
  * @throws {EntrypointError} With code 64 for wrong arguments.
@@ -64,15 +65,18 @@ export async function check(
   args: readonly string[],
   context: Context,
 ): Promise<number> {
-  const { json, timeout = String(DEFAULT_TIMEOUT) } = readArguments(args, {
+  const options = readArguments(args, {
     command: "app:check",
     flags: ["json"],
-    values: ["timeout"],
+    values: ["timeout", "for"],
   });
+  const { json, timeout = String(DEFAULT_TIMEOUT), for: directory } = options;
   const { system } = context;
   const seconds = readSeconds(timeout, "app:check");
   const deadline = system.clock.elapsed() + 1000 * seconds - RESERVE;
-  const { report, code } = await runChecks(context, deadline);
+  const { report, code } = directory === undefined
+    ? await runChecks(context, deadline)
+    : await rehearse(directory, context, deadline);
   const { isTerminal } = system.out;
   const style = {
     aligned: isTerminal,
@@ -84,13 +88,67 @@ export async function check(
   return code;
 }
 
+/** The report, and the exit code. */
+interface Outcome {
+  readonly report: Report;
+  readonly code: number;
+}
+
+/** Runs the checks as if another server were installed, before an upgrade to it. */
+async function rehearse(
+  directory: string,
+  context: Context,
+  deadline: number,
+): Promise<Outcome> {
+  const { system } = context;
+  const programs = ["mattermost", "platform"].map((name) =>
+    `${directory}/bin/${name}`
+  );
+  if (
+    !isAbsolute(directory) ||
+    !programs.some((path) => trySystemCall(() => system.files.exists(path)))
+  ) {
+    throw new EntrypointError(
+      `The directory of --for must be the absolute path of an unpacked Mattermost, with its server in bin/: it is ${
+        JSON.stringify(directory)
+      }`,
+      {
+        code: ExitCode.usage,
+        remedy:
+          `tar -xzf mattermost-team-RELEASE-linux-amd64.tar.gz -C /tmp && mattermost-entrypoint app:check --for /tmp/mattermost`,
+      },
+    );
+  }
+  const { MATTERMOST_VERSION: _, ...env } = system.env;
+  const rehearsed: Context = {
+    ...context,
+    system: {
+      ...system,
+      env: { ...env, MATTERMOST_INSTALL_DIR: directory },
+    },
+  };
+  const { report, code } = await runChecks(rehearsed, deadline, (plan) => ({
+    ...plan,
+    // The image gives these to the server's user when it is built.
+    release: { ...plan.release, writableDirectories: [] },
+  }));
+  const { release } = report;
+  if (release === undefined) return { report, code };
+  const subject = ok(
+    "settings.release",
+    `The server in ${directory}, Mattermost ${release}, is checked with the present settings, config.json and database`,
+  );
+  return { report: { release, findings: [subject, ...report.findings] }, code };
+}
+
 async function runChecks(
   context: Context,
   deadline: number,
-): Promise<{ readonly report: Report; readonly code: number }> {
+  change: (plan: Plan) => Plan = (plan) => plan,
+): Promise<Outcome> {
   let plan: Plan;
   try {
-    plan = await makePlan(context, { assume: ASSUMED_RELEASE });
+    plan = change(await makePlan(context, { assume: ASSUMED_RELEASE }));
   } catch (error) {
     if (!(error instanceof EntrypointError)) throw error;
     const subject = error.code === ExitCode.badConfig

@@ -68,7 +68,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     facts: [],
   },
   "app:check": {
-    options: "[--json] [--timeout SECONDS]",
+    options: "[--json] [--timeout SECONDS] [--for DIRECTORY]",
     does: "Report what would make a start fail, without changing anything",
     details:
       "Checks the settings, the database, the directories, and each service that the server uses. It needs no installed server. docs/check.md explains the findings.",
@@ -77,6 +77,10 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
       [
         "--timeout SECONDS",
         "End all checks together after this time; the default is 10",
+      ],
+      [
+        "--for DIRECTORY",
+        "Rehearse an upgrade: check with the server in this directory, an unpacked release, instead of the installed one",
       ],
       ["Exit code 0", "No check failed"],
       ["Exit code 1", "At least one check failed"],

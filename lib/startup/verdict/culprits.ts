@@ -87,41 +87,45 @@ function parse(text: string): Readonly<Record<string, Json>> {
  *
  * @param refusal The sentence with which the server refuses everything together.
  * @param candidates The values that may be the reason.
- * @param ask Asks the server for its verdict without some of the values.
+ * @param ask Asks the server for its verdict without some of the values; throws the reason of the signal.
+ * @param signal Ends the search; what was found until then counts.
  * @returns The reasons, at least one, at most five.
  */
 export async function findCulprits(
   refusal: string,
   candidates: readonly Candidate[],
   ask: (without: ReadonlySet<Candidate>) => Promise<Verdict>,
-): Promise<Culprit[]> {
+  signal: AbortSignal,
+): Promise<readonly Culprit[]> {
   const culprits: Culprit[] = [];
   const without = new Set<Candidate>();
   let sentence = refusal;
-  while (culprits.length < MOST) {
-    const isGone = async (part: readonly Candidate[]): Promise<boolean> => {
-      const verdict = await ask(new Set([...without, ...part]));
-      return verdict.kind === "accepted" ||
-        verdict.kind === "refused" && verdict.sentence !== sentence;
-    };
-    let pool = candidates.filter((candidate) => !without.has(candidate));
-    while (pool.length > 1) {
-      const half = pool.slice(0, Math.ceil(pool.length / 2));
-      pool = await isGone(half) ? half : pool.slice(half.length);
+  /** Whether the server no longer says the sentence. */
+  const isSilenced = (verdict: Verdict): boolean =>
+    verdict.kind === "accepted" ||
+    verdict.kind === "refused" && verdict.sentence !== sentence;
+  try {
+    while (culprits.length < MOST) {
+      let pool = candidates.filter((candidate) => !without.has(candidate));
+      while (pool.length > 1) {
+        const half = pool.slice(0, Math.ceil(pool.length / 2));
+        const verdict = await ask(new Set([...without, ...half]));
+        pool = isSilenced(verdict) ? half : pool.slice(half.length);
+      }
+      const [candidate] = pool;
+      if (candidate === undefined) break;
+      const verdict = await ask(new Set([...without, candidate]));
+      // Several values together can be the reason.
+      if (!isSilenced(verdict)) break;
+      culprits.push({ sentence, candidate });
+      if (verdict.kind !== "refused") return culprits;
+      without.add(candidate);
+      sentence = verdict.sentence;
     }
-    const [candidate] = pool;
-    if (candidate === undefined) {
-      return [...culprits, { sentence, candidate: undefined }];
-    }
-    const verdict = await ask(new Set([...without, candidate]));
-    const isFound = verdict.kind === "accepted" ||
-      verdict.kind === "refused" && verdict.sentence !== sentence;
-    culprits.push({ sentence, candidate: isFound ? candidate : undefined });
-    if (!isFound || verdict.kind !== "refused") break;
-    without.add(candidate);
-    sentence = verdict.sentence;
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
-  return culprits;
+  return [...culprits, { sentence, candidate: undefined }].slice(0, MOST);
 }
 
 /**

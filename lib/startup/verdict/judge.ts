@@ -11,7 +11,6 @@ import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import { foldKey } from "../../json.ts";
-import type { Verdict } from "../../mattermost/verdict.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Context } from "../context.ts";
 import { buildServerEnvironment } from "../handoff.ts";
@@ -20,7 +19,6 @@ import { describeAcceptance, isAccepted } from "./accepted.ts";
 import { cleanWords, pathOfVariable } from "./clean_words.ts";
 import { askServer } from "./ask_server.ts";
 import {
-  type Candidate,
   type Culprit,
   findCulprits,
   listCandidates,
@@ -136,15 +134,18 @@ export async function judge(
         plan.shipped,
         Object.keys(plan.serverVariables.values),
       );
-      const culprits = await searchInTime(
+      const signal = AbortSignal.any([
+        context.signal,
+        system.clock.timeout(SEARCH_TIME),
+      ]);
+      const culprits = await findCulprits(
         verdict.sentence,
         candidates,
-        async (without, signal) => {
+        async (without) => {
           const changed = withoutCandidates(handover, without);
-          const answer = await askServer(changed, plan, { system, signal });
-          return answer.verdict;
+          return (await askServer(changed, plan, { system, signal })).verdict;
         },
-        context,
+        signal,
       );
       return {
         kind: "refused",
@@ -156,30 +157,6 @@ export async function judge(
         ),
       };
     }
-  }
-}
-
-/** Searches for the values that are refused, and names none if that takes too long. */
-async function searchInTime(
-  sentence: string,
-  candidates: readonly Candidate[],
-  ask: (
-    without: ReadonlySet<Candidate>,
-    signal: AbortSignal,
-  ) => Promise<Verdict>,
-  { system, signal }: Pick<Context, "system" | "signal">,
-): Promise<readonly Culprit[]> {
-  const limited = AbortSignal.any([signal, system.clock.timeout(SEARCH_TIME)]);
-  try {
-    return await findCulprits(
-      sentence,
-      candidates,
-      (without) => ask(without, limited),
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!limited.aborted) throw error;
-    return [{ sentence, candidate: undefined }];
   }
 }
 
