@@ -136,6 +136,7 @@ export function planConfig(
   const { settings, release } = loaded;
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
+  requireProduct(loaded, state);
   const shipped = shippedConfig(loaded, { system, user: place.user });
   const desired = desiredConfig(state, loaded, shipped);
   const merged = applyDesired(desired, state, system);
@@ -164,6 +165,26 @@ export function planConfig(
     wanted: desired.wanted,
     merged,
   };
+}
+
+/** From 11.0 on, PostgreSQL is the default of `DB_ADAPTER`, which is wrong for an installation on MySQL. */
+function requireProduct(
+  { release, database: { source, dsn }, origins }: LoadedSettings,
+  { text }: ConfigState,
+): void {
+  const isGuess = dsn !== undefined && source.adapter === "postgres" &&
+    origins.DB_ADAPTER.kind === "default";
+  if (!isGuess || release.databases.mysql !== undefined) return;
+  const document: Json = JSON.parse(text ?? "{}");
+  if (valueAt(document, "SqlSettings.DriverName") !== "mysql") return;
+  throw new EntrypointError(
+    `The database in config.json is MySQL and DB_ADAPTER is not set, but Mattermost ${release.version} runs only on PostgreSQL`,
+    {
+      code: ExitCode.settings,
+      remedy:
+        'Run the image tag that ran last, and migrate the data to PostgreSQL with it ("Migrate from MySQL to PostgreSQL" in Mattermost\'s documentation); then set DB_ADAPTER=postgres',
+    },
+  );
 }
 
 /**

@@ -272,6 +272,29 @@ Deno.test("a configuration that the release would refuse ends with 78 and its ke
   assert.equal(error.problems[0]?.subject, "LogSettings.ConsoleLevel");
 });
 
+Deno.test("an installation on MySQL is not taken for one on PostgreSQL from 11 on", async () => {
+  const { DB_ADAPTER: _, ...env } = ENOUGH;
+  const files = (): MemoryFiles => withSource("mysql", "a:b@tcp(db:3306)/chat");
+  const error = await refusal({ files: files(), env });
+  assert.equal(error.code, 78);
+  assert.match(
+    error.message,
+    /MySQL and DB_ADAPTER is not set, but Mattermost 11/,
+  );
+  for (
+    const [files, more] of [
+      [withSource("mysql", "a:b@tcp(db:3306)/chat"), {
+        DB_ADAPTER: "postgres",
+      }],
+      [withSource("postgres", "postgres://a:b@db/chat"), {}],
+      [withConfig("{}"), {}],
+    ] as const
+  ) {
+    const { database } = await plan({ files, env: { ...env, ...more } });
+    assert.equal(database.source.adapter, "postgres");
+  }
+});
+
 Deno.test("an unknown release is accepted with a warning", async () => {
   const { warnings } = await plan({
     env: { ...ENOUGH, MATTERMOST_VERSION: "99.0.0" },
