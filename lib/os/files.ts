@@ -58,7 +58,10 @@ export const realFiles: Files = {
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
   makePrivateDirectory,
-  removeDirectory: (path) => Deno.removeSync(path, { recursive: true }),
+  removeDirectory(path) {
+    Deno.removeSync(path, { recursive: true });
+    privateDirectories.delete(path);
+  },
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
@@ -93,11 +96,26 @@ export const realFiles: Files = {
   },
 };
 
+/** The private directories that were not removed yet. */
+const privateDirectories = new Set<string>();
+
+/** Removes all private directories, before the process ends. */
+export function removePrivateDirectories(): void {
+  for (const path of privateDirectories) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch {
+      // The next start removes it.
+    }
+  }
+}
+
 /** Gives by descriptor, so that nothing that somebody puts in place of a name is given away. */
 function makePrivateDirectory(
   { prefix, file, owner }: PrivateDirectoryPlan,
 ): string {
   const directory = mkdtempSync(prefix);
+  privateDirectories.add(directory);
   const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } =
     constants;
   const give = (descriptor: number): void => {

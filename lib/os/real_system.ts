@@ -8,7 +8,7 @@ import { lookup } from "node:dns/promises";
 import { argv0 } from "node:process";
 import { errorCode } from "../errors.ts";
 import { becomeUser, exec, prepareExec } from "./exec.ts";
-import { realFiles } from "./files.ts";
+import { realFiles, removePrivateDirectories } from "./files.ts";
 import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
 import type { Clock, Output, System } from "./system.ts";
 
@@ -38,6 +38,7 @@ export function realSystem(): System {
     watchChild,
     exit(code) {
       endChildren();
+      removePrivateDirectories();
       return Deno.exit(code);
     },
     onSignal,
