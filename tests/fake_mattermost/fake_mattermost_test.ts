@@ -273,6 +273,43 @@ Deno.test("a release that nobody has recorded has settings and refusals of its o
   assert.match(text, /The 'atmos\/camo' image proxy type was removed/);
 });
 
+Deno.test("a missing or empty file is made, and what is no configuration is refused", async () => {
+  const cases: readonly (readonly [string | undefined, number, RegExp])[] = [
+    [undefined, 1, /bind: address already in use/],
+    ["", 1, /bind: address already in use/],
+    ["null", 2, /^panic: /],
+    [
+      '{"a": x}',
+      1,
+      /parsing error at line 1, character 8: invalid character 'x'/,
+    ],
+    ['{"servicesettings":{"LISTENADDRESS":"80"}}', 1, /Invalid listen address/],
+  ];
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using stage = await Stage.open("11.6.0");
+  const source = (await stage.read())["SqlSettings"]?.["DataSource"];
+  const env = [
+    `MM_SQLSETTINGS_DATASOURCE=${source}`,
+    `MM_SERVICESETTINGS_LISTENADDRESS=127.0.0.1:${taken.addr.port}`,
+  ];
+  for (const [text, expected, pattern] of cases) {
+    await Deno.remove(stage.config);
+    if (text !== undefined) await Deno.writeTextFile(stage.config, text);
+    const outcome = await stage.run(
+      [],
+      text?.includes("LISTEN") ? [env[0] ?? ""] : env,
+    );
+    assert.equal(outcome.code, expected, outcome.text);
+    assert.match(outcome.text, pattern);
+    assert.ok((await Deno.stat(stage.config)).isFile);
+  }
+  taken.close();
+  await Deno.writeTextFile(stage.config, "");
+  const panic = await stage.run([], ["PGSERVICE=chat", ...env]);
+  assert.equal(panic.code, 2);
+  assert.match(panic.text, /^panic: setting PGSERVICE not supported$/m);
+});
+
 Deno.test("the page gets the sub-path of the site's URL", async () => {
   await using stage = await Stage.open("11.6.0");
   await stage.change({ "ServiceSettings.SiteURL": "https://example.com/chat" });
