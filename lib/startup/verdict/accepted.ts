@@ -8,7 +8,7 @@
 import type { Acceptance } from "../../config/last_applied.ts";
 import { isSecretPath } from "../../config/redact.ts";
 import type { Json, JsonObject } from "../../json.ts";
-import { isJsonObject, valueAt } from "../../json.ts";
+import { foldKey, isJsonObject, valueAt } from "../../json.ts";
 import type { System } from "../../os/system.ts";
 import { trySystemCall } from "../../errors.ts";
 import type { Plan } from "../plan.ts";
@@ -50,16 +50,28 @@ export function describeAcceptance(
 ): Acceptance {
   const { document } = plan.merged;
   const ignored: string[] = [];
-  const expected = mapKeys(parse(rewritten) ?? document, (path, value) => {
+  const kept = mapKeys(parse(rewritten) ?? document, (path, value) => {
     const before = valueAt(document, path);
     // What was replaced for the question will be as before; what was absent gets a default.
     const isKnown = !replaced.includes(path) || before !== undefined;
     // A secret that the server generates will be another one.
     const isGenerated = (before ?? "") === "" && value !== "" &&
       isSecretPath(path);
-    if (!isKnown || isGenerated) ignored.push(path);
+    if (!isKnown || isGenerated) ignored.push(foldKey(path));
     return replaced.includes(path) ? before : value;
   });
+  // The next start writes these again if the server has removed them.
+  const missing = plan.wanted.map(({ path }) => path)
+    .filter((path) => valueAt(kept, path) === undefined);
+  const expected = missing.reduce((config, path) => {
+    const [section = "", key = ""] = foldKey(path).split(".");
+    const keys = config[section];
+    const value = valueAt(document, path);
+    return value === undefined ? config : {
+      ...config,
+      [section]: { ...isJsonObject(keys) ? keys : {}, [key]: value },
+    };
+  }, kept);
   const digests = [document, expected].map((each) =>
     digestOf(plan, { document: each, ignored }, system)
   );
@@ -86,7 +98,7 @@ function digestOf(
   return state.digest({
     document: mapKeys(
       document,
-      (path, value) => ignored.includes(path) ? undefined : value,
+      (path, value) => ignored.includes(foldKey(path)) ? undefined : value,
     ),
     variables,
     program: [release.version, program?.size ?? 0, program?.modified ?? 0],
@@ -94,7 +106,7 @@ function digestOf(
   });
 }
 
-/** Replaces each key of each section; `undefined` removes it. */
+/** Replaces each key of each section; `undefined` removes it. All keys get lower case, since the server ignores it. */
 function mapKeys(
   document: JsonObject,
   change: (path: string, value: Json) => Json | undefined,
@@ -102,15 +114,15 @@ function mapKeys(
   const sections: Record<string, Json> = {};
   for (const [section, keys] of Object.entries(document)) {
     if (!isJsonObject(keys)) {
-      sections[section] = keys;
+      sections[foldKey(section)] = keys;
       continue;
     }
     const values: Record<string, Json> = {};
     for (const [key, value] of Object.entries(keys)) {
       const changed = change(`${section}.${key}`, value);
-      if (changed !== undefined) values[key] = changed;
+      if (changed !== undefined) values[foldKey(key)] = changed;
     }
-    sections[section] = values;
+    sections[foldKey(section)] = values;
   }
   return sections;
 }
