@@ -13,6 +13,7 @@ import type { HttpResponse } from "../os/http.ts";
 import { request } from "../os/http.ts";
 import type { ServerAddress } from "../mattermost/listen_address.ts";
 import { serverAddress } from "../mattermost/listen_address.ts";
+import { readsAnyCase } from "../mattermost/effective_value.ts";
 import type { HealthEndpoint, Release } from "../mattermost/releases.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import { resolve } from "../settings/resolve.ts";
@@ -26,7 +27,7 @@ import { sourcesOf } from "../startup/setting_sources.ts";
 const DEFAULT_TIMEOUT = 5;
 
 /** The releases whose endpoints are tried, in order, if the release is not known. */
-const ASSUMED_RELEASES = ["11.0.0", "3.6.0"];
+const ASSUMED_RELEASES = ["11.0.0", "3.6.0"] as const;
 
 /** The result, and the line that reports it. */
 interface Verdict {
@@ -82,11 +83,15 @@ async function checkHealth(
   const { text: config, fault } = readOptional(configPath, system);
   const release = knownRelease(settings.MATTERMOST_VERSION) ??
     knownRelease(readOptional(versionPath, system).text);
+  const overrides = (release ?? releaseFacts(ASSUMED_RELEASES[0]))
+    .environmentOverrides;
   const place = serverAddress({
     config,
-    variables: readServerVariables(sources).values,
+    variables: readServerVariables(sources, {
+      anyCase: readsAnyCase(overrides),
+    }).values,
     port: settings.MATTERMOST_PORT,
-    overrides: release?.environmentOverrides ?? "all keys",
+    overrides,
   });
   const candidates = release === undefined
     ? ASSUMED_RELEASES.map((assumed) => releaseFacts(assumed))

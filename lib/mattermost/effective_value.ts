@@ -8,6 +8,7 @@
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { EnvironmentOverrides } from "./releases.ts";
+import { parseVariable, valueTypeOf } from "./variable_value.ts";
 
 /** Where the value of a key can come from. */
 export interface ValueSources {
@@ -26,7 +27,17 @@ export interface ValueSources {
  * @returns The name of the variable, such as `MM_SERVICESETTINGS_SITEURL`.
  */
 export function variableOf(path: string): string {
-  return `MM_${path.replace(".", "_").toUpperCase()}`;
+  return `MM_${path.replaceAll(".", "_").toUpperCase()}`;
+}
+
+/**
+ * Checks whether a release reads the names of `MM_SECTION_KEY` variables in any letter case.
+ *
+ * @param overrides Which keys variables override in the release.
+ * @returns Whether it does; if not, it reads only names in capitals.
+ */
+export function readsAnyCase(overrides: EnvironmentOverrides): boolean {
+  return overrides === "all keys, any case";
 }
 
 /**
@@ -40,8 +51,9 @@ function isOverridable(
   overrides: EnvironmentOverrides,
   current: Json | undefined,
 ): boolean {
-  return overrides === "all keys" ||
-    overrides === "present keys" && current !== undefined;
+  return overrides === "present keys"
+    ? current !== undefined
+    : overrides !== "none";
 }
 
 /**
@@ -49,13 +61,19 @@ function isOverridable(
  *
  * @param path Section and key, in any letter case.
  * @param sources Where the value can come from.
- * @returns The value, that of a variable as its text; `undefined` if there is none.
+ * @returns The value, that of a variable in the type of the key in config.json; `undefined` if there is none.
  */
 export function effectiveValue(
   path: string,
   { config, variables, overrides }: ValueSources,
 ): Json | undefined {
   const current = valueAt(config, path);
-  const text = variables[variableOf(path)] ?? "";
-  return text !== "" && isOverridable(overrides, current) ? text : current;
+  const text = variables[variableOf(path)];
+  if (text === undefined || !isOverridable(overrides, current)) return current;
+  // Without a value in config.json, the type is not known.
+  const type = current === undefined ? undefined : valueTypeOf(current);
+  if (text === "" && !(type === "text" && readsAnyCase(overrides))) {
+    return current;
+  }
+  return parseVariable(text, type ?? "text") ?? current;
 }

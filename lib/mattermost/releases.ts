@@ -46,8 +46,16 @@ export type LogLocation = "file" | "directory with slash" | "directory";
  */
 export type ConfigWrites = "best effort" | "incomplete" | "always";
 
-/** The keys that `MM_SECTION_KEY` variables override: none, those that config.json contains, or all. */
-export type EnvironmentOverrides = "none" | "present keys" | "all keys";
+/**
+ * The keys that `MM_SECTION_KEY` variables override: none, those that config.json contains, or all.
+ * `all keys, any case` is the server's own reader (`config/environment.go` in its source): it reads
+ * the names in any letter case, ignores values that it cannot parse, and accepts empty texts.
+ */
+export type EnvironmentOverrides =
+  | "none"
+  | "present keys"
+  | "all keys"
+  | "all keys, any case";
 
 /** The facts about a release. */
 export interface Release {
@@ -152,7 +160,8 @@ const CONFIG_WRITES: Rows<ConfigWrites> = [
 const ENVIRONMENT_OVERRIDES: Rows<EnvironmentOverrides> = [
   ["<3.8.0", "none"],
   ["<4.10.0", "present keys"],
-  [ANY, "all keys"],
+  ["<5.30.0", "all keys"],
+  [ANY, "all keys, any case"],
 ];
 
 const WRITABLE_DIRECTORIES: Rows<readonly string[]> = [

@@ -82,6 +82,26 @@ export function readSettings(
   return { given, values, problems };
 }
 
+/**
+ * Adds the product that the server's own variable names: it counts like `DB_ADAPTER`.
+ *
+ * @param reading The settings that variables and files give; `DB_ADAPTER` takes precedence.
+ * @param driver The product, and the server's own variable.
+ * @returns The settings with `DB_ADAPTER`.
+ */
+export function withAdapter(
+  reading: GivenSettings,
+  { adapter, name }: { readonly adapter: Adapter; readonly name: string },
+): GivenSettings {
+  if (reading.given.has("DB_ADAPTER")) return reading;
+  const entry = { text: adapter, origin: { kind: "variable", name } } as const;
+  return {
+    ...reading,
+    given: new Map(reading.given).set("DB_ADAPTER", entry),
+    values: new Map(reading.values).set("DB_ADAPTER", adapter),
+  };
+}
+
 function parseGiven(
   name: SettingName,
   { text, origin }: GivenText,

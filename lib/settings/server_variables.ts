@@ -2,51 +2,116 @@
  * The server's own variables, `MM_SECTION_KEY`. They are passed on to the server, and each one has a
  * `_FILE` variable here, which the server itself does not have.
  *
+ * From 5.30 on the server reads them in any letter case. Of two spellings of one name the last one
+ * counts, but the order of the environment is not defined, so each name is passed on once.
+ *
  * @module
  */
 
+import { ExitCode } from "../errors.ts";
 import type { SettingProblem, Sources } from "./resolve.ts";
 import { bothSet, readFileVariable } from "./resolve.ts";
 
 /** The server's own variables, with the values of their files. */
 export interface ServerVariables {
-  /** The variables to pass to the server, including those whose value is in a file. */
+  /** The variables to pass to the server, including those whose value is in a file. If the server reads any letter case, the names are in capitals. */
   readonly values: Readonly<Record<string, string>>;
-  /** The `_FILE` variables, which are not passed to the server. */
-  readonly fileVariables: readonly string[];
-  /** The problems of the `_FILE` variables. */
+  /** The variables that give these values, by name: other spellings of the name, and `_FILE` variables. */
+  readonly givenBy: Readonly<Record<string, string>>;
+  /** The variables that are not passed to the server: `_FILE` variables, and other spellings. */
+  readonly replaced: readonly string[];
+  /** The problems of `_FILE` variables and of names with several spellings. */
   readonly problems: readonly SettingProblem[];
 }
+
+const PREFIX = "MM_";
 
 const FILE_VARIABLE_REGEXP = /^(MM_\w+)_FILE$/;
 
 /**
- * Reads the files that `MM_*_FILE` variables name.
+ * Reads the server's own variables, and the files that `MM_*_FILE` variables name.
  *
  * @param sources The environment and its files.
+ * @param options Whether the server reads the names in any letter case; if not, other spellings stay as they are.
  * @returns The variables with their values, and all problems.
  */
 export function readServerVariables(
   sources: Pick<Sources, "env" | "readText">,
+  { anyCase }: { readonly anyCase: boolean },
 ): ServerVariables {
-  const { env } = sources;
-  const own = Object.entries(env).filter(([name]) => name.startsWith("MM_"));
-  const values = Object.fromEntries(
-    own.filter(([name]) => !FILE_VARIABLE_REGEXP.test(name)),
-  );
-  const fileVariables: string[] = [];
   const problems: SettingProblem[] = [];
-  for (const [fileVariable, path] of own) {
-    const name = FILE_VARIABLE_REGEXP.exec(fileVariable)?.[1];
-    if (name === undefined) continue;
-    fileVariables.push(fileVariable);
-    if (path === "") continue;
-    if ((env[name] ?? "") !== "") {
-      problems.push(bothSet(name, fileVariable));
+  const given = findGiven(sources.env, { anyCase, problems });
+  const values: Record<string, string> = {};
+  const givenBy: Record<string, string> = {};
+  for (const [name, { variable, text }] of given) {
+    if (FILE_VARIABLE_REGEXP.test(name)) continue;
+    values[name] = text;
+    givenBy[name] = variable;
+  }
+  for (const [fileName, { variable, text: path }] of given) {
+    const name = FILE_VARIABLE_REGEXP.exec(fileName)?.[1];
+    if (name === undefined || path === "") continue;
+    if ((values[name] ?? "") !== "") {
+      problems.push(bothSet(givenBy[name] ?? name, variable));
       continue;
     }
-    const content = readFileVariable(fileVariable, path, { sources, problems });
-    if (content !== "") values[name] = content;
+    const content = readFileVariable(variable, path, { sources, problems });
+    if (content === "") continue;
+    values[name] = content;
+    givenBy[name] = variable;
   }
-  return { values, fileVariables, problems };
+  const replaced = [...given].flatMap(([name, { all }]) =>
+    all.filter((variable) =>
+      variable !== name || FILE_VARIABLE_REGEXP.test(name)
+    )
+  );
+  return { values, givenBy, replaced, problems };
+}
+
+/** A variable as it is set. */
+interface Given {
+  /** The spelling in capitals if that one is set, else one of the others. */
+  readonly variable: string;
+  /** All spellings that are set. */
+  readonly all: readonly string[];
+  /** The value. */
+  readonly text: string;
+}
+
+/** Finds the variables by the name under which the server reads them. */
+function findGiven(
+  env: Readonly<Record<string, string>>,
+  { anyCase, problems }: {
+    readonly anyCase: boolean;
+    readonly problems: SettingProblem[];
+  },
+): ReadonlyMap<string, Given> {
+  const given = new Map<string, Given>();
+  for (const [variable, text] of Object.entries(env)) {
+    const name = anyCase ? variable.toUpperCase() : variable;
+    if (!name.startsWith(PREFIX)) continue;
+    const other = given.get(name);
+    if (other !== undefined && other.text !== text) {
+      problems.push(spelledTwice(name, [other.variable, variable]));
+    }
+    given.set(name, {
+      variable: variable === name ? name : other?.variable ?? variable,
+      all: [...other?.all ?? [], variable],
+      text,
+    });
+  }
+  return given;
+}
+
+function spelledTwice(
+  subject: string,
+  [first, second]: readonly [string, string],
+): SettingProblem {
+  return {
+    subject,
+    message:
+      `${first} and ${second} have different values, but the server reads both as ${subject}`,
+    remedy: `Remove ${first} or ${second}`,
+    code: ExitCode.settings,
+  };
 }

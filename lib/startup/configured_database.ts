@@ -13,7 +13,8 @@ import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
-import type { SettingProblem } from "../settings/resolve.ts";
+import type { GivenSettings, SettingProblem } from "../settings/resolve.ts";
+import { withAdapter } from "../settings/resolve.ts";
 
 /** A database, and how it gets into config.json. */
 export interface ConfiguredDatabase {
@@ -25,30 +26,122 @@ export interface ConfiguredDatabase {
 
 /** The server's own variable for the data source, which overrides config.json. */
 export const DATA_SOURCE_VARIABLE = "MM_SQLSETTINGS_DATASOURCE";
+/** The server's own variable for the database product, which overrides config.json. */
 const DRIVER_VARIABLE = "MM_SQLSETTINGS_DRIVERNAME";
+
+/**
+ * Reads the product from the server's own variable, which overrides config.json.
+ *
+ * @param variables The server's own variables.
+ * @returns The product; `undefined` if the variable is not set, or names none: the server refuses that.
+ */
+function driverFromVariables(
+  variables: Readonly<Record<string, string>>,
+): Adapter | undefined {
+  const driver = variables[DRIVER_VARIABLE];
+  return driver === "mysql" || driver === "postgres" ? driver : undefined;
+}
+
+/**
+ * Applies the product in the server's own variable to the settings: it counts like `DB_ADAPTER`.
+ *
+ * @param reading The settings that variables and files give.
+ * @param variables The server's own variables.
+ * @returns The product, the settings with it, and the problem if `DB_ADAPTER` is another one.
+ */
+export function applyDriver(
+  reading: GivenSettings,
+  variables: Readonly<Record<string, string>>,
+): {
+  readonly driver?: Adapter;
+  readonly reading: GivenSettings;
+  readonly problem?: SettingProblem;
+} {
+  const driver = driverFromVariables(variables);
+  if (driver === undefined) return { reading };
+  const adapter = reading.values.get("DB_ADAPTER");
+  const found = {
+    driver,
+    reading: withAdapter(reading, { adapter: driver, name: DRIVER_VARIABLE }),
+  };
+  if (adapter === undefined || adapter === driver) return found;
+  const problem = {
+    subject: DRIVER_VARIABLE,
+    message:
+      `${DRIVER_VARIABLE} is ${driver}, but DB_ADAPTER is ${adapter}: both name the database product, so they must be the same`,
+    remedy: `Remove ${DRIVER_VARIABLE} or DB_ADAPTER`,
+    code: ExitCode.settings,
+  };
+  return { ...found, problem };
+}
+
+/**
+ * The variables of libpq that make the server's PostgreSQL driver panic, whatever their value is:
+ * https://github.com/lib/pq/blob/v1.10.9/conn.go (`parseEnviron`).
+ */
+const FATAL_VARIABLES = [
+  "PGHOSTADDR",
+  "PGSERVICE",
+  "PGSERVICEFILE",
+  "PGREALM",
+  "PGREQUIRESSL",
+  "PGSSLCRL",
+  "PGREQUIREPEER",
+  "PGKRBSRVNAME",
+  "PGGSSLIB",
+  "PGSYSCONFDIR",
+  "PGLOCALEDIR",
+] as const;
+
+/**
+ * Finds the variables that make the server's PostgreSQL driver panic.
+ *
+ * @param env The environment.
+ * @returns A problem for each one.
+ */
+export function findFatalVariables(
+  env: Readonly<Record<string, string>>,
+): SettingProblem[] {
+  return FATAL_VARIABLES.filter((name) => name in env).map((name) => ({
+    subject: name,
+    message:
+      `${name} must not be set, because the server's PostgreSQL driver does not support it and ends the server`,
+    remedy: name === "PGHOSTADDR" || name === "PGSERVICE"
+      ? `Remove ${name}, and set DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASS`
+      : `Remove ${name}`,
+    code: ExitCode.settings,
+  }));
+}
+
+const EMPTY_DATA_SOURCE: SettingProblem = {
+  subject: DATA_SOURCE_VARIABLE,
+  message:
+    `${DATA_SOURCE_VARIABLE} is empty, and the server would use that instead of the data source in config.json`,
+  remedy: `Remove ${DATA_SOURCE_VARIABLE}, or set it to a data source`,
+  code: ExitCode.settings,
+};
 
 /**
  * Reads the data source from the server's own variables.
  *
- * @param settings `DB_ADAPTER`, for a data source that does not show its product.
  * @param variables The server's own variables.
- * @returns The database if the variable is set, or the problem if it cannot be parsed.
+ * @param options `DB_ADAPTER`, for a data source that does not show its product, and whether the server accepts an empty data source.
+ * @returns The database if the variable is set, or the problem if it is empty or cannot be parsed.
  */
 export function databaseFromVariables(
-  { DB_ADAPTER }: Pick<Settings, "DB_ADAPTER">,
   variables: Readonly<Record<string, string>>,
+  { DB_ADAPTER, acceptsEmpty }: Pick<Settings, "DB_ADAPTER"> & {
+    readonly acceptsEmpty: boolean;
+  },
 ): {
   readonly database?: ConfiguredDatabase;
   readonly problem?: SettingProblem;
 } {
   const dsn = variables[DATA_SOURCE_VARIABLE];
-  if (dsn === undefined || dsn === "") return {};
-  const driver = variables[DRIVER_VARIABLE];
-  const adapter = driver === "mysql" || driver === "postgres"
-    ? driver
-    : /^postgres(ql)?:\/\//.test(dsn)
-    ? "postgres"
-    : DB_ADAPTER ?? "mysql";
+  if (dsn === undefined || dsn === "" && !acceptsEmpty) return {};
+  if (dsn === "") return { problem: EMPTY_DATA_SOURCE };
+  const adapter = driverFromVariables(variables) ??
+    (/^postgres(ql)?:\/\//.test(dsn) ? "postgres" : DB_ADAPTER ?? "mysql");
   try {
     return { database: { source: parseDsn(adapter, dsn), dsn } };
   } catch (error) {
@@ -99,14 +192,16 @@ const EXAMPLE_REGEXP = /^(postgres:\/\/)?mmuser:mostest@/;
  * Reads the data source from a config.json that the entrypoint did not write.
  *
  * @param text Valid JSON; `undefined` if there is no file.
+ * @param driver The product that overrides the one in the file.
  * @returns The database; `undefined` if the file names none, or only the packages' example.
  */
 export function databaseFromConfig(
   text: string | undefined,
+  driver: Adapter | undefined,
 ): ConfiguredDatabase | undefined {
   if (text === undefined) return undefined;
   const document: Json = JSON.parse(text);
-  const adapter = valueAt(document, "SqlSettings.DriverName");
+  const adapter = driver ?? valueAt(document, "SqlSettings.DriverName");
   const dsn = valueAt(document, "SqlSettings.DataSource");
   if (adapter !== "mysql" && adapter !== "postgres") return undefined;
   if (typeof dsn !== "string" || dsn === "" || EXAMPLE_REGEXP.test(dsn)) {

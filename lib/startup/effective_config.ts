@@ -7,6 +7,7 @@
 
 import type { Json } from "../json.ts";
 import { effectiveValue } from "../mattermost/effective_value.ts";
+import { parseVariable } from "../mattermost/variable_value.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -14,7 +15,7 @@ import type { Plan } from "./plan.ts";
  *
  * @param plan The plan of the next start.
  * @param path Section and key, in any letter case.
- * @returns The value, a text if it comes from a variable; `undefined` if the key is not set.
+ * @returns The value; `undefined` if the key is not set.
  */
 export function effective(
   { merged, serverVariables, release }: Plan,
@@ -47,5 +48,5 @@ export function effectiveText(plan: Plan, path: string): string {
  * @returns Whether the value is true; a key that is not set is off.
  */
 export function effectiveFlag(plan: Plan, path: string): boolean {
-  return effectiveText(plan, path).toLowerCase() === "true";
+  return parseVariable(effectiveText(plan, path), "flag") === true;
 }

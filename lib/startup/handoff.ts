@@ -30,7 +30,7 @@ export function buildServerEnvironment(
   const { env, startedAs } = system;
   const hidden = new Set([
     ...secretVariables,
-    ...serverVariables.fileVariables,
+    ...serverVariables.replaced,
   ]);
   const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
   return {

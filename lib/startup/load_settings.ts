@@ -9,12 +9,14 @@ import type { Authorities } from "./authorities.ts";
 import { BUNDLE_VARIABLE, findAuthorities } from "./authorities.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
+import { readsAnyCase } from "../mattermost/effective_value.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import type { Release } from "../mattermost/releases.ts";
 import {
   findRelease,
   type Installation,
 } from "../mattermost/installed_release.ts";
+import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import type { Resolution, SettingProblem } from "../settings/resolve.ts";
@@ -26,9 +28,11 @@ import { findUnknownVariables } from "../settings/spelling.ts";
 import type { System } from "../os/system.ts";
 import type { ConfiguredDatabase } from "./configured_database.ts";
 import {
+  applyDriver,
   DATA_SOURCE_VARIABLE,
   databaseFromSettings,
   databaseFromVariables,
+  findFatalVariables,
 } from "./configured_database.ts";
 import type { Context } from "./context.ts";
 import { serverIdentity } from "./become_user.ts";
@@ -61,14 +65,17 @@ const LOOKUP_TIMEOUT = 3000;
  * Loads the settings.
  *
  * @param context The environment and the files, and the log.
- * @param options `fromConfig` reads the database from the config.json on disk, for installations that set it only there; `assume` is the release to use if it cannot be found.
+ * @param options `fromConfig` reads the database from the config.json on disk, for installations that set it only there, with the product that overrides the one there; `assume` is the release to use if it cannot be found.
  * @returns The settings with release and database.
  * @throws {EntrypointError} With every problem and code 78, or 66 if all of them are unreadable files.
  */
 export async function loadSettings(
   { system, log }: Context,
   options: {
-    readonly fromConfig: (settings: Settings) => ConfiguredDatabase | undefined;
+    readonly fromConfig: (
+      settings: Settings,
+      driver: Adapter | undefined,
+    ) => ConfiguredDatabase | undefined;
     readonly assume?: string;
   },
 ): Promise<LoadedSettings> {
@@ -78,17 +85,20 @@ export async function loadSettings(
   const first = resolve(sources, reading);
   const installation = installationOf(first.settings, system);
   const release = await findReleaseOr(installation, system, options.assume);
-  const serverVariables = readServerVariables(sources);
+  const overrides = release.environmentOverrides;
+  const anyCase = readsAnyCase(overrides);
+  const serverVariables = readServerVariables(sources, { anyCase });
   const variables = serverVariables.values;
-  const services = first.settings.DB_HOST !== undefined ||
-      DATA_SOURCE_VARIABLE in variables
+  const namesDataSource = (variables[DATA_SOURCE_VARIABLE] ?? "") !== "";
+  const services = first.settings.DB_HOST !== undefined || namesDataSource
     ? []
     : await resolvableServices(system);
+  const product = applyDriver(reading, variables);
   const resolution = resolve({
     ...sources,
     services,
     adapter: release.defaultAdapter,
-  }, reading);
+  }, product.reading);
   log.step("Settings resolved");
 
   const { settings } = resolution;
@@ -97,13 +107,19 @@ export async function loadSettings(
     ...resolution.problems,
     ...serverVariables.problems,
   ];
-  const own = databaseFromVariables(settings, variables);
+  if (product.problem !== undefined) problems.push(product.problem);
+  const own = databaseFromVariables(variables, {
+    DB_ADAPTER: settings.DB_ADAPTER,
+    acceptsEmpty: anyCase,
+  });
   if (own.problem !== undefined) problems.push(own.problem);
   const onDisk = own.database === undefined && settings.DB_HOST === undefined
-    ? options.fromConfig(settings)
+    ? options.fromConfig(
+      settings,
+      overrides === "none" ? undefined : product.driver,
+    )
     : undefined;
-  const hasDataSource = onDisk !== undefined ||
-    DATA_SOURCE_VARIABLE in variables;
+  const hasDataSource = onDisk !== undefined || namesDataSource;
   const findings = checkSettings(resolution, {
     hasDataSource,
     release: release.version,
@@ -111,6 +127,9 @@ export async function loadSettings(
   problems.push(...findings.problems.map(asSettingProblem));
   const database = own.database ?? onDisk ??
     (problems.length === 0 ? databaseFromSettings(settings) : undefined);
+  if ((database?.source.adapter ?? settings.DB_ADAPTER) === "postgres") {
+    problems.push(...findFatalVariables(system.env));
+  }
   const unknown = findUnknownVariables(system.env);
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, unknown);

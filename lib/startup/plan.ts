@@ -76,10 +76,10 @@ export function loadSettingsWithConfig(
 ): Promise<LoadedSettings> {
   return loadSettings(context, {
     ...options,
-    fromConfig(settings) {
+    fromConfig(settings, driver) {
       const { system } = context;
       const { text } = readConfig(system, placeOf(settings, system));
-      return databaseFromConfig(text);
+      return databaseFromConfig(text, driver);
     },
   });
 }

@@ -202,6 +202,27 @@ const FAILURES: readonly Failure[] = [
     says: [/MM_SQLSETTINGS_DATASOURCE must be .* it is \(hidden\)/],
   },
   {
+    name: "two data sources in different letter case",
+    code: 78,
+    env: () => ({
+      MM_SQLSETTINGS_DATASOURCE: "postgres://u:pass-in-it@first/a",
+      mm_sqlsettings_datasource: "postgres://u:pass-in-it@second/a",
+    }),
+    says: [/mm_sqlsettings_datasource.* have different values/, /→ Remove /],
+  },
+  {
+    name: "product that differs from that of the server's variable",
+    code: 78,
+    env: () => ({ mm_sqlsettings_drivername: "mysql" }),
+    says: [/MM_SQLSETTINGS_DRIVERNAME is mysql, but DB_ADAPTER is postgres/],
+  },
+  {
+    name: "variable that makes the server's driver panic",
+    code: 78,
+    env: () => ({ PGSERVICE: "chat" }),
+    says: [/PGSERVICE must not be set/, /→ Remove PGSERVICE, and set DB_HOST/],
+  },
+  {
     name: "log directory that cannot be created",
     code: 73,
     env: ({ version }) => ({ MATTERMOST_LOG_DIR: join(version, "log") }),

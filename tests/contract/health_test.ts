@@ -114,6 +114,20 @@ Deno.test("TLS with any certificate, the path of the site URL, and MM_ variables
   ]);
 });
 
+Deno.test("MM_ variables are read in any letter case by the releases that do so", async () => {
+  await using server = await startPages({ [PING]: [200, OK] });
+  await using home = await createHome();
+  await writeConfig(home, { ListenAddress: "127.0.0.1:1" });
+  const address = { mm_ServiceSettings_ListenAddress: `:${server.port}` };
+  const codeFor = async (version: string): Promise<number> => {
+    const env = { ...settings(home, version), ...address };
+    return (await runProgram(COMPILED, ["app:health"], { env })).code;
+  };
+  assert.equal(await codeFor("11.7.9"), 0);
+  assert.equal(await codeFor(""), 0);
+  assert.equal(await codeFor("5.29.0"), 1);
+});
+
 Deno.test("--ready reports database and file store", async () => {
   const body = (status: string, database: string): string =>
     JSON.stringify({

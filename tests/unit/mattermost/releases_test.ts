@@ -94,7 +94,8 @@ const EXPECTED: Readonly<
   overrides: [
     ["3.0.0", "3.7.6", "none"],
     ["3.8.0", "4.9.4", "present keys"],
-    ["4.10.0", "11.10.0", "all keys"],
+    ["4.10.0", "5.29.9", "all keys"],
+    ["5.30.0", "11.10.0", "all keys, any case"],
   ],
   plugins: [["3.0.0", "4.1.2", "false"], ["4.2.0", "11.10.0", "true"]],
   writable: [

@@ -7,24 +7,25 @@ const FILES: Readonly<Record<string, string>> = {
   "/run/secrets/empty": "",
 };
 
-function read(env: Readonly<Record<string, string>>): ServerVariables {
-  return readServerVariables({
-    env,
-    readText(path) {
-      const text = FILES[path];
-      if (text !== undefined) return text;
-      throw Object.assign(new Error(path), { code: "ENOENT" });
-    },
-  });
+function read(
+  env: Readonly<Record<string, string>>,
+  options = { anyCase: true },
+): ServerVariables {
+  const readText = (path: string): string => {
+    const text = FILES[path];
+    if (text !== undefined) return text;
+    throw Object.assign(new Error(path), { code: "ENOENT" });
+  };
+  return readServerVariables({ env, readText }, options);
 }
 
 Deno.test("only the server's own variables are passed on", () => {
-  const { values, fileVariables, problems } = read({
+  const { values, replaced, problems } = read({
     MM_LICENSE: "x",
     MATTERMOST_VERSION: "1",
     DB_HOST: "d",
   });
-  assert.deepEqual([values, fileVariables, problems], [
+  assert.deepEqual([values, replaced, problems], [
     { MM_LICENSE: "x" },
     [],
     [],
@@ -32,10 +33,10 @@ Deno.test("only the server's own variables are passed on", () => {
 });
 
 Deno.test("the content of a file becomes the variable, without the final newline", () => {
-  const { values, fileVariables, problems } = read({
+  const { values, replaced, problems } = read({
     MM_LICENSE_FILE: "/run/secrets/licence",
   });
-  assert.deepEqual([values, fileVariables, problems], [
+  assert.deepEqual([values, replaced, problems], [
     { MM_LICENSE: "the licence" },
     ["MM_LICENSE_FILE"],
     [],
@@ -43,11 +44,11 @@ Deno.test("the content of a file becomes the variable, without the final newline
 });
 
 Deno.test("an empty _FILE variable is ignored, and not passed on", () => {
-  const { values, fileVariables, problems } = read({
+  const { values, replaced, problems } = read({
     MM_LICENSE_FILE: "",
     MM_LICENSE: "x",
   });
-  assert.deepEqual([values, fileVariables, problems], [
+  assert.deepEqual([values, replaced, problems], [
     { MM_LICENSE: "x" },
     ["MM_LICENSE_FILE"],
     [],
@@ -89,4 +90,79 @@ Deno.test("a missing file is a problem with code 66", () => {
   assert.deepEqual(values, {});
   assert.deepEqual(problems.map(({ code }) => code), [66]);
   assert.match(problems[0]?.message ?? "", /\/run\/secrets\/gone/);
+});
+
+Deno.test("names in any letter case are read once, in capitals", () => {
+  assert.deepEqual(
+    read({
+      mm_servicesettings_siteurl: "https://a.example.com",
+      MM_TeamSettings_SiteName: "Chat",
+      MM_TEAMSETTINGS_SITENAME: "Chat",
+      Mm_License_File: "/run/secrets/licence",
+      mmm_other: "x",
+    }),
+    {
+      values: {
+        MM_SERVICESETTINGS_SITEURL: "https://a.example.com",
+        MM_TEAMSETTINGS_SITENAME: "Chat",
+        MM_LICENSE: "the licence",
+      },
+      givenBy: {
+        MM_SERVICESETTINGS_SITEURL: "mm_servicesettings_siteurl",
+        MM_TEAMSETTINGS_SITENAME: "MM_TEAMSETTINGS_SITENAME",
+        MM_LICENSE: "Mm_License_File",
+      },
+      replaced: [
+        "mm_servicesettings_siteurl",
+        "MM_TeamSettings_SiteName",
+        "Mm_License_File",
+      ],
+      problems: [],
+    },
+  );
+});
+
+Deno.test("a release that reads only capitals leaves other spellings alone", () => {
+  const { values, replaced, problems } = read({
+    mm_sqlsettings_datasource: "lower",
+    MM_SQLSETTINGS_DATASOURCE: "upper",
+    mm_license_file: "/run/secrets/gone",
+  }, { anyCase: false });
+  assert.deepEqual([values, replaced, problems], [
+    { MM_SQLSETTINGS_DATASOURCE: "upper" },
+    [],
+    [],
+  ]);
+});
+
+Deno.test("two spellings of a name must not have different values", () => {
+  for (
+    const [first, second] of [
+      ["mm_config", "MM_CONFIG"],
+      ["MM_LICENSE", "Mm_License"],
+      ["mm_license_file", "MM_LICENSE_FILE"],
+    ] as const
+  ) {
+    const { problems } = read({
+      [first]: "",
+      [second]: "/run/secrets/licence",
+    });
+    assert.deepEqual(problems, [{
+      subject: first.toUpperCase(),
+      message:
+        `${first} and ${second} have different values, but the server reads both as ${first.toUpperCase()}`,
+      remedy: `Remove ${first} or ${second}`,
+      code: 78,
+    }]);
+  }
+});
+
+Deno.test("a variable and its _FILE variable in another spelling must not both be set", () => {
+  const { problems } = read({
+    mm_license: "x",
+    MM_License_FILE: "/run/secrets/licence",
+  });
+  assert.deepEqual(problems.map(({ message }) => message), [
+    "mm_license and MM_License_FILE are both set, but only one of them may be",
+  ]);
 });

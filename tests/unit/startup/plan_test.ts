@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { check } from "../../../lib/commands/check.ts";
 import { writePlan } from "../../../lib/startup/write_plan.ts";
-import { logSummary, makePlan, type Plan } from "../../../lib/startup/plan.ts";
+import {
+  loadSettingsWithConfig,
+  logSummary,
+  makePlan,
+  type Plan,
+} from "../../../lib/startup/plan.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Json } from "../../../lib/json.ts";
 import rewrites from "../../fixtures/server_rewrites.json" with {
@@ -208,6 +213,119 @@ Deno.test("MM_SQLSETTINGS_DATASOURCE overrides all others, with the product of d
       database.source.host,
     ], [env["MM_SQLSETTINGS_DATASOURCE"], adapter, "db"]);
   }
+});
+
+Deno.test("MM_SQLSETTINGS_DATASOURCE is read in any letter case by the releases that do so", async () => {
+  const env = {
+    ...NO_DATABASE,
+    mm_sqlsettings_datasource: "postgres://a:b@db:5432/chat",
+    mm_SqlSettings_DriverName: "postgres",
+  };
+  const { database, merged } = await plan({ env });
+  assert.equal(database.source.host, "db");
+  assert.match(merged.text, /a:b@db:5432/);
+  const { problems } = await refusal({
+    env: { ...env, MATTERMOST_VERSION: "5.29.0" },
+  });
+  assert.equal(problems[0]?.subject, "DB_HOST");
+});
+
+Deno.test("two data sources in different letter case are refused and not shown", async () => {
+  const error = await refusal({
+    env: {
+      ...NO_DATABASE,
+      mm_sqlsettings_datasource: "postgres://a:b@first:5432/chat",
+      MM_SQLSETTINGS_DATASOURCE: "postgres://a:b@second:5432/chat",
+    },
+  });
+  assert.equal(error.code, 78);
+  assert.deepEqual(error.problems.map(({ message }) => message), [
+    "mm_sqlsettings_datasource and MM_SQLSETTINGS_DATASOURCE have different values, but the server reads both as MM_SQLSETTINGS_DATASOURCE",
+  ]);
+});
+
+Deno.test("an empty MM_SQLSETTINGS_DATASOURCE is refused where it would count", async () => {
+  const env = { ...ENOUGH, MM_SQLSETTINGS_DATASOURCE: "" };
+  const error = await refusal({ env });
+  assert.deepEqual(
+    error.problems.map(({ subject, remedy }) => [
+      subject,
+      remedy,
+    ]),
+    [[
+      "MM_SQLSETTINGS_DATASOURCE",
+      "Remove MM_SQLSETTINGS_DATASOURCE, or set it to a data source",
+    ]],
+  );
+  const older = stage({ env: { ...env, MATTERMOST_VERSION: "5.29.0" } });
+  const { database } = await loadSettingsWithConfig(older.context);
+  assert.equal(database.source.host, "db.example.com");
+});
+
+Deno.test("MM_SQLSETTINGS_DRIVERNAME decides on the product like DB_ADAPTER", async () => {
+  const host = { MATTERMOST_VERSION: "9.11.18", DB_HOST: "db.example.com" };
+  for (const adapter of ["postgres", "mysql"]) {
+    const { database, settings, merged } = await plan({
+      env: { ...host, MM_SQLSETTINGS_DRIVERNAME: adapter },
+    });
+    assert.equal(database.source.adapter, adapter);
+    assert.equal(settings.DB_PORT, adapter === "mysql" ? 3306 : 5432);
+    assert.match(merged.text, new RegExp(`"DriverName": ?"${adapter}"`));
+  }
+  const both = { ...host, DB_ADAPTER: "pgsql" };
+  const same = { ...both, MM_SQLSETTINGS_DRIVERNAME: "postgres" };
+  assert.equal((await plan({ env: same })).database.source.adapter, "postgres");
+  const error = await refusal({
+    env: { ...both, mm_sqlsettings_drivername: "mysql" },
+  });
+  assert.equal(error.code, 78);
+  assert.deepEqual(error.problems, [{
+    subject: "MM_SQLSETTINGS_DRIVERNAME",
+    message:
+      "MM_SQLSETTINGS_DRIVERNAME is mysql, but DB_ADAPTER is postgres: both name the database product, so they must be the same",
+    remedy: "Remove MM_SQLSETTINGS_DRIVERNAME or DB_ADAPTER",
+    code: 78,
+  }]);
+});
+
+Deno.test("MM_SQLSETTINGS_DRIVERNAME overrides the product in config.json, except in releases that do not read it", async () => {
+  const files = withSource("mysql", "postgres://ann@db.example.com/chat");
+  const env = {
+    MATTERMOST_VERSION: "9.11.18",
+    MM_SQLSETTINGS_DRIVERNAME: "postgres",
+  };
+  const { database } = await plan({ files, env });
+  assert.deepEqual(
+    [database.source.adapter, database.source.host],
+    ["postgres", "db.example.com"],
+  );
+  const { problems } = await refusal({
+    files,
+    env: { ...env, MATTERMOST_VERSION: "3.6.0" },
+  });
+  assert.equal(problems[0]?.subject, "DB_HOST");
+});
+
+Deno.test("variables that make the server's PostgreSQL driver panic are refused", async () => {
+  const error = await refusal({
+    env: { ...ENOUGH, PGHOSTADDR: "10.0.0.5", PGSERVICE: "", PGHOST: "db" },
+  });
+  assert.equal(error.code, 78);
+  assert.deepEqual(
+    error.problems.map(({ subject, remedy }) => [subject, remedy]),
+    ["PGHOSTADDR", "PGSERVICE"].map((name) => [
+      name,
+      `Remove ${name}, and set DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASS`,
+    ]),
+  );
+  await plan({
+    env: {
+      ...ENOUGH,
+      MATTERMOST_VERSION: "9.11.18",
+      DB_ADAPTER: "mysql",
+      PGSERVICE: "chat",
+    },
+  });
 });
 
 Deno.test("a data source that the driver cannot parse is refused and not shown", async () => {
