@@ -24,6 +24,7 @@ import { checkS3 } from "./check/s3.ts";
 import { checkSecrets } from "./check/secrets.ts";
 import { checkSettings, checkVerdict } from "./check/settings.ts";
 import { checkSite } from "./check/site.ts";
+import { checkVariables } from "./check/variables.ts";
 import type { Context } from "../startup/context.ts";
 import { once } from "../startup/once.ts";
 import { makePlan, type Plan } from "../startup/plan.ts";
@@ -32,6 +33,7 @@ import { makePlan, type Plan } from "../startup/plan.ts";
 const CHECKS: Readonly<Record<string, Check>> = {
   "settings.release": checkRelease,
   settings: checkSettings,
+  "settings.variables": checkVariables,
   "settings.verdict": checkVerdict,
   secrets: checkSecrets,
   database: checkDatabase,
@@ -148,7 +150,12 @@ async function runChecks(
 ): Promise<Outcome> {
   let plan: Plan;
   try {
-    plan = change(await makePlan(context, { assume: ASSUMED_RELEASE }));
+    plan = change(
+      await makePlan(context, {
+        assume: ASSUMED_RELEASE,
+        reportsVariables: true,
+      }),
+    );
   } catch (error) {
     if (!(error instanceof EntrypointError)) throw error;
     const subject = error.code === ExitCode.badConfig

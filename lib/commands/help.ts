@@ -33,6 +33,7 @@ import {
 import { GROUPS } from "../settings/setting.ts";
 import { didYouMean, suggestVariable } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
+import { describeServerVariable } from "./help_variable.ts";
 import { ASSUMED_RELEASE } from "./check/release.ts";
 import type { Context } from "../startup/context.ts";
 
@@ -139,7 +140,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     options: "[--all] [NAME...]",
     does: "Explain commands and variables",
     details:
-      "Prints an overview, or the entries of the given commands and variables. Names may be in any letter case. MATTERMOST_VERSION selects the release that the entries describe.",
+      "Prints an overview, or the entries of the given commands and variables. Names may be in any letter case. The server's own variables, such as MM_SERVICESETTINGS_SITEURL, are those of the installed server. MATTERMOST_VERSION selects the release that the entries describe.",
     facts: [["--all", "List all variables by group, one per line"]],
   },
   "app:version": {
@@ -310,7 +311,7 @@ function wrap(text: string, lead: string): string[] {
  * Prints the overview, entries, or the list of all variables.
  *
  * @param args Commands and variables to explain, or `--all`; none for the overview.
- * @param context Its system has the output, and the release in `MATTERMOST_VERSION`.
+ * @param context Its system has the output, the release in `MATTERMOST_VERSION`, and the installed server.
  * @returns The exit code 0.
  * @throws {EntrypointError} With code 64 and one problem for each unknown name.
  */
@@ -329,12 +330,15 @@ export function help(args: readonly string[], { system }: Context): number {
     const release = version === undefined
       ? ASSUMED_RELEASE
       : formatVersion(version);
-    system.out.write(explain(names, release));
+    system.out.write(explain(names, { release, system }));
   }
   return ExitCode.ok;
 }
 
-function explain(names: readonly string[], release: string): string {
+function explain(
+  names: readonly string[],
+  { release, system }: Pick<Context, "system"> & { readonly release: string },
+): string {
   const texts: string[] = [];
   const problems: Problem[] = [];
   for (const name of names) {
@@ -344,6 +348,14 @@ function explain(names: readonly string[], release: string): string {
       texts.push(describeSetting(setting, release));
     } else if (Object.hasOwn(COMMANDS, command)) {
       texts.push(describeCommand(command));
+    } else if (/^MM_/i.test(name)) {
+      const variable = name.toUpperCase().replace(/_FILE$/, "");
+      const found = describeServerVariable(variable, {
+        system,
+        version: release,
+      });
+      if ("problem" in found) problems.push(found.problem);
+      else texts.push(entry(variable, [found.text], found.facts));
     } else {
       problems.push(unknown(name));
     }

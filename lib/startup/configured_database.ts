@@ -27,7 +27,7 @@ export interface ConfiguredDatabase {
 /** The server's own variable for the data source, which overrides config.json. */
 export const DATA_SOURCE_VARIABLE = "MM_SQLSETTINGS_DATASOURCE";
 /** The server's own variable for the database product, which overrides config.json. */
-const DRIVER_VARIABLE = "MM_SQLSETTINGS_DRIVERNAME";
+export const DRIVER_VARIABLE = "MM_SQLSETTINGS_DRIVERNAME";
 
 /**
  * Reads the product from the server's own variable, which overrides config.json.

@@ -31,6 +31,7 @@ import { databaseFromConfig } from "./configured_database.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { loadSettings } from "./load_settings.ts";
 import { placeOf } from "./paths.ts";
+import { requireVariables } from "./variable_findings.ts";
 
 /** The loaded settings, and the config.json that the next start would write. */
 export interface Plan extends LoadedSettings {
@@ -91,6 +92,8 @@ export interface PlanOptions {
    * supports is left to them, because they know how to migrate away from it.
    */
   readonly upgradeRulesFollow?: boolean;
+  /** Whether the caller reports what is wrong with `MM_*` variables itself. */
+  readonly reportsVariables?: boolean;
 }
 
 /**
@@ -131,7 +134,7 @@ export function logSummary(
 export function planConfig(
   loaded: LoadedSettings,
   { system, log }: Context,
-  { upgradeRulesFollow = false }: PlanOptions,
+  { upgradeRulesFollow = false, reportsVariables = false }: PlanOptions,
 ): Plan {
   const { settings, release } = loaded;
   const place = placeOf(settings, system);
@@ -155,14 +158,18 @@ export function planConfig(
     );
   }
   const warnings = configWarnings(input, settings.MATTERMOST_EDITION);
+  const { wanted } = desired;
+  const variables = reportsVariables
+    ? []
+    : requireVariables({ ...loaded, shipped, state, wanted });
   log.step("Configuration planned");
   return {
     ...loaded,
-    warnings: [...loaded.warnings, ...warnings],
+    warnings: [...loaded.warnings, ...warnings, ...variables],
     place,
     state,
     shipped,
-    wanted: desired.wanted,
+    wanted,
     merged,
   };
 }
@@ -259,9 +266,15 @@ function desiredValues(loaded: LoadedSettings, base: string): Assignment[] {
   return [...fromSettings, ...required];
 }
 
-/** The text of the default configuration in the server's package; `{}` if there is none that can be used. */
-function shippedConfig(
-  { paths }: LoadedSettings,
+/**
+ * Reads the default configuration in the server's package.
+ *
+ * @param loaded The directory of the server, and the path of config.json, in case it is there.
+ * @param reader The files, and the server's user, who must not make root read other files.
+ * @returns The text; `{}` if there is none that can be used.
+ */
+export function shippedConfig(
+  { paths }: Pick<LoadedSettings, "paths">,
   reader: LinkReader,
 ): string {
   for (const name of ["default.json", "config.json"]) {

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { freePort } from "../../tools/shared/database_server.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
+import recorded from "../fixtures/package_11.6.0.json" with { type: "json" };
 import { createHome, type Home, shown } from "../support/home.ts";
 import { ROOT_USER, testWith } from "../support/needs.ts";
 import {
@@ -25,6 +26,8 @@ const IS_ROOT = ROOT_USER.isMet;
 /** A user that owns nothing. */
 const OTHER = 65533;
 const PASSWORD = "pass-of-the-database";
+/** The configuration in the package of 11.6.0. */
+const PACKAGE = JSON.stringify(recorded);
 const database = await startPostgres();
 await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
 await database.sql("CREATE DATABASE mattermost OWNER mattermost");
@@ -107,6 +110,59 @@ testPrograms(
     const { EmailSettings = {}, TeamSettings = {} } = await readConfig(home);
     assert.equal(EmailSettings["SMTPPassword"], "pass-of-the-mail");
     assert.equal(TeamSettings["SiteName"], "Chat");
+  },
+);
+
+testPrograms(
+  "names of the server's variables in any letter case reach it once, in capitals, with a warning for a misspelt one",
+  async (program) => {
+    await using home = await createHome();
+    await home.installServer("11.6.0");
+    await home.write("mattermost/config/config.json", PACKAGE);
+    const { code, stdout, stderr } = await runProgram(program, ["app:start"], {
+      env: {
+        ...home.env,
+        MATTERMOST_VERSION: "11.6.0",
+        mm_sqlsettings_datasource:
+          `postgres://mattermost:${PASSWORD}@127.0.0.1:${database.port}/mattermost?sslmode=disable`,
+        Mm_SqlSettings_DriverName: "postgres",
+        MM_SERVICESETTING_SITEURL: "https://chat.example.com",
+      },
+    });
+    assert.equal(code, 0, stderr);
+    const names = Object.keys(shown(stdout).env)
+      .filter((name) => /^mm_/i.test(name)).sort();
+    assert.deepEqual(names, [
+      "MM_INSTALL_TYPE",
+      "MM_LOG_PATH",
+      "MM_SERVICESETTING_SITEURL",
+      "MM_SQLSETTINGS_DATASOURCE",
+      "MM_SQLSETTINGS_DRIVERNAME",
+    ]);
+    assert.match(stderr, /Did you mean MM_SERVICESETTINGS_SITEURL\?/);
+  },
+);
+
+testPrograms(
+  "a value that the server would ignore prevents the first start, and later it is a warning",
+  async (program) => {
+    await using home = await createHome();
+    await home.installServer("11.6.0");
+    await home.write("mattermost/config/config.json", PACKAGE);
+    const env = { ...settingsOf(home), MATTERMOST_VERSION: "11.6.0" };
+    const wrong = { ...env, MM_SERVICESETTINGS_ENABLETESTING: "yes" };
+    const before = await home.snapshot();
+    const first = await runProgram(program, ["app:start"], { env: wrong });
+    assert.equal(first.code, 78);
+    assert.match(first.stderr, /→ MM_SERVICESETTINGS_ENABLETESTING=true /);
+    await home.assertUnchanged(before);
+    assert.equal((await runProgram(program, ["app:start"], { env })).code, 0);
+    const later = await runProgram(program, ["app:start"], { env: wrong });
+    assert.equal(later.code, 0, later.stderr);
+    assert.match(
+      later.stderr,
+      /MM_SERVICESETTINGS_ENABLETESTING must be true or false: it is "yes"/,
+    );
   },
 );
 

@@ -3,13 +3,19 @@ import meta from "../../../deno.json" with { type: "json" };
 import type { Context } from "../../../lib/startup/context.ts";
 import { COMMANDS, EXIT_CODES, help } from "../../../lib/commands/help.ts";
 import { describeProgram, version } from "../../../lib/commands/version.ts";
-import { EntrypointError, ExitCode } from "../../../lib/errors.ts";
+import {
+  EntrypointError,
+  ExitCode,
+  type Problem,
+} from "../../../lib/errors.ts";
 import { run } from "../../../lib/run.ts";
 import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import { GROUPS } from "../../../lib/settings/setting.ts";
+import recorded from "../../fixtures/package_11.6.0.json" with { type: "json" };
 import { fakeContext } from "../../support/fake_context.ts";
 import type { FakeSystem } from "../../support/fake_system.ts";
 import { fakeSystem } from "../../support/fake_system.ts";
+import { INSTALL, installed, stage } from "../../support/installation.ts";
 
 function world(
   env: Readonly<Record<string, string>> = {},
@@ -200,6 +206,115 @@ Deno.test("all unknown names are reported, each with the closest known one", () 
         "mattermost-entrypoint app:help --all   # lists all variables",
       ],
     ],
+  );
+});
+
+/** The help of an installed 11.6.0. */
+function packageHelp(
+  name: string,
+  env: Readonly<Record<string, string>> = {},
+  document = JSON.stringify(recorded),
+): string {
+  const files = installed();
+  files.makeDirectory(`${INSTALL}/config`);
+  files.place(`${INSTALL}/config/config.json`, document);
+  const { system, context } = stage({
+    files,
+    env: { MATTERMOST_VERSION: "11.6.0", ...env },
+  });
+  assert.equal(help([name], context), 0);
+  return system.out.text;
+}
+
+Deno.test("the entry of a variable of the server is made from the installed package", () => {
+  const text = packageHelp("mm_servicesettings_siteurl_FILE");
+  assert.equal(
+    text,
+    `MM_SERVICESETTINGS_SITEURL
+  A variable of the server itself, which overrides config.json.
+
+  config.json  ServiceSettings.SiteURL (Mattermost 11.6.0)
+  Value        a text
+  Default      ""
+  Written by   MATTERMOST_SITE_URL of this image
+  From a file  MM_SERVICESETTINGS_SITEURL_FILE names a file with the value
+  Now          not set
+`,
+  );
+  assert.match(
+    packageHelp("MM_SERVICESETTINGS_SITEURL", {
+      mm_servicesettings_siteurl: "https://chat.example.com",
+    }),
+    /Now +mm_servicesettings_siteurl is set\n/,
+  );
+});
+
+Deno.test("the entry of a variable of the server has the type and the default of the release", () => {
+  for (
+    const [name, value, fallback] of [
+      ["MM_TEAMSETTINGS_MAXUSERSPERTEAM", "a whole number", "50"],
+      ["MM_SERVICESETTINGS_ENABLETESTING", "true or false", "false"],
+      [
+        "MM_SERVICESETTINGS_TRUSTEDPROXYIPHEADER",
+        "words that are separated by spaces",
+        "\\[\\]",
+      ],
+      ["MM_ELASTICSEARCHSETTINGS_PASSWORD", "a text", '"\\(hidden\\)"'],
+      ["MM_FEATUREFLAGS_SOMETHING", "any", "none"],
+    ]
+  ) {
+    const text = packageHelp(name ?? "");
+    assert.match(text, new RegExp(` Value +${value}\n`));
+    assert.match(text, new RegExp(` Default +${fallback}\n`));
+  }
+});
+
+Deno.test("without a server, the entry of a variable that a setting writes says what is missing", () => {
+  const text = answer(["MM_TEAMSETTINGS_MAXUSERSPERTEAM"]);
+  assert.match(text, /config\.json +TeamSettings\.MaxUsersPerTeam/);
+  assert.match(text, /Value +a whole number\n/);
+  assert.match(text, /Default +not known, because \/opt\/mattermost/);
+  assert.match(text, /Written by +MATTERMOST_MAX_USERS/);
+});
+
+Deno.test("the entry of a variable of the server that is no setting says what it is", () => {
+  assert.match(answer(["mm_license"]), /^MM_LICENSE\n.*the licence itself/);
+});
+
+Deno.test("a release that reads no MM_ variables is named", () => {
+  const text = answer(["MM_TEAMSETTINGS_SITENAME"], {
+    MATTERMOST_VERSION: "3.6.0",
+  });
+  assert.match(text, /No effect +Mattermost 3\.6\.0 reads no MM_ variables\n/);
+  assert.doesNotMatch(text, /Now/);
+});
+
+Deno.test("unknown variables of the server get the closest name, or the reason why nothing is known", () => {
+  const problemOf = (run: () => unknown): Problem | undefined => {
+    try {
+      run();
+    } catch (error) {
+      assert.ok(error instanceof EntrypointError && error.code === 64);
+      return error.problems[0];
+    }
+    return assert.fail("nothing was thrown");
+  };
+  assert.deepEqual(
+    problemOf(() => packageHelp("mm_servicesetting_siteurl")),
+    {
+      subject: "MM_SERVICESETTING_SITEURL",
+      message:
+        "Mattermost 11.6.0 has no setting named MM_SERVICESETTING_SITEURL",
+      remedy: "Did you mean MM_SERVICESETTINGS_SITEURL?",
+    },
+  );
+  assert.match(
+    problemOf(() => packageHelp("MM_WHATEVER"))?.remedy ?? "",
+    /^Look it up: https:/,
+  );
+  assert.match(
+    failure(["MM_LDAPSETTINGS_ENABLE"]).problems[0]?.message ?? "",
+    /^Whether MM_LDAPSETTINGS_ENABLE is a setting is not known, because \/opt/,
   );
 });
 
