@@ -235,10 +235,9 @@ async function runDemo(demo: Demo): Promise<number> {
     ...(version === undefined ? {} : { MATTERMOST_VERSION: version }),
     MATTERMOST_HOME: home.path,
     MATTERMOST_LOG_DIR: join(home.path, "logs"),
-    MATTERMOST_PORT: String(port),
-    // Anyone may create an account; the first one is the administrator.
     MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.1:${port}`,
     MATTERMOST_NAME: "Mattermost demo",
+    // Anyone may create an account; the first one is the administrator.
     MATTERMOST_OPEN_SERVER: "true",
   }, log);
   try {

@@ -244,14 +244,27 @@ const FAILURES: readonly Failure[] = [
     says: [/app:start has no option --fast/],
   },
   {
-    name: "configuration that the release would refuse",
+    name: "configuration that the server refuses",
     code: 78,
     damage: async ({ config }) => {
       const document = JSON.parse(await Deno.readTextFile(config));
-      document.ServiceSettings.ReadTimeout = -1;
+      document.TeamSettings.CustomDescriptionText = "to be refused";
       await Deno.writeTextFile(config, JSON.stringify(document));
     },
-    says: [/would refuse this configuration/, /ServiceSettings\.ReadTimeout/],
+    says: [
+      /refuses this configuration, and nothing was written/,
+      /TeamSettings\.CustomDescriptionText, which is "to be refused" in \S+: This text is refused$/m,
+    ],
+  },
+  {
+    name: "configuration that the server cannot be asked about",
+    code: 78,
+    damage: async ({ config }) => {
+      const document = JSON.parse(await Deno.readTextFile(config));
+      document.LogSettings.FileLevel = "LOUD";
+      await Deno.writeTextFile(config, JSON.stringify(document));
+    },
+    says: [/would refuse this configuration/, /LogSettings\.FileLevel/],
   },
   {
     name: "truncated config.json",

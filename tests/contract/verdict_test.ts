@@ -243,13 +243,13 @@ Deno.test("a signal ends a judged server that hangs, with its children and its c
   const running = start(COMPILED, [], {
     env: { ...stage.env, FAKE_DEAD_END: "hangs", TMPDIR: temporary },
   });
-  while ([...Deno.readDirSync(temporary)].length === 0) {
+  while ((await Array.fromAsync(Deno.readDir(temporary))).length === 0) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
   running.kill("SIGTERM");
   assert.equal((await running.outcome).code, 143);
-  assert.deepEqual([...Deno.readDirSync(temporary)], []);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
   const { stdout } = await new Deno.Command("pgrep", {
     args: ["-f", stage.home.install],
   }).output();

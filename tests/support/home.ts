@@ -47,7 +47,8 @@ export class Home implements AsyncDisposable {
 
   /**
    * Installs a server: a shell script that prints the release for `version`, accepts every
-   * configuration when it is started on a private copy, and otherwise runs the given script.
+   * configuration without the words "to be refused" when it is started on a private copy, and
+   * otherwise runs the given script.
    */
   async installServer(
     version: string,
@@ -58,7 +59,14 @@ export class Home implements AsyncDisposable {
       `mattermost/bin/${name}`,
       `#!/bin/sh
 if [ "$1" = version ]; then echo ran >>'${this.path}/marks/asked'; echo 'Version: ${version}'; exit 0; fi
-case "$*" in *--config*/mattermost-entrypoint-*) echo 'Failed to ping DB' >&2; exec sleep 60;; esac
+case "$*" in *--config*/mattermost-entrypoint-*)
+  if grep -q 'to be refused' "$2"; then
+    echo 'Error: failed to load configuration: invalid config: Config.IsValid: This text is refused.' >&2
+    exit 1
+  fi
+  echo 'Failed to ping DB' >&2
+  exec sleep 60
+esac
 ${script}
 `,
       0o755,

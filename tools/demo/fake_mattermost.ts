@@ -39,6 +39,7 @@ async function main(): Promise<void> {
     return;
   }
   const config: Config = JSON.parse(await Deno.readTextFile(path));
+  await requireSocket(config);
   // The variable overrides the file, as in the real server since 3.8.
   const address = Deno.env.get("MM_SERVICESETTINGS_LISTENADDRESS") ||
     config.ServiceSettings.ListenAddress;
@@ -64,6 +65,16 @@ async function main(): Promise<void> {
   }
   await server.finished;
   Deno.exit(0);
+}
+
+/** Like the real server, it does not start if the database is a socket that does not exist. */
+async function requireSocket({ SqlSettings }: Config): Promise<void> {
+  const [, host = ""] = /[?&]host=([^&]*)/.exec(SqlSettings.DataSource) ?? [];
+  if (host === "") return;
+  const path = `${decodeURIComponent(host)}/.s.PGSQL.5432`;
+  if (await Deno.stat(path).catch(() => undefined) !== undefined) return;
+  console.error(`Failed to ping DB: ${path} does not exist`);
+  Deno.exit(1);
 }
 
 /** Describes the database without its password, and checks whether its port is open. */
