@@ -57,9 +57,11 @@ export async function migrationsOf(
     .filter((name) => numberOf(name) <= last)
     .filter((name) => version !== "6.7.0" || numberOf(name) !== 81)
     .map((name) => {
-      // 10.11.17 and later use numbers of 11.x for other migrations.
+      // 10.11.17 and later have 156 to 158 of 11.x as 142 to 144.
       return inRange(version, "<11.0.0") && numberOf(name) > 141
-        ? `${padded(numberOf(name))}_of_10_11_${numberOf(name)}`
+        ? padded(numberOf(name)) +
+          named.find((other) => numberOf(other) === numberOf(name) + 14)
+            ?.slice(6)
         : driver === "mysql" && numberOf(name) === 92
         ? name.replace("teamembers", "teammembers")
         : name;
