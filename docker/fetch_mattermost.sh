@@ -52,6 +52,16 @@ mkdir -p "${out}/server" "${out}/client"
 tar -xzf "${tarball}" -C "${out}/server" --strip-components=1 --no-same-owner
 [ -x "${out}/server/bin/mattermost" ] || [ -x "${out}/server/bin/platform" ] ||
   fail "${name} must have bin/mattermost in its top directory"
+# The names of the migrations that the server contains, and the size of the program that they are
+# from: the entrypoint compares them with those of the database.
+program=${out}/server/bin/mattermost
+if [ -f "${program}" ]; then
+  {
+    stat --format %s "${program}"
+    LC_ALL=C grep -aoE '(postgres|mysql)/[0-9]{6}_[A-Za-z0-9_.-]+\.up\.sql' "${program}" |
+      sort -u
+  } >"${out}/server/migrations.txt"
+fi
 # The image has its own directories, which the server can write to.
 rm -rf "${out}/server/logs" "${out}/server/plugins" "${out}/server/client/plugins"
 # Releases before 5.0 have webapp/ instead, and do not write to it.
