@@ -23,6 +23,10 @@ import {
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
 import { logSummary, makePlan } from "../startup/plan.ts";
+import {
+  readServerMigrations,
+  rememberMigrations,
+} from "../startup/server_migrations.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
 import { requireAccepted } from "../startup/verdict/judge.ts";
 
@@ -44,17 +48,20 @@ export async function migrate(
   logSummary(plan, context);
   requireServer(plan, system);
   const isAnswered = await confirmInstalledRelease(plan, system);
-  const database = await openDatabase(plan, context);
+  const [database, migrations] = await Promise.all([
+    openDatabase(plan, context),
+    readServerMigrations(plan, system),
+  ]);
   const { release } = plan;
   if (release.migration === "none") {
-    guardUpgrade(plan, database.facts, context);
+    guardUpgrade(plan, { facts: database.facts, migrations }, context);
     log.info(
       `Mattermost ${release.version} migrates its database when it starts: run app:start`,
     );
     return ExitCode.ok;
   }
   const facts = await waitForMigration(database, context);
-  const permit = guardUpgrade(plan, facts, context);
+  const permit = guardUpgrade(plan, { facts, migrations }, context);
   if (facts !== database.facts && permit.kind === "same") {
     log.info("The database has already been migrated");
     return ExitCode.ok;
@@ -67,10 +74,11 @@ export async function migrate(
   await writePlan(plan, served, accepted);
   writeBundle(bundle, served);
   const { session } = database;
-  const work = { database: { session, facts }, permit };
+  const work = { database: { session, facts }, permit, migrations };
   const code = await runMigration(plan, work, served);
   if (code === ExitCode.ok) {
     recordRelease(plan, served.system, isAnswered);
+    rememberMigrations(plan, migrations, served.system);
   }
   await session.close();
   return code;

@@ -17,6 +17,7 @@ import { requirePaths } from "../startup/directories/check_paths.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
+  type UpgradeSides,
 } from "../startup/upgrade_guard.ts";
 import { becomeServer, requireServer } from "../startup/handoff.ts";
 import { prepareDirectories } from "../startup/directories/prepare_directories.ts";
@@ -35,6 +36,11 @@ import {
   planConfig,
 } from "../startup/plan.ts";
 import type { LoadedSettings } from "../startup/load_settings.ts";
+import {
+  readServerMigrations,
+  rememberMigrations,
+  type ServerMigrations,
+} from "../startup/server_migrations.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
 import { requireAccepted } from "../startup/verdict/judge.ts";
 
@@ -58,9 +64,10 @@ export async function start(
   const loaded = await loadSettingsWithConfig(context);
   logSummary(loaded, context);
   requireServer(loaded, context.system);
-  const { database, plan, releaseSignals, isAnswered, accepted } =
-    await openMeanwhile(loaded, context);
-  const permit = await guardAfterMigration(plan, database, context);
+  const ready = await openMeanwhile(loaded, context);
+  const { database, plan, migrations, releaseSignals, isAnswered, accepted } =
+    ready;
+  const permit = await guardAfterMigration(ready, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, context.system);
@@ -71,10 +78,12 @@ export async function start(
   await writePlan(plan, served, accepted);
   writeBundle(bundle, served);
   if (permit.kind === "migrate-3.0") {
-    const code = await runMigration(plan, { database, permit }, served);
+    const work = { database, permit, migrations };
+    const code = await runMigration(plan, work, served);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
   recordRelease(plan, system, isAnswered);
+  rememberMigrations(plan, migrations, system);
   context.signal.throwIfAborted();
   await Promise.all([database.session.close(), releaseSignals()]);
   log.step("Handing over to the server");
@@ -84,6 +93,7 @@ export async function start(
 interface Ready {
   readonly database: ReadyDatabase;
   readonly plan: Plan;
+  readonly migrations: ServerMigrations;
   readonly releaseSignals: () => Promise<void>;
   /** Whether the installed server has reported the release that the image states. */
   readonly isAnswered: boolean;
@@ -102,6 +112,7 @@ async function openMeanwhile(
   const answers = Promise.all([
     openDatabase(loaded, { ...context, signal }),
     confirmInstalledRelease(loaded, system),
+    readServerMigrations(loaded, system),
   ]);
   try {
     const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
@@ -109,11 +120,18 @@ async function openMeanwhile(
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));
     const releaseSignals = system.prepareExec();
-    const [[database, isAnswered], accepted] = await Promise.all([
+    const [[database, isAnswered, migrations], accepted] = await Promise.all([
       answers,
       requireAccepted(plan, { ...context, signal }),
     ]);
-    return { database, plan, releaseSignals, isAnswered, accepted };
+    return {
+      database,
+      plan,
+      migrations,
+      releaseSignals,
+      isAnswered,
+      accepted,
+    };
   } catch (error) {
     failed.abort();
     // Only the first error is reported.
@@ -124,14 +142,15 @@ async function openMeanwhile(
 
 /** Checks the upgrade rules again if another process has migrated the database meanwhile. */
 async function guardAfterMigration(
-  plan: Plan,
-  database: ReadyDatabase,
+  { plan, database, migrations }: Ready,
   context: Context,
 ): Promise<Permit> {
-  const permit = guardUpgrade(plan, database.facts, context);
+  const guard = (facts: UpgradeSides["facts"]): Permit =>
+    guardUpgrade(plan, { facts, migrations }, context);
+  const permit = guard(database.facts);
   if (permit.kind === "same") return permit;
   const facts = await waitForMigration(database, context);
-  return facts === database.facts ? permit : guardUpgrade(plan, facts, context);
+  return facts === database.facts ? permit : guard(facts);
 }
 
 function migrationFailed(code: number): EntrypointError {

@@ -8,6 +8,7 @@
 import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
 import { ExitCode } from "../errors.ts";
+import type { Migration } from "../mattermost/migrations.ts";
 import { REASONS } from "./reasons.ts";
 
 /** The reason why a database cannot be used. Its text holds no secret. */
@@ -59,8 +60,8 @@ export interface SchemaFacts {
   readonly installed: boolean;
   /** Row `Version` of the table Systems: the schema's release up to 7.0, absent in newer installations. */
   readonly systemsVersion?: string;
-  /** The highest number in the table db_migrations, which exists from 6.0 on. */
-  readonly lastMigration?: number;
+  /** The rows of the table db_migrations, which exists from 6.4 on, by number; else none. */
+  readonly migrations: readonly Migration[];
   /** Whether the table Users has the column TeamId, which the migration to 3.0 drops. */
   readonly usersHaveTeamId: boolean;
 }

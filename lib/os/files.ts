@@ -31,6 +31,7 @@ const MAX_SIZE = 64 * 1024 ** 2;
 export const realFiles: Files = {
   readText: (path) => Deno.readTextFileSync(path),
   read,
+  readParts,
   exists,
   stat: (path) => factsOf(() => Deno.statSync(path)),
   lstat: (path) => factsOf(() => Deno.lstatSync(path)),
@@ -194,6 +195,23 @@ function readAll(descriptor: number, { size }: FileFacts): Uint8Array {
     length += count;
   }
   return bytes.subarray(0, length);
+}
+
+async function* readParts(
+  path: string,
+  { size, overlap }: { readonly size: number; readonly overlap: number },
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(overlap + size);
+  let kept = 0;
+  while (true) {
+    const count = await file.read(buffer.subarray(kept));
+    if (count === null) return;
+    const end = kept + count;
+    yield buffer.subarray(0, end);
+    kept = Math.min(overlap, end);
+    buffer.copyWithin(0, end - kept, end);
+  }
 }
 
 function factsOfOpen(stats: Stats): FileFacts {

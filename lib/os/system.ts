@@ -80,6 +80,15 @@ export interface Files {
     path: string,
     options: { readonly follow: boolean },
   ): OpenedFile | undefined;
+  /**
+   * Reads a file of any size in parts of up to `size` bytes, symbolic links followed. Each part
+   * but the first begins with the last `overlap` bytes of the one before, and is valid until
+   * the next one is read.
+   */
+  readParts(
+    path: string,
+    limits: { readonly size: number; readonly overlap: number },
+  ): AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Checks whether a path exists, symbolic links followed. */
   exists(path: string): boolean;
   /** Gets the metadata of a file, symbolic links followed; `undefined` if it does not exist. */

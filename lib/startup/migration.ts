@@ -6,18 +6,21 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { DatabaseFacts } from "../database/session.ts";
-import type { DataSource } from "../database/data_source.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { childFailure } from "../os/execvp.ts";
 import type { Migration } from "../mattermost/releases.ts";
 import { migrationCommand } from "../mattermost/releases.ts";
-import { findMigrationFailure } from "../mattermost/migrations.ts";
+import {
+  compareMigrations,
+  describeMigrations,
+} from "../mattermost/migrations.ts";
 import type { Permit } from "../upgrade/decision.ts";
 import type { Context } from "./context.ts";
 import { buildServerEnvironment } from "./handoff.ts";
 import { openDatabase } from "./open_database.ts";
 import type { Plan } from "./plan.ts";
+import type { ServerMigrations } from "./server_migrations.ts";
 
 /** The name of the lock in the database that a migration holds; it ends with the connection of its holder. */
 const LOCK = "mattermost-entrypoint";
@@ -75,6 +78,8 @@ export interface MigrationWork {
   readonly database: ReadyDatabase;
   /** What the upgrade rules allow. */
   readonly permit: Permit;
+  /** The migrations that the installed server contains. */
+  readonly migrations: ServerMigrations;
 }
 
 /**
@@ -88,9 +93,10 @@ export interface MigrationWork {
  */
 export async function runMigration(
   plan: Plan,
-  { database, permit }: MigrationWork,
+  work: MigrationWork,
   context: Context,
 ): Promise<number> {
+  const { permit } = work;
   const { system, log, signal, runToCompletion } = context;
   const { release, paths } = plan;
   const command = migrationCommand(release, {
@@ -117,7 +123,7 @@ export async function runMigration(
     log.info(`The migration ended with code ${code}`);
     return code;
   }
-  if (!isTo3) await requireMigrated(plan, database, context);
+  if (!isTo3) await requireMigrated(plan, work, context);
   log.info("The migration is complete");
   return code;
 }
@@ -125,36 +131,28 @@ export async function runMigration(
 /** Makes sure that the migration succeeded: from 6.5 to 7.x the exit code is 0 even if a statement failed. */
 async function requireMigrated(
   plan: Plan,
-  { session, facts: before }: ReadyDatabase,
+  { database: { session }, migrations: { contained } }: MigrationWork,
   context: Context,
 ): Promise<void> {
-  const { release, database: { source } } = plan;
-  if (isInAnotherSchema(source)) return;
-  const after = await session.facts().catch(async () => {
+  if (contained === undefined) return;
+  const { schema } = await session.facts().catch(async () => {
     // A migration can outlast the timeout of an idle connection. Any other error will occur again.
     const reopened = await openDatabase(plan, context);
     await reopened.session.close();
     return reopened.facts;
   });
-  const reason = findMigrationFailure(release.version, {
-    before: before.schema.lastMigration,
-    after: after.schema.lastMigration,
-  });
-  if (reason === undefined) return;
+  const { pending } = compareMigrations(schema.migrations, contained);
+  if (pending.length === 0) return;
   throw new EntrypointError(
-    `The migration failed although it ended with code 0: ${reason}; the server's log above has the error`,
+    `The migration failed although it ended with code 0: the table db_migrations lacks ${
+      describeMigrations(pending)
+    }; the server's log above has the error`,
     {
       code: ExitCode.settings,
       remedy:
         "Correct the error in the server's log, restore the backup of the database if it held data, and run app:migrate again",
     },
   );
-}
-
-/** Whether the server uses tables that the entrypoint's session does not see, because it does not apply these parameters. */
-function isInAnotherSchema({ adapter, parameters = {} }: DataSource): boolean {
-  return adapter === "postgres" &&
-    ("search_path" in parameters || "options" in parameters);
 }
 
 /** The input for the migration to 3.0, which asks whether there is a backup and which team is the primary one. */

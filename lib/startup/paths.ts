@@ -24,6 +24,10 @@ export interface Paths {
   readonly config: string;
   /** The file that holds the release that last ran on the data. */
   readonly version: string;
+  /** The names of the server's migrations, as the build of the image found them. */
+  readonly shippedMigrations: string;
+  /** The names of the server's migrations, as an earlier start found them. */
+  readonly migrations: string;
 }
 
 /**
@@ -40,6 +44,8 @@ export function pathsOf(settings: Settings): Paths {
     log: settings.MATTERMOST_LOG_DIR,
     config: `${settings.MATTERMOST_CONF_DIR}/config.json`,
     version: `${settings.MATTERMOST_DATA_DIR}/VERSION`,
+    shippedMigrations: `${settings.MATTERMOST_INSTALL_DIR}/migrations.txt`,
+    migrations: `${settings.MATTERMOST_DATA_DIR}/MIGRATIONS`,
   };
 }
 

@@ -13,26 +13,36 @@ import { decideUpgrade } from "../upgrade/decision.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
+import type { ServerMigrations } from "./server_migrations.ts";
 import { isConfirmed, readVersionFile } from "./version_file.ts";
+
+/** What the upgrade rules compare. */
+export interface UpgradeSides {
+  /** The version and the schema of the database. */
+  readonly facts: DatabaseFacts;
+  /** The migrations that the installed server contains. */
+  readonly migrations: ServerMigrations;
+}
 
 /**
  * Applies the upgrade rules, without logging or changing anything.
  *
  * @param loaded The release and the settings.
- * @param facts The version and the schema of the database.
+ * @param sides The database and the installed server.
  * @param system The file system, for `data/VERSION`, and the user of this process.
  * @returns The decision.
  * @throws {EntrypointError} With code 73 if `data/VERSION` cannot be read.
  */
 export function decideForPlan(
   { release, database, paths, settings }: LoadedSettings,
-  facts: DatabaseFacts,
+  { facts, migrations }: UpgradeSides,
   system: Pick<System, "files" | "uid" | "gid">,
 ): Decision {
   return decideUpgrade({
     target: release.version,
     adapter: database.source.adapter,
     schema: facts.schema,
+    contained: migrations.contained,
     versionFile: readVersionFile({ paths, settings }, system),
     // The server compares the versions of MariaDB with those of MySQL, so 10 counts as more than 8.
     databaseVersion: facts.version,
@@ -44,20 +54,20 @@ export function decideForPlan(
  * Applies the upgrade rules and logs their notices.
  *
  * @param loaded The release and the settings.
- * @param facts The version and the schema of the database.
+ * @param sides The database and the installed server.
  * @param context The file system and the log.
  * @returns What the release may do with the database.
  * @throws {EntrypointError} With code 78 if the rules refuse, 73 if `data/VERSION` cannot be read.
  */
 export function guardUpgrade(
   loaded: LoadedSettings,
-  facts: DatabaseFacts,
+  sides: UpgradeSides,
   { system, log }: Context,
 ): Permit {
-  const decision = decideForPlan(loaded, facts, system);
+  const decision = decideForPlan(loaded, sides, system);
   for (const message of decision.notices) log.warn({ subject: "", message });
   if (decision.allowed) return decision;
-  const { problem, isAdvice } = decision;
+  const { kind, problem, isAdvice } = decision;
   throw new EntrypointError(
     `Mattermost ${loaded.release.version} must not start on this database`,
     {
@@ -67,8 +77,9 @@ export function guardUpgrade(
         ...(isAdvice
           ? [{
             subject: "MATTERMOST_FORCE_UPGRADE",
-            message:
-              "MATTERMOST_FORCE_UPGRADE=true overrides this refusal at your own risk: make a backup first",
+            message: kind === "downgrade"
+              ? "MATTERMOST_FORCE_UPGRADE=true overrides this refusal, for a step back to an earlier patch, or for a replica of the old release that restarts during a rolling upgrade: make a backup first"
+              : "MATTERMOST_FORCE_UPGRADE=true overrides this refusal at your own risk: make a backup first",
           }]
           : []),
       ],

@@ -9,22 +9,19 @@
 
 import type { SchemaFacts } from "../database/session.ts";
 import type { Problem } from "../errors.ts";
-import {
-  describeInstalled,
-  inferInstalled,
-  type Installed,
-} from "./previous_release.ts";
+import { inferInstalled, type Installed } from "./previous_release.ts";
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "../mattermost/releases.ts";
 import {
-  isLastMigration,
-  isNewerMigration,
-  shippedMigration,
+  compareMigrations,
+  describeMigrations,
+  type Migration,
+  type MigrationDifference,
+  MORPH_RELEASES,
 } from "../mattermost/migrations.ts";
 import {
   AFTER_COLLISION,
   COLLIDING_FROM,
-  COLLIDING_NUMBERS,
   COLLIDING_TO,
   pathFromMysql,
   upgradeStops,
@@ -45,6 +42,8 @@ export interface UpgradeFacts {
   readonly adapter: Adapter;
   /** What Mattermost has left in the database. */
   readonly schema: SchemaFacts;
+  /** The migrations that the server contains; absent before 6.4, and where they cannot be read. */
+  readonly contained?: readonly Migration[] | undefined;
   /** The content of `data/VERSION`; absent where there is no file. */
   readonly versionFile?: string | undefined;
   /** The version that the database reports: `15.4 (Debian …)`, `10.11.6-MariaDB`. */
@@ -64,6 +63,8 @@ export interface Permit {
   readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
   /** The server may start. */
   readonly allowed: true;
+  /** The number of migrations that the server will apply; absent before 6.4, and where they cannot be read. */
+  readonly pending?: number;
   /** Warnings for the log. */
   readonly notices: readonly string[];
 }
@@ -71,11 +72,11 @@ export interface Permit {
 /** The decision that the server must not start. */
 export interface Refusal {
   /**
-   * `stops`: other releases must run first; `downgrade`: the database is newer than the
-   * release; `mysql-gone`: the release does not support MySQL; `database-too-old`: the
-   * release does not support this version of the database product; `collision`: the last
-   * migrations of the previous release have the numbers of other migrations of this one;
-   * `unknown`: the state of the database is not known.
+   * `stops`: other releases must run first; `downgrade`: the database has migrations
+   * that the release does not contain, or belongs to a newer release; `mysql-gone`: the release does not support MySQL; `database-too-old`: the
+   * release does not support this version of the database product; `collision`: migrations
+   * of the database have the numbers of other migrations of the release; `unknown`: the state
+   * of the database is not known.
    */
   readonly kind:
     | "stops"
@@ -99,9 +100,12 @@ export interface Refusal {
 /** Whether the server may start. */
 export type Decision = Permit | Refusal;
 
-/** The facts, and the release that last migrated the database, `undefined` where it is not known. */
+/** The facts, and what follows from them. */
 interface Upgrade extends UpgradeFacts {
+  /** The release that last migrated the database; `undefined` where it is not known. */
   readonly from: Installed | undefined;
+  /** The migrations that differ; `undefined` where those of the server are not known. */
+  readonly difference: MigrationDifference | undefined;
 }
 
 /** An upgrade from a known release. */
@@ -125,39 +129,60 @@ const BACKUP = "Back up the database and the data directory; then";
 export function decideUpgrade(facts: UpgradeFacts): Decision {
   const release = releaseFacts(facts.target);
   const target = release.version;
-  const { adapter, schema, versionFile } = facts;
-  const { installed: from, notices } = schema.installed
+  const { adapter, schema, versionFile, contained } = facts;
+  const difference = contained &&
+    compareMigrations(schema.migrations, contained);
+  const from = schema.installed
     ? inferInstalled(schema, versionFile)
-    : { installed: undefined, notices: emptyNotices(versionFile) };
-  const upgrade = { ...facts, target, from };
+    : undefined;
+  const upgrade = { ...facts, target, from, difference };
   const verdict = mysqlGone(upgrade) ?? databaseTooOld(upgrade) ??
-    (from === undefined
-      ? withoutVersion(upgrade)
-      : withVersion({ ...upgrade, from }));
-  const warnings = release.databases[adapter]?.newInstallations === false &&
-      verdict.kind === "new"
-    ? [
-      ...notices,
-      `Mattermost ${target} does not support new installations on MySQL: use PostgreSQL`,
-    ]
-    : notices;
-  if (!("path" in verdict)) {
-    return { ...verdict, allowed: true, notices: warnings };
+    (schema.installed ? onTables(upgrade) : { kind: "new" });
+  const notices = versionFileNotices(facts);
+  if ("path" in verdict) {
+    const refusal: Refusal = { ...verdict, allowed: false, notices };
+    if (!refusal.isAdvice || facts.force !== true) return refusal;
+    return {
+      kind: "forced",
+      allowed: true,
+      notices: [
+        ...notices,
+        `MATTERMOST_FORCE_UPGRADE overrides this refusal: ${refusal.problem.message}`,
+      ],
+    };
   }
-  const refusal: Refusal = { ...verdict, allowed: false, notices };
-  if (!refusal.isAdvice || facts.force !== true) return refusal;
+  const warnings = [
+    ...notices,
+    ...(release.databases[adapter]?.newInstallations === false &&
+        verdict.kind === "new"
+      ? [
+        `Mattermost ${target} does not support new installations on MySQL: use PostgreSQL`,
+      ]
+      : []),
+    ...(schema.installed && contained === undefined &&
+        inRange(target, MORPH_RELEASES)
+      ? [
+        `The migrations of Mattermost ${target} could not be read from its program, so a database of a newer release is not recognised`,
+      ]
+      : []),
+  ];
   return {
-    kind: "forced",
+    ...verdict,
     allowed: true,
-    notices: [
-      ...notices,
-      `MATTERMOST_FORCE_UPGRADE overrides this refusal: ${refusal.problem.message}`,
-    ],
+    notices: warnings,
+    ...(difference ? { pending: difference.pending.length } : {}),
   };
 }
 
-function emptyNotices(versionFile: string | undefined): readonly string[] {
-  const version = parseVersion(versionFile ?? "");
+function versionFileNotices(
+  { schema, versionFile = "" }: UpgradeFacts,
+): readonly string[] {
+  const version = parseVersion(versionFile);
+  if (schema.installed) {
+    return version !== undefined || versionFile.trim() === ""
+      ? []
+      : ["data/VERSION does not name a release and is ignored"];
+  }
   return version === undefined ? [] : [
     `data/VERSION names Mattermost ${
       formatVersion(version)
@@ -177,15 +202,17 @@ function mysqlGone({ target, adapter, from }: Upgrade): Verdict | undefined {
       remedy: `Set DB_ADAPTER=postgres, and use ${replacement}`,
     });
   }
-  const { mysql, postgres } = pathFromMysql({ from: from.low, to: target });
+  const { mysql, postgres } = pathFromMysql({
+    from: from.release,
+    to: target,
+  });
   const before = mysql.length === 0
     ? ""
     : `run the image tags ${listTags(mysql)} on MySQL; then `;
   return refuse("mysql-gone", {
     subject: "DB_ADAPTER",
-    message: `${gone}, but the database is MySQL, last migrated by ${
-      describeInstalled(from)
-    }`,
+    message:
+      `${gone}, but DB_ADAPTER is mysql, and the database ${from.description}`,
     remedy:
       `${BACKUP} ${before}migrate the data to ${replacement} ("Migrate from MySQL to PostgreSQL" in Mattermost's documentation), set DB_ADAPTER=postgres, and run the image tags ${
         listTags(postgres)
@@ -210,11 +237,23 @@ function databaseTooOld(
   });
 }
 
-function withoutVersion({ target, schema }: Upgrade): Verdict {
-  if (!schema.installed) return { kind: "new" };
-  // The first start was interrupted before the first migration whose number names a
-  // release. The migration tool continues where it stopped.
-  if (schema.lastMigration !== undefined && inRange(target, ">=6.4.0")) {
+/** Decides on a database with Mattermost's tables. */
+function onTables(upgrade: Upgrade): Verdict {
+  const { from } = upgrade;
+  if (from === undefined) {
+    return newerMigrations(upgrade) ?? collision(upgrade) ??
+      withoutRelease(upgrade);
+  }
+  const known = { ...upgrade, from };
+  return migrationTo3(known) ?? downgrade(known) ?? backportCollision(known) ??
+    newerMigrations(known) ?? collision(known) ?? stops(known) ??
+    { kind: isSame(known) ? "same" : "upgrade" };
+}
+
+function withoutRelease({ target, schema }: Upgrade): Verdict {
+  // The first start was interrupted in the middle of the migrations of 6.4. The server
+  // continues where it stopped.
+  if (schema.migrations.length > 0 && inRange(target, MORPH_RELEASES)) {
     return { kind: "new" };
   }
   return refuse("unknown", {
@@ -226,33 +265,26 @@ function withoutVersion({ target, schema }: Upgrade): Verdict {
   }, { isAdvice: true });
 }
 
-function withVersion(upgrade: KnownUpgrade): Verdict {
-  return migrationTo3(upgrade) ?? downgrade(upgrade) ?? collision(upgrade) ??
-    stops(upgrade) ?? { kind: isSame(upgrade) ? "same" : "upgrade" };
-}
-
 /** The migration to 3.0: before it, each user belongs to one team, whose column is TeamId. */
 function migrationTo3(
   { target, adapter, schema: { usersHaveTeamId }, from }: KnownUpgrade,
 ): Verdict | undefined {
-  const isBefore3 = inRange(from.low, "<3.0.0");
+  const isBefore3 = inRange(from.release, "<3.0.0");
   if (isBefore3 !== usersHaveTeamId) {
     return refuse("unknown", {
       subject: "database",
-      message: `The database was last migrated by ${
-        describeInstalled(from)
-      }, but its table Users ${
+      message: `The database ${from.description}, but its table Users ${
         usersHaveTeamId ? "still" : "no longer"
       } has the column TeamId: the migration to 3.0 was interrupted`,
       remedy: "Restore the backup that was made before the migration",
     }, { isAdvice: true });
   }
   if (!isBefore3) return undefined;
-  const isReady = inRange(from.low, ">=2.0.0");
+  const isReady = inRange(from.release, ">=2.0.0");
   if (isReady && inRange(target, "<3.4.0")) return { kind: "migrate-3.0" };
   const path = [
     ...(isReady ? [] : ["2.2.0"]),
-    ...tags(upgradeStops({ from: from.low, to: target, adapter })),
+    ...tags(upgradeStops({ from: from.release, to: target, adapter })),
     target,
   ];
   const reason = isReady
@@ -260,99 +292,152 @@ function migrationTo3(
     : "only a database of 2.0.0 to 2.2.0 can be migrated to 3.0";
   return refuse("stops", {
     subject: "database",
-    message: `The database was last migrated by ${
-      describeInstalled(from)
-    }: ${reason}`,
+    message: `The database belongs to Mattermost ${from.release}: ${reason}`,
     remedy: `${BACKUP} run the image tags ${
       listTags(path)
     } in this order, 3.3.0 with MATTERMOST_MIGRATION_DEFAULT_TEAM=<team> or app:migrate`,
   }, { path });
 }
 
-function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
-  const { target, from } = upgrade;
-  const isDowngrade = from.exact || from.migration === undefined
-    ? isNewer(from, target)
-    : isNewerMigration(target, from.migration);
-  if (!isDowngrade) return undefined;
-  const previous = from.exact ? from.high : `${from.low} or newer`;
+/** A database with migrations that the server does not contain. */
+function newerMigrations(upgrade: Upgrade): Verdict | undefined {
+  const { target, from, difference, versionFile = "" } = upgrade;
+  const unknown = difference?.unknown ?? [];
+  if (unknown.length === 0) return undefined;
+  const file = parseVersion(versionFile);
+  const newer = [file && formatVersion(file), from?.release]
+    .find((release) => release && compareVersions(release, target) > 0);
   return refuse("downgrade", {
     subject: "database",
-    message: `The database was last migrated by ${
-      describeInstalled(from)
-    }, but Mattermost ${target} is older, and Mattermost does not support downgrades`,
-    remedy:
-      `Run the image tag ${previous}, or restore a backup of the database that was made with ${target}`,
-  }, { path: [from.high], isAdvice: !serverRefuses(upgrade) });
+    message: `The database has ${
+      describeMigrations(unknown)
+    }, which Mattermost ${target} does not contain: a newer release, or a later patch of an older one, has migrated it`,
+    remedy: `Run the image tag ${
+      newer === undefined ? "that ran last" : `${newer} or newer`
+    }, or restore a backup of the database that was made with ${target}`,
+  }, { isAdvice: !serverRefuses(upgrade) });
+}
+
+/** A database that a newer server has migrated, by releases where one of the two is before 6.4. */
+function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
+  const { target, from, schema } = upgrade;
+  const isDowngrade = schema.migrations.length > 0
+    ? inRange(target, "<6.4.0")
+    : isNewer(from, target);
+  if (!isDowngrade) return undefined;
+  const { description, exact } = from;
+  // A database whose first migration with morph was interrupted still names the release before it.
+  const release =
+    schema.migrations.length > 0 && compareVersions(from.release, "6.4.0") < 0
+      ? "6.4.0"
+      : from.release;
+  return refuse("downgrade", {
+    subject: "database",
+    message:
+      `The database ${description}, but Mattermost ${target} is older, and Mattermost does not support downgrades`,
+    remedy: `Run the image tag ${release}${
+      exact ? "" : " or newer"
+    }, or restore a backup of the database that was made with ${target}`,
+  }, { path: [release], isAdvice: !serverRefuses(upgrade) });
 }
 
 /** The table Systems names the minor release only. */
-function isNewer(from: Installed, target: string): boolean {
-  const step = versionDifference(from.low, target);
-  return compareVersions(from.low, target) > 0 &&
-    (from.exact || step === "major" || step === "minor");
+function isNewer({ release, exact }: Installed, target: string): boolean {
+  const step = versionDifference(release, target);
+  return compareVersions(release, target) > 0 &&
+    (exact || step === "major" || step === "minor");
 }
 
 /** Whether the server itself would refuse this newer database, or damage it. */
-function serverRefuses({ target, schema, from }: KnownUpgrade): boolean {
+function serverRefuses({ target, schema, from }: Upgrade): boolean {
+  const isBeforeMorph = inRange(target, "<6.4.0");
+  const version = parseVersion(schema.systemsVersion ?? "");
   // Releases before 6.4 ignore db_migrations. Where the row Version is absent, they
   // treat the database as a new installation.
-  if (from.migration !== undefined && inRange(target, "<6.4.0")) return true;
-  const version = parseVersion(schema.systemsVersion ?? "");
-  if (version === undefined) return inRange(target, "<6.4.0");
+  if (
+    version === undefined || from?.source === "db_migrations" && isBeforeMorph
+  ) {
+    return isBeforeMorph;
+  }
   const step = versionDifference(version, target);
   if (compareVersions(version, target) < 0) return false;
   if (inRange(target, "<5.11.0")) return step === "major" || step === "minor";
   return inRange(target, "<7.1.0") && step === "major";
 }
 
-function collision({ target, from }: KnownUpgrade): Verdict | undefined {
-  if (!inRange(target, COLLIDING_TO)) return undefined;
-  const certain = from.exact && inRange(from.low, COLLIDING_FROM);
-  const possible = !from.exact && from.migration !== undefined &&
-    COLLIDING_NUMBERS.includes(from.migration) &&
-    shippedMigration(target)?.last !== from.migration;
-  if (!certain && !possible) return undefined;
+/** The name of migration 92 on MySQL; on PostgreSQL it has one letter less. */
+const MYSQL_NAME = "add_createat_to_teammembers";
+
+/**
+ * The migrations of 10.11.17 and later, on a server that neither has them nor corrects their
+ * numbers. It would fail, because it cannot record a number twice.
+ *
+ * @see https://github.com/mattermost/mattermost/issues/36594
+ */
+function backportCollision(
+  { target, from }: KnownUpgrade,
+): Verdict | undefined {
+  if (
+    !inRange(from.release, COLLIDING_FROM) || !inRange(target, COLLIDING_TO)
+  ) return undefined;
   return refuse("collision", {
     subject: "database",
-    message: certain
-      ? `The database was last migrated by ${
-        describeInstalled(from)
-      }: Mattermost ${target} has other migrations with the same numbers, and would skip them`
-      : `The last migration of the database is number ${from.migration}, which comes from 11.1, or from 10.11.17 or a later 10.11: in the second case Mattermost ${target} would skip its own migrations`,
+    message:
+      `The database ${from.description}, whose last migrations have numbers that Mattermost 11 uses for others: the migration to ${target} would fail`,
     remedy:
-      `${BACKUP} run the image tag ${AFTER_COLLISION}, which is safe in both cases`,
-  }, { path: [AFTER_COLLISION], isAdvice: !certain });
+      `${BACKUP} run the image tag ${AFTER_COLLISION}, which corrects the numbers`,
+  }, { path: [AFTER_COLLISION], isAdvice: true });
+}
+
+/** Migrations whose number belongs to another one of the server. */
+function collision(
+  { target, adapter, difference, contained = [] }: Upgrade,
+): Verdict | undefined {
+  const conflicts = difference?.conflicts ?? [];
+  const [first] = conflicts;
+  if (first === undefined) return undefined;
+  const other = contained.find(({ number }) => number === first.number)?.name;
+  if (adapter === "postgres" && first.name === MYSQL_NAME) {
+    return refuse("collision", {
+      subject: "database",
+      message:
+        `The table db_migrations was copied from MySQL: migration ${first.number} is ${first.name}, and ${other} on PostgreSQL, so the migration of Mattermost ${target} would fail`,
+      remedy:
+        'Move the data again without the table db_migrations, as "Migrate from MySQL to PostgreSQL" in Mattermost\'s documentation says',
+    }, { isAdvice: true });
+  }
+  return refuse("collision", {
+    subject: "database",
+    message: `The database has ${
+      describeMigrations(conflicts)
+    }, but migration ${first.number} of Mattermost ${target} is ${other}, so its migration would fail: the two servers come from different release lines`,
+    remedy:
+      `Run the newest patch of the release that ran last, or of a later one: ${target} cannot continue its migrations`,
+  }, { isAdvice: true });
 }
 
 function stops({ target, adapter, from }: KnownUpgrade): Verdict | undefined {
-  // The newest possible release counts, so that no good database is refused where the
-  // release is uncertain. That begins with 6.4, and from 6.4 on all stops are advice.
-  const needed = upgradeStops({ from: from.high, to: target, adapter });
+  // From 6.4 on the migrations count, not the release: 7.8.15 has those of 8.1.0.
+  const needed = upgradeStops({ from: from.release, to: target, adapter });
   const isAdvice = needed.every((stop) => stop.isAdvice);
   const [first] = needed;
   if (first === undefined) return undefined;
   const path = [...tags(needed), target];
   return refuse("stops", {
     subject: "database",
-    message: `The database was last migrated by ${
-      describeInstalled(from)
-    } and must be migrated by ${first.release} before Mattermost ${target} can start: ${first.reason}`,
+    message:
+      `The database ${from.description} and must be migrated by ${first.release} before Mattermost ${target} can start: ${first.reason}`,
     remedy: `${BACKUP} run the image tags ${
       listTags(path)
     } in this order, each until Mattermost answers`,
   }, { path, isAdvice });
 }
 
-function isSame({ target, from }: KnownUpgrade): boolean {
-  if (from.exact) return compareVersions(from.low, target) === 0;
-  if (from.migration === undefined) {
-    return ["none", "patch", "prerelease"].includes(
-      versionDifference(from.low, target),
-    );
-  }
-  return isLastMigration(target, from.migration) ||
-    compareVersions(from.low, target) > 0;
+function isSame({ target, from, difference }: KnownUpgrade): boolean {
+  if (inRange(target, MORPH_RELEASES)) return difference?.pending.length === 0;
+  const step = versionDifference(from.release, target);
+  return step === "none" ||
+    !from.exact && ["patch", "prerelease"].includes(step);
 }
 
 function refuse(

@@ -128,20 +128,23 @@ const STOPS: readonly StopRule[] = [
     reason: ESR,
   },
   {
+    // A database of 11.1 or later has the migrations of 10.11, and continues without a stop.
     release: "11.7.9",
-    from: "<11.7.0",
+    from: "<11.0.0",
     to: ">=12.0.0",
     isAdvice: true,
     reason: ESR,
   },
 ];
 
-/** Releases whose last migrations have the same numbers as other migrations of 11.x. */
+/** Releases whose last migrations have the numbers of other migrations of 11.x. */
 export const COLLIDING_FROM = ">=10.11.17 <10.12.0";
-/** Releases that would skip their own migrations with those numbers; fixed in 11.7.3. */
+/**
+ * Releases that fail on those databases, as Mattermost documents. From 11.7.3 on the server first
+ * changes the numbers (https://github.com/mattermost/mattermost/pull/36870). The last patches of
+ * 11.5 and 11.6 do so too, but which ones is not documented.
+ */
 export const COLLIDING_TO = ">=11.0.0 <11.7.3";
-/** The numbers that both have. */
-export const COLLIDING_NUMBERS: readonly number[] = [142, 143, 144];
 /** The release to run instead. */
 export const AFTER_COLLISION = "11.7.9";
 

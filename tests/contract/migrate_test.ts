@@ -15,6 +15,11 @@ import { MARIADB_SERVER } from "../support/database_needs.ts";
 import { createHome, type Home, SHOW, shown } from "../support/home.ts";
 import { testWith } from "../support/needs.ts";
 import {
+  fileNamesOf,
+  rowsOf,
+  tablesOf,
+} from "../support/release_migrations.ts";
+import {
   assertClean,
   COMPILED,
   launch,
@@ -61,11 +66,6 @@ const MIGRATIONS =
 function born(version: string): string {
   const users = version.startsWith("2.") ? USERS_OF_2 : USERS;
   return `${SYSTEMS}; ${users}; INSERT INTO Systems VALUES ('Version', '${version}')`;
-}
-
-/** The tables that a release from 7.1 on leaves. */
-function migratedTo(number: number): string {
-  return `${SYSTEMS}; ${USERS}; ${MIGRATIONS}; INSERT INTO db_migrations VALUES (${number}, 'last')`;
 }
 
 /** Names for new databases. */
@@ -169,7 +169,7 @@ testPrograms(
     await home.installServer("9.5.0", MIGRATOR);
     const running = start(program, ["app:migrate"], { env });
     await running.until(/^migrating$/m);
-    await change(postgres, database, migratedTo(119));
+    await change(postgres, database, tablesOf("9.5.0"));
     await home.write("marks/go", "");
     const outcome = await running.outcome;
     assert.equal(outcome.code, 0, outcome.stderr);
@@ -207,7 +207,7 @@ testPrograms(
   async (program) => {
     const { home, env } = await prepare(postgres, {
       version: "10.11.0",
-      schema: migratedTo(141),
+      schema: tablesOf("10.11.0"),
     });
     await using _ = home;
     const refuses = async (
@@ -283,7 +283,7 @@ Deno.test("after a signal, the program waits for a running migration", async () 
 });
 
 for (const product of products) {
-  const { adapter, server } = product;
+  const { adapter } = product;
 
   Deno.test(`${adapter}: of two app:migrate at the same time, one migrates and the other waits`, async () => {
     const first = await prepare(product, { version: "9.5.0" });
@@ -301,7 +301,7 @@ for (const product of products) {
     await holder.until(/migrating/);
     const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
     await waiter.until(/Waiting: another container is migrating/);
-    await change(product, database, migratedTo(119));
+    await change(product, database, tablesOf("9.5.0"));
     await first.home.write("marks/go", "");
     const [one, other] = await Promise.all([holder.outcome, waiter.outcome]);
     assert.deepEqual([one.code, other.code], [0, 0], other.stderr);
@@ -329,7 +329,7 @@ for (const product of products) {
     // Its child process survives here; in a container it would not.
     await first.home.write("marks/go", "");
     await waiter.until(/^migrating$/m);
-    await change(product, first.database, migratedTo(119));
+    await change(product, first.database, tablesOf("9.5.0"));
     await second.home.write("marks/go", "");
     const { code, stderr } = await waiter.outcome;
     assert.equal(code, 0, stderr);
@@ -345,6 +345,9 @@ for (const product of products) {
     });
     await using _ = home;
     await installFakeMattermost(home.install, "6.7.2");
+    const { size } = await Deno.stat(join(home.install, "bin/mattermost"));
+    const list = fileNamesOf("6.7.2");
+    await home.write("mattermost/migrations.txt", [size, ...list].join("\n"));
     const migrate = (): Promise<Outcome> =>
       runProgram(COMPILED, ["app:migrate"], {
         env: { ...env, FAKE_MIGRATION: "fails" },
@@ -359,7 +362,7 @@ for (const product of products) {
     assert.match(stderr, /"msg":"Failed to apply database migrations\."/);
     assert.match(
       stderr,
-      /^entrypoint: error: The migration failed although it ended with code 0: the table db_migrations is missing or empty, but the last migration of Mattermost 6\.7\.2 is number 82; .*\n.*→ Correct .* run app:migrate again$/m,
+      /^entrypoint: error: The migration failed although it ended with code 0: the table db_migrations lacks migration 1 migration_1 and 81 more; .*\n.*→ Correct .* run app:migrate again$/m,
     );
     assert.doesNotMatch(stderr, /is complete/);
     assert.equal(await versionOf(home), undefined);
@@ -368,16 +371,20 @@ for (const product of products) {
     await change(
       product,
       database,
-      `${SYSTEMS}; ${USERS}; INSERT INTO db_migrations VALUES (80, 'x')`,
+      `${SYSTEMS}; ${USERS}; INSERT INTO db_migrations VALUES ${
+        rowsOf("6.5.0")
+      }`,
     );
     const half = await migrate();
     assert.equal(half.code, 78, half.stderr);
-    assert.match(half.stderr, /last row of db_migrations is number 80, but/);
+    assert.match(half.stderr, /lacks migration 78 migration_78 and 4 more;/);
     assert.equal(await versionOf(home), undefined);
     await change(
       product,
       database,
-      "INSERT INTO db_migrations VALUES (82, 'last')",
+      `DELETE FROM db_migrations; INSERT INTO db_migrations VALUES ${
+        rowsOf("6.7.2")
+      }`,
     );
     const whole = await migrate();
     assert.equal(whole.code, 0, whole.stderr);
@@ -387,17 +394,16 @@ for (const product of products) {
 
   Deno.test(`${adapter}: a database that is newer, up to date, or of an unknown release is migrated`, async () => {
     for (
-      const [version, number] of [
-        ["9.5.0", 119],
-        ["9.5.0", 124],
-        ["9.5.20", 122],
-        ["10.11.3", 141],
-        ["10.11.3", 146],
+      const [version, from] of [
+        ["9.5.0", "9.5.0"],
+        ["9.5.0", "9.11.0"],
+        ["9.5.20", "9.5.7"],
+        ["10.11.3", "11.2.0"],
       ] as const
     ) {
       const { home, env } = await prepare(product, {
         version,
-        schema: migratedTo(number),
+        schema: tablesOf(from),
       });
       await using _ = home;
       await home.installServer(version, MIGRATOR);
@@ -405,7 +411,7 @@ for (const product of products) {
       const { code, stderr } = await runProgram(COMPILED, ["app:migrate"], {
         env: { ...env, MATTERMOST_FORCE_UPGRADE: "true" },
       });
-      assert.equal(code, 0, `${version} ${number}: ${stderr}`);
+      assert.equal(code, 0, `${version} on ${from}: ${stderr}`);
       assert.match(stderr, /The migration is complete\n$/);
     }
   });
@@ -425,7 +431,7 @@ for (const product of products) {
     await holder.until(/migrating/);
     const replica = start(COMPILED, ["app:start"], { env: second.env });
     await replica.until(/Waiting: another container is migrating/);
-    await change(product, first.database, migratedTo(119));
+    await change(product, first.database, tablesOf("9.5.0"));
     await first.home.write("marks/go", "");
     const { code, stdout, stderr } = await replica.outcome;
     assert.equal(code, 0, stderr);
@@ -437,7 +443,7 @@ for (const product of products) {
   Deno.test(`${adapter}: a start that waited applies the upgrade rules again`, async () => {
     const first = await prepare(product, {
       version: "9.5.0",
-      schema: migratedTo(113),
+      schema: tablesOf("9.1.0"),
     });
     const second = await prepare(product, {
       version: "9.3.0",
@@ -451,11 +457,18 @@ for (const product of products) {
     await holder.until(/migrating/);
     const replica = start(COMPILED, ["app:start"], { env: second.env });
     await replica.until(/Waiting: another container is migrating/);
-    await server.sql("UPDATE db_migrations SET Version = 119", first.database);
+    await change(
+      product,
+      first.database,
+      "INSERT INTO db_migrations VALUES (114, 'migration_114'), (115, 'migration_115')",
+    );
     await first.home.write("marks/go", "");
     const { code, stderr } = await replica.outcome;
     assert.equal(code, 78, stderr);
-    assert.match(stderr, /does not support downgrades/);
+    assert.match(
+      stderr,
+      /has migration 115 migration_115, which Mattermost 9\.3\.0 does not contain/,
+    );
     await holder.outcome;
   });
 }
@@ -564,18 +577,24 @@ interface Upgrade {
 
 const REFUSED: readonly Upgrade[] = [
   {
-    name: "a downgrade according to VERSION",
-    schema: migratedTo(119),
-    versionFile: "9.7.0",
-    target: "9.5.0",
-    says: [/migrated by Mattermost 9\.7\.0, but Mattermost 9\.5\.0 is older/],
+    name: "a downgrade to a release whose patches have more migrations",
+    schema: tablesOf("9.11.0"),
+    versionFile: "9.11.3",
+    target: "9.5.9",
+    says: [
+      /migration_123 and 1 more, which .* 9\.5\.9 does not/,
+      /tag 9\.11\.3 or/,
+    ],
     policy: true,
   },
   {
-    name: "a downgrade according to the database",
-    schema: migratedTo(148),
+    name: "a downgrade by releases that are years apart",
+    schema: tablesOf("11.3.0"),
     target: "9.5.0",
-    says: [/Mattermost 9\.5\.0 is older, .* not support downgrades/],
+    says: [
+      /has migration 120 migration_120 and 28 more, which Mattermost 9\.5\.0 does not/,
+      /for a step back to an earlier patch/,
+    ],
     policy: true,
   },
   {
@@ -597,7 +616,7 @@ const REFUSED: readonly Upgrade[] = [
   },
   {
     name: "an upgrade that skips extended support releases",
-    schema: migratedTo(119),
+    schema: tablesOf("9.5.0"),
     versionFile: "9.5.0",
     target: "11.7.9",
     says: [
@@ -608,11 +627,11 @@ const REFUSED: readonly Upgrade[] = [
   },
   {
     name: "migrations of 10.11 and 11.x with the same numbers",
-    schema: migratedTo(144),
+    schema: tablesOf("10.11.17"),
     versionFile: "10.11.17",
     target: "11.7.0",
-    says: [/and would skip them/, /image tag 11\.7\.9/],
-    policy: false,
+    says: [/the migration to 11\.7\.0 would fail/, /image tag 11\.7\.9/],
+    policy: true,
   },
   {
     name: "a database of 2.x and a release without its migration",
@@ -642,12 +661,12 @@ const REFUSED: readonly Upgrade[] = [
   },
   {
     name: "an installation on MySQL with a release that no longer supports it",
-    schema: migratedTo(124),
+    schema: tablesOf("9.11.0"),
     versionFile: "9.11.0",
     on: "mysql",
     target: "11.7.9",
     says: [
-      /but the database is MySQL, last migrated by Mattermost 9\.11\.0/,
+      /but DB_ADAPTER is mysql, and the database was last migrated by Mattermost 9\.11\.0/,
       /run the image tags 10\.5\.14, 10\.11\.23 on MySQL; then migrate the data/,
     ],
     policy: false,
@@ -700,7 +719,7 @@ testPrograms(
   async (program) => {
     const { home, env } = await prepare(postgres, {
       version: "9.5.0",
-      schema: migratedTo(111),
+      schema: tablesOf("9.0.0"),
     });
     await using _ = home;
     await home.installServer("9.5.0");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { SchemaFacts } from "../../lib/database/session.ts";
+import { parseFileNames } from "../../lib/mattermost/migrations.ts";
 import type { DataSource } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { factsOf, products, startWithUser } from "./support.ts";
@@ -18,6 +19,19 @@ const USERS =
 const MIGRATIONS =
   "CREATE TABLE db_migrations (Version bigint NOT NULL PRIMARY KEY, Name varchar(64) NOT NULL)";
 
+const INSTALLED: SchemaFacts = {
+  installed: true,
+  usersHaveTeamId: false,
+  migrations: [],
+};
+const NOT_INSTALLED: SchemaFacts = { ...INSTALLED, installed: false };
+
+/** More than the 1024 bytes to which MySQL's GROUP_CONCAT() is limited by default. */
+const ALL = parseFileNames(
+  Deno.readTextFileSync("tests/fixtures/migration_names/11.6.0.txt"),
+  "postgres",
+);
+
 const GENERATIONS: readonly Generation[] = [
   {
     title: "2.2, with users of one team each",
@@ -26,14 +40,17 @@ const GENERATIONS: readonly Generation[] = [
       "CREATE TABLE Users (Id varchar(26) PRIMARY KEY, TeamId varchar(26))",
       "INSERT INTO Systems VALUES ('Version', '2.2.0'), ('DiagnosticId', 'x')",
     ],
-    schema: { installed: true, usersHaveTeamId: true, systemsVersion: "2.2.0" },
+    schema: {
+      ...INSTALLED,
+      usersHaveTeamId: true,
+      systemsVersion: "2.2.0",
+    },
   },
   {
     title: "3.6",
     tables: [SYSTEMS, USERS, "INSERT INTO Systems VALUES ('Version', '3.6.0')"],
     schema: {
-      installed: true,
-      usersHaveTeamId: false,
+      ...INSTALLED,
       systemsVersion: "3.6.0",
     },
   },
@@ -44,13 +61,16 @@ const GENERATIONS: readonly Generation[] = [
       USERS,
       MIGRATIONS,
       "INSERT INTO Systems VALUES ('Version', '6.4.0')",
-      "INSERT INTO db_migrations VALUES (1, 'create_teams'), (91, 'last'), (2, 'create_team_members')",
+      "INSERT INTO db_migrations VALUES (1, 'create_teams'), (91, 'upgrade_users_v6.3'), (2, 'create_team_members')",
     ],
     schema: {
-      installed: true,
-      usersHaveTeamId: false,
+      ...INSTALLED,
       systemsVersion: "6.4.0",
-      lastMigration: 91,
+      migrations: [
+        { number: 1, name: "create_teams" },
+        { number: 2, name: "create_team_members" },
+        { number: 91, name: "upgrade_users_v6.3" },
+      ],
     },
   },
   {
@@ -59,14 +79,42 @@ const GENERATIONS: readonly Generation[] = [
       SYSTEMS,
       USERS,
       MIGRATIONS,
-      "INSERT INTO db_migrations VALUES (141, 'a'), (140, 'b')",
+      `INSERT INTO db_migrations VALUES ${
+        ALL.map(({ number, name }) => `(${number}, '${name}')`).join(", ")
+      }`,
     ],
-    schema: { installed: true, usersHaveTeamId: false, lastMigration: 141 },
+    schema: { ...INSTALLED, migrations: ALL },
   },
   {
     title: "11, interrupted before its first migration",
     tables: [SYSTEMS, USERS, MIGRATIONS],
-    schema: { installed: true, usersHaveTeamId: false },
+    schema: INSTALLED,
+  },
+  {
+    title: "5.37, with the migrations of its own tool",
+    tables: [
+      SYSTEMS,
+      USERS,
+      "INSERT INTO Systems VALUES ('Version', '5.37.0')",
+      "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean)",
+      "INSERT INTO schema_migrations VALUES (3, false)",
+    ],
+    schema: { ...INSTALLED, systemsVersion: "5.37.0" },
+  },
+  {
+    title: "the configuration store alone",
+    tables: [
+      "CREATE TABLE Configurations (Id varchar(26) PRIMARY KEY, Value text)",
+      "CREATE TABLE ConfigurationFiles (Name varchar(64) PRIMARY KEY)",
+      "CREATE TABLE db_config_migrations (Version bigint NOT NULL PRIMARY KEY, Name varchar(64) NOT NULL)",
+      "INSERT INTO db_config_migrations VALUES (1, 'create_configurations')",
+    ],
+    schema: NOT_INSTALLED,
+  },
+  {
+    title: "11 before its first table",
+    tables: [MIGRATIONS, "CREATE TABLE db_lock (Id varchar(64) PRIMARY KEY)"],
+    schema: NOT_INSTALLED,
   },
   {
     title: "another program",
@@ -76,12 +124,12 @@ const GENERATIONS: readonly Generation[] = [
       MIGRATIONS,
       "INSERT INTO db_migrations VALUES (7, 'of the other program')",
     ],
-    schema: { installed: false, usersHaveTeamId: false },
+    schema: NOT_INSTALLED,
   },
   {
     title: "another program with a table Systems",
     tables: ["CREATE TABLE Systems (Id int PRIMARY KEY, Name text)", USERS],
-    schema: { installed: false, usersHaveTeamId: false },
+    schema: NOT_INSTALLED,
   },
   {
     title: "another program with tables Systems and db_migrations",
@@ -90,7 +138,7 @@ const GENERATIONS: readonly Generation[] = [
       USERS,
       "CREATE TABLE db_migrations (Id int PRIMARY KEY)",
     ],
-    schema: { installed: false, usersHaveTeamId: false },
+    schema: NOT_INSTALLED,
   },
   {
     title: "5.37, and of another program's migrations",
@@ -100,11 +148,7 @@ const GENERATIONS: readonly Generation[] = [
       USERS,
       "CREATE TABLE db_migrations (Id int PRIMARY KEY)",
     ],
-    schema: {
-      installed: true,
-      systemsVersion: "5.37.0",
-      usersHaveTeamId: false,
-    },
+    schema: { ...INSTALLED, systemsVersion: "5.37.0" },
   },
 ];
 
@@ -149,5 +193,41 @@ for (const product of found.filter(({ name }) => name === "MariaDB")) {
     await server.sql(SYSTEMS, source.database);
     await server.sql(USERS, source.database);
     assert.equal((await factsOf(source)).schema.installed, true);
+  });
+}
+
+for (const product of found.filter(({ adapter }) => adapter === "postgres")) {
+  Deno.test("PostgreSQL: tables in the schema that the data source names are recognised", async () => {
+    const { server, source } = await startWithUser(product);
+    await using _ = server;
+    const role = `SET ROLE ${source.user}`;
+    await server.sql(
+      `CREATE SCHEMA chat AUTHORIZATION ${source.user}`,
+      source.database,
+    );
+    for (const table of [SYSTEMS, USERS, MIGRATIONS]) {
+      await server.sql(
+        `${role}; SET search_path = chat; ${table}`,
+        source.database,
+      );
+    }
+    await server.sql(
+      "INSERT INTO chat.db_migrations VALUES (7, 'seven')",
+      source.database,
+    );
+    const expected = {
+      ...INSTALLED,
+      migrations: [{ number: 7, name: "seven" }],
+    };
+    assert.deepEqual((await factsOf(source)).schema, NOT_INSTALLED);
+    for (
+      const parameters of [
+        { search_path: "chat" },
+        { options: "-c search_path=chat" },
+      ]
+    ) {
+      const facts = await factsOf({ ...source, parameters });
+      assert.deepEqual(facts.schema, expected);
+    }
   });
 }

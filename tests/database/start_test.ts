@@ -16,6 +16,7 @@ import { start } from "../../lib/commands/start.ts";
 import { connect } from "../../lib/database/connect.ts";
 import { EntrypointError } from "../../lib/errors.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
+import { fileNamesOf, tablesOf } from "../support/release_migrations.ts";
 import type { FakeSystem, World } from "../support/fake_system.ts";
 import { Handoff } from "../support/fake_system.ts";
 import {
@@ -47,6 +48,8 @@ async function container(
   for (const directory of ["/tmp", `${INSTALL}/client/plugins`]) {
     files.makeDirectory(directory, 0o777);
   }
+  const program = files.nodes.get(`${INSTALL}/bin/mattermost`);
+  if (program) program.text = fileNamesOf("11.7.9").join("");
   const staged = stage({
     ...world,
     files,
@@ -76,16 +79,9 @@ async function container(
   return staged;
 }
 
-/** Creates the smallest schema whose release is recognised. */
-async function fill(name: string): Promise<void> {
-  for (
-    const statement of [
-      "CREATE TABLE users (id varchar(26))",
-      "CREATE TABLE systems (name varchar(64), value varchar(1024))",
-      "CREATE TABLE db_migrations (version bigint, name varchar(64))",
-      "INSERT INTO db_migrations VALUES (148, 'x')",
-    ]
-  ) await database.sql(statement, name);
+/** Creates the tables of a release. */
+async function fill(name: string, release = "11.7.9"): Promise<void> {
+  await database.sql(tablesOf(release), name);
 }
 
 Deno.test("a start writes all files, and then executes the server as its user", async () => {
@@ -146,7 +142,7 @@ Deno.test("data of a newer release stops a start before anything is written", as
   files.makeDirectory("/opt/mattermost/data");
   files.place(VERSION, "11.10.0\n");
   const { system, context } = await container({ name: "newer", files });
-  await fill("newer");
+  await fill("newer", "11.10.0");
   const { steps } = system.files;
   await assert.rejects(
     start([], context),
@@ -223,19 +219,36 @@ Deno.test("app:migrate connects again to check the result if its connection was 
   }
 });
 
-Deno.test("app:migrate accepts a migration of another schema than the session's", async () => {
+Deno.test("app:migrate checks the result in the schema that the data source names", async () => {
   const { port, user } = database;
-  const { system, context } = await container({
-    name: "first",
-    env: {
-      MM_SQLSETTINGS_DRIVERNAME: "postgres",
-      MM_SQLSETTINGS_DATASOURCE: `postgres://${user}:${
-        encodeURIComponent(PASSWORD)
-      }@127.0.0.1:${port}/first?sslmode=disable&search_path=chat`,
-    },
-  });
-  assert.equal(await migrate([], context), 0);
-  assert.match(system.err.text, /The migration is complete/);
+  const path = "search_path=chat";
+  for (const isFilled of [false, true]) {
+    // A migration that fails ends the program, and with it the session that holds the lock.
+    const name = `schema_${isFilled}`;
+    const { system, context } = await container({
+      name,
+      env: {
+        MM_SQLSETTINGS_DRIVERNAME: "postgres",
+        MM_SQLSETTINGS_DATASOURCE: `postgres://${user}:${
+          encodeURIComponent(PASSWORD)
+        }@127.0.0.1:${port}/${name}?sslmode=disable&${path}`,
+      },
+      runChild: async ({ command }) => {
+        if (command[1] === "db" && isFilled) {
+          await database.sql(`SET ${path}; ${tablesOf("11.7.9")}`, name);
+        }
+        return { code: 0, stdout: "", stderr: "" };
+      },
+    });
+    await database.sql("CREATE SCHEMA IF NOT EXISTS chat", name);
+    const migrating = migrate([], context);
+    if (isFilled) {
+      assert.equal(await migrating, 0);
+      assert.match(system.err.text, /The migration is complete/);
+    } else {
+      await assert.rejects(migrating, /The migration failed although/);
+    }
+  }
 });
 
 Deno.test("app:migrate does nothing for a release that migrates when it starts", async () => {
@@ -337,11 +350,29 @@ Deno.test("app:check reports a good database, and what the next start does with 
   );
 });
 
+Deno.test("app:check counts the migrations that the next start brings, or says that they are not known", async () => {
+  const conditions = { name: "older", hosts: { localhost: ["127.0.0.1"] } };
+  const upgrade = async (files = installed()): Promise<string[]> =>
+    (await findings({ ...conditions, files }))
+      .filter((line) => line.includes(" database.upgrade: "));
+  await findings(conditions);
+  await fill("older", "10.11.10");
+  assert.deepEqual(await upgrade(), [
+    "ok database.upgrade: The next start brings 30 migrations: back the database up before",
+  ]);
+  const files = installed();
+  files.remove(`${INSTALL}/bin/mattermost`);
+  assert.deepEqual(await upgrade(files), [
+    "ok database.upgrade: The next start may migrate the database: back it up before",
+    "warning database.upgrade: The migrations of Mattermost 11.7.9 could not be read from its program, so a database of a newer release is not recognised",
+  ]);
+});
+
 Deno.test("app:check reports clocks that differ, a limited encoding, and a refused upgrade", async () => {
   await database.sql(
     "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
   );
-  await fill("latin");
+  await fill("latin", "11.10.0");
   const files = installed();
   files.makeDirectory("/opt/mattermost/data");
   files.place(VERSION, "11.10.0\n");

@@ -11,6 +11,7 @@ import { sidecarPaths } from "../../lib/config/file.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
+import { tablesOf } from "../support/release_migrations.ts";
 import { createHome, Home, shown } from "../support/home.ts";
 import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 import {
@@ -42,11 +43,7 @@ await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
 await database.sql("CREATE DATABASE mattermost OWNER mattermost");
 // The database is up to date, so that app:migrate succeeds.
 await database.sql(
-  `SET ROLE mattermost;
-   CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024));
-   CREATE TABLE Users (Id varchar(26) PRIMARY KEY);
-   CREATE TABLE db_migrations (Version bigint PRIMARY KEY, Name varchar(64));
-   INSERT INTO db_migrations VALUES (170, 'last')`,
+  `SET ROLE mattermost; ${tablesOf("11.7.9")}`,
   "mattermost",
 );
 

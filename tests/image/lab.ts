@@ -4,6 +4,7 @@
  * @module
  */
 
+import { migrationsOf } from "../fake_mattermost/migrations.ts";
 import assert from "node:assert/strict";
 import type { Builder } from "./build.ts";
 import { type Container, Docker } from "./docker.ts";
@@ -187,16 +188,18 @@ export async function identity(server: Server): Promise<Identity> {
   return answer;
 }
 
-/** Creates the tables in PostgreSQL that a server creates whose last migration has this number. */
+/** Creates the tables in PostgreSQL that a release leaves. */
 export async function leaveMigrations(
   database: Container,
-  number: number,
+  release: string,
 ): Promise<void> {
+  const rows = (await migrationsOf(release, "postgres"))
+    .map((name) => `(${Number(name.slice(0, 6))}, '${name.slice(7)}')`);
   const sql = `
     CREATE TABLE IF NOT EXISTS users (id varchar(26) PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS systems (name varchar(64) PRIMARY KEY, value varchar(1024));
     CREATE TABLE IF NOT EXISTS db_migrations (version bigint PRIMARY KEY, name varchar NOT NULL);
-    INSERT INTO db_migrations SELECT n, 'step' FROM generate_series(1, ${number}) n
+    INSERT INTO db_migrations VALUES ${rows.join(", ")}
       ON CONFLICT DO NOTHING;`;
   await database.exec([
     ...["psql", "--username=mattermost", "--quiet"],

@@ -6,7 +6,17 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { Buffer } from "node:buffer";
+import {
+  findFileNames,
+  LONGEST_FILE_NAME,
+} from "../../lib/mattermost/migrations.ts";
 import { realSystem } from "../../lib/os/real_system.ts";
+
+/** The expression with which the build of the image finds the names of migrations. */
+const GREP = /grep -aoE '(.*?)'/.exec(
+  Deno.readTextFileSync("docker/fetch_mattermost.sh"),
+)?.[1] ?? "";
 
 const system = realSystem();
 
@@ -54,6 +64,71 @@ Deno.test("files can be created, overwritten in place, renamed and removed", () 
     assert.equal(files.readText(`${path}2`), "short");
     files.remove(`${path}2`);
     assert.deepEqual(files.list(home), []);
+  }));
+
+Deno.test("readParts() reads a file in parts that overlap", () =>
+  withDirectory(async (home) => {
+    const path = join(home, "file");
+    const text = "0123456789abcdefghij";
+    const partsOf = async (
+      size: number,
+      overlap: number,
+    ): Promise<string[]> => {
+      const parts: string[] = [];
+      for await (
+        const part of system.files.readParts(path, { size, overlap })
+      ) {
+        parts.push(new TextDecoder().decode(part));
+      }
+      return parts;
+    };
+    system.files.create(path, text, 0o600);
+    const [first = "", ...others] = await partsOf(4, 3);
+    assert.ok(first.length <= 7 && text.startsWith(first), first);
+    let read = first;
+    for (const part of others) {
+      assert.ok(part.length <= 7, part);
+      assert.equal(part.slice(0, 3), read.slice(-3));
+      read += part.slice(3);
+    }
+    assert.equal(read, text);
+    assert.deepEqual(await partsOf(100, 3), [text]);
+    system.files.overwrite(path, "");
+    assert.deepEqual(await partsOf(4, 3), []);
+    system.files.remove(path);
+    await assert.rejects(partsOf(4, 3), { code: "ENOENT" });
+  }));
+
+Deno.test("a reader finds the names that grep finds, wherever a part ends", () =>
+  withDirectory(async (home) => {
+    const path = join(home, "program");
+    const names = await Deno.readTextFile(
+      "tests/fixtures/migration_names/10.11.0.txt",
+    );
+    // As in a program: bytes before and between the names, which follow each other.
+    const noise = "\u0000\u00fe.up.sql postgres/00000_".repeat(997);
+    const blocks = names.trim().split("\n").map((name, index) =>
+      index % 40 === 0 ? noise + name : name
+    );
+    await Deno.writeFile(
+      path,
+      Uint8Array.from(blocks.join(""), (byte) => byte.charCodeAt(0)),
+    );
+    const { stdout } = await new Deno.Command("grep", {
+      args: ["-aoE", GREP, path],
+      env: { LC_ALL: "C" },
+    }).output();
+    const expected = new TextDecoder().decode(stdout).trim().split("\n");
+    assert.equal(expected.length, 286);
+    for (const size of [1, 100, 4096, 1_000_000]) {
+      const found = new Set<string>();
+      const limits = { size, overlap: LONGEST_FILE_NAME };
+      for await (const part of system.files.readParts(path, limits)) {
+        const text = Buffer.from(part).toString("latin1");
+        for (const name of findFileNames(text)) found.add(name);
+      }
+      assert.deepEqual([...found], expected);
+    }
   }));
 
 Deno.test("read() reads only regular files, does not block, and follows links only on request", () =>

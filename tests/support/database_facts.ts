@@ -16,5 +16,5 @@ export const FACTS: DatabaseFacts = {
   collation: "C",
   serverTime: 0,
   tls: false,
-  schema: { installed: true, usersHaveTeamId: false },
+  schema: { installed: true, usersHaveTeamId: false, migrations: [] },
 };

@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileNamesOf } from "./release_migrations.ts";
 
 /** A temporary directory; `await using` removes it. */
 export class Home implements AsyncDisposable {
@@ -48,7 +49,7 @@ export class Home implements AsyncDisposable {
   /**
    * Installs a server: a shell script that prints the release for `version`, accepts every
    * configuration without the words "to be refused" when it is started on a private copy, and
-   * otherwise runs the given script.
+   * otherwise runs the given script. It contains the names of the release's migrations.
    */
   async installServer(
     version: string,
@@ -68,7 +69,7 @@ case "$*" in *--config*/mattermost-entrypoint-*)
   exec sleep 60
 esac
 ${script}
-`,
+${fileNamesOf(version).map((file) => `# ${file}\n`).join("")}`,
       0o755,
     );
   }

@@ -82,6 +82,10 @@ export class MemoryFiles implements Files {
         : undefined,
     };
   }
+  /** Yields the whole file as one part. */
+  async *readParts(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    yield await Promise.resolve(new TextEncoder().encode(this.readText(path)));
+  }
   exists(path: string): boolean {
     return this.stat(path) !== undefined;
   }

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { installFakeMattermost } from "../../tests/fake_mattermost/install.ts";
+import { migrationsOf } from "../../tests/fake_mattermost/migrations.ts";
 import { startMariadb } from "../../tests/servers/mariadb.ts";
 import { cached } from "../shared/cache.ts";
 import type { DatabaseServer } from "../shared/database_server.ts";
@@ -17,17 +18,26 @@ import { filter, settingLines } from "./classic.ts";
 import { IMAGE_USER, type Job } from "./meter.ts";
 import { loadableFiles } from "./page_cache.ts";
 
-/** A release for both databases, and its last migration. */
+/** A release for both databases. */
 const RELEASE = "10.5.0";
-const MIGRATION = 129;
 
-/** The tables by which the program recognizes the release; PostgreSQL folds their names to lower case. */
-const TABLES = `
-CREATE TABLE Systems (Name VARCHAR(64) PRIMARY KEY, Value VARCHAR(1024));
-CREATE TABLE Users (Id VARCHAR(26) PRIMARY KEY);
-CREATE TABLE db_migrations (Version BIGINT PRIMARY KEY, Name VARCHAR(64));
-INSERT INTO Systems VALUES ('Version', '${RELEASE}');
-INSERT INTO db_migrations VALUES (${MIGRATION}, 'last');`;
+/** The migrations of the release, which are the same for both databases except for one name. */
+const MIGRATIONS = {
+  postgres: await migrationsOf(RELEASE, "postgres"),
+  mysql: await migrationsOf(RELEASE, "mysql"),
+};
+
+/** The tables that the release leaves; PostgreSQL folds their names to lower case. */
+function tablesOf(product: keyof typeof MIGRATIONS): string {
+  const rows = MIGRATIONS[product]
+    .map((name) => `(${Number(name.slice(0, 6))}, '${name.slice(7)}')`);
+  return `
+    CREATE TABLE Systems (Name VARCHAR(64) PRIMARY KEY, Value VARCHAR(1024));
+    CREATE TABLE Users (Id VARCHAR(26) PRIMARY KEY);
+    CREATE TABLE db_migrations (Version BIGINT PRIMARY KEY, Name VARCHAR(64));
+    INSERT INTO Systems VALUES ('Version', '${RELEASE}');
+    INSERT INTO db_migrations VALUES ${rows.join(", ")};`;
+}
 
 /** The programs that the shell script uses, from one Debian release. */
 const SUITE = "bookworm";
@@ -89,14 +99,23 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     await giveToImageUser(join(install, plugins));
   }
   // The time of the server itself must not count.
-  await Deno.copyFile("/bin/true", join(install, "bin/mattermost"));
+  const program = join(install, "bin/mattermost");
+  await Deno.copyFile("/bin/true", program);
+  // As the build of the image does.
+  const names = Object.entries(MIGRATIONS).flatMap(([product, list]) =>
+    list.map((name) => `${product}/${name}.up.sql`)
+  );
+  await Deno.writeTextFile(
+    join(install, "migrations.txt"),
+    [(await Deno.stat(program)).size, ...names].join("\n"),
+  );
   const { tools, files } = await classicTools();
   const postgres = stack.use(await startPostgres());
   await postgres.sql("CREATE DATABASE mattermost");
-  await postgres.sql(TABLES, "mattermost");
+  await postgres.sql(tablesOf("postgres"), "mattermost");
   const mariadb = stack.use(await startMariadb());
   await mariadb.sql("CREATE DATABASE mattermost");
-  await mariadb.sql(TABLES, "mattermost");
+  await mariadb.sql(tablesOf("mysql"), "mattermost");
   const health = stack.use(serveHealth());
 
   const settings = (place: string, server: DatabaseServer): Job["env"] => ({

@@ -14,6 +14,7 @@
 import { join } from "node:path";
 import { ExitCode } from "../../lib/errors.ts";
 import {
+  MIGRATIONS,
   RELEASE,
   startFakeMariadb,
   startFakePostgres,
@@ -76,9 +77,14 @@ async function profile(directory: string): Promise<number> {
 async function runs(home: string): Promise<readonly Run[]> {
   const install = join(home, "mattermost");
   await Deno.mkdir(join(install, "bin"), { recursive: true });
+  const files = MIGRATIONS.flatMap((row) => {
+    const [number = "", name] = row.split(" ");
+    const file = `${number.padStart(6, "0")}_${name}.up.sql`;
+    return [`# mysql/${file}`, `# postgres/${file}`];
+  });
   await Deno.writeTextFile(
     join(install, "bin/mattermost"),
-    `#!/bin/sh\necho Version: ${RELEASE}\n`,
+    `#!/bin/sh\necho Version: ${RELEASE}\n${files.join("\n")}\n`,
     { mode: 0o755 },
   );
   const health = Deno.serve(

@@ -12,6 +12,8 @@ import { remedyFor } from "../../database/reasons.ts";
 import type { DataSource } from "../../database/data_source.ts";
 import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
+import type { Permit } from "../../upgrade/decision.ts";
+import { readServerMigrations } from "../../startup/server_migrations.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";
 import { askDriver } from "../../startup/verdict/ask_driver.ts";
@@ -48,6 +50,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     return [
       ...found,
       ...factFindings(facts, context, now),
+      ...await upgradeFindings(facts, plan, system),
       ...await driverFindings(context, ca),
     ];
   } catch (error) {
@@ -151,7 +154,6 @@ function factFindings(
       }),
     encodingFinding(facts),
     clockFinding(facts.serverTime - now),
-    ...upgradeFindings(facts, plan, system),
   ];
 }
 
@@ -236,28 +238,37 @@ function clockFinding(difference: number): Finding {
   });
 }
 
-function upgradeFindings(
+async function upgradeFindings(
   facts: DatabaseFacts,
   plan: Plan,
   system: CheckContext["system"],
-): Finding[] {
-  const decision = decideForPlan(plan, facts, system);
+): Promise<Finding[]> {
+  const migrations = await readServerMigrations(plan, system);
+  const decision = decideForPlan(plan, { facts, migrations }, system);
   const notices = decision.notices.map((message) =>
     warning("database.upgrade", { message })
   );
   if (!decision.allowed) {
     return [failed("database.upgrade", decision.problem), ...notices];
   }
-  return [ok("database.upgrade", PERMITS[decision.kind]), ...notices];
+  return [ok("database.upgrade", describePermit(decision)), ...notices];
 }
 
-/** The findings about permitted upgrades, by the kind of permit. */
-const PERMITS = {
-  new: "The database is empty, and the first start creates its tables",
-  same: "The database has the tables of this release",
-  upgrade: "The next start upgrades the database: back it up before",
-  "migrate-3.0":
-    "The next start runs the migration to 3.0, which cannot be undone: back the database up before",
-  forced:
-    "MATTERMOST_FORCE_UPGRADE=true overrides a refusal of the upgrade rules",
-} as const;
+function describePermit({ kind, pending }: Permit): string {
+  switch (kind) {
+    case "new":
+      return "The database is empty, and the first start creates its tables";
+    case "same":
+      return "The database has the tables of this release";
+    case "upgrade":
+      return pending === undefined
+        ? "The next start may migrate the database: back it up before"
+        : `The next start brings ${pending} migration${
+          pending === 1 ? "" : "s"
+        }: back the database up before`;
+    case "migrate-3.0":
+      return "The next start runs the migration to 3.0, which cannot be undone: back the database up before";
+    case "forced":
+      return "MATTERMOST_FORCE_UPGRADE=true overrides a refusal of the upgrade rules";
+  }
+}

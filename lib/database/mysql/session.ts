@@ -12,6 +12,7 @@ import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
 import mysql, { type Connection, type RowDataPacket } from "mysql";
+import { parseRows } from "../../mattermost/migrations.ts";
 import { classify } from "../classify.ts";
 import {
   LONGEST_MESSAGE,
@@ -72,24 +73,26 @@ const LONGEST_WAIT = 31_536_000;
  * One message for all facts. Names of tables are compared in both letter cases, since
  * `lower_case_table_names` determines how they are stored. The versions are read by a
  * prepared statement, since a query of a missing table would fail the whole message.
+ * GROUP_CONCAT() returns 1024 bytes at most unless the session allows more.
  */
 const FACTS_QUERY = `
+SET SESSION group_concat_max_len = ${LONGEST_MESSAGE};
 SELECT COUNT(DISTINCT IF(LOWER(c.TABLE_NAME) = 'systems', c.COLUMN_NAME, NULL)) = 2
     AND SUM(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'Id') = 1,
   MAX(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'TeamId'),
-  MAX(c.TABLE_NAME = 'db_migrations')
+  COUNT(DISTINCT IF(c.TABLE_NAME = 'db_migrations', c.COLUMN_NAME, NULL)) = 2
   INTO @entrypoint_installed, @entrypoint_team_id, @entrypoint_migrations
   FROM information_schema.COLUMNS c
   WHERE c.TABLE_SCHEMA = DATABASE()
     AND (c.TABLE_NAME IN ('Systems', 'systems') AND c.COLUMN_NAME IN ('Name', 'Value')
       OR c.TABLE_NAME IN ('Users', 'users') AND c.COLUMN_NAME IN ('Id', 'TeamId')
-      OR c.TABLE_NAME = 'db_migrations' AND c.COLUMN_NAME = 'Version');
+      OR c.TABLE_NAME = 'db_migrations' AND c.COLUMN_NAME IN ('Version', 'Name'));
 SET @entrypoint_text = CONCAT('SELECT ',
   IF(@entrypoint_installed, '(SELECT Value FROM Systems WHERE Name = ''Version'')', 'NULL'),
   ' AS systems_version, ',
   IF(@entrypoint_installed AND @entrypoint_migrations,
-    '(SELECT MAX(Version) FROM db_migrations)', 'NULL'),
-  ' AS last_migration, VERSION() AS version,
+    '(SELECT GROUP_CONCAT(Version, '' '', Name) FROM db_migrations)', 'NULL'),
+  ' AS applied, VERSION() AS version,
   @@character_set_database AS encoding, @@collation_database AS collation,
   UNIX_TIMESTAMP(NOW(3)) * 1000 AS server_time,
   @entrypoint_installed AS installed, @entrypoint_team_id AS team_id');
@@ -249,7 +252,6 @@ async function readFacts(
   const version = text("version");
   const installed = text("installed") === "1";
   const systemsVersion = text("systems_version");
-  const lastMigration = Number(text("last_migration"));
   return {
     product: /mariadb/i.test(version) ? "MariaDB" : "MySQL",
     version,
@@ -263,7 +265,7 @@ async function readFacts(
       installed,
       usersHaveTeamId: installed && text("team_id") === "1",
       ...(systemsVersion === "" ? {} : { systemsVersion }),
-      ...(lastMigration > 0 ? { lastMigration } : {}),
+      migrations: parseRows(text("applied")),
     },
   };
 }

@@ -17,6 +17,7 @@ import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
 import postgres from "postgres";
+import { parseRows } from "../../mattermost/migrations.ts";
 import { classify } from "../classify.ts";
 import { POSTGRES_PROTOCOL } from "./messages.ts";
 import { ProbeError, unlessError } from "../session.ts";
@@ -56,7 +57,7 @@ FROM pg_database d WHERE d.datname = current_database()`;
 const SYSTEMS_QUERY =
   "SELECT value AS systems_version FROM systems WHERE name = 'Version'";
 const MIGRATIONS_QUERY =
-  "SELECT max(version)::int AS last_migration FROM db_migrations";
+  "SELECT string_agg(version || ' ' || name, ',') AS applied FROM db_migrations";
 /** Needed only in databases without the table db_migrations. */
 const TEAM_QUERY = `
 SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
@@ -87,7 +88,7 @@ interface FactsRow {
 /** A row of any of the other queries about the schema. */
 interface SchemaRow {
   readonly systems_version?: string;
-  readonly last_migration?: number | null;
+  readonly applied?: string | null;
   readonly team_id?: boolean;
 }
 
@@ -189,6 +190,7 @@ function login(
     database: source.database,
     connection: {
       application_name: "mattermost-entrypoint",
+      ...schemaParameters(source),
       ...(unknownParameter === undefined ? {} : { [unknownParameter]: "1" }),
     },
     ssl: false,
@@ -218,6 +220,16 @@ function login(
     },
   };
   return postgres(options as unknown as postgres.Options<never>);
+}
+
+/** The parameters that decide in which schema the server finds its tables. */
+function schemaParameters(
+  { parameters = {} }: DataSource,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(parameters)
+      .filter(([name]) => ["search_path", "options"].includes(name)),
+  );
 }
 
 async function readFacts(
@@ -260,6 +272,7 @@ async function readAll(
 
 const NOTHING_INSTALLED: SchemaFacts = {
   installed: false,
+  migrations: [],
   usersHaveTeamId: false,
 };
 
@@ -280,13 +293,12 @@ async function readSchema(
 function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
   const { systems_version: systemsVersion } =
     rows.find((row) => row.systems_version) ?? {};
-  const { last_migration: lastMigration } =
-    rows.find((row) => row.last_migration) ?? {};
+  const { applied } = rows.find((row) => row.applied) ?? {};
   return {
     installed: true,
     usersHaveTeamId: rows.some(({ team_id }) => team_id),
     ...(systemsVersion ? { systemsVersion } : {}),
-    ...(lastMigration ? { lastMigration } : {}),
+    migrations: parseRows(applied ?? ""),
   };
 }
 

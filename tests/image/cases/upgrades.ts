@@ -78,7 +78,7 @@ async function setting(lab: Lab) {
       environment,
     });
     const { version } = await identity(server);
-    await leaveMigrations(database, release === CURRENT ? 145 : 150);
+    await leaveMigrations(database, release);
     return { server, version };
   };
   return { start, options, environment };

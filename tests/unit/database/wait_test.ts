@@ -27,7 +27,7 @@ const SOURCE: DataSource = {
 const FACTS: DatabaseFacts = {
   ...GOOD,
   version: "16.1",
-  schema: { installed: false, usersHaveTeamId: false },
+  schema: { installed: false, usersHaveTeamId: false, migrations: [] },
 };
 
 /** A clock whose time passes only while a caller sleeps. */
@@ -247,7 +247,7 @@ Deno.test("waitForDatabase() requires the privilege to create tables only for a 
   assert.match(error.remedy ?? "", /GRANT USAGE, CREATE ON SCHEMA public/);
   const { options } = optionsFor({
     ...reader,
-    schema: { installed: true, usersHaveTeamId: false },
+    schema: { installed: true, usersHaveTeamId: false, migrations: [] },
   });
   assert(await waitForDatabase(SOURCE, options));
 });

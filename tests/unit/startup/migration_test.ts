@@ -7,6 +7,7 @@ import {
 } from "../../../lib/startup/migration.ts";
 import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
 import type { DatabaseFacts, Session } from "../../../lib/database/session.ts";
+import type { Migration } from "../../../lib/mattermost/migrations.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Permit } from "../../../lib/upgrade/decision.ts";
 import { FACTS } from "../../support/database_facts.ts";
@@ -18,6 +19,7 @@ import {
   installed,
   stage,
 } from "../../support/installation.ts";
+import { migrationsOf } from "../../support/release_migrations.ts";
 
 const TO_3: Permit = {
   allowed: true,
@@ -32,7 +34,11 @@ const UPGRADE: Permit = {
 
 /** A migration of a database whose lock is free. */
 function work(permit: Permit): MigrationWork {
-  return { permit, database: { session: session(1, FACTS), facts: FACTS } };
+  return {
+    permit,
+    database: { session: session(1, FACTS), facts: FACTS },
+    migrations: { contained: undefined },
+  };
 }
 
 async function ready(
@@ -122,6 +128,47 @@ Deno.test("a release without a migration of its own runs none", async () => {
   }
 });
 
+Deno.test("a migration with exit code 0 is complete only if the database has all migrations of the server", async () => {
+  const contained = migrationsOf("11.7.9");
+  const run = async (
+    applied: readonly Migration[],
+    known: readonly Migration[] | undefined,
+  ): Promise<string> => {
+    const { plan, system, context } = await ready("11.7.9");
+    const facts = {
+      ...FACTS,
+      schema: { ...FACTS.schema, migrations: applied },
+    };
+    await runMigration(plan, {
+      permit: UPGRADE,
+      database: { session: session(1, facts), facts: FACTS },
+      migrations: { contained: known },
+    }, context);
+    return system.err.text;
+  };
+  assert.match(await run(contained, contained), /The migration is complete/);
+  // Forced on a database of a newer release; and where the server's migrations are not known.
+  assert.match(await run(migrationsOf("13.4.0"), contained), /is complete/);
+  assert.match(await run([], undefined), /is complete/);
+  const cases: readonly (readonly [readonly Migration[], string])[] = [
+    [[], "migration 1 migration_1 and 169 more"],
+    [contained.slice(0, -1), "migration 171 migration_171"],
+    [
+      migrationsOf("10.11.17"),
+      "migration 142 migration_142 and 26 more",
+    ],
+  ];
+  for (const [applied, lacks] of cases) {
+    await assert.rejects(
+      run(applied, contained),
+      (error) =>
+        error instanceof EntrypointError && error.code === 78 &&
+        error.message ===
+          `The migration failed although it ended with code 0: the table db_migrations lacks ${lacks}; the server's log above has the error`,
+    );
+  }
+});
+
 /** A session that gets its lock at the given attempt. */
 function session(
   attempt: number,
@@ -152,7 +199,7 @@ Deno.test("a start waits for the lock of another migration, and gets the new fac
   const { system, context } = await ready("11.7.9");
   const changed = {
     ...FACTS,
-    schema: { ...FACTS.schema, lastMigration: 148 },
+    schema: { ...FACTS.schema, migrations: migrationsOf("11.7.9") },
   };
   const busy = session(4, changed);
   const facts = await waitForMigration(

@@ -86,7 +86,7 @@ const BOUNDS: readonly Bounds[] = [
     until: ["11.7.2", "11.7.3"],
   },
   { stop: "10.11.23", from: ["10.10.3", "10.11.0"], to: ["11.7.3", "11.7.2"] },
-  { stop: "11.7.9", from: ["11.6.6", "11.7.0"], to: ["12.0.0", "11.99.0"] },
+  { stop: "11.7.9", from: ["10.12.4", "11.0.0"], to: ["12.0.0", "11.99.0"] },
 ];
 
 Deno.test("upgradeStops() requires each stop between its bounds, and nowhere else", () => {
