@@ -1,9 +1,9 @@
 /**
- * Generates documentation from the program: the settings in docs/settings.md, the commands and
- * exit codes in README.md, and env.example.
+ * Generates what repeats the program: the settings in docs/settings.md, the commands and exit
+ * codes in README.md, env.example, and the default release wherever a file names it.
  *
- * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->`, and
- * formats the document with `deno fmt`.
+ * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->` and the
+ * default release, and formats the document with `deno fmt`.
  *
  *     deno task generate [--check]
  *
@@ -28,6 +28,7 @@ import {
 } from "../lib/settings/describe.ts";
 import type { Group, NoEffect } from "../lib/settings/setting.ts";
 import { GROUPS, isDefaultRule } from "../lib/settings/setting.ts";
+import { filesWithRelease, withRelease } from "./default_release.ts";
 
 /** Functions that generate the sections of a document, by the name of the section. */
 export type Sections = Readonly<Record<string, () => string>>;
@@ -50,9 +51,11 @@ async function main(args: string[]): Promise<number> {
   });
   const root = dirname(import.meta.dirname ?? ".");
   const expected: Record<string, string> = { "env.example": envExample() };
-  for (const [name, sections] of Object.entries(DOCUMENTS)) {
+  for (const name of filesWithRelease(root)) {
     const present = await Deno.readTextFile(join(root, name));
-    expected[name] = await format(fillSections(present, sections), root);
+    const text = withRelease(fillSections(present, DOCUMENTS[name] ?? {}));
+    if (text === present) continue;
+    expected[name] = name.endsWith(".md") ? await format(text, root) : text;
   }
   let outdated = 0;
   for (const [name, text] of Object.entries(expected)) {

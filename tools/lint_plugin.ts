@@ -46,6 +46,7 @@ const DRIVERS: Readonly<Record<string, string>> = {
 /** Pure files and directories: they get no `System`, not even as a parameter. */
 const PURE = [
   "lib/certificate_expiry.ts",
+  "lib/default_release.ts",
   "lib/errors.ts",
   "lib/hidden.ts",
   "lib/json.ts",

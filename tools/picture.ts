@@ -10,7 +10,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { ASSUMED_RELEASE } from "../lib/commands/check/release.ts";
+import { DEFAULT_RELEASE } from "../lib/default_release.ts";
 import { createAuthority } from "../tests/servers/certificates.ts";
 import { startPostgres } from "./shared/postgres.ts";
 import { createScratch } from "./shared/scratch.ts";
@@ -83,7 +83,7 @@ export async function runCheck(): Promise<string> {
       MATTERMOST_HOME: home,
       MATTERMOST_LOG_DIR: join(home, "logs"),
       MATTERMOST_CA_DIR: join(home, "ca.d"),
-      MATTERMOST_VERSION: ASSUMED_RELEASE,
+      MATTERMOST_VERSION: DEFAULT_RELEASE,
       MATTERMOST_LINK_SALT: "2Fq7xKc9wL4mZt8vRb3nYh6pDj5sGa1e",
       DB_ADAPTER: "postgres",
       DB_HOST: database.host,

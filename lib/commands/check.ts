@@ -7,6 +7,7 @@
 
 import { isAbsolute } from "node:path";
 import type { Authorities } from "../startup/authorities.ts";
+import { DEFAULT_RELEASE } from "../default_release.ts";
 import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
@@ -17,7 +18,7 @@ import { failed, findingsFromError, ok, warning } from "./check/finding.ts";
 import { checkGitlab } from "./check/gitlab.ts";
 import { checkMail } from "./check/mail.ts";
 import { checkPush } from "./check/push.ts";
-import { ASSUMED_RELEASE, checkRelease } from "./check/release.ts";
+import { checkRelease } from "./check/release.ts";
 import { reportJson, reportText } from "./check/report.ts";
 import type { Report } from "./check/report.ts";
 import { checkS3 } from "./check/s3.ts";
@@ -152,7 +153,7 @@ async function runChecks(
   try {
     plan = change(
       await makePlan(context, {
-        assume: ASSUMED_RELEASE,
+        assume: DEFAULT_RELEASE,
         reportsVariables: true,
       }),
     );

@@ -9,6 +9,7 @@
 
 import meta from "../../deno.json" with { type: "json" };
 import { DERIVED_PATHS } from "../config/assignments.ts";
+import { DEFAULT_RELEASE } from "../default_release.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import {
@@ -34,7 +35,6 @@ import { GROUPS } from "../settings/setting.ts";
 import { didYouMean, suggestVariable } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
 import { describeServerVariable } from "./help_variable.ts";
-import { ASSUMED_RELEASE } from "./check/release.ts";
 import type { Context } from "../startup/context.ts";
 
 /** What `app:help` and the README say about a command. */
@@ -328,7 +328,7 @@ export function help(args: readonly string[], { system }: Context): number {
   } else {
     const version = parseVersion(system.env["MATTERMOST_VERSION"] ?? "");
     const release = version === undefined
-      ? ASSUMED_RELEASE
+      ? DEFAULT_RELEASE
       : formatVersion(version);
     system.out.write(explain(names, { release, system }));
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { DEFAULT_RELEASE } from "../default_release.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
 import type { Identity, System } from "../os/system.ts";
 import type { Release } from "./releases.ts";
@@ -65,7 +66,7 @@ export async function findRelease(
     {
       code: ExitCode.settings,
       remedy:
-        "MATTERMOST_VERSION=11.7.9   # the installed release; or set MATTERMOST_INSTALL_DIR to the directory of the server",
+        `MATTERMOST_VERSION=${DEFAULT_RELEASE}   # the installed release; or set MATTERMOST_INSTALL_DIR to the directory of the server`,
     },
   );
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { DEFAULT_RELEASE } from "../default_release.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import { formatVersion, inRange, parseVersion } from "../release_range.ts";
@@ -385,7 +386,7 @@ function unsupported(message: string): EntrypointError {
     {
       code: ExitCode.settings,
       remedy:
-        "MATTERMOST_VERSION=11.7.9   # the release in the image, set when the image is built",
+        `MATTERMOST_VERSION=${DEFAULT_RELEASE}   # the release in the image, set when the image is built`,
     },
   );
 }

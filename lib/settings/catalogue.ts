@@ -11,6 +11,7 @@
  * @module
  */
 
+import { DEFAULT_RELEASE } from "../default_release.ts";
 import type { Kind, Value } from "./kinds.ts";
 import {
   choice,
@@ -1023,9 +1024,12 @@ export const CATALOGUE = {
     details:
       "If it is not set, the entrypoint queries the installed server, which releases from 6.5 on support.",
     kind: text({
-      form: [/^v?\d+(\.\d+){1,2}([-.+][\w.+-]+)?$/, "a release such as 11.7.9"],
+      form: [
+        /^v?\d+(\.\d+){1,2}([-.+][\w.+-]+)?$/,
+        `a release such as ${DEFAULT_RELEASE}`,
+      ],
     }),
-    example: "11.7.9",
+    example: DEFAULT_RELEASE,
   }),
   MATTERMOST_EDITION: setting({
     group: "Image",

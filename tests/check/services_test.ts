@@ -6,6 +6,7 @@
  */
 
 import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../lib/default_release.ts";
 import type { RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -425,7 +426,7 @@ Deno.test("check: the whole report, and its columns and colours on a terminal", 
   const lines = plain.system.out.text.split("\n");
   assert.ok(
     lines.includes(
-      "warning settings.release: MATTERMOST_VERSION is not set and no server is installed in /nowhere/mattermost, so the checks assume Mattermost 11.7.9",
+      `warning settings.release: MATTERMOST_VERSION is not set and no server is installed in /nowhere/mattermost, so the checks assume Mattermost ${DEFAULT_RELEASE}`,
     ),
     plain.system.out.text,
   );

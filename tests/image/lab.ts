@@ -6,11 +6,9 @@
 
 import { migrationsOf } from "../fake_mattermost/migrations.ts";
 import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../lib/default_release.ts";
 import type { Builder } from "./build.ts";
 import { type Container, Docker } from "./docker.ts";
-
-/** The default release. */
-export const CURRENT = "11.7.9";
 /** The newest release that supports MySQL. */
 export const LAST_MYSQL = "10.11.23";
 
@@ -25,7 +23,7 @@ export interface Case {
 
 /** Options of {@link Lab.server}. */
 export interface ServerOptions {
-  /** The release; {@link CURRENT} by default. */
+  /** The release; {@link DEFAULT_RELEASE} by default. */
   readonly release?: string;
   readonly options?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -69,7 +67,7 @@ export class Lab {
   }
 
   /** The image with a release. */
-  async image(release: string = CURRENT): Promise<string> {
+  async image(release: string = DEFAULT_RELEASE): Promise<string> {
     return await this.#builder.image(release);
   }
 
@@ -92,7 +90,7 @@ export class Lab {
   /** Starts Mattermost in the background, with a health check every second. */
   async server(
     short: string,
-    { release = CURRENT, options = [], environment = {}, command = [] }:
+    { release = DEFAULT_RELEASE, options = [], environment = {}, command = [] }:
       ServerOptions = {},
   ): Promise<Server> {
     const container = await this.docker.start(

@@ -4,12 +4,10 @@
  * @module
  */
 
+import { DEFAULT_RELEASE } from "../../default_release.ts";
 import { confirmRelease } from "../../mattermost/installed_release.ts";
 import type { CheckContext, Finding } from "./finding.ts";
 import { warning } from "./finding.ts";
-
-/** The release that the checks assume if no server is installed and `MATTERMOST_VERSION` is not set. */
-export const ASSUMED_RELEASE = "11.7.9";
 
 /**
  * Checks the release. Unlike a start, it runs the installed server each time to get its release.
@@ -24,15 +22,15 @@ export async function checkRelease(
   const { installation, paths, release } = plan;
   await confirmRelease(release, installation, system);
   const isAssumed = installation.configuredVersion === undefined &&
-    release.version === ASSUMED_RELEASE &&
+    release.version === DEFAULT_RELEASE &&
     !system.files.exists(`${paths.install}/bin/mattermost`);
   if (!isAssumed) return [];
   return [
     warning("settings.release", {
       message:
-        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}, so the checks assume Mattermost ${ASSUMED_RELEASE}`,
+        `MATTERMOST_VERSION is not set and no server is installed in ${paths.install}, so the checks assume Mattermost ${DEFAULT_RELEASE}`,
       remedy:
-        `MATTERMOST_VERSION=${ASSUMED_RELEASE}   # or the release that you will run`,
+        `MATTERMOST_VERSION=${DEFAULT_RELEASE}   # or the release that you will run`,
     }),
   ];
 }

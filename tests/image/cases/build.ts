@@ -5,9 +5,10 @@
  */
 
 import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../../lib/default_release.ts";
 import { PREFIX } from "../bases.ts";
 import { copyTree } from "../build.ts";
-import { assertHas, type Case, CURRENT, type Lab } from "../lab.ts";
+import { assertHas, type Case, type Lab } from "../lab.ts";
 
 /** The largest size of the build context without prebuilt files, in bytes. */
 const CONTEXT_LIMIT = 2_000_000;
@@ -34,8 +35,11 @@ export const CASES: readonly Case[] = [{
     assert.deepEqual(config.Entrypoint, [program]);
     assert.deepEqual(config.Cmd, ["app:start"]);
     assert.deepEqual(config.Healthcheck.Test, ["CMD", program, "app:health"]);
-    assert.equal(config.Labels["org.opencontainers.image.version"], CURRENT);
-    assert.ok(config.Env.includes(`MATTERMOST_VERSION=${CURRENT}`));
+    assert.equal(
+      config.Labels["org.opencontainers.image.version"],
+      DEFAULT_RELEASE,
+    );
+    assert.ok(config.Env.includes(`MATTERMOST_VERSION=${DEFAULT_RELEASE}`));
 
     const absent =
       "node deno psql mysql mariadb mysqladmin curl wget jq python3";
@@ -62,7 +66,7 @@ export const CASES: readonly Case[] = [{
   what: "the classic builder builds the same image",
   run: async (lab) => {
     const tag = `${PREFIX}/classic`;
-    const { code, text } = await lab.builder.build(CURRENT, {
+    const { code, text } = await lab.builder.build(DEFAULT_RELEASE, {
       tag,
       classic: true,
     });
@@ -91,13 +95,13 @@ export const CASES: readonly Case[] = [{
   run: async (lab) => {
     const tag = `${PREFIX}/checksum`;
     lab.atEnd(() => lab.docker.removeImage(tag));
-    const wrong = await lab.builder.build(CURRENT, {
+    const wrong = await lab.builder.build(DEFAULT_RELEASE, {
       tag,
       args: { MATTERMOST_SHA256: "0".repeat(64) },
     });
     assert.notEqual(wrong.code, 0);
     assertHas(wrong.text, "must be 0000000000");
-    const unknown = await lab.builder.build(CURRENT, {
+    const unknown = await lab.builder.build(DEFAULT_RELEASE, {
       tag,
       args: { MATTERMOST_SHA256: "" },
     });

@@ -5,12 +5,12 @@
  */
 
 import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../../lib/default_release.ts";
 import { must } from "../command.ts";
 import {
   assertHas,
   type Case,
   CONFIG,
-  CURRENT,
   identity,
   leaveMigrations,
   PASSWORD,
@@ -140,7 +140,7 @@ export const CASES: readonly Case[] = [{
     assertHas(help.stdout, "app:start", "app:check");
     const version = await run("app:version");
     assert.equal(version.code, 0, version.text);
-    assertHas((await run("mattermost", "version")).stdout, CURRENT);
+    assertHas((await run("mattermost", "version")).stdout, DEFAULT_RELEASE);
     assert.equal((await run("no-such-program")).code, 127);
     assert.equal((await run("/etc/passwd")).code, 126);
     assert.equal((await run("app:strat")).code, 64);

@@ -5,11 +5,11 @@
  */
 
 import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../../lib/default_release.ts";
 import {
   assertHas,
   type Case,
   CONFIG,
-  CURRENT,
   identity,
   type Lab,
   leaveMigrations,
@@ -25,7 +25,7 @@ export const CASES: readonly Case[] = [{
   what: "a newer image with the same volumes keeps configuration and secrets",
   run: async (lab) => {
     const { start } = await setting(lab);
-    const old = await start(CURRENT);
+    const old = await start(DEFAULT_RELEASE);
     const before = await readConfig(old.server.container);
     await old.server.container.command("rm", "--force");
     const { server: { container }, version } = await start(NEWER);
@@ -46,12 +46,15 @@ export const CASES: readonly Case[] = [{
     const { container } = server;
     const before = await container.exec(["sha256sum", CONFIG]);
     await container.command("stop");
-    const { code, text } = await lab.docker.run(await lab.image(CURRENT), {
-      options,
-      environment,
-    });
+    const { code, text } = await lab.docker.run(
+      await lab.image(DEFAULT_RELEASE),
+      {
+        options,
+        environment,
+      },
+    );
     assert.equal(code, 78, text);
-    assertHas(text, NEWER, CURRENT);
+    assertHas(text, NEWER, DEFAULT_RELEASE);
     await container.command("start");
     await identity(server);
     assert.equal(await container.exec(["sha256sum", CONFIG]), before);

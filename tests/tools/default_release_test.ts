@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { DEFAULT_RELEASE } from "../../lib/default_release.ts";
+import { filesWithRelease, withRelease } from "../../tools/default_release.ts";
+
+const OTHER = "99.98.97";
+
+/** Sources that name it for another reason, which stays when the image gets another release. */
+const OWN_REASONS = [
+  "lib/default_release.ts",
+  // Facts about upgrades.
+  "lib/upgrade/path.ts",
+];
+
+function* sourcesIn(directory: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+    const path = `${directory}/${name}`;
+    if (isDirectory) yield* sourcesIn(path);
+    else yield path;
+  }
+}
+
+Deno.test("deno task generate reaches every mention of the default release in documents and samples", () => {
+  const files = filesWithRelease(".");
+  for (const name of ["Dockerfile", "README.md", ".github/workflows/ci.yml"]) {
+    assert.ok(files.includes(name), name);
+  }
+  // It is generated from the catalogue of settings.
+  const left = files.filter((name) => name !== "docs/settings.md")
+    .filter((name) =>
+      withRelease(Deno.readTextFileSync(name), OTHER).includes(DEFAULT_RELEASE)
+    );
+  assert.deepEqual(left, []);
+});
+
+Deno.test("a release of another purpose stays", () => {
+  for (
+    const text of [
+      "image: ${MATTERMOST_IMAGE:-jasl8r/mattermost:10.11.23}",
+      "--build-arg MATTERMOST_VERSION=10.11.20",
+      "from 9.11.18 to 11.7.9",
+    ]
+  ) {
+    assert.equal(withRelease(text, OTHER), text);
+  }
+});
+
+Deno.test("the sources name the default release only where it is declared", () => {
+  const named = [...sourcesIn("lib")].filter((path) =>
+    Deno.readTextFileSync(path).includes(DEFAULT_RELEASE)
+  );
+  assert.deepEqual(named.filter((path) => !OWN_REASONS.includes(path)), []);
+});
+
+Deno.test("the checksum of the default release is known", () => {
+  assert.match(
+    Deno.readTextFileSync("docker/mattermost-releases.sha256"),
+    new RegExp(
+      `  mattermost-team-${DEFAULT_RELEASE.replaceAll(".", "\\.")}-linux-`,
+    ),
+  );
+});
