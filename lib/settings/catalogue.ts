@@ -546,10 +546,11 @@ export const CATALOGUE = {
   }),
   MATTERMOST_FILE_DRIVER: setting({
     group: "Files",
-    summary: "Where the server stores uploaded files: `local` or `amazons3`.",
+    summary:
+      "Where the server stores uploaded files: `local`, `amazons3` or `azureblob`.",
     details:
-      "`local` is `MATTERMOST_DATA_DIR`, and `amazons3` is the bucket `S3_BUCKET`.",
-    kind: choice(["local", "amazons3"], { s3: "amazons3" }),
+      "`local` is `MATTERMOST_DATA_DIR`, and `amazons3` is the bucket `S3_BUCKET`. `azureblob` is Azure Blob Storage, from Mattermost 11.9 on: set `MM_FILESETTINGS_AZURESTORAGEACCOUNT` and `MM_FILESETTINGS_AZURECONTAINER`, and either `MM_FILESETTINGS_AZUREACCESSKEY` or another `MM_FILESETTINGS_AZUREAUTHMODE`. Files that are already stored elsewhere are not moved.",
+    kind: choice(["local", "amazons3", "azureblob"], { s3: "amazons3" }),
     fallback: defaultRule(
       "`amazons3` if `S3_BUCKET` is set, otherwise `local`",
       ({ isSet }) => isSet("S3_BUCKET") ? "amazons3" : "local",

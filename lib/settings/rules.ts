@@ -111,6 +111,17 @@ const RULES: readonly Rule[] = [
   },
   {
     level: "problem",
+    subject: "MATTERMOST_FILE_DRIVER",
+    isViolated: ({ settings, release }) =>
+      settings.MATTERMOST_FILE_DRIVER === "azureblob" &&
+      inRange(release, "<11.9.0"),
+    message:
+      "MATTERMOST_FILE_DRIVER is azureblob, but only Mattermost 11.9 and later can store files in Azure Blob Storage",
+    remedy:
+      "MATTERMOST_FILE_DRIVER=local   # or amazons3, or an image of 11.9 or later",
+  },
+  {
+    level: "problem",
     subject: "S3_SECRET_KEY",
     isViolated: ({ settings }) =>
       (settings.S3_ACCESS_KEY === undefined) !==

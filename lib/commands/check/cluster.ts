@@ -32,7 +32,8 @@ export function checkCluster({ plan }: CheckContext): Finding[] {
         "Use an image of the Enterprise edition, and set MM_LICENSE to the licence",
     }));
   }
-  if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
+  const driver = effectiveText(plan, "FileSettings.DriverName");
+  if (driver === "" || driver === "local") {
     found.push(warning("cluster.files", {
       message:
         `Uploaded files are stored in ${settings.MATTERMOST_DATA_DIR}, which all servers of the cluster must share`,

@@ -1,10 +1,12 @@
 /**
- * The S3 bucket for uploaded files: whether it exists and the keys may use it.
+ * The storage of uploaded files: whether the S3 bucket exists and the keys may use it, and whether
+ * the settings for Azure Blob Storage are complete.
  *
  * @module
  */
 
 import type { HttpResponse } from "../../os/http.ts";
+import { variableOf } from "../../mattermost/effective_value.ts";
 import {
   effectiveFlag,
   effectiveText,
@@ -27,6 +29,15 @@ interface Bucket {
   readonly secretKey: string;
 }
 
+/** The other file drivers, in words. */
+const OTHER_STORAGE: Readonly<Record<string, string>> = {
+  local: "a directory",
+  azureblob: "Azure Blob Storage, which app:check does not test",
+};
+
+/** The value of `FileSettings.AzureAuthMode` that needs an access key. It is the default. */
+const SHARED_KEY = "shared_key";
+
 /**
  * Checks the bucket.
  *
@@ -35,12 +46,15 @@ interface Bucket {
  */
 export async function checkS3(context: CheckContext): Promise<Finding[]> {
   const { plan, system } = context;
-  if (effectiveText(plan, "FileSettings.DriverName") !== "amazons3") {
+  const driver = effectiveText(plan, "FileSettings.DriverName") || "local";
+  if (driver !== "amazons3") {
+    const storage = OTHER_STORAGE[driver] ?? `the storage ${driver}`;
     return [
       ok(
         "s3",
-        "S3 is not used: uploaded files are stored in a directory (MATTERMOST_FILE_DRIVER)",
+        `S3 is not used: uploaded files are stored in ${storage} (MATTERMOST_FILE_DRIVER)`,
       ),
+      ...(driver === "azureblob" ? missingAzureSettings(plan) : []),
     ];
   }
   const bucket = bucketOf(plan);
@@ -67,6 +81,22 @@ export async function checkS3(context: CheckContext): Promise<Finding[]> {
   }, context);
   if (answer === undefined) return [...findings];
   return [...findings, judge(bucket, answer, isSigned)];
+}
+
+/** Reports what the server needs: https://docs.mattermost.com/administration-guide/configure/azure-blob-storage.html */
+function missingAzureSettings(plan: Plan): Finding[] {
+  const text = (key: string): string =>
+    effectiveText(plan, `FileSettings.Azure${key}`);
+  const needsKey = (text("AuthMode") || SHARED_KEY) === SHARED_KEY;
+  return ["StorageAccount", "Container", ...(needsKey ? ["AccessKey"] : [])]
+    .filter((key) => text(key) === "")
+    .map((key) => {
+      const path = `FileSettings.Azure${key}`;
+      return warning("azure", {
+        message: `Azure Blob Storage cannot be used without ${path}`,
+        remedy: `Set ${variableOf(path)}`,
+      });
+    });
 }
 
 /**

@@ -79,6 +79,12 @@ const BROKEN: readonly (readonly [
   ["problems", "S3_BUCKET", { MATTERMOST_FILE_DRIVER: "amazons3" }, {
     S3_BUCKET: "bucket",
   }],
+  [
+    "problems",
+    "MATTERMOST_FILE_DRIVER",
+    { MATTERMOST_FILE_DRIVER: "azureblob" },
+    { MATTERMOST_FILE_DRIVER: "local" },
+  ],
   ["problems", "S3_SECRET_KEY", { S3_ACCESS_KEY: "id" }, {
     S3_SECRET_KEY: "key",
   }],
@@ -195,6 +201,18 @@ Deno.test("signing in with GitLab needs five settings, and a licence from 11 on"
     warnings({ ...gitlab, MATTERMOST_EDITION: "enterprise" }, "11.7.9"),
     [],
   );
+});
+
+Deno.test("Azure Blob Storage is refused before the first release that has it, and not later", () => {
+  const env = { ...DATABASE, MATTERMOST_FILE_DRIVER: "azureblob" };
+  const subjectsOf = (release: string): string[] =>
+    subjects(check(env, { release }).problems);
+  for (const release of ["3.6.0", "10.11.23", "11.8.5"]) {
+    assert.deepEqual(subjectsOf(release), ["MATTERMOST_FILE_DRIVER"], release);
+  }
+  for (const release of ["11.9.0", "11.10.0", "12.0.0", "13.4.0"]) {
+    assert.deepEqual(subjectsOf(release), [], release);
+  }
 });
 
 Deno.test("a setting without effect is reported only for the releases without it", () => {

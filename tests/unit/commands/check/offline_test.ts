@@ -102,6 +102,54 @@ Deno.test("a cluster requires the Enterprise edition, shared files and a name", 
   }]);
 });
 
+Deno.test("files in Azure Blob Storage are no directory, and its missing settings are named", async () => {
+  const AZURE = {
+    MATTERMOST_VERSION: "11.9.1",
+    MATTERMOST_FILE_DRIVER: "azureblob",
+    MM_FILESETTINGS_AZURESTORAGEACCOUNT: "acme",
+    MM_FILESETTINGS_AZURECONTAINER: "chat",
+  };
+  const stored = {
+    check: "s3",
+    level: "ok",
+    message:
+      "S3 is not used: uploaded files are stored in Azure Blob Storage, which app:check does not test (MATTERMOST_FILE_DRIVER)",
+  };
+  const { MM_FILESETTINGS_AZURECONTAINER: _, ...incomplete } = AZURE;
+  assert.deepEqual(await runCheck(checkS3, incomplete), [
+    stored,
+    {
+      check: "azure",
+      level: "warning",
+      message:
+        "Azure Blob Storage cannot be used without FileSettings.AzureContainer",
+      remedy: "Set MM_FILESETTINGS_AZURECONTAINER",
+    },
+    {
+      check: "azure",
+      level: "warning",
+      message:
+        "Azure Blob Storage cannot be used without FileSettings.AzureAccessKey",
+      remedy: "Set MM_FILESETTINGS_AZUREACCESSKEY",
+    },
+  ]);
+  for (
+    const login of [
+      { MM_FILESETTINGS_AZUREACCESSKEY: "key" },
+      { MM_FILESETTINGS_AZUREAUTHMODE: "default_credential" },
+    ]
+  ) {
+    assert.deepEqual(await runCheck(checkS3, { ...AZURE, ...login }), [stored]);
+  }
+  const shared = await runCheck(checkCluster, {
+    ...CLUSTER,
+    ...AZURE,
+    MATTERMOST_EDITION: "enterprise",
+    MATTERMOST_CLUSTER_NAME: "production",
+  });
+  assert.deepEqual(shared.map(({ level }) => level), ["ok"]);
+});
+
 Deno.test("a missing site URL is a warning, a wrong one a failure", async () => {
   const [unset] = await runCheck(checkSite);
   assert.deepEqual([unset?.check, unset?.level, unset?.remedy], [
