@@ -104,7 +104,8 @@ async function checkHealth(
   let verdict: Verdict | undefined;
   for (const candidate of candidates) {
     const endpoint = ready ? candidate.readiness : candidate.liveness;
-    const url = new URL(`${place.origin}${place.subPath}${endpoint.path}`);
+    const subPath = candidate.subPaths ? place.subPath : "";
+    const url = new URL(`${place.origin}${subPath}${endpoint.path}`);
     try {
       const answer = await request({
         url,

@@ -1,6 +1,9 @@
 /**
  * Facts about the releases of the server, as data.
  *
+ * The last row of a fact has no upper bound, so that a release that is newer than this program has
+ * the facts of the newest one.
+ *
  * A fact is a list of rows with a range of releases and a value; the first row that matches
  * applies. To add a fact, add a property to {@linkcode Release}, a list of rows, and a line to
  * {@linkcode releaseFacts}. A comment marks values that could not be verified; they are safe
@@ -62,8 +65,6 @@ export type EnvironmentOverrides =
 export interface Release {
   /** The release, such as `11.0.0` or `11.0.0-rc1`. */
   readonly version: string;
-  /** A warning for the operator if the release is newer than those known. */
-  readonly warning: string | undefined;
   /** The path of the server's program, relative to the directory of the server. */
   readonly binary: string;
   /** The command that migrates the database. */
@@ -89,14 +90,13 @@ export interface Release {
   readonly failsOnListenError: boolean;
   /** The keys that `MM_SECTION_KEY` variables override. */
   readonly environmentOverrides: EnvironmentOverrides;
+  /** Whether the paths of the server are below the path of its site URL. */
+  readonly subPaths: boolean;
   /** Whether the server supports plugins. */
   readonly plugins: boolean;
   /** Directories that the server writes to, relative to the directory of the server. */
   readonly writableDirectories: readonly string[];
 }
-
-/** The range of the known releases. */
-const KNOWN_RELEASES = ">=3.0.0 <12.0.0";
 
 type Rows<T> = readonly (readonly [range: string, fact: T])[];
 
@@ -172,8 +172,7 @@ const WRITABLE_DIRECTORIES: Rows<readonly string[]> = [
 ];
 
 /**
- * Gets the facts about a release. A release that is newer than the known ones is treated like
- * the newest of them, with a warning.
+ * Gets the facts about a release.
  *
  * @param version The release, in a notation that {@linkcode parseVersion} accepts.
  * @returns The facts.
@@ -202,11 +201,6 @@ function findFacts(version: string): Release {
   const pick = <T>(rows: Rows<T>): T => pickRow(rows, fits);
   return {
     version: formatVersion(parsed),
-    warning: fits(KNOWN_RELEASES)
-      ? undefined
-      : `Mattermost ${
-        formatVersion(parsed)
-      } is newer than the releases that the entrypoint knows (3.0 to 11.x), so it is treated like the newest of them`,
     binary: pick(BINARY),
     migration: pick(MIGRATION),
     offlineVersion: fits(">=6.5.0"),
@@ -224,6 +218,7 @@ function findFacts(version: string): Release {
     // 4.1 to 5.36 were not tested. False is safe: it only adds a check of the port.
     failsOnListenError: fits(">=5.37.0"),
     environmentOverrides: pick(ENVIRONMENT_OVERRIDES),
+    subPaths: fits(">=5.1.0"),
     plugins: fits(">=4.2.0"),
     writableDirectories: pick(WRITABLE_DIRECTORIES),
   };
@@ -304,8 +299,8 @@ export function serverEnvironment(
   logDirectory: string,
 ): Readonly<Record<string, string>> {
   return {
-    // From 10.11.11 and 11.2 on, the server rejects log files outside of this directory (not
-    // known for each patch of 11.2 and 11.3). Other releases ignore the variable.
+    // From 10.11.11, 11.2.3, 11.3.1 and 11.4.0 on, the server rejects log files outside of this
+    // directory. Other releases ignore the variable.
     ...(inRange(release.version, ">=10.11.0")
       ? { MM_LOG_PATH: logDirectory }
       : {}),
@@ -382,7 +377,7 @@ function pickRow<T>(rows: Rows<T>, fits: (range: string) => boolean): T {
 
 function unsupported(message: string): EntrypointError {
   return new EntrypointError(
-    `${message}: the entrypoint supports releases from 3.0.0 to the newest 11.x`,
+    `${message}: the entrypoint supports Mattermost 3.0.0 and later`,
     {
       code: ExitCode.settings,
       remedy:

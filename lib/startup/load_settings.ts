@@ -134,9 +134,6 @@ export async function loadSettings(
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, unknown);
   }
-  const notices = release.warning === undefined
-    ? []
-    : [{ subject: "MATTERMOST_VERSION", message: release.warning }];
   return {
     ...resolution,
     release,
@@ -144,7 +141,7 @@ export async function loadSettings(
     paths,
     database,
     serverVariables,
-    warnings: [...notices, ...findings.warnings, ...unknown],
+    warnings: [...findings.warnings, ...unknown],
     authorities: once(() => authoritiesOf(settings, system)),
   };
 }

@@ -128,6 +128,33 @@ Deno.test("MM_ variables are read in any letter case by the releases that do so"
   assert.equal(await codeFor("5.29.0"), 1);
 });
 
+Deno.test("releases before 5.1 have no sub-path, so the path of the site URL is not part of the request", async () => {
+  const ping3 = '{"server_time":"1","version":"3.6.0"}';
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["3.6.7", "/api/v3/general/ping", ping3],
+    ["5.0.3", PING, '{"status":"OK"}'],
+    ["5.1.2", `/team${PING}`, '{"status":"OK"}'],
+    // If the release is unknown, both are tried.
+    ["", `/team${PING}`, OK],
+    ["", "/api/v3/general/ping", ping3],
+  ];
+  for (const [version, path, body] of cases) {
+    await using server = await startPages({ [path]: [200, body] });
+    await using home = await createHome();
+    await writeConfig(home, {
+      ListenAddress: `:${server.port}`,
+      SiteURL: "https://chat.example.com/team",
+    });
+    const outcome = await runProgram(COMPILED, ["app:health"], {
+      env: settings(home, version),
+    });
+    assert.deepEqual(lineOf(outcome), [
+      0,
+      `healthy: http://127.0.0.1:${server.port}${path} answers with HTTP status 200`,
+    ]);
+  }
+});
+
 Deno.test("--ready reports database and file store", async () => {
   const body = (status: string, database: string): string =>
     JSON.stringify({

@@ -40,7 +40,7 @@ Deno.test("every task that CONTRIBUTING.md names exists, and every table and typ
       ["COMMANDS", "lib/run.ts"],
       ["COMMANDS", "lib/commands/help.ts"],
       ["EXPECTED", "tests/unit/database/reasons_test.ts"],
-      ["KNOWN_RELEASES", "lib/mattermost/releases.ts"],
+      ["DEFAULT_RELEASE", "lib/default_release.ts"],
       ["STOPS", "lib/upgrade/path.ts"],
       ["RELEASES", "tests/contract/golden_test.ts"],
     ] as const
