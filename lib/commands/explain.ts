@@ -47,7 +47,7 @@ export interface Difference {
   readonly before: Json;
   /** The new value; `null` if the key is removed. */
   readonly after: Json;
-  /** `set`, `default`, `generated`, `withdrawn` or `spelling`. */
+  /** `set`, `default`, `generated`, `withdrawn`, `obsolete` or `spelling`. */
   readonly reason: string;
 }
 
@@ -152,6 +152,7 @@ const REASONS: Readonly<Record<string, string>> = {
   default: "default",
   generated: "generated",
   withdrawn: "no longer set by you, so the default applies again",
+  obsolete: "this release does not have the key",
   spelling: "the key is spelled as in this release",
 };
 

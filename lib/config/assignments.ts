@@ -111,6 +111,22 @@ export const DERIVED_PATHS: readonly (Write & {
   readonly from: readonly SettingName[];
 })[] = DERIVED;
 
+/**
+ * Tells whether settings write a key in other releases only, because it was renamed or removed.
+ *
+ * @param path Section and key.
+ * @param release The installed release.
+ * @returns Whether some setting writes the key, but not in this release.
+ */
+export function isObsolete(path: string, release: string): boolean {
+  const writes = SETTING_NAMES.flatMap((name) => rowOf(name).writes ?? [])
+    .filter((write) => write.path === path);
+  return writes.length > 0 &&
+    writes.every(({ releases }) =>
+      releases !== undefined && !inRange(release, releases)
+    );
+}
+
 function rowAssignments(
   name: SettingName,
   { settings, origins }: Pick<Resolution, "settings" | "origins">,

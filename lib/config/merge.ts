@@ -55,6 +55,8 @@ export interface MergeInput {
   readonly lastApplied: LastApplied | undefined;
   /** The values that the settings assign; each path at most once. */
   readonly wanted: readonly Assignment[];
+  /** Tells whether settings write a key in other releases only. */
+  readonly isObsolete?: (path: string) => boolean;
   /** Returns the values that the server may have rewritten to the one on disk. */
   readonly rewrittenFrom?: (path: string, value: Json) => readonly Json[];
   /** Generates a secret. */
@@ -65,13 +67,15 @@ export interface MergeInput {
 
 /**
  * Why a value changes: the operator set it, it is a default, the entrypoint generated it, the
- * operator removed the setting, or the key had another spelling or was present more than once.
+ * operator removed the setting, the release does not have the key, or the key had another spelling
+ * or was present more than once.
  */
 export type ChangeReason =
   | "set"
   | "default"
   | "generated"
   | "withdrawn"
+  | "obsolete"
   | "spelling";
 
 /** A value that the merge changes. */
@@ -164,10 +168,12 @@ export function merge(input: MergeInput): MergeResult {
     });
   }
 
-  // Values that the operator once set and has removed since: back to the server's default.
+  // Values that the operator once set and has removed since, and defaults of keys that this release
+  // does not have: back to the server's default. A secret stays, in case the old release returns.
   let shipped: ObjectNode | undefined;
   for (const { path, entry } of lastApplied.values()) {
-    if (!entry.explicit) continue;
+    const isObsolete = !entry.generated && (input.isObsolete?.(path) ?? false);
+    if (!entry.explicit && !isObsolete) continue;
     const { member, holder } = findMember(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);
@@ -179,7 +185,8 @@ export function merge(input: MergeInput): MergeResult {
     }
     if (!isUneditedValue(input, { path, entry, value: before })) continue;
     const secret = entry.secret ?? false;
-    const change = { path, before, reason: "withdrawn", secret } as const;
+    const reason = isObsolete ? "obsolete" : "withdrawn";
+    const change = { path, before, reason, secret } as const;
     if (fallback === undefined || after === undefined) {
       removeMember(holder, member);
       changes.push(change);

@@ -7,7 +7,7 @@
 import type { Json } from "../json.ts";
 import { isJsonObject, valueAt } from "../json.ts";
 import type { Assignment } from "../config/assignment.ts";
-import { assignments } from "../config/assignments.ts";
+import { assignments, isObsolete } from "../config/assignments.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
@@ -216,7 +216,7 @@ export function mergeInto(
 
 /** The inputs of a merge that do not come from the config.json on disk. */
 type DesiredConfig = Required<
-  Pick<MergeInput, "shipped" | "wanted" | "rewrittenFrom">
+  Pick<MergeInput, "shipped" | "wanted" | "isObsolete" | "rewrittenFrom">
 >;
 
 function desiredConfig(
@@ -228,6 +228,7 @@ function desiredConfig(
   return {
     shipped,
     wanted: desiredValues(loaded, text ?? shipped),
+    isObsolete: (path) => isObsolete(path, version),
     rewrittenFrom: (path, value) => valuesBeforeRewrite(version, path, value),
   };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assignments } from "../../../lib/config/assignments.ts";
+import { assignments, isObsolete } from "../../../lib/config/assignments.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { resolved, written } from "../settings/support.ts";
 
@@ -49,6 +49,13 @@ Deno.test("a key is written only for the releases that have it", () => {
   for (const [release, path, isThere] of table) {
     const paths = written(resolved({}), release).map((entry) => entry.path);
     assert.equal(paths.includes(path), isThere, `${path} in ${release}`);
+    assert.equal(isObsolete(path, release), !isThere, `${path} in ${release}`);
+  }
+});
+
+Deno.test("a key that no setting writes by itself is not obsolete in any release", () => {
+  for (const path of ["SqlSettings.DataSource", "ClusterSettings.Unknown"]) {
+    assert.ok(!isObsolete(path, "3.0.0") && !isObsolete(path, "12.0.0"), path);
   }
 });
 

@@ -248,6 +248,27 @@ Deno.test("merge: a key that no setting assigns any more returns to the shipped 
   assert.deepEqual(again(second, []).changes, []);
 });
 
+Deno.test("merge: a default of a key that the release does not have is removed, unless it was edited or generated", () => {
+  const wanted = [wants("A.x", 1), wants("B.y", 2), wants("B.z", 3)];
+  const first = run([...wanted, wants("C.v", 4), secret("C.w")]);
+  const edited = first.text.replace('"z":3', '"z":"edited"');
+  assert.notEqual(edited, first.text);
+  const second = run([], {
+    disk: edited,
+    lastApplied: first.lastApplied,
+    isObsolete: (path) => path !== "C.v",
+  });
+  assert.deepEqual(second.document, {
+    A: { x: "shipped", z: "shipped z" },
+    B: { z: "edited" },
+    C: { v: 4, w: "made" },
+  });
+  assert.deepEqual(
+    second.changes.map(({ path, reason }) => `${reason} ${path}`),
+    ["obsolete A.x", "obsolete B.y"],
+  );
+});
+
 Deno.test("merge: a withdrawn secret is still marked as secret", () => {
   const first = run([{ ...sets("A.x", "s3cret"), secret: true }]);
   assert.equal(again(first, []).changes[0]?.secret, true);

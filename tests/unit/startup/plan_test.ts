@@ -112,6 +112,25 @@ Deno.test("a value that a recorded server changed by itself does not count as an
   }
 });
 
+Deno.test("an upgrade removes the keys that only the old release had, and warns of none of them", async () => {
+  const files = await started("3.3.0");
+  const env = { ...ENOUGH, MATTERMOST_VERSION: "3.6.0" };
+  const { context } = stage({ files, env });
+  const upgrade = await makePlan(context);
+  assert.deepEqual(
+    upgrade.merged.changes.map(({ path, reason }) => `${reason} ${path}`)
+      .filter((text) => text.includes("RateLimit")),
+    [
+      "default RateLimitSettings.Enable",
+      "obsolete RateLimitSettings.EnableRateLimiter",
+    ],
+  );
+  assert.deepEqual(upgrade.warnings, []);
+  await writePlan(upgrade, context);
+  const next = await plan({ files, env });
+  assert.deepEqual([next.merged.changes, next.warnings], [[], []]);
+});
+
 Deno.test("a first start begins with the default configuration of the server's package", async () => {
   const files = installed();
   files.makeDirectory(`${INSTALL}/config`);
