@@ -306,6 +306,8 @@ export const CATALOGUE = {
   MATTERMOST_MAX_USERS: setting({
     group: "Teams and users",
     summary: "The maximum number of users in a team.",
+    details:
+      "From Mattermost 11 on, Team Edition also limits the users of the whole server to 250.",
     kind: integer(1),
     fallback: 50,
     writes: [at("TeamSettings.MaxUsersPerTeam")],
