@@ -5,19 +5,20 @@
  * @module
  */
 
-import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { installedProgram } from "../mattermost/installed_release.ts";
+import { releaseFacts } from "../mattermost/releases.ts";
+import type { Settings } from "../settings/catalogue.ts";
 import { resolve } from "../settings/resolve.ts";
-import type { System } from "../os/system.ts";
 import type { Context } from "../startup/context.ts";
 import { becomeServerUser } from "../startup/become_user.ts";
+import { installationOf } from "../startup/load_settings.ts";
 import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
+import { confirmInstalledRelease } from "../startup/upgrade_guard.ts";
 
-/** The server's programs; `platform` is the name in older releases. */
-const PROGRAMS = ["bin/mattermost", "bin/platform"];
-
-/** Linux's link to the executable of the running process: proc_pid_exe(5). */
-const SELF = "/proc/self/exe";
+/** Subcommands that change nothing, for whoever wants to know what is installed. */
+const HARMLESS = ["version", "help", "completion"];
 
 /**
  * Replaces this process with the installed server.
@@ -25,15 +26,17 @@ const SELF = "/proc/self/exe";
  * @param args A subcommand of the server, and its arguments.
  * @param context The system with the settings and the installation.
  * @returns Never.
- * @throws {EntrypointError} With code 127 if no server is installed, 126 if it cannot be executed.
+ * @throws {EntrypointError} With code 127 if no server is installed, 126 if it cannot be executed, 78 if it is another release than `MATTERMOST_VERSION` and the subcommand may change something.
  */
-export function mattermost(args: readonly string[], context: Context): never {
+export async function mattermost(
+  args: readonly string[],
+  context: Context,
+): Promise<never> {
   const { system } = context;
   const { env, files } = system;
   const { settings } = resolve(sourcesOf(system));
   const { install, config } = pathsOf(settings);
-  const path = PROGRAMS.map((name) => `${install}/${name}`)
-    .find((path) => isAnother(path, files));
+  const path = installedProgram(install, files);
   if (path === undefined) {
     throw new EntrypointError(
       `No Mattermost server is installed in ${install}; the program named mattermost is this entrypoint`,
@@ -43,6 +46,9 @@ export function mattermost(args: readonly string[], context: Context): never {
           "MATTERMOST_INSTALL_DIR=/opt/mattermost/mattermost   # the directory that contains bin/mattermost",
       },
     );
+  }
+  if (!HARMLESS.includes(args[0] ?? "")) {
+    await requireStatedRelease(settings, context);
   }
   becomeServerUser(settings, context);
   return system.exec({
@@ -56,10 +62,16 @@ export function mattermost(args: readonly string[], context: Context): never {
   });
 }
 
-/** Whether a path is a program other than this one, which would execute itself for ever. */
-function isAnother(path: string, files: System["files"]): boolean {
-  if (files.stat(path)?.isFile !== true) return false;
-  // Without /proc the two cannot be compared, and the path counts as another program.
-  return trySystemCall(() => files.realPath(path) === files.readLink(SELF)) !==
-    true;
+async function requireStatedRelease(
+  settings: Settings,
+  { system }: Context,
+): Promise<void> {
+  const { MATTERMOST_VERSION: version } = settings;
+  if (version === undefined) return;
+  await confirmInstalledRelease({
+    settings,
+    paths: pathsOf(settings),
+    release: releaseFacts(version),
+    installation: installationOf(settings, system),
+  }, system);
 }

@@ -69,8 +69,6 @@ export interface Release {
   readonly binary: string;
   /** The command that migrates the database. */
   readonly migration: Migration;
-  /** Whether the command `version` works without configuration and database; if not, it migrates the database. */
-  readonly offlineVersion: boolean;
   /** Checks whether the server responds, without a query to the database. */
   readonly liveness: HealthEndpoint;
   /** Checks whether the server can handle requests; from 5.14 on with a check of the database. */
@@ -203,7 +201,6 @@ function findFacts(version: string): Release {
     version: formatVersion(parsed),
     binary: pick(BINARY),
     migration: pick(MIGRATION),
-    offlineVersion: fits(">=6.5.0"),
     liveness: pick(LIVENESS),
     readiness: pick(READINESS),
     databases: {
@@ -269,22 +266,6 @@ export function migrationCommand(
     case "none":
       return undefined;
   }
-}
-
-/**
- * Gets the command that prints `Version: X.Y.Z`.
- *
- * @param release The release.
- * @param paths The paths of the server.
- * @returns Program and arguments; `undefined` if the command would migrate the database.
- */
-export function versionCommand(
-  release: Release,
-  paths: Pick<ServerPaths, "home">,
-): readonly [string, ...string[]] | undefined {
-  return release.offlineVersion
-    ? [`${paths.home}/${release.binary}`, "version"]
-    : undefined;
 }
 
 /**

@@ -1025,7 +1025,7 @@ export const CATALOGUE = {
     group: "Image",
     summary: "The release of the installed server. The image sets it.",
     details:
-      "If it is not set, the entrypoint queries the installed server, which releases from 6.5 on support.",
+      "If it is not set, the entrypoint asks the installed server, which releases from 5.28 on can answer.",
     kind: text({
       form: [
         /^v?\d+(\.\d+){1,2}([-.+][\w.+-]+)?$/,

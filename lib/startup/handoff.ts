@@ -5,6 +5,7 @@
  */
 
 import { errorCode, trySystemCall } from "../errors.ts";
+import { requireProgram } from "../mattermost/installed_release.ts";
 import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import type { FileFacts, System } from "../os/system.ts";
@@ -52,10 +53,10 @@ export function buildServerEnvironment(
  *
  * @param loaded The release, and the directory of the server.
  * @param system The file system.
- * @throws {EntrypointError} With code 127 if there is no server, 126 if it cannot be executed.
+ * @throws {EntrypointError} With code 127 if there is no server, 126 if it cannot be executed, 78 if it is that of another release.
  */
 export function requireServer(
-  { paths, release }: LoadedSettings,
+  { paths, release, installation }: LoadedSettings,
   { files }: Pick<System, "files">,
 ): void {
   const path = `${paths.install}/${release.binary}`;
@@ -69,6 +70,9 @@ export function requireServer(
     errno = Errno.EACCES;
   }
   if (facts?.isFile === true && (facts.mode & ANY_MAY_EXECUTE) !== 0) return;
+  if (facts === undefined && errno === Errno.ENOENT) {
+    requireProgram(release, installation, { files });
+  }
   throw execFailure(path, [{
     path,
     errno,

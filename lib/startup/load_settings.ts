@@ -15,6 +15,7 @@ import type { Release } from "../mattermost/releases.ts";
 import {
   findRelease,
   type Installation,
+  installedProgram,
 } from "../mattermost/installed_release.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
@@ -65,7 +66,7 @@ const LOOKUP_TIMEOUT = 3000;
  * Loads the settings.
  *
  * @param context The environment and the files, and the log.
- * @param options `fromConfig` reads the database from the config.json on disk, for installations that set it only there, with the product that overrides the one there; `assume` is the release to use if it cannot be found.
+ * @param options `fromConfig` reads the database from the config.json on disk, for installations that set it only there, with the product that overrides the one there; `assume` is the release to use if none is stated and no server is installed.
  * @returns The settings with release and database.
  * @throws {EntrypointError} With every problem and code 78, or 66 if all of them are unreadable files.
  */
@@ -155,7 +156,17 @@ function authoritiesOf(settings: Settings, system: System): Authorities {
   });
 }
 
-function installationOf(settings: Settings, system: System): Installation {
+/**
+ * Describes the installed server.
+ *
+ * @param settings Its directory, its release and its user.
+ * @param system The user of this process.
+ * @returns The installed server.
+ */
+export function installationOf(
+  settings: Settings,
+  system: Pick<System, "uid" | "gid">,
+): Installation {
   return {
     configuredVersion: settings.MATTERMOST_VERSION,
     home: settings.MATTERMOST_INSTALL_DIR,
@@ -163,19 +174,18 @@ function installationOf(settings: Settings, system: System): Installation {
   };
 }
 
+/** Assumes a release only if nothing is installed that could contradict. */
 async function findReleaseOr(
   installation: Installation,
   system: System,
   assume: string | undefined,
 ): Promise<Release> {
-  try {
-    return await findRelease(installation, system);
-  } catch (error) {
-    if (assume === undefined || installation.configuredVersion !== undefined) {
-      throw error;
-    }
-    return releaseFacts(assume);
-  }
+  const { configuredVersion, home } = installation;
+  const isUnknown = configuredVersion === undefined &&
+    installedProgram(home, system.files) === undefined;
+  return isUnknown && assume !== undefined
+    ? releaseFacts(assume)
+    : await findRelease(installation, system);
 }
 
 /** Finds the services that resolve. Only for when no setting names the database: the lookup of a missing name can take seconds. */

@@ -51,7 +51,7 @@ export interface Plan extends LoadedSettings {
  * Loads the settings and plans config.json, without changing anything.
  *
  * @param context The system and the log.
- * @param options What the plan is for; `assume` is the release to use if it cannot be found.
+ * @param options What the plan is for; `assume` is the release to use if none is stated and no server is installed.
  * @returns The plan.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */
@@ -67,7 +67,7 @@ export async function makePlan(
  * Loads the settings. If no setting names the database, the config.json on disk may.
  *
  * @param context The system and the log.
- * @param options `assume` is the release to use if it cannot be found.
+ * @param options `assume` is the release to use if none is stated and no server is installed.
  * @returns The settings with release and database.
  * @throws {EntrypointError} With code 78 or 66 for settings, 65 for an unusable config.json.
  */

@@ -101,7 +101,7 @@ export async function confirmInstalledRelease(
     LoadedSettings,
     "paths" | "settings" | "release" | "installation"
   >,
-  system: Pick<System, "files" | "uid" | "gid" | "runChild" | "clock">,
+  system: Pick<System, "files" | "uid" | "gid" | "watchChild" | "clock">,
 ): Promise<boolean> {
   const { release, installation } = loaded;
   return isConfirmed(loaded, system) ||

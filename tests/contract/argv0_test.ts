@@ -78,6 +78,38 @@ Deno.test("any other subcommand goes to the installed server, found under its na
   assert.equal(given.env["MM_CONFIG"], home.config);
 });
 
+Deno.test("a subcommand that may change something needs the stated release", async () => {
+  await using home = await createHome();
+  await home.installServer("11.7.9");
+  await linked(home);
+  const call = (
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ) =>
+    launch(["mattermost", ...args], {
+      env: {
+        ...home.env,
+        PATH: `${dirname(join(home.path, "called/mattermost"))}:${PATH}`,
+        ...env,
+      },
+    }).outcome;
+  for (const stated of ["10.11.0", "5.37.10"]) {
+    const env = { MATTERMOST_VERSION: stated };
+    const refused = await call(["db", "migrate"], env);
+    assertClean(refused);
+    assert.deepEqual([refused.code, refused.stdout], [78, ""]);
+    assert.match(refused.stderr, /reports release 11\.7\.9/);
+    // To find out what is installed.
+    const version = await call(["version"], env);
+    assert.deepEqual([version.code, version.stdout], [
+      0,
+      "Version: 11.7.9\n",
+    ]);
+  }
+  const same = await call(["db", "migrate"], { MATTERMOST_VERSION: "11.7.9" });
+  assert.equal(same.code, 0, same.stderr);
+});
+
 Deno.test("our own commands keep their names", async () => {
   await using home = await createHome();
   const program = await linked(home);

@@ -743,24 +743,79 @@ testPrograms(
   },
 );
 
+/** A 5.20: it takes the option for a mistake, and looks for its database before it answers. */
+const NEEDS_DATABASE = `#!/bin/sh
+case "$*" in
+  "version --skip-server-start") echo 'Error: unknown flag: --skip-server-start' >&2; exit 1 ;;
+  version) trap '' TERM; echo '{"msg":"Pinging SQL master database"}'; while :; do sleep 1; done ;;
+esac
+${SHOW}
+`;
+
+/** The same, but its answer would be refused: a package with bin/platform is not asked so. */
+const NOT_ASKED = NEEDS_DATABASE.replace(
+  /^ {2}version\).*$/m,
+  "  version) echo 'Version: 9.9.9'; exit 0 ;;",
+);
+
 testPrograms(
-  "a server that would migrate when asked is never asked for its release",
+  "a server that cannot report its release without its database is what MATTERMOST_VERSION says",
   async (program) => {
-    for (
-      const [version, name] of [["5.37.10", "mattermost"], [
-        "3.6.7",
-        "platform",
-      ]]
-    ) {
-      const { home, env } = await prepare(postgres, { version: version ?? "" });
+    for (const hasPlatform of [true, false]) {
+      const { home, env } = await prepare(postgres, { version: "5.20.0" });
       await using _ = home;
-      await home.installServer(version ?? "", SHOW, name);
+      await home.write(
+        "mattermost/bin/mattermost",
+        hasPlatform ? NOT_ASKED : NEEDS_DATABASE,
+        0o755,
+      );
+      if (hasPlatform) await home.installServer("5.20.0", SHOW, "platform");
+      const start = performance.now();
       const { code, stderr } = await runProgram(program, ["app:start"], {
         env,
       });
       assert.equal(code, 0, stderr);
-      assert.ok(!await home.wasAsked());
+      // It ignores SIGTERM, and is killed before the time for an answer is over.
+      assert.ok(performance.now() - start < 9000);
     }
+  },
+);
+
+testPrograms(
+  "a newer server than MATTERMOST_VERSION says is refused by each command, also below 6.5",
+  async (program) => {
+    for (const version of ["5.37.10", "5.20.0", "4.10.10", "3.6.7"]) {
+      const { home, env } = await prepare(postgres, { version });
+      await using _ = home;
+      await home.installServer("11.7.9");
+      const before = await home.snapshot();
+      for (const command of ["app:start", "app:migrate", "app:config"]) {
+        const { code, stderr } = await runProgram(program, [command], { env });
+        assert.equal(code, 78, `${command} ${version}\n${stderr}`);
+        assert.match(
+          stderr,
+          /MATTERMOST_VERSION is \S+, but the (?:server in \S+ reports release 11\.7\.9|program of the server is \S+\/bin\/mattermost, which only)/,
+        );
+        await home.assertUnchanged(before);
+      }
+      const { stdout } = await runProgram(program, ["app:check"], { env });
+      assert.match(
+        stdout,
+        /^failed settings\.release: MATTERMOST_VERSION is \S+, but the server in \S+ reports release 11\.7\.9$/m,
+      );
+    }
+  },
+);
+
+testPrograms(
+  "a server before 5.0 is never asked for its release",
+  async (program) => {
+    const old = await prepare(postgres, { version: "3.6.7" });
+    await using _old = old.home;
+    await old.home.installServer("3.6.7", SHOW, "platform");
+    const start = await runProgram(program, ["app:start"], { env: old.env });
+    assert.equal(start.code, 0, start.stderr);
+    assert.ok(!await old.home.wasAsked());
     const { home, env } = await prepare(postgres, { version: "" });
     await using _ = home;
     await home.installServer("3.6.7", SHOW, "platform");

@@ -26,6 +26,8 @@ export interface Answer {
   readonly verdict: Verdict;
   /** With which error it did not get into its database; `undefined` if it did not say so. */
   readonly databaseError: string | undefined;
+  /** What the server printed. */
+  readonly lines: readonly string[];
   /** The keys that were switched off, with what belongs to them. */
   readonly notJudged: readonly string[];
   /** The copy as the server has rewritten it; `undefined` if it cannot be read. */
@@ -69,6 +71,7 @@ export async function askServer(
   const none = (reason: string): Answer => ({
     verdict: { kind: "none", reason },
     databaseError: undefined,
+    lines: [],
     notJudged: [],
     rewritten: undefined,
     replaced: [],
@@ -107,6 +110,7 @@ export async function askServer(
     return {
       verdict: inSentences(readVerdict(observation), loaded, system),
       databaseError: readDatabaseError(observation),
+      lines: observation.lines,
       notJudged: copy.notJudged,
       rewritten: found?.bytes && new TextDecoder().decode(found.bytes),
       replaced: copy.replaced,

@@ -11,6 +11,7 @@ import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import { foldKey } from "../../json.ts";
+import { confirmLines } from "../../mattermost/installed_release.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import type { Context } from "../context.ts";
 import { buildServerEnvironment } from "../handoff.ts";
@@ -95,6 +96,7 @@ export function refusalError(
  * @param plan The plan.
  * @param context The system, and the signal that ends the question.
  * @returns The judgement.
+ * @throws {EntrypointError} With code 78 if the server is another release than the stated one.
  */
 export async function judge(
   plan: Plan,
@@ -106,6 +108,7 @@ export async function judge(
     env: buildServerEnvironment(plan, system),
   };
   const answer = await askServer(handover, plan, context);
+  confirmLines(plan.release, plan.installation, answer.lines);
   const { verdict, notJudged } = answer;
   const clean = (text: string): string => cleanWords(text, plan);
   switch (verdict.kind) {

@@ -8,7 +8,6 @@ import {
   releaseFacts,
   serverCommand,
   serverEnvironment,
-  versionCommand,
 } from "../../../lib/mattermost/releases.ts";
 
 const PATHS = { home: "/opt/mattermost", config: "/data/config.json" };
@@ -19,7 +18,6 @@ const FACTS: Readonly<
 > = {
   binary: (release) => release.binary,
   migration: (release) => release.migration,
-  offline: (release) => String(release.offlineVersion),
   liveness: (release) => release.liveness.path,
   readiness: (release) => release.readiness.path,
   mysql: ({ databases: { mysql } }) => mysql && (mysql.minimum ?? "any"),
@@ -51,7 +49,6 @@ const EXPECTED: Readonly<
     ["3.4.0", "6.4.3", "none"],
     ["6.5.0", "11.10.0", "db migrate"],
   ],
-  offline: [["3.0.0", "6.4.3", "false"], ["6.5.0", "11.10.0", "true"]],
   liveness: [
     ["3.0.0", "3.0.3", "/"],
     ["3.1.0", "3.6.7", "/api/v3/general/ping"],
@@ -168,7 +165,7 @@ Deno.test("serverCommand() returns the form that all releases accept", () => {
   ]);
 });
 
-Deno.test("migrationCommand() and versionCommand() exist only where they are safe", () => {
+Deno.test("migrationCommand() exists only where a release has one", () => {
   deepEqual(migrationCommand(releaseFacts("3.3.0"), PATHS), [
     "/opt/mattermost/bin/platform",
     "--config",
@@ -182,11 +179,6 @@ Deno.test("migrationCommand() and versionCommand() exist only where they are saf
     "migrate",
     "--config",
     "/data/config.json",
-  ]);
-  equal(versionCommand(releaseFacts("6.4.3"), PATHS), undefined);
-  deepEqual(versionCommand(releaseFacts("6.5.0"), PATHS), [
-    "/opt/mattermost/bin/mattermost",
-    "version",
   ]);
 });
 

@@ -11,6 +11,7 @@ import type { Check, Finding } from "../../../../lib/commands/check/finding.ts";
 import { checkGitlab } from "../../../../lib/commands/check/gitlab.ts";
 import { checkMail } from "../../../../lib/commands/check/mail.ts";
 import { checkPush } from "../../../../lib/commands/check/push.ts";
+import { checkRelease } from "../../../../lib/commands/check/release.ts";
 import { checkS3 } from "../../../../lib/commands/check/s3.ts";
 import { checkSecrets } from "../../../../lib/commands/check/secrets.ts";
 import { checkSettings } from "../../../../lib/commands/check/settings.ts";
@@ -21,6 +22,7 @@ import type { World } from "../../../support/fake_system.ts";
 import {
   CONFIG,
   ENOUGH,
+  INSTALL,
   installed,
   stage,
 } from "../../../support/installation.ts";
@@ -148,6 +150,24 @@ Deno.test("files in Azure Blob Storage are no directory, and its missing setting
     MATTERMOST_CLUSTER_NAME: "production",
   });
   assert.deepEqual(shared.map(({ level }) => level), ["ok"]);
+});
+
+Deno.test("a server that does not report its release is a warning, one of another release a failure", async () => {
+  const reply = (...lines: string[]): Omit<World, "env"> => ({
+    watchChild: () => ({ lines, code: 0 }),
+  });
+  assert.deepEqual(await runCheck(checkRelease), []);
+  assert.deepEqual(await runCheck(checkRelease, {}, reply("something else")), [{
+    check: "settings.release",
+    level: "warning",
+    message:
+      `The server in ${INSTALL} does not report its release, so the checks assume 11.7.9, as MATTERMOST_VERSION says`,
+    remedy: `${INSTALL}/bin/mattermost version`,
+  }]);
+  await assert.rejects(
+    runCheck(checkRelease, {}, reply("Version: 11.6.0")),
+    /reports release 11\.6\.0/,
+  );
 });
 
 Deno.test("a missing site URL is a warning, a wrong one a failure", async () => {
