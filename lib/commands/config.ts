@@ -21,7 +21,11 @@ import {
   explanationText,
 } from "./explain.ts";
 import { giveAndBecomeServerUser } from "../startup/directories/prepare_directories.ts";
-import { makePlan, type Plan } from "../startup/plan.ts";
+import {
+  loadSettingsWithConfig,
+  type Plan,
+  planConfig,
+} from "../startup/plan.ts";
 import { isServerInstalled } from "../startup/handoff.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
 import { judge, refusalError } from "../startup/verdict/judge.ts";
@@ -55,9 +59,10 @@ export async function config(
     );
   }
   const { system, log } = context;
-  const plan = await makePlan(context);
+  const loaded = await loadSettingsWithConfig(context);
   // The next start would refuse a server of another release.
-  await confirmRelease(plan.release, plan.installation, system);
+  await confirmRelease(loaded.release, loaded.installation, system);
+  const plan = planConfig(loaded, context, {});
   plan.warnings.forEach((warning) => log.warn(warning));
   const options = { showSecrets: values["show-secrets"] };
   const write = (text: string): void => system.out.write(text);

@@ -22,7 +22,11 @@ import {
   waitForMigration,
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
-import { logSummary, makePlan } from "../startup/plan.ts";
+import {
+  loadSettingsWithConfig,
+  logSummary,
+  planConfig,
+} from "../startup/plan.ts";
 import {
   readServerMigrations,
   rememberMigrations,
@@ -44,10 +48,11 @@ export async function migrate(
 ): Promise<number> {
   readArguments(args, { command: "app:migrate" });
   const { system, log } = context;
-  const plan = await makePlan(context, { upgradeRulesFollow: true });
+  const loaded = await loadSettingsWithConfig(context);
+  requireServer(loaded, system);
+  const isAnswered = await confirmInstalledRelease(loaded, system);
+  const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
   logSummary(plan, context);
-  requireServer(plan, system);
-  const isAnswered = await confirmInstalledRelease(plan, system);
   const [database, migrations] = await Promise.all([
     openDatabase(plan, context),
     readServerMigrations(plan, system),

@@ -111,16 +111,19 @@ async function openMeanwhile(
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const answers = Promise.all([
     openDatabase(loaded, { ...context, signal }),
-    confirmInstalledRelease(loaded, system),
     readServerMigrations(loaded, system),
   ]);
+  // Only the first error is reported.
+  answers.catch(() => {});
   try {
+    // What follows would judge a server of another release by the wrong rules.
+    const isAnswered = await confirmInstalledRelease(loaded, system);
     const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
     // The summary has already printed the warnings about the settings.
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));
     const releaseSignals = system.prepareExec();
-    const [[database, isAnswered, migrations], accepted] = await Promise.all([
+    const [[database, migrations], accepted] = await Promise.all([
       answers,
       requireAccepted(plan, { ...context, signal }),
     ]);
@@ -134,8 +137,6 @@ async function openMeanwhile(
     };
   } catch (error) {
     failed.abort();
-    // Only the first error is reported.
-    answers.catch(() => {});
     throw error;
   }
 }
