@@ -112,6 +112,41 @@ class Stage implements AsyncDisposable {
   }
 }
 
+/** What is stated instead of a release, if not {@link NEWER}: a release with the same program. */
+const STATED: Readonly<Record<string, string>> = {
+  "3.3.0": "3.6.0",
+  "3.6.0": "3.3.0",
+  "4.10.10": "4.9.4",
+};
+
+const NEWER = "10.5.14";
+
+/** Releases that do not say which they are before they reach their database. */
+const SILENT = ">=4.0.0 <5.28.0";
+
+for (const release of RELEASES) {
+  Deno.test(`${release}: a server that is not the stated release is refused, if it can be asked`, async () => {
+    await using stage = await Stage.open(release);
+    const stated = { MATTERMOST_VERSION: STATED[release] ?? NEWER };
+    const report = (await stage.run(["app:check"], stated)).stdout;
+    const message =
+      `MATTERMOST_VERSION is ${stated.MATTERMOST_VERSION}, but the server in ${stage.home.install} reports release ${release}`;
+    const isSilent = inRange(release, SILENT);
+    assert.equal(report.includes(message), !isSilent, report);
+    if (!isSilent) {
+      const { code, stderr } = await stage.run([], stated);
+      assert.equal(code, 78, stderr);
+      assert.ok(stderr.includes(message), stderr);
+    }
+    assert.ok(
+      !(await stage.journal()).some((line) =>
+        line.includes("reached the database")
+      ),
+      "the server reached its database",
+    );
+  });
+}
+
 for (const release of RELEASES) {
   Deno.test(`${release}: a start asks once, a restart does not, and a bad value is named`, async () => {
     await using stage = await Stage.open(release);
