@@ -32,7 +32,10 @@ import {
   rememberMigrations,
 } from "../startup/server_migrations.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
-import { requireAccepted } from "../startup/verdict/judge.ts";
+import {
+  requireAccepted,
+  requireAcceptedLater,
+} from "../startup/verdict/judge.ts";
 
 /**
  * Migrates the database.
@@ -76,7 +79,11 @@ export async function migrate(
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, system);
   const served = await prepareDirectories(plan, context);
-  await writePlan(plan, served, accepted);
+  await writePlan(
+    plan,
+    served,
+    await requireAcceptedLater(accepted, plan, served),
+  );
   writeBundle(bundle, served);
   const { session } = database;
   const work = { database: { session, facts }, permit, migrations };

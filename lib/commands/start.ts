@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Acceptance } from "../config/last_applied.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Permit } from "../upgrade/decision.ts";
@@ -42,7 +41,11 @@ import {
   type ServerMigrations,
 } from "../startup/server_migrations.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
-import { requireAccepted } from "../startup/verdict/judge.ts";
+import {
+  type Remembered,
+  requireAccepted,
+  requireAcceptedLater,
+} from "../startup/verdict/judge.ts";
 
 /**
  * Starts the server.
@@ -75,7 +78,11 @@ export async function start(
   const served = await prepareDirectories(plan, context);
   const { system } = served;
   await requirePaths(plan, served);
-  await writePlan(plan, served, accepted);
+  await writePlan(
+    plan,
+    served,
+    await requireAcceptedLater(accepted, plan, served),
+  );
   writeBundle(bundle, served);
   if (permit.kind === "migrate-3.0") {
     const work = { database, permit, migrations };
@@ -98,7 +105,7 @@ interface Ready {
   /** Whether the installed server has reported the release that the image states. */
   readonly isAnswered: boolean;
   /** The configuration that the server has accepted. */
-  readonly accepted: Acceptance | undefined;
+  readonly accepted: Remembered;
 }
 
 /** Logs in to the database, and does what needs no database at the same time. */

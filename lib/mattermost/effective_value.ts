@@ -75,5 +75,9 @@ export function effectiveValue(
   if (text === "" && !(type === "text" && readsAnyCase(overrides))) {
     return current;
   }
+  // The server keeps this one as a text, and refuses it later if it is not JSON.
+  if (RAW_REGEXP.test(path)) return text;
   return parseVariable(text, type ?? "text") ?? current;
 }
+
+const RAW_REGEXP = /\.AdvancedLoggingJSON$/i;

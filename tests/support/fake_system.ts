@@ -159,7 +159,12 @@ export function fakeSystem(world: World = {}): FakeSystem {
           lines: [`Version: ${world.env?.["MATTERMOST_VERSION"]}`],
           code: 0,
         }
-        : { lines: ["Failed to ping DB"], code: undefined };
+        : {
+          lines: [
+            'Failed to ping DB err:pq: unrecognized configuration parameter "x"',
+          ],
+          code: undefined,
+        };
     },
     becomeUser(identity) {
       identities.push(identity);

@@ -22,6 +22,8 @@ import type { LoadedSettings } from "../load_settings.ts";
 
 /** The answer of the server. */
 export interface Answer {
+  /** Whether root could not make the copy for the server's user, who may be able to make it. */
+  readonly isPossibleLater?: boolean;
   /** The verdict, with its ids replaced by sentences. */
   readonly verdict: Verdict;
   /** With which error it did not get into its database; `undefined` if it did not say so. */
@@ -38,6 +40,8 @@ export interface Answer {
 
 /** Milliseconds after which the server is killed. With a throttled processor it is slow. */
 const LIMIT = 60_000;
+
+const NO_DIRECTORY = "there is no directory for a private copy of config.json";
 
 /** The beginning of the name of the directory with the copy. */
 const PREFIX = "mattermost-entrypoint-";
@@ -90,7 +94,7 @@ export async function askServer(
     system,
   );
   if (directory === undefined || copy === undefined) {
-    return none("there is no directory for a private copy of config.json");
+    return { ...none(NO_DIRECTORY), isPossibleLater: isGiving(loaded, system) };
   }
   const config = `${directory}/config.json`;
   const command = serverCommand(release, { home: paths.install, config });
@@ -138,27 +142,37 @@ function inSentences(
   return { ...verdict, sentence };
 }
 
+/** Whether the copy must be given to another user. */
+function isGiving(
+  { settings }: Pick<LoadedSettings, "settings">,
+  system: System,
+): boolean {
+  return serverIdentity(settings, system).uid !== system.uid;
+}
+
 /** Makes the directory for the copy; `undefined` if no directory for temporary files can be used. */
 function makeDirectory(
   text: (directory: string) => string,
-  { paths, settings }: LoadedSettings,
+  loaded: LoadedSettings,
   system: System,
 ): string | undefined {
-  const { files, env, uid, clock } = system;
-  const parents = [env["TMPDIR"] || "/tmp", "/dev/shm"];
-  for (const parent of uid === 0 ? parents : [...parents, paths.conf]) {
+  const { paths, settings } = loaded;
+  const { files, env, clock } = system;
+  const isGiven = isGiving(loaded, system);
+  const parents = [env["TMPDIR"] || "/tmp", "/var/tmp", "/run"];
+  for (const parent of isGiven ? parents : [...parents, paths.conf]) {
     const facts = trySystemCall(() => files.stat(parent));
     if (facts === undefined || !facts.isDirectory) continue;
     // In a directory of somebody else, root could be made to write elsewhere.
     const isPrivate = facts.uid === 0 &&
       ((facts.mode & OTHERS_MAY_WRITE) === 0 || (facts.mode & STICKY) !== 0);
-    if (uid === 0 && !isPrivate) continue;
+    if (isGiven && !isPrivate) continue;
     const directory = trySystemCall(() => {
       removeStale(parent, files, clock.now() - STALE_AFTER);
       return files.makePrivateDirectory({
         prefix: `${parent}/${PREFIX}`,
         file: { name: "config.json", text },
-        ...(uid === 0 ? { owner: serverIdentity(settings, system) } : {}),
+        ...(isGiven ? { owner: serverIdentity(settings, system) } : {}),
       });
     });
     if (directory !== undefined) return directory;

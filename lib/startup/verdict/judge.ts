@@ -36,7 +36,15 @@ export type Judgement =
     readonly notJudged: readonly string[];
   }
   | { readonly kind: "refused"; readonly problems: readonly Problem[] }
-  | { readonly kind: "none"; readonly problem: Problem };
+  | {
+    readonly kind: "none";
+    readonly problem: Problem;
+    /** Whether it can be asked again when root has become the server's user. */
+    readonly isPossibleLater: boolean;
+  };
+
+/** What the server has accepted; `undefined` if it has given no verdict, `later` if it has to be asked as the server's user. */
+export type Remembered = Acceptance | undefined | "later";
 
 /** Milliseconds for the search of the values that are refused. */
 const SEARCH_TIME = 15_000;
@@ -48,13 +56,13 @@ const SEARCH_TIME = 15_000;
  *
  * @param plan The plan.
  * @param context The system, the log, and the signal that ends the question.
- * @returns What to remember; `undefined` if the server has given no verdict.
+ * @returns What to remember.
  * @throws {EntrypointError} With code 78 and the values that it refuses.
  */
 export async function requireAccepted(
   plan: Plan,
   context: Context,
-): Promise<Acceptance | undefined> {
+): Promise<Remembered> {
   const { release, database: { source }, state } = plan;
   if (
     release.databases[source.adapter] === undefined ||
@@ -66,11 +74,32 @@ export async function requireAccepted(
       context.log.step("The server accepts the configuration");
       return judgement.acceptance;
     case "none":
+      if (judgement.isPossibleLater) return "later";
       context.log.warn(judgement.problem);
       return undefined;
     case "refused":
       throw refusalError(plan, judgement.problems);
   }
+}
+
+/**
+ * Asks the server if that was not possible as root.
+ *
+ * @param remembered What {@linkcode requireAccepted} returned to root.
+ * @param plan The plan.
+ * @param context The context of the server's user.
+ * @returns What to remember; `undefined` if the server has given no verdict.
+ * @throws {EntrypointError} With code 78 and the values that it refuses.
+ */
+export async function requireAcceptedLater(
+  remembered: Remembered,
+  plan: Plan,
+  context: Context,
+): Promise<Acceptance | undefined> {
+  const last = remembered === "later"
+    ? await requireAccepted(plan, context)
+    : remembered;
+  return last === "later" ? undefined : last;
 }
 
 /**
@@ -121,6 +150,7 @@ export async function judge(
     case "none":
       return {
         kind: "none",
+        isPossibleLater: answer.isPossibleLater ?? false,
         problem: {
           subject: "",
           message:

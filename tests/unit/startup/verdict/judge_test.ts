@@ -8,6 +8,7 @@ import {
   judge,
   type Judgement,
   requireAccepted,
+  requireAcceptedLater,
 } from "../../../../lib/startup/verdict/judge.ts";
 import { writePlan } from "../../../../lib/startup/write_plan.ts";
 import type { FakeSystem, World } from "../../../support/fake_system.ts";
@@ -200,17 +201,28 @@ Deno.test("a server that gives no verdict does not stop a start", async () => {
   }
 });
 
-Deno.test("without a directory for the copy the server is not asked", async () => {
+Deno.test("root that cannot give a copy away leaves the question to the server's user", async () => {
   const files = installed();
-  files.chmod("/tmp", 0o777);
-  const { judgement, system } = await judged({ files });
-  assert.equal(judgement.kind, "none");
-  assert.equal(system.watched.length, 0);
+  for (const path of ["/tmp", "/run"]) files.chmod(path, 0o777);
+  files.makeDirectory("/opt/mattermost/data/config");
+  const { system, context } = stage({ files });
+  const plan = await makePlan(context);
+  const remembered = await requireAccepted(plan, context);
+  assert.equal(remembered, "later");
+  assert.deepEqual([system.watched.length, system.err.text], [0, ""]);
+  const served = { ...context, system: { ...system, uid: 2000, gid: 2000 } };
+  files.nodes.delete("/tmp");
+  const accepted = await requireAcceptedLater(remembered, plan, served);
+  assert.equal(accepted?.digests.length, 1);
+  assert.equal(system.watched.length, 1);
+  // What has been answered is not asked again.
+  assert.equal(await requireAcceptedLater(accepted, plan, served), accepted);
+  assert.equal(system.watched.length, 1);
 });
 
 Deno.test("a user other than root takes the directory of config.json if there is no other", async () => {
   const files = installed();
-  files.nodes.delete("/tmp");
+  for (const path of ["/tmp", "/run"]) files.nodes.delete(path);
   files.makeDirectory("/opt/mattermost/data/config");
   const { judgement, system } = await judged({ files, uid: 2000, gid: 2000 });
   assert.equal(judgement.kind, "accepted");
@@ -252,7 +264,11 @@ async function start(
   });
   const plan = await makePlan(context);
   const accepted = await requireAccepted(plan, context);
-  await writePlan(plan, context, accepted);
+  await writePlan(
+    plan,
+    context,
+    await requireAcceptedLater(accepted, plan, context),
+  );
   return system.watched.length;
 }
 
