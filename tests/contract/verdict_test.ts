@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { inRange } from "../../lib/release_range.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import { installFakeMattermost } from "../fake_mattermost/install.ts";
+import { migrationsOf } from "../fake_mattermost/migrations.ts";
 import { readTable } from "../fake_mattermost/recorded.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
@@ -97,6 +98,11 @@ class Stage implements AsyncDisposable {
     more: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
     return await runProgram(COMPILED, args, { env: { ...this.env, ...more } });
+  }
+
+  /** Runs statements in the database of this installation. */
+  async sql(text: string): Promise<void> {
+    await database.sql(text, this.env["DB_NAME"]);
   }
 
   async edit(path: string, value: unknown): Promise<void> {
@@ -230,6 +236,65 @@ Deno.test("11.6.0: every recorded verdict is predicted", async () => {
     await Deno.writeTextFile(stage.home.config, before);
   }
   assert.deepEqual(wrong, []);
+});
+
+/** Leaves what a release has migrated in the database. */
+async function migrate(stage: Stage, release: string): Promise<void> {
+  const rows = (await migrationsOf(release, "postgres")).map((name) => {
+    const [, number = "", words = ""] =
+      /(\d{6})_([\w.-]+?)(?:\.up\.sql)?$/.exec(name) ?? [];
+    return `(${Number(number)}, '${words}')`;
+  });
+  await stage.sql(
+    `DROP TABLE IF EXISTS db_migrations, Systems, Users;
+    CREATE TABLE Systems (Name varchar(64) PRIMARY KEY, Value varchar(1024));
+    CREATE TABLE Users (Id varchar(26) PRIMARY KEY, Username varchar(64));
+    CREATE TABLE db_migrations (Version bigint PRIMARY KEY, Name varchar(256));
+    INSERT INTO db_migrations VALUES ${rows.join(", ")}`,
+  );
+}
+
+Deno.test("13.4.0, which nobody has heard of, is installed, rehearsed, upgraded to and never left by accident", async () => {
+  await using stage = await Stage.open("13.4.0");
+  assert.match(await stage.start(), /Server is listening/);
+  // Its new settings are known from its package, and a misspelt one is not.
+  const { stdout } = await stage.run(["app:check"], {
+    MM_HOLOGRAMSETTINGS_REFRESHRATE: "30",
+    MM_HOLOGRAMSETTINGS_REFRESHRAET: "30",
+  });
+  assert.match(
+    stdout,
+    /MM_HOLOGRAMSETTINGS_REFRESHRAET is not a setting of Mattermost 13\.4\.0/,
+  );
+  assert.match(stdout, /Did you mean MM_HOLOGRAMSETTINGS_REFRESHRATE\?/);
+  assert.doesNotMatch(stdout, /MM_HOLOGRAMSETTINGS_REFRESHRATE is not/);
+
+  const old = join(stage.home.path, "old");
+  await installFakeMattermost(old, "11.6.0");
+  const asOld = { MATTERMOST_VERSION: "11.6.0", MATTERMOST_INSTALL_DIR: old };
+  await migrate(stage, "11.6.0");
+  const rehearsal = await stage.run(
+    ["app:check", "--for", stage.home.install],
+    asOld,
+  );
+  assert.match(
+    rehearsal.stdout,
+    /settings\.release: The server in \S+, Mattermost 13\.4\.0, is checked with the present settings/,
+  );
+  assert.match(rehearsal.stdout, /settings\.verdict: .*13\.4\.0, accepts/);
+  assert.match(rehearsal.stdout, /database\.upgrade: .*14\d migrations/);
+  assert.match(await stage.start(), /Server is listening/);
+
+  await migrate(stage, "13.4.0");
+  const back = await stage.run([], asOld);
+  assertClean(back, [PASSWORD]);
+  assert.equal(back.code, 78);
+  assert.match(
+    back.stderr,
+    /The database has migration \d+ \S+ and 14\d more, which Mattermost 11\.6\.0 does not contain/,
+  );
+  assert.match(back.stderr, /MATTERMOST_FORCE_UPGRADE=true overrides/);
+  assert.match(await stage.start(), /Server is listening/);
 });
 
 Deno.test("no spelling, product or replica leads the judged server to the real database", async () => {
