@@ -9,7 +9,7 @@
 
 import type { ReadyDatabase } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import type { Permit } from "../upgrade/decision.ts";
+import type { Permit } from "../upgrade/verdict.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";

@@ -15,7 +15,7 @@ import {
   compareMigrations,
   describeMigrations,
 } from "../mattermost/migrations.ts";
-import type { Permit } from "../upgrade/decision.ts";
+import type { Permit } from "../upgrade/verdict.ts";
 import type { Context } from "./context.ts";
 import { buildServerEnvironment } from "./handoff.ts";
 import { openDatabase } from "./open_database.ts";

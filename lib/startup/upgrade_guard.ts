@@ -8,7 +8,7 @@
 import type { DatabaseFacts } from "../database/session.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
-import type { Decision, Permit } from "../upgrade/decision.ts";
+import type { Decision, Permit } from "../upgrade/verdict.ts";
 import { decideUpgrade } from "../upgrade/decision.ts";
 import type { System } from "../os/system.ts";
 import type { Context } from "./context.ts";

@@ -7,25 +7,28 @@
  * @module
  */
 
-import type { SchemaFacts } from "../database/session.ts";
-import type { Problem } from "../errors.ts";
 import { inferInstalled, type Installed } from "./previous_release.ts";
-import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
+import { PRODUCTS } from "../settings/adapter.ts";
 import { databaseNumber, releaseFacts } from "../mattermost/releases.ts";
+import { compareMigrations, MORPH_RELEASES } from "../mattermost/migrations.ts";
 import {
-  compareMigrations,
-  describeMigrations,
-  type Migration,
-  type MigrationDifference,
-  MORPH_RELEASES,
-} from "../mattermost/migrations.ts";
+  backportCollision,
+  collision,
+  newerMigrations,
+  serverRefuses,
+} from "./migration_rules.ts";
+import { pathFromMysql, upgradeStops } from "./path.ts";
 import {
-  AFTER_COLLISION,
-  COLLIDING_FROM,
-  COLLIDING_TO,
-  pathFromMysql,
-  upgradeStops,
-} from "./path.ts";
+  BACKUP,
+  type Decision,
+  type KnownUpgrade,
+  listTags,
+  type Refusal,
+  refuse,
+  type Upgrade,
+  type UpgradeFacts,
+  type Verdict,
+} from "./verdict.ts";
 import {
   compareVersions,
   formatVersion,
@@ -33,91 +36,6 @@ import {
   parseVersion,
   versionDifference,
 } from "../release_range.ts";
-
-/** The facts that a decision depends on. */
-export interface UpgradeFacts {
-  /** The release that is to start. */
-  readonly target: string;
-  /** The product of the database. */
-  readonly adapter: Adapter;
-  /** What Mattermost has left in the database. */
-  readonly schema: SchemaFacts;
-  /** The migrations that the server contains; absent before 6.4, and where they cannot be read. */
-  readonly contained?: readonly Migration[] | undefined;
-  /** The content of `data/VERSION`; absent where there is no file. */
-  readonly versionFile?: string | undefined;
-  /** The version that the database reports: `15.4 (Debian …)`, `10.11.6-MariaDB`. */
-  readonly databaseVersion?: string | undefined;
-  /** `MATTERMOST_FORCE_UPGRADE`, which overrides refusals that are only advice. */
-  readonly force?: boolean | undefined;
-}
-
-/** The decision that the start continues. */
-export interface Permit {
-  /**
-   * `new`: the database is empty, or a first start was interrupted; `same`: there is
-   * nothing to migrate; `upgrade`: the server migrates the database when it starts;
-   * `migrate-3.0`: the server's migration to 3.0 must run first; `forced`: a refusal was
-   * overridden.
-   */
-  readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
-  /** The server may start. */
-  readonly allowed: true;
-  /** The number of migrations that the server will apply; absent before 6.4, and where they cannot be read. */
-  readonly pending?: number;
-  /** Warnings for the log. */
-  readonly notices: readonly string[];
-}
-
-/** The decision that the server must not start. */
-export interface Refusal {
-  /**
-   * `stops`: other releases must run first; `downgrade`: the database has migrations
-   * that the release does not contain, or belongs to a newer release; `mysql-gone`: the release does not support MySQL; `database-too-old`: the
-   * release does not support this version of the database product; `collision`: migrations
-   * of the database have the numbers of other migrations of the release; `unknown`: the state
-   * of the database is not known.
-   */
-  readonly kind:
-    | "stops"
-    | "downgrade"
-    | "mysql-gone"
-    | "database-too-old"
-    | "collision"
-    | "unknown";
-  /** The server must not start. */
-  readonly allowed: false;
-  /** Tags of the image to run in this order; the last one is the one to keep. Empty where there is no path. */
-  readonly path: readonly string[];
-  /** Whether the operator can override the refusal; otherwise the server itself would fail, or damage the data. */
-  readonly isAdvice: boolean;
-  /** The message and its remedy. */
-  readonly problem: Problem;
-  /** Warnings for the log. */
-  readonly notices: readonly string[];
-}
-
-/** Whether the server may start. */
-export type Decision = Permit | Refusal;
-
-/** The facts, and what follows from them. */
-interface Upgrade extends UpgradeFacts {
-  /** The release that last migrated the database; `undefined` where it is not known. */
-  readonly from: Installed | undefined;
-  /** The migrations that differ; `undefined` where those of the server are not known. */
-  readonly difference: MigrationDifference | undefined;
-}
-
-/** An upgrade from a known release. */
-interface KnownUpgrade extends Upgrade {
-  readonly from: Installed;
-}
-
-type Verdict =
-  | Pick<Permit, "kind">
-  | Pick<Refusal, "kind" | "path" | "isAdvice" | "problem">;
-
-const BACKUP = "Back up the database and the data directory; then";
 
 /**
  * Decides whether a release may open a database.
@@ -299,25 +217,6 @@ function migrationTo3(
   }, { path });
 }
 
-/** A database with migrations that the server does not contain. */
-function newerMigrations(upgrade: Upgrade): Verdict | undefined {
-  const { target, from, difference, versionFile = "" } = upgrade;
-  const unknown = difference?.unknown ?? [];
-  if (unknown.length === 0) return undefined;
-  const file = parseVersion(versionFile);
-  const newer = [file && formatVersion(file), from?.release]
-    .find((release) => release && compareVersions(release, target) > 0);
-  return refuse("downgrade", {
-    subject: "database",
-    message: `The database has ${
-      describeMigrations(unknown)
-    }, which Mattermost ${target} does not contain: a newer release, or a later patch of an older one, has migrated it`,
-    remedy: `Run the image tag ${
-      newer === undefined ? "that ran last" : `${newer} or newer`
-    }, or restore a backup of the database that was made with ${target}`,
-  }, { isAdvice: !serverRefuses(upgrade) });
-}
-
 /** A database that a newer server has migrated, by releases where one of the two is before 6.4. */
 function downgrade(upgrade: KnownUpgrade): Verdict | undefined {
   const { target, from, schema } = upgrade;
@@ -348,74 +247,6 @@ function isNewer({ release, exact }: Installed, target: string): boolean {
     (exact || step === "major" || step === "minor");
 }
 
-/** Whether the server itself would refuse this newer database, or damage it. */
-function serverRefuses({ target, schema, from }: Upgrade): boolean {
-  const isBeforeMorph = inRange(target, "<6.4.0");
-  const version = parseVersion(schema.systemsVersion ?? "");
-  // Releases before 6.4 ignore db_migrations. Where the row Version is absent, they
-  // treat the database as a new installation.
-  if (
-    version === undefined || from?.source === "db_migrations" && isBeforeMorph
-  ) {
-    return isBeforeMorph;
-  }
-  const step = versionDifference(version, target);
-  if (compareVersions(version, target) < 0) return false;
-  if (inRange(target, "<5.11.0")) return step === "major" || step === "minor";
-  return inRange(target, "<7.1.0") && step === "major";
-}
-
-/** The name of migration 92 on MySQL; on PostgreSQL it has one letter less. */
-const MYSQL_NAME = "add_createat_to_teammembers";
-
-/**
- * The migrations of 10.11.17 and later, on a server that neither has them nor corrects their
- * numbers. It would fail, because it cannot record a number twice.
- *
- * @see https://github.com/mattermost/mattermost/issues/36594
- */
-function backportCollision(
-  { target, from }: KnownUpgrade,
-): Verdict | undefined {
-  if (
-    !inRange(from.release, COLLIDING_FROM) || !inRange(target, COLLIDING_TO)
-  ) return undefined;
-  return refuse("collision", {
-    subject: "database",
-    message:
-      `The database ${from.description}, whose last migrations have numbers that Mattermost 11 uses for others: the migration to ${target} would fail`,
-    remedy:
-      `${BACKUP} run the image tag ${AFTER_COLLISION}, which corrects the numbers`,
-  }, { path: [AFTER_COLLISION], isAdvice: true });
-}
-
-/** Migrations whose number belongs to another one of the server. */
-function collision(
-  { target, adapter, difference, contained = [] }: Upgrade,
-): Verdict | undefined {
-  const conflicts = difference?.conflicts ?? [];
-  const [first] = conflicts;
-  if (first === undefined) return undefined;
-  const other = contained.find(({ number }) => number === first.number)?.name;
-  if (adapter === "postgres" && first.name === MYSQL_NAME) {
-    return refuse("collision", {
-      subject: "database",
-      message:
-        `The table db_migrations was copied from MySQL: migration ${first.number} is ${first.name}, and ${other} on PostgreSQL, so the migration of Mattermost ${target} would fail`,
-      remedy:
-        'Move the data again without the table db_migrations, as "Migrate from MySQL to PostgreSQL" in Mattermost\'s documentation says',
-    }, { isAdvice: true });
-  }
-  return refuse("collision", {
-    subject: "database",
-    message: `The database has ${
-      describeMigrations(conflicts)
-    }, but migration ${first.number} of Mattermost ${target} is ${other}, so its migration would fail: the two servers come from different release lines`,
-    remedy:
-      `Run the newest patch of the release that ran last, or of a later one: ${target} cannot continue its migrations`,
-  }, { isAdvice: true });
-}
-
 function stops({ target, adapter, from }: KnownUpgrade): Verdict | undefined {
   // From 6.4 on the migrations count, not the release: 7.8.15 has those of 8.1.0.
   const needed = upgradeStops({ from: from.release, to: target, adapter });
@@ -440,19 +271,6 @@ function isSame({ target, from, difference }: KnownUpgrade): boolean {
     !from.exact && ["patch", "prerelease"].includes(step);
 }
 
-function refuse(
-  kind: Refusal["kind"],
-  problem: Problem,
-  options: Partial<Pick<Refusal, "path" | "isAdvice">> = {},
-): Verdict {
-  const { path = [], isAdvice = false } = options;
-  return { kind, path, isAdvice, problem };
-}
-
 function tags(stops: readonly { readonly release: string }[]): string[] {
   return stops.map(({ release }) => release);
-}
-
-function listTags(path: readonly string[]): string {
-  return path.join(", ");
 }

@@ -12,7 +12,7 @@ import { remedyFor } from "../../database/reasons.ts";
 import type { DataSource } from "../../database/data_source.ts";
 import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
-import type { Permit } from "../../upgrade/decision.ts";
+import type { Permit } from "../../upgrade/verdict.ts";
 import { readServerMigrations } from "../../startup/server_migrations.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";

@@ -9,7 +9,7 @@ import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
 import type { DatabaseFacts, Session } from "../../../lib/database/session.ts";
 import type { Migration } from "../../../lib/mattermost/migrations.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
-import type { Permit } from "../../../lib/upgrade/decision.ts";
+import type { Permit } from "../../../lib/upgrade/verdict.ts";
 import { FACTS } from "../../support/database_facts.ts";
 import type { World } from "../../support/fake_system.ts";
 import type { Stage } from "../../support/installation.ts";

@@ -6,7 +6,7 @@ import {
 import { makePlan } from "../../../lib/startup/plan.ts";
 import type { SchemaFacts } from "../../../lib/database/session.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
-import type { Permit } from "../../../lib/upgrade/decision.ts";
+import type { Permit } from "../../../lib/upgrade/verdict.ts";
 import { FACTS } from "../../support/database_facts.ts";
 import { ENOUGH, installed, stage } from "../../support/installation.ts";
 import { migrationsOf } from "../../support/release_migrations.ts";

@@ -2,11 +2,8 @@ import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { SchemaFacts } from "../../../lib/database/session.ts";
 import type { Migration } from "../../../lib/mattermost/migrations.ts";
-import {
-  decideUpgrade,
-  type Decision,
-  type UpgradeFacts,
-} from "../../../lib/upgrade/decision.ts";
+import { decideUpgrade } from "../../../lib/upgrade/decision.ts";
+import type { Decision, UpgradeFacts } from "../../../lib/upgrade/verdict.ts";
 import { compareVersions, inRange } from "../../../lib/release_range.ts";
 import { migrationsOf, schemaOf } from "../../support/release_migrations.ts";
 
