@@ -31,7 +31,7 @@ for (const product of products()) {
       readOnly: false,
       mayCreateTables: true,
       tls: false,
-      schema: { installed: false, usersHaveTeamId: false },
+      schema: { installed: false, migrations: [], usersHaveTeamId: false },
       ...(postgres
         ? { encoding: "UTF8", collation: "C" }
         : name === "MariaDB"
