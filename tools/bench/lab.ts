@@ -39,6 +39,14 @@ function tablesOf(product: keyof typeof MIGRATIONS): string {
     INSERT INTO db_migrations VALUES ${rows.join(", ")};`;
 }
 
+/** A server that answers the questions of a start, and ends at once when it becomes the process. */
+const SERVER = `#!/bin/sh
+case "$*" in
+  version*) echo 'Version: ${RELEASE}';;
+  *mattermost-entrypoint-*) echo 'Failed to ping DB' >&2; exec sleep 60;;
+esac
+`;
+
 /** The programs that the shell script uses, from one Debian release. */
 const SUITE = "bookworm";
 const CLASSIC = {
@@ -100,7 +108,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   }
   // The time of the server itself must not count.
   const program = join(install, "bin/mattermost");
-  await Deno.copyFile("/bin/true", program);
+  await Deno.writeTextFile(program, SERVER);
   // As the build of the image does.
   const names = Object.entries(MIGRATIONS).flatMap(([product, list]) =>
     list.map((name) => `${product}/${name}.up.sql`)

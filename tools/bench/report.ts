@@ -54,7 +54,7 @@ every case once. Ratios are medians of the ratios in each round. ${
 ![Time of a start by case](benchmarks.svg)
 
 The **floor** is a compiled program that only executes \`/bin/true\`. \`app:start\` is
-measured with \`/bin/true\` as the server, with a database that accepts logins and has the
+measured with a server that ends at once, with a database that accepts logins and has the
 tables of a release, and with the config.json of an earlier start; the first start has
 none. The **shell script** (\`tools/bench/classic.sh\`) does the same job with bash, jq, and
 psql or mariadb. It runs jq once for all settings and the client once for all queries. It
