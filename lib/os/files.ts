@@ -122,21 +122,26 @@ function makePrivateDirectory(
   const give = (descriptor: number): void => {
     if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
   };
-  withDescriptor(
-    openSync(
-      `${directory}/${file.name}`,
-      O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW,
-      0o600,
-    ),
-    (descriptor) => {
-      writeFileSync(descriptor, file.text(directory));
-      give(descriptor);
-    },
-  );
-  withDescriptor(
-    openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
-    give,
-  );
+  try {
+    withDescriptor(
+      openSync(
+        `${directory}/${file.name}`,
+        O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW,
+        0o600,
+      ),
+      (descriptor) => {
+        writeFileSync(descriptor, file.text(directory));
+        give(descriptor);
+      },
+    );
+    withDescriptor(
+      openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+      give,
+    );
+  } catch (error) {
+    realFiles.removeDirectory(directory);
+    throw error;
+  }
   return directory;
 }
 

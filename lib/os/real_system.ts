@@ -43,7 +43,11 @@ export function realSystem(): System {
     },
     onSignal,
     prepareExec,
-    becomeUser,
+    becomeUser(identity) {
+      becomeUser(identity);
+      // Root without the capability FOWNER could not remove those of this user.
+      removePrivateDirectories();
+    },
     exec,
   };
 }
