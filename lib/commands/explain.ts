@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isSecretPath, redactChange, redactValue } from "../config/redact.ts";
-import { HIDDEN } from "../hidden.ts";
+import { redact, redactChange } from "../config/redact.ts";
+import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { SettingName } from "../settings/catalogue.ts";
@@ -72,7 +72,6 @@ export function explain(
   return SETTING_NAMES.map((name): ExplainedSetting => {
     const { secret = false } = rowOf(name);
     const value = settings[name] ?? null;
-    const isHidden = secret && !showSecrets && value !== null && value !== "";
     const [noEffect] = reasonsForNoEffect(name, {
       settings,
       release: release.version,
@@ -84,16 +83,20 @@ export function explain(
         const origin = merged.origins[path];
         return {
           path,
-          value: (secret || isSecretPath(path)) && !showSecrets
-            ? redactValue(found)
-            : found,
+          value: showSecrets
+            ? found
+            : redact(found, { path, secrets: secret ? [path] : [] }),
           origin: origin === undefined ? "default" : describeOrigin(origin),
         };
       });
     const [first] = paths;
     return {
       name,
-      value: isHidden ? HIDDEN : value,
+      value: showSecrets || typeof value !== "string"
+        ? value
+        : secret && value !== ""
+        ? HIDDEN
+        : hideCredentials(value),
       origin: value === null && first !== undefined
         ? first.origin
         : describeOrigin(origins[name]),

@@ -9,6 +9,7 @@
  */
 
 import { errorCode, ExitCode } from "../errors.ts";
+import { hideCredentials } from "../hidden.ts";
 import type { HttpResponse } from "../os/http.ts";
 import { request } from "../os/http.ts";
 import type { ServerAddress } from "../mattermost/listen_address.ts";
@@ -145,7 +146,7 @@ function judge(
     details.push("this release does not report the state of its database");
   }
   const outcome = [
-    `${url.href} answers with HTTP status ${status}`,
+    `${hideCredentials(url.href)} answers with HTTP status ${status}`,
     ...details,
     ...(status === 404
       ? ["so it is not the server that config.json describes"]
@@ -189,7 +190,7 @@ function unreachable(
     : `${code ?? (error instanceof Error ? error.message : String(error))}`;
   return {
     isHealthy: false,
-    text: `not healthy: ${url.href} cannot be reached: ${why}`,
+    text: `not healthy: ${hideCredentials(url.href)} cannot be reached: ${why}`,
   };
 }
 

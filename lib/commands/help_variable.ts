@@ -7,7 +7,7 @@
 
 import { assignments } from "../config/assignments.ts";
 import { readConfig } from "../config/file.ts";
-import { isSecretPath, redactValue } from "../config/redact.ts";
+import { redact } from "../config/redact.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError } from "../errors.ts";
 import type { Json } from "../json.ts";
@@ -126,7 +126,7 @@ function describeDefault(
 ): string | undefined {
   if (type === undefined) return "none";
   return fallback === undefined ? undefined : JSON.stringify(
-    isSecretPath(path) ? redactValue(fallback) : fallback as Json,
+    redact(fallback as Json, { path }),
   );
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HIDDEN } from "../hidden.ts";
+import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { foldKey, isJsonObject } from "../json.ts";
 import type { ObjectNode } from "./json_text.ts";
@@ -35,12 +35,14 @@ const SECRET_PATHS: readonly string[] = [
 ];
 
 const SECRET_KEY_REGEXP =
-  /(?:secret|password|passphrase|salt|token|credentials?|(?:api|access|private|encrypt|encryption|shared|split|developer|license)_?key)$/i;
+  /(?:secret|password|passphrase|salt|token|credentials?|(?:api|access|account|private|encrypt|encryption|shared|split|developer|license|sdk)_?key)$/i;
 
 /** Plugins choose the names of their keys, so this matches more. */
-const PLUGIN_PATH_REGEXP = /^PluginSettings\.Plugins\./i;
 const PLUGIN_KEY_REGEXP =
-  /secret|passw|passphrase|salt|token|credential|key|dsn|datasource|webhook/i;
+  /secret|pass|pwd|salt|token|credential|key|dsn|data_?source|connection|webhook|auth|bearer|jwt|cert|private|pem\b|signature|signing|hmac|cookie|session|license|headers?$/i;
+
+/** The plugins, each under its id, which is not the name of a key. */
+const PLUGINS_PATH = "PluginSettings.Plugins";
 
 /**
  * Checks whether the value of a key must not be shown.
@@ -59,17 +61,12 @@ export function isSecretPath(
     foldKey(secret) === folded
   ) ||
     SECRET_KEY_REGEXP.test(key) ||
-    PLUGIN_PATH_REGEXP.test(path) && PLUGIN_KEY_REGEXP.test(key);
+    folded.startsWith(`${foldKey(PLUGINS_PATH)}.`) &&
+      PLUGIN_KEY_REGEXP.test(key);
 }
 
-/**
- * Redacts a secret value.
- *
- * @param value The value.
- * @returns The same structure with {@linkcode HIDDEN} for each number and each string that is not
- *   empty. Other values stay, because `""`, `null` and `[]` show that nothing is set.
- */
-export function redactValue(value: Json): Json {
+/** Hides each number and each string that is not empty. Other values stay: they show that nothing is set. */
+function redactValue(value: Json): Json {
   if (Array.isArray(value)) return value.map(redactValue);
   if (isJsonObject(value)) {
     return Object.fromEntries(
@@ -96,10 +93,10 @@ export function redactText(text: string, secrets: Iterable<string>): string {
 }
 
 /**
- * Redacts the values of a change if they are secret.
+ * Redacts the values of a change.
  *
  * @param item The path, the values, and whether a secret setting is written to the path.
- * @returns The same item, with its values redacted if they are secret.
+ * @returns The same item, without secrets and credentials in its values.
  */
 export function redactChange<
   T extends {
@@ -109,51 +106,68 @@ export function redactChange<
     readonly after?: Json;
   },
 >(item: T): T {
-  if (!item.secret && !isSecretPath(item.path)) return item;
+  const { path, secret, before, after } = item;
+  const place = { path, secrets: secret ? [path] : [] };
   return {
     ...item,
-    ...(item.before === undefined ? {} : { before: redactValue(item.before) }),
-    ...(item.after === undefined ? {} : { after: redactValue(item.after) }),
+    ...(before === undefined ? {} : { before: redact(before, place) }),
+    ...(after === undefined ? {} : { after: redact(after, place) }),
   };
 }
 
-function redactObject(
-  object: ObjectNode,
-  { path, secrets }: {
-    readonly path: string;
-    readonly secrets: readonly string[];
-  },
-): void {
-  for (const member of object.members) {
-    const inner = path === "" ? member.key : `${path}.${member.key}`;
-    if (member.value.kind === "object" && !isSecretPath(inner, secrets)) {
-      redactObject(member.value, { path: inner, secrets });
-      continue;
-    }
-    const value = nodeValue(member.value);
-    const shown = redactJson(value, { path: inner, secrets });
-    if (JSON.stringify(value) !== JSON.stringify(shown)) {
-      member.value = makeNode(shown);
-    }
-  }
+/** Where a value stands. */
+export interface Place {
+  /** Section and key. */
+  readonly path: string;
+  /** The paths that secret settings are written to; none by default. */
+  readonly secrets?: readonly string[];
 }
 
-function redactJson(
-  value: Json,
-  { path, secrets }: {
-    readonly path: string;
-    readonly secrets: readonly string[];
-  },
-): Json {
+/**
+ * Redacts the value of a key before it is shown.
+ *
+ * @param value The value.
+ * @param place Where it stands.
+ * @returns The same structure with {@linkcode HIDDEN} for each number and each string that is secret
+ *   and not empty. In all other strings only credentials are hidden.
+ */
+export function redact(value: Json, { path, secrets = [] }: Place): Json {
   if (isSecretPath(path, secrets)) return redactValue(value);
+  if (typeof value === "string") {
+    // A variable holds all plugins as one JSON text.
+    return isPlugins(path) ? redactValue(value) : hideCredentials(value);
+  }
   if (Array.isArray(value)) {
-    return value.map((each: Json) => redactJson(each, { path, secrets }));
+    return value.map((each: Json) => redact(each, { path, secrets }));
   }
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      redactJson(inner, { path: `${path}.${key}`, secrets }),
+      redact(inner, { path: path === "" ? key : `${path}.${key}`, secrets }),
     ]),
   );
+}
+
+function isPlugins(path: string): boolean {
+  return foldKey(path) === foldKey(PLUGINS_PATH);
+}
+
+function redactObject(
+  object: ObjectNode,
+  { path, secrets }: Required<Place>,
+): void {
+  for (const member of object.members) {
+    const inner = path === "" ? member.key : `${path}.${member.key}`;
+    const isOpen = isPlugins(path) || !isSecretPath(inner, secrets);
+    if (member.value.kind === "object" && isOpen) {
+      redactObject(member.value, { path: inner, secrets });
+      continue;
+    }
+    const value = nodeValue(member.value);
+    const shown = redact(value, { path: inner, secrets });
+    if (JSON.stringify(value) !== JSON.stringify(shown)) {
+      member.value = makeNode(shown);
+    }
+  }
 }

@@ -8,7 +8,7 @@
 import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
 import { errorCode } from "../errors.ts";
-import { withoutSecret } from "../hidden.ts";
+import { relay } from "../hidden.ts";
 import { reasonForCode } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
 
@@ -29,12 +29,12 @@ const NUMBER_REGEXP = / \(os error \d+\)$/;
  * an unknown code, or without one, gets the reason `protocol`.
  *
  * @param error The value that was thrown.
- * @param source The database; its password is removed from the text.
+ * @param source The database; its password is hidden in the text.
  * @returns The classified error. A {@linkcode ProbeError} is returned as it is.
  */
 export function classify(
   error: unknown,
-  source: Pick<DataSource, "password">,
+  source: Pick<DataSource, "password"> & Partial<DataSource>,
 ): ProbeError {
   if (error instanceof ProbeError) return error;
   const cause = firstError(error);
@@ -42,7 +42,7 @@ export function classify(
   const code = codeOf(cause);
   return new ProbeError(
     reasonOf(code, text),
-    cleanDetail(text.replace(NUMBER_REGEXP, ""), source.password),
+    cleanDetail(text.replace(NUMBER_REGEXP, ""), source),
     code,
   );
 }
@@ -54,8 +54,15 @@ function reasonOf(code: string | undefined, text: string): Reason {
 }
 
 /** Makes one printable line of a server's text, without the password and a final period. */
-function cleanDetail(text: string, password: string): string {
-  const safe = withoutSecret(text, password);
+function cleanDetail(
+  text: string,
+  source: Parameters<typeof classify>[1],
+): string {
+  const { password, user, database, host, port, socket } = source;
+  const safe = relay(text, {
+    secrets: [password],
+    shown: [user, database, host, port, socket].map((each) => `${each ?? ""}`),
+  });
   const line = safe.replace(/[\p{C}\s]+/gu, " ").replace(/^ |[ .]+$/g, "");
   return line.length > DETAIL_LENGTH
     ? `${line.slice(0, DETAIL_LENGTH - 1)}…`

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { HIDDEN } from "../hidden.ts";
 import type { Adapter } from "../settings/adapter.ts";
 
 /**
@@ -47,6 +48,23 @@ export interface DataSource {
   readonly encoding?: string;
   /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /** The variables or the key that give the login, for messages; `DB_USER` and `DB_PASS` by default. */
+  readonly givenBy?: readonly string[];
+}
+
+/**
+ * Prepares a source for messages: somebody may have put a login in place of a host.
+ *
+ * @param source The source.
+ * @returns The source without such a login.
+ */
+export function withoutLogin(source: DataSource): DataSource {
+  const hide = (text: string): string => text.replace(/^.*@/s, `${HIDDEN}@`);
+  return {
+    ...source,
+    host: hide(source.host),
+    database: hide(source.database),
+  };
 }
 
 /** The default TCP ports of the products. */

@@ -6,7 +6,7 @@
  */
 
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
-import type { DataSource } from "./data_source.ts";
+import { type DataSource, withoutLogin } from "./data_source.ts";
 import { ExitCode } from "../errors.ts";
 
 /** Makes the remedy for a data source: one line, often with a statement to paste. */
@@ -136,12 +136,12 @@ export const REASONS = {
     sqlStates: "28P01 28000",
     mysqlErrors: "1045 1251 1275 1396 1524 1698 1820 1862 3118 3955 4151",
     remedy: {
-      postgres: ({ user }) =>
-        `Check DB_USER and DB_PASS, or set the password again: ALTER ROLE ${
+      postgres: ({ user, givenBy }) =>
+        `Check ${login(givenBy)}, or set the password again: ALTER ROLE ${
           identifier(user)
         } WITH LOGIN PASSWORD '…'; (${firstUseOf("POSTGRES_PASSWORD")})`,
-      mysql: ({ user }) =>
-        `Check DB_USER and DB_PASS, or set the password again: ALTER USER ${
+      mysql: ({ user, givenBy }) =>
+        `Check ${login(givenBy)}, or set the password again: ALTER USER ${
           account(user)
         } IDENTIFIED BY '…'; (${firstUseOf("MYSQL_PASSWORD")})`,
     },
@@ -219,9 +219,15 @@ export function reasonForCode(code: string): Reason | undefined {
  */
 export function remedyFor(reason: Reason, source: DataSource): string {
   const { remedy }: ReasonFacts = REASONS[reason];
+  const shown = withoutLogin(source);
   return typeof remedy === "function"
-    ? remedy(source)
-    : remedy[source.adapter](source);
+    ? remedy(shown)
+    : remedy[source.adapter](shown);
+}
+
+/** Names what gives the login. */
+function login(variables: DataSource["givenBy"]): string {
+  return (variables ?? ["DB_USER", "DB_PASS"]).join(" and ");
 }
 
 /** The images of both products read their variables when they initialise an empty volume, and never again. */

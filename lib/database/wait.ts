@@ -14,7 +14,7 @@ import type {
   DatabaseFacts,
   Session,
 } from "./session.ts";
-import type { DataSource } from "./data_source.ts";
+import { type DataSource, withoutLogin } from "./data_source.ts";
 import { EntrypointError } from "../errors.ts";
 import { ProbeError } from "./session.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
@@ -151,7 +151,7 @@ export function checkRequirements(
  * @returns One line without a final period and without a secret.
  */
 export function describeProblem(error: ProbeError, source: DataSource): string {
-  const { adapter, host, port, socket, user, database } = source;
+  const { adapter, host, port, socket, user, database } = withoutLogin(source);
   const where = socket === undefined
     ? `DB_HOST=${host}, DB_PORT=${port}`
     : `socket ${socket}`;

@@ -5,6 +5,7 @@
  */
 
 import type { Problem } from "../errors.ts";
+import { hideCredentials } from "../hidden.ts";
 import { isJsonObject, type JsonObject, matchingKeys } from "../json.ts";
 import { inRange } from "../release_range.ts";
 import { effectiveValue } from "./effective_value.ts";
@@ -43,7 +44,9 @@ export function checkConfig(input: ConfigInput): readonly Problem[] {
       value === undefined || !inRange(version, rule.releases) ||
       rule.holds(value, read)
     ) return [];
-    const state = rule.isHidden ? "is not" : `is ${JSON.stringify(value)}`;
+    const state = rule.isHidden
+      ? "is not"
+      : `is ${hideCredentials(JSON.stringify(value))}`;
     return [{
       subject: rule.path,
       message:

@@ -32,6 +32,16 @@ export function isExplicit(origin: Origin): boolean {
 }
 
 /**
+ * Finds the variable that gives a value.
+ *
+ * @param origin The origin of the value.
+ * @returns The name, such as `DB_PASS_FILE`; `undefined` if no variable gives it.
+ */
+export function variableOfOrigin(origin: Origin): string | undefined {
+  return "name" in origin ? origin.name : undefined;
+}
+
+/**
  * Describes an origin for messages and reports.
  *
  * @param origin The origin of the value.

@@ -6,7 +6,7 @@
 
 import type { ExitCode as Code, Problem } from "../errors.ts";
 import { errorCode, ExitCode } from "../errors.ts";
-import { HIDDEN } from "../hidden.ts";
+import { HIDDEN, showWrongValue } from "../hidden.ts";
 import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
 import { CATALOGUE, isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
@@ -298,7 +298,7 @@ function wrongValue(
   const { kind, secret, example } = rowOf(name);
   const shown = secret === true || origin.kind === "file"
     ? HIDDEN
-    : JSON.stringify(text);
+    : showWrongValue(text);
   const bytes = secret === true
     ? `, which has ${new TextEncoder().encode(text).length} bytes`
     : "";

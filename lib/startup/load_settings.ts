@@ -19,6 +19,7 @@ import {
 } from "../mattermost/installed_release.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
+import { variableOfOrigin } from "../settings/origin.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import type { Resolution, SettingProblem } from "../settings/resolve.ts";
 import { readSettings, resolve } from "../settings/resolve.ts";
@@ -135,12 +136,19 @@ export async function loadSettings(
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, unknown);
   }
+  const givenBy = own.database !== undefined
+    ? [serverVariables.givenBy[DATA_SOURCE_VARIABLE] ?? DATA_SOURCE_VARIABLE]
+    : onDisk !== undefined
+    ? ["SqlSettings.DataSource in config.json"]
+    : (["DB_USER", "DB_PASS"] as const).map((name) =>
+      variableOfOrigin(resolution.origins[name]) ?? name
+    );
   return {
     ...resolution,
     release,
     installation,
     paths,
-    database,
+    database: { ...database, source: { ...database.source, givenBy } },
     serverVariables,
     warnings: [...findings.warnings, ...unknown],
     authorities: once(() => authoritiesOf(settings, system)),

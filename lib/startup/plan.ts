@@ -11,10 +11,11 @@ import { assignments, isObsolete } from "../config/assignments.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
+import { withoutLogin } from "../database/data_source.ts";
 import { makeSecret } from "../config/secret.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { HIDDEN } from "../hidden.ts";
+import { HIDDEN, hideCredentials } from "../hidden.ts";
 import { findUnsafeLink, type LinkReader } from "./directories/unsafe_links.ts";
 import { logFileLocation } from "../mattermost/releases.ts";
 import {
@@ -104,11 +105,11 @@ export interface PlanOptions {
  * @param context The log.
  */
 export function logSummary(
-  { release, database: { source }, warnings, origins, settings }:
-    LoadedSettings,
+  { release, database, warnings, origins, settings }: LoadedSettings,
   { log }: Context,
 ): void {
   warnings.forEach((warning) => log.warn(warning));
+  const source = withoutLogin(database.source);
   const address = source.socket ?? `${source.host}:${source.port}`;
   log.info(
     `Mattermost ${release.version} on ${
@@ -117,8 +118,10 @@ export function logSummary(
   );
   if (!log.isDebug) return;
   for (const name of SETTING_NAMES) {
-    const shown = rowOf(name).secret === true ? HIDDEN : settings[name];
-    log.debug(`${name}=${shown ?? ""} (${describeOrigin(origins[name])})`);
+    const shown = rowOf(name).secret === true
+      ? HIDDEN
+      : hideCredentials(String(settings[name] ?? ""));
+    log.debug(`${name}=${shown} (${describeOrigin(origins[name])})`);
   }
 }
 

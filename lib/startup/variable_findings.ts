@@ -11,7 +11,7 @@ import type { ConfigState } from "../config/file.ts";
 import { isSecretPath } from "../config/redact.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
-import { HIDDEN } from "../hidden.ts";
+import { HIDDEN, showWrongValue } from "../hidden.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { readsAnyCase, variableOf } from "../mattermost/effective_value.ts";
 import {
@@ -238,7 +238,7 @@ function ignored(
     (typeof fallback === "number" ? String(fallback) : undefined);
   return {
     message: `${variable} must be ${EXPECTED[type]}: it is ${
-      isShown ? JSON.stringify(text) : HIDDEN
+      isShown ? showWrongValue(text) : HIDDEN
     }, and Mattermost ${version} ${
       isList
         ? "takes a JSON array as one word"

@@ -5,11 +5,12 @@
  */
 
 import { isIP } from "node:net";
+import { hideCredentials } from "../../hidden.ts";
 import { connect } from "../../database/connect.ts";
 import type { DatabaseFacts, Session } from "../../database/session.ts";
 import { ProbeError } from "../../database/session.ts";
 import { remedyFor } from "../../database/reasons.ts";
-import type { DataSource } from "../../database/data_source.ts";
+import { type DataSource, withoutLogin } from "../../database/data_source.ts";
 import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { Permit } from "../../upgrade/verdict.ts";
@@ -70,15 +71,16 @@ async function nameFinding(
   { system }: CheckContext,
 ): Promise<Finding | undefined> {
   if (socket !== undefined || isIP(host) !== 0) return undefined;
+  const shown = hideCredentials(host);
   try {
     const addresses = await system.resolveHost(host);
     return ok(
       "database.name",
-      `DB_HOST=${host} resolves to ${addresses.join(", ")}`,
+      `DB_HOST=${shown} resolves to ${addresses.join(", ")}`,
     );
   } catch (error) {
     return failed("database.name", {
-      message: `DB_HOST=${host} does not resolve: ${describeCause(error)}`,
+      message: `DB_HOST=${shown} does not resolve: ${describeCause(error)}`,
       remedy:
         "Set DB_HOST to the name of the database's container or service, and connect both containers to one network (docker network connect)",
     });
@@ -134,7 +136,7 @@ function factFindings(
   { plan, system }: CheckContext,
   now: number,
 ): Finding[] {
-  const { source } = plan.database;
+  const source = withoutLogin(plan.database.source);
   const where = source.socket ?? `${source.host}:${source.port}`;
   const refusal = checkRequirements(facts);
   return [

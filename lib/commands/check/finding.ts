@@ -6,6 +6,7 @@
 
 import type { Authorities } from "../../startup/authorities.ts";
 import { EntrypointError, errorCode } from "../../errors.ts";
+import { hideCredentials } from "../../hidden.ts";
 import type { System } from "../../os/system.ts";
 import type { Plan } from "../../startup/plan.ts";
 
@@ -115,7 +116,7 @@ export function describeCause(error: unknown): string {
   const [first] = error instanceof AggregateError ? error.errors : [];
   if (first !== undefined) return describeCause(first);
   const text = error instanceof Error ? error.message : String(error);
-  return [text, code].find((words) => words.trim() !== "") ??
+  return [hideCredentials(text), code].find((words) => words.trim() !== "") ??
     "the system reports no cause";
 }
 

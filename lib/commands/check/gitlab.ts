@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hideCredentials, showWrongValue } from "../../hidden.ts";
 import {
   effectiveFlag,
   effectiveText,
@@ -71,7 +72,7 @@ async function checkEndpoint(
   if (!URL.canParse(text)) {
     return [
       failed("gitlab.answer", {
-        message: `${variable} must be a URL: it is ${JSON.stringify(text)}`,
+        message: `${variable} must be a URL: it is ${showWrongValue(text)}`,
         remedy: `${variable}=${example}   # with the host name of your GitLab`,
       }),
     ];
@@ -95,7 +96,9 @@ async function checkEndpoint(
     ...findings,
     isWrong
       ? warning("gitlab.answer", {
-        message: `GitLab at ${text} answers with HTTP status ${status}`,
+        message: `GitLab at ${
+          hideCredentials(text)
+        } answers with HTTP status ${status}`,
         remedy: `${variable}=${example}   # with the host name of your GitLab`,
       })
       : responseFinding(request, answer),

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { hideCredentials } from "../../hidden.ts";
 import { valuesBeforeRewrite } from "../../mattermost/rewrites.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import {
@@ -30,7 +31,8 @@ export async function checkMail(context: CheckContext): Promise<Finding[]> {
   if (server === undefined || isOff(context.plan, server)) {
     return [ok("mail", "Mail is turned off: SMTP_HOST is not set")];
   }
-  const { host, port, security, user } = server;
+  const { port, security, user } = server;
+  const host = hideCredentials(server.host);
   const fault = await checkMailLogin(server, context);
   if (fault !== undefined) return [fault];
   const login = user === "" ? "clients without a login" : `the login ${user}`;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hideCredentials, showWrongValue } from "../../hidden.ts";
 import {
   effectiveFlag,
   effectiveText,
@@ -37,7 +38,7 @@ export async function checkPush(context: CheckContext): Promise<Finding[]> {
     return [failed("push.answer", {
       message:
         `MATTERMOST_PUSH_SERVER must be a URL if push notifications are turned on: it is ${
-          JSON.stringify(text)
+          showWrongValue(text)
         }`,
       remedy: "MATTERMOST_PUSH_SERVER=https://push.example.com",
     })];
@@ -60,8 +61,9 @@ export async function checkPush(context: CheckContext): Promise<Finding[]> {
   return [
     ...findings,
     isRunning ? responseFinding(request, answer) : failed("push.answer", {
-      message:
-        `The push server at ${request.url.href} answers with HTTP status ${answer.status}`,
+      message: `The push server at ${
+        hideCredentials(request.url.href)
+      } answers with HTTP status ${answer.status}`,
       remedy: REMEDY,
     }),
   ];

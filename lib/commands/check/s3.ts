@@ -5,6 +5,7 @@
  * @module
  */
 
+import { showWrongValue } from "../../hidden.ts";
 import type { HttpResponse } from "../../os/http.ts";
 import { variableOf } from "../../mattermost/effective_value.ts";
 import {
@@ -58,6 +59,15 @@ export async function checkS3(context: CheckContext): Promise<Finding[]> {
     ];
   }
   const bucket = bucketOf(plan);
+  if (bucket === undefined) {
+    const endpoint = effectiveText(plan, "FileSettings.AmazonS3Endpoint");
+    return [failed("s3.answer", {
+      message: `S3_ENDPOINT must be a host name or host:port: it is ${
+        showWrongValue(endpoint)
+      }`,
+      remedy: "S3_ENDPOINT=s3.example.com",
+    })];
+  }
   const isSigned = bucket.accessKey !== "" && bucket.secretKey !== "";
   const { findings, answer } = await sendRequest({
     check: "s3",
@@ -105,7 +115,7 @@ function missingAzureSettings(plan: Plan): Finding[] {
  * The server's client, minio-go, decides by the endpoint in the same way:
  * <https://pkg.go.dev/github.com/minio/minio-go/v7#BucketLookupType>.
  */
-function bucketOf(plan: Plan): Bucket {
+function bucketOf(plan: Plan): Bucket | undefined {
   const text = (key: string): string =>
     effectiveText(plan, `FileSettings.AmazonS3${key}`);
   const name = text("Bucket");
@@ -115,6 +125,8 @@ function bucketOf(plan: Plan): Bucket {
   const url = isAmazon && !name.includes(".")
     ? `${scheme}://${name}.${endpoint}/`
     : `${scheme}://${endpoint}/${encodeURIComponent(name)}`;
+  // A login or a path would become part of the request.
+  if (!URL.canParse(url) || /[/@\s]/.test(endpoint)) return undefined;
   return {
     name,
     region: text("Region") || DEFAULT_REGION,

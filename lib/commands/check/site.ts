@@ -5,6 +5,7 @@
  */
 
 import { isIP } from "node:net";
+import { hideCredentials, showWrongValue } from "../../hidden.ts";
 import type { HttpResponse } from "../../os/http.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckContext, Finding } from "./finding.ts";
@@ -35,7 +36,7 @@ export async function checkSite(context: CheckContext): Promise<Finding[]> {
       failed("site.url", {
         message:
           `MATTERMOST_SITE_URL must be a URL that begins with http:// or https://: it is ${
-            JSON.stringify(text)
+            showWrongValue(text)
           }`,
         remedy: "MATTERMOST_SITE_URL=https://chat.example.com",
       }),
@@ -73,7 +74,7 @@ export async function checkSite(context: CheckContext): Promise<Finding[]> {
   };
   const { findings, answer } = await sendRequest(request, context);
   return [
-    ok("site.url", `The site URL is ${site.href}`),
+    ok("site.url", `The site URL is ${hideCredentials(site.href)}`),
     ...findings,
     ...(answer === undefined
       ? []
@@ -87,11 +88,11 @@ function judge(
   contains: string | undefined,
 ): Finding {
   const { status, headers, body } = answer;
-  const { url } = request;
+  const url = hideCredentials(request.url.href);
   const target = headers["location"];
   if (status >= 300 && status < 400 && target !== undefined) {
     return warning("site.answer", {
-      message: `The site redirects ${url.href} to ${target}`,
+      message: `The site redirects ${url} to ${hideCredentials(target)}`,
       remedy:
         "Set MATTERMOST_SITE_URL to the address to which the site redirects",
     });
@@ -99,7 +100,7 @@ function judge(
   if (status >= 500) {
     return warning("site.answer", {
       message:
-        `The site at ${url.href} answers with HTTP status ${status}, so the server does not run or the proxy does not reach it`,
+        `The site at ${url} answers with HTTP status ${status}, so the server does not run or the proxy does not reach it`,
       remedy:
         "Start the server, and check the address and port to which the proxy forwards",
     });
@@ -110,7 +111,7 @@ function judge(
     ? responseFinding(request, answer)
     : warning("site.answer", {
       message:
-        `The site at ${url.href} answers with HTTP status ${status}, and not as Mattermost does`,
+        `The site at ${url} answers with HTTP status ${status}, and not as Mattermost does`,
       remedy:
         "Correct MATTERMOST_SITE_URL, including its path, or the proxy, so that the URL leads to this server",
     });

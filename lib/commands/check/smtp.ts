@@ -5,7 +5,7 @@
  */
 
 import { errorCode } from "../../errors.ts";
-import { withoutSecret } from "../../hidden.ts";
+import { hideCredentials, relay } from "../../hidden.ts";
 import type { MailServer } from "../../os/smtp.ts";
 import { certificateProblem } from "./certificate.ts";
 import type { CheckContext, Finding, FindingText } from "./finding.ts";
@@ -32,7 +32,8 @@ export async function checkMailLogin(
 }
 
 function describeFailure(error: unknown, server: MailServer): Finding {
-  const { host, port, security, user, password } = server;
+  const { port, security, user } = server;
+  const host = hideCredentials(server.host);
   const name = `The mail server ${host}:${port}`;
   const code = errorCode(error);
   const certificate = certificateProblem(error);
@@ -43,7 +44,7 @@ function describeFailure(error: unknown, server: MailServer): Finding {
         "Set SMTP_HOST to a name in the certificate, or put the certificate of its authority into MATTERMOST_CA_DIR; SMTP_VERIFY_CERTIFICATE=false accepts any certificate",
     });
   }
-  const reply = serverReply(error, password);
+  const reply = serverReply(error, server);
   const advice: Readonly<Record<string, readonly [string, FindingText]>> = {
     EAUTH: ["mail.login", {
       message: `${name} refuses the login ${user}${reply}`,
@@ -78,11 +79,18 @@ function reason(error: unknown): string {
 }
 
 /** The reply of the mail server after a colon, in one line and without the password. */
-function serverReply(error: unknown, password: string): string {
+function serverReply(
+  error: unknown,
+  { host, user, password }: MailServer,
+): string {
   const response = typeof error === "object" && error !== null &&
       "response" in error && typeof error.response === "string"
     ? error.response.replace(/\s+/g, " ").trim()
     : "";
-  const shown = withoutSecret(response, password);
+  const shown = relay(response, {
+    // The second one is the login of AUTH PLAIN (RFC 4616), which servers quote as it was sent.
+    secrets: password === "" ? [] : [password, `\0${user}\0${password}`],
+    shown: [host, user],
+  });
   return shown === "" ? "" : `: ${shown}`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hideCredentials } from "../../hidden.ts";
 import type { HttpResponse } from "../../os/http.ts";
 import { request } from "../../os/http.ts";
 import { certificateFinding, certificateProblem } from "./certificate.ts";
@@ -137,6 +138,8 @@ export function responseFinding(
 ): Finding {
   return ok(
     `${check}.answer`,
-    `${what} at ${url.href} answers with HTTP status ${status}`,
+    `${what} at ${
+      hideCredentials(url.href)
+    } answers with HTTP status ${status}`,
   );
 }

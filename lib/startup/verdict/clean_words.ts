@@ -5,7 +5,7 @@
  */
 
 import { isSecretPath } from "../../config/redact.ts";
-import { withoutSecret } from "../../hidden.ts";
+import { relay } from "../../hidden.ts";
 import type { Json } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
 import type { Plan } from "../plan.ts";
@@ -32,21 +32,22 @@ const CONTROL_REGEXP = /[\x00-\x1f\x7f-\x9f]+/g;
  * @returns One line of at most 1000 characters.
  */
 export function cleanWords(text: string, plan: Plan): string {
-  let clean = text.replaceAll(
+  const { paths, database: { source } } = plan;
+  const own = text.replaceAll(
     /\S*\/mattermost-entrypoint-\w+\/config\.json/g,
-    plan.paths.config,
+    paths.config,
   );
-  for (const secret of secretsOf(plan)) {
-    clean = withoutSecret(clean, secret);
-    clean = withoutSecret(clean, JSON.stringify(secret).slice(1, -1));
-  }
+  const clean = relay(own, {
+    secrets: secretsOf(plan),
+    shown: [source.user, source.database, source.host, paths.config],
+  });
   return clean.replace(CONTROL_REGEXP, " ").slice(0, 1000);
 }
 
 function secretsOf(
-  { merged, wanted, serverVariables, settings }: Plan,
+  { merged, wanted, serverVariables, settings, database }: Plan,
 ): string[] {
-  const secrets: string[] = [settings.DB_PASS];
+  const secrets: string[] = [settings.DB_PASS, database.source.password];
   const visit = (path: string, value: Json): void => {
     if (isJsonObject(value)) {
       for (const [key, inner] of Object.entries(value)) {

@@ -6,7 +6,7 @@
 
 import type { Handover } from "../../config/dead_end.ts";
 import type { Acceptance } from "../../config/last_applied.ts";
-import { isSecretPath, redactValue } from "../../config/redact.ts";
+import { isSecretPath, redact } from "../../config/redact.ts";
 import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { Json } from "../../json.ts";
@@ -243,5 +243,5 @@ function describeCulprit(
 
 function shown(path: string, value: Json): string {
   if (typeof value === "object" && value !== null) return "an object or a list";
-  return JSON.stringify(isSecretPath(path) ? redactValue(value) : value);
+  return JSON.stringify(redact(value, { path }));
 }

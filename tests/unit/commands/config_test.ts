@@ -44,6 +44,24 @@ Deno.test("app:config prints the file that a start would write, with hidden secr
   );
 });
 
+Deno.test("credentials inside a value are hidden, and ordinary words are not", async () => {
+  const env = {
+    DB_PASS: "mattermost",
+    DB_USER: "mattermost",
+    MATTERMOST_SITE_URL: "https://ann:S3CRET@chat.example.com",
+    MATTERMOST_PUSH_SERVER: "https://push.example.com/?token=S3CRET",
+    DEBUG: "true",
+  };
+  for (const args of [[], ["--explain"], ["--explain", "--json"], ["--diff"]]) {
+    const { text } = await answer(args, { env });
+    assert.doesNotMatch(text, /S3CRET/, args.join(" "));
+    assert.match(text, /https:\/\/\(hidden\)@chat\.example\.com/);
+    assert.match(text, /mattermost/);
+  }
+  const { text } = await answer(["--show-secrets"], { env });
+  assert.match(text, /https:\/\/ann:S3CRET@chat/);
+});
+
 Deno.test("app:config changes nothing", async () => {
   const files = installed();
   await answer(["--explain"], { files });

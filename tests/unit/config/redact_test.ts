@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   isSecretPath,
+  redact,
   redactChange,
   redactText,
-  redactValue,
 } from "../../../lib/config/redact.ts";
 import { HIDDEN } from "../../../lib/hidden.ts";
 
@@ -39,7 +39,16 @@ const KNOWN = [
   "WebrtcSettings.TurnSharedKey",
   "LogSettings.AdvancedLoggingJSON",
   "PluginSettings.Plugins.com.github.x.EncryptionKey",
+  "FileSettings.AzureAccountKey",
   "PluginSettings.Plugins.jira.webhookURL",
+  "PluginSettings.Plugins.x.auth",
+  "PluginSettings.Plugins.x.basic_auth",
+  "PluginSettings.Plugins.x.pwd",
+  "PluginSettings.Plugins.x.userpass",
+  "PluginSettings.Plugins.x.bearer",
+  "PluginSettings.Plugins.x.clientCert",
+  "PluginSettings.Plugins.x.private",
+  "PluginSettings.Plugins.x.databaseConnection",
 ];
 
 const OPEN = [
@@ -63,15 +72,45 @@ Deno.test("redact: the secrets of config.json are recognized in any letter case"
   assert.ok(isSecretPath("A.b", ["a.B"]));
 });
 
+Deno.test("redact: credentials inside a value that is not secret are hidden", () => {
+  const path = "ElasticsearchSettings.ConnectionURL";
+  const url = "https://elastic:S3CRET@search.example.com:9200";
+  const shown = "https://(hidden)@search.example.com:9200";
+  assert.equal(redact(url, { path }), shown);
+  assert.deepEqual(redact({ a: [url, 1, true, null] }, { path: "" }), {
+    a: [shown, 1, true, null],
+  });
+  assert.equal(
+    redactText(`{"ElasticsearchSettings":{"ConnectionURL":"${url}"}}`, []),
+    `{"ElasticsearchSettings":{"ConnectionURL":"${shown}"}}`,
+  );
+  const change = { path, secret: false, before: url, after: "" };
+  assert.deepEqual(redactChange(change), { ...change, before: shown });
+});
+
+Deno.test("redact: the id of a plugin is no key, and all plugins in one text are hidden", () => {
+  const text =
+    '{"PluginSettings":{"Plugins":{"com.example.auth":{"Site":"x","pwd":"S3CRET"}}}}';
+  assert.equal(redactText(text, []), text.replace("S3CRET", HIDDEN));
+  const path = "PLUGINSETTINGS.PLUGINS";
+  assert.equal(redact('{"x":{"y":"S3CRET"}}', { path }), HIDDEN);
+  assert.deepEqual(redact({ y: "S3CRET" }, { path: `${path}.x.auth` }), {
+    y: HIDDEN,
+  });
+});
+
 Deno.test("redact: empty values stay", () => {
   for (const value of ["", null, true, false, [], {}]) {
-    assert.deepEqual(redactValue(value), value);
+    assert.deepEqual(redact(value, { path: "A.Secret" }), value);
   }
-  assert.deepEqual(redactValue(["x", "", { a: "y", b: 1, c: true }]), [
-    HIDDEN,
-    "",
-    { a: HIDDEN, b: HIDDEN, c: true },
-  ]);
+  assert.deepEqual(
+    redact(["x", "", { a: "y", b: 1, c: true }], { path: "A.Secret" }),
+    [
+      HIDDEN,
+      "",
+      { a: HIDDEN, b: HIDDEN, c: true },
+    ],
+  );
 });
 
 Deno.test("redact: only the secrets of a config.json change", () => {

@@ -76,6 +76,17 @@ Deno.test("classify() removes line breaks, control characters and the password",
   );
 });
 
+Deno.test("classify() does not tell that the password is a word of the message", () => {
+  const error = Object.assign(
+    new Error('password authentication failed for user "mattermost"'),
+    { code: "28P01" },
+  );
+  for (const password of ["password", "failed", "mattermost", "matter"]) {
+    const source = { ...SOURCE, user: "mattermost", password };
+    assert.equal(classify(error, source).message, error.message);
+  }
+});
+
 Deno.test("classify() shortens a long text", () => {
   const line = classify("x".repeat(1000), SOURCE).message;
   assert.equal(line.length, 240);

@@ -247,6 +247,27 @@ Deno.test("missing and wrong endpoints of GitLab are named by their variables", 
   assert.ok(found.every(({ check }) => check === "gitlab.answer"));
 });
 
+Deno.test("credentials inside the URL of a service are in no finding", async () => {
+  const url = "https://ann:S3CRET@nowhere.example.com";
+  const found = await runCheck(async (context) =>
+    (await Promise.all(
+      [checkSite, checkPush, checkGitlab, checkS3].map((check) =>
+        check(context)
+      ),
+    )).flat(), {
+    MM_SERVICESETTINGS_SITEURL: url,
+    MM_EMAILSETTINGS_SENDPUSHNOTIFICATIONS: "true",
+    MM_EMAILSETTINGS_PUSHNOTIFICATIONSERVER: "https://ann:S3CRET@:1",
+    MM_GITLABSETTINGS_ENABLE: "true",
+    MM_GITLABSETTINGS_AUTHENDPOINT: "https://ann:S3CRET@:1:1",
+    MM_FILESETTINGS_DRIVERNAME: "amazons3",
+    MM_FILESETTINGS_AMAZONS3ENDPOINT: "key:S3CRET@minio:9000",
+  });
+  const checks = new Set(found.map(({ check }) => check.replace(/\..*/, "")));
+  assert.deepEqual([...checks], ["site", "push", "gitlab", "s3"]);
+  assert.doesNotMatch(JSON.stringify(found), /S3CRET/);
+});
+
 Deno.test("settings: the report says how many values of config.json the next start changes", async () => {
   const files = installed();
   const last = async (env: Record<string, string> = {}): Promise<string> => {

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  HIDDEN,
+  hideCredentials,
+  relay,
+  showWrongValue,
+} from "../../lib/hidden.ts";
+
+const SECRET = "Zx9!pW";
+
+Deno.test("credentials inside a value are hidden, whatever its form", () => {
+  for (
+    const [value, shown] of [
+      [
+        `https://ann:${SECRET}@h.example.com/a`,
+        "https://(hidden)@h.example.com/a",
+      ],
+      [`https://${SECRET}@h.example.com`, "https://(hidden)@h.example.com"],
+      [`https://:${SECRET}@h:9200`, "https://(hidden)@h:9200"],
+      [`postgres://u:a/b@${SECRET} x@h/db`, "postgres://(hidden)@h/db"],
+      [`ann:${SECRET}@tcp(h:3306)/db`, "(hidden)@tcp(h:3306)/db"],
+      [`key:/${SECRET}@minio:9000`, "(hidden)@minio:9000"],
+      [
+        `host=h password=${SECRET} dbname=d`,
+        "host=h password=(hidden) dbname=d",
+      ],
+      [
+        `host=h password='a\\'b ${SECRET}' port=1`,
+        "host=h password=(hidden) port=1",
+      ],
+      [
+        `https://h/?a=1&access_token=${SECRET}#b`,
+        "https://h/?a=1&access_token=(hidden)",
+      ],
+      [
+        `AccountName=a;AccountKey=${SECRET};x=1`,
+        "AccountName=a;AccountKey=(hidden);x=1",
+      ],
+      [
+        `"postgres://u:${SECRET}@h": no port`,
+        '"postgres://(hidden)@h": no port',
+      ],
+      [`dial u:${SECRET}@h: refused`, "dial (hidden)@h: refused"],
+    ] as const
+  ) {
+    assert.equal(hideCredentials(value), shown);
+  }
+});
+
+Deno.test("a value without credentials stays", () => {
+  for (
+    const value of [
+      "",
+      "https://chat.example.com:8443/team?a=b",
+      "https://example.com/@ann",
+      "https://example.com/a#b@c",
+      "ann@example.com",
+      "Ann <ann@example.com>",
+      "mailto:ann@example.com",
+      "Questions: ann@example.com",
+      "See https://example.com or write to ann@example.com",
+      "%(asctime)s=1",
+      "[::1]:5432",
+    ]
+  ) {
+    assert.equal(hideCredentials(value), value);
+  }
+});
+
+Deno.test("no login of a URL is shown, whatever its characters", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "grapheme", maxLength: 8 }),
+      fc.string({ unit: "grapheme", maxLength: 8 }),
+      (before, after) => {
+        const login = `u:${before}${SECRET}${after}`;
+        const url = `https://${login}@h.example.com/`;
+        assert.ok(!hideCredentials(url).includes(SECRET), url);
+        const wrong = showWrongValue(`${login}@h.example.com`);
+        assert.ok(!wrong.includes(SECRET), wrong);
+      },
+    ),
+  );
+});
+
+Deno.test("a wrong value is shown in quotes, without what may be a login", () => {
+  for (
+    const [value, shown] of [
+      ["abc", '"abc"'],
+      ["ann@@example.com", '"ann@@example.com"'],
+      [`u:p ${SECRET}@h`, '"(hidden)@h"'],
+      [`mysql://p ${SECRET}@h`, '"mysql://(hidden)@h"'],
+    ] as const
+  ) {
+    assert.equal(showWrongValue(value), shown);
+  }
+});
+
+/** Sentences of databases, mail servers and Mattermost that everybody can look up. */
+const SENTENCES = [
+  'password authentication failed for user "mmuser"',
+  'no pg_hba.conf entry for host "10.0.0.3", user "mmuser", database "chat", no encryption',
+  'database "chat" does not exist',
+  'role "mmuser" does not exist',
+  "the database system is starting up",
+  "sorry, too many clients already",
+  "remaining connection slots are reserved for non-replication superuser connections",
+  "server login has been failing, try again later (server_login_retry)",
+  "Access denied for user 'mmuser'@'10.0.0.3' (using password: YES)",
+  "Unknown database 'chat'",
+  "Host '10.0.0.3' is not allowed to connect to this MariaDB server",
+  "The server does not support SSL connections",
+  "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6",
+  "535 5.7.8 Username and Password not accepted",
+  "535 Incorrect authentication data",
+  "Config.IsValid: model.config.is_valid.encrypt_sql.app_error",
+  "x509: certificate signed by unknown authority",
+];
+
+Deno.test("a sentence does not tell that the password is one of its words", () => {
+  const shown = ["mmuser", "chat", "db.example.com"];
+  for (const sentence of SENTENCES) {
+    const words = sentence.split(/[\s"'():,]+/)
+      .filter((word) => !/^UGF/.test(word));
+    for (
+      const secret of [...words, words.slice(0, 2).join(" "), "mmu", "assword"]
+    ) {
+      const secrets = [secret, secret.toLowerCase(), `${secret} `];
+      assert.equal(relay(sentence, { secrets, shown }), sentence, secret);
+    }
+  }
+});
+
+Deno.test("a secret that a program repeats is hidden", () => {
+  const shown = ["mmuser"];
+  for (
+    const [secret, text, expected] of [
+      [SECRET, `no ${SECRET} and x${SECRET}x`, "no (hidden) and x(hidden)x"],
+      [SECRET, "no Zx9%21pW", "no (hidden)"],
+      ["a b!c%", "no a%20b!c%25, a+b!c%25", "no (hidden), (hidden)"],
+      ['Zx9"pW', String.raw`no "Zx9\"pW"`, 'no "(hidden)"'],
+      [SECRET, `login ${btoa(SECRET)}`, "login (hidden)"],
+      // A word of no known sentence: a gap could be guessed.
+      ["correcthorse", "no correcthorse", HIDDEN],
+      ["correcthorse", 'no "correcthorse"', 'no "(hidden)"'],
+      ["hunter two", "is hunter two it?", HIDDEN],
+      ["19283746", "is 19283746 it?", HIDDEN],
+      ["q9z", "is q9z it?", HIDDEN],
+      ["q9z", "xq9zx", "xq9zx"],
+      ["", "nothing", "nothing"],
+    ] as const
+  ) {
+    assert.equal(relay(text, { secrets: [secret], shown }), expected);
+  }
+});
