@@ -9,6 +9,7 @@ import type { Command } from "./startup/context.ts";
 import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
+import { withoutSecretVariables } from "./settings/secret_variables.ts";
 import { closestName } from "./settings/spelling.ts";
 import { shellWord } from "./shell.ts";
 import type { System } from "./os/system.ts";
@@ -25,6 +26,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "app:help": async () => (await import("./commands/help.ts")).help,
   "app:version": async () => (await import("./commands/version.ts")).version,
 };
+
+/** The server itself, as in `mattermost jobserver`; its plugins must not inherit secrets. */
+const SERVER_REGEXP = /(?:^|\/)(?:mattermost|platform)$/;
 
 const ALIASES: Readonly<Record<string, string>> = {
   "--help": "app:help",
@@ -55,7 +59,11 @@ export async function run(
     const { name, load, commandArgs } = chooseCommand(rest, system.programName);
     if (load === undefined) {
       if (name.startsWith("app:")) throw unknownCommand(name);
-      return system.exec({ path: name, args: [name, ...commandArgs], env });
+      return system.exec({
+        path: name,
+        args: [name, ...commandArgs],
+        env: SERVER_REGEXP.test(name) ? withoutSecretVariables(env) : env,
+      });
     }
     const ending = new AbortController();
     let isFinishing = false;

@@ -9,6 +9,8 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import { installedProgram } from "../mattermost/installed_release.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import type { Settings } from "../settings/catalogue.ts";
+import { withoutSecretVariables } from "../settings/secret_variables.ts";
+import { readServerVariables } from "../settings/server_variables.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Context } from "../startup/context.ts";
 import { becomeServerUser } from "../startup/become_user.ts";
@@ -34,7 +36,8 @@ export async function mattermost(
 ): Promise<never> {
   const { system } = context;
   const { env, files } = system;
-  const { settings } = resolve(sourcesOf(system));
+  const sources = sourcesOf(system);
+  const { settings } = resolve(sources);
   const { install, config } = pathsOf(settings);
   const path = installedProgram(install, files);
   if (path === undefined) {
@@ -56,7 +59,11 @@ export async function mattermost(
     args: [path, ...args],
     env: {
       ...(files.exists(config) ? { MM_CONFIG: config } : {}),
-      ...env,
+      ...withoutSecretVariables({
+        ...env,
+        // A file that cannot be read is a problem of a start only.
+        ...readServerVariables(sources, { anyCase: false }).values,
+      }),
     },
     cwd: install,
   });

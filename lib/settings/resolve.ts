@@ -9,7 +9,7 @@ import { errorCode, ExitCode } from "../errors.ts";
 import { HIDDEN, showWrongValue } from "../hidden.ts";
 import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
-import { CATALOGUE, isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
+import { isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import type { Value } from "./kinds.ts";
 import type { Link, LinkedSetting } from "./links.ts";
 import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
@@ -41,8 +41,6 @@ export interface Resolution {
   readonly origins: Readonly<Record<SettingName, Origin>>;
   /** The problems that prevent the start; a setting that has one holds its default. */
   readonly problems: readonly SettingProblem[];
-  /** The variables that hold a secret of the settings, to be removed from the server's environment. */
-  readonly secretVariables: readonly string[];
 }
 
 /** The text that a setting is given, and its origin. */
@@ -172,7 +170,6 @@ export function resolve(
       Origin
     >,
     problems,
-    secretVariables: consumedSecrets(sources.env),
   };
 }
 
@@ -384,17 +381,4 @@ function linkedValues(link: Link): [SettingName, GivenText][] {
   if (link.adapter === undefined || first === undefined) return values;
   const origin: Origin = { kind: "link", name: first[1].variable };
   return [["DB_ADAPTER", { text: link.adapter, origin }], ...values];
-}
-
-const LINKED_SECRET_REGEXP = /_ENV_\w*PASS/;
-
-function consumedSecrets(env: Readonly<Record<string, string>>): string[] {
-  return Object.keys(env).filter((name) => {
-    const setting = name.replace(/_FILE$/, "");
-    if (isSettingName(setting)) return "secret" in CATALOGUE[setting];
-    return LINKED_SECRET_REGEXP.test(name) &&
-      Object.keys(SERVICE_NAMES).some((alias) =>
-        name.startsWith(`${alias.toUpperCase()}_ENV_`)
-      );
-  });
 }

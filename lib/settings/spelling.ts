@@ -7,11 +7,12 @@
 import { closestString } from "@std/text/closest_string.js";
 import { levenshteinDistance } from "@std/text/levenshtein_distance.js";
 import type { Problem } from "../errors.ts";
-import { isSettingName, SETTING_NAMES } from "./catalogue.ts";
+import type { SettingName } from "./catalogue.ts";
+import { isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import { isLinkValue, isLinkVariable } from "./links.ts";
 
 /** Variables of other Mattermost and database images, and the corresponding variables of this image. */
-const OTHER_IMAGES: Readonly<Record<string, string>> = {
+const OTHER_IMAGES: Readonly<Record<string, SettingName>> = {
   APP_PORT: "MATTERMOST_PORT",
   DB_PASSWORD: "DB_PASS",
   DB_PORT_NUMBER: "DB_PORT",
@@ -77,22 +78,76 @@ export function didYouMean(
 export function suggestVariable(name: string): string | undefined {
   const equivalent = equivalentOf(name);
   if (equivalent !== undefined) return `Use ${equivalent} instead`;
-  const found =
-    closestName(name, [...SETTING_NAMES, ...Object.keys(OTHER_IMAGES)]) ??
-      longestPrefix(name);
-  return found === undefined
-    ? undefined
-    : `Did you mean ${equivalentOf(found) ?? found}?`;
+  const found = closestSetting(name);
+  return found === undefined ? undefined : `Did you mean ${found}?`;
+}
+
+function closestSetting(name: string): SettingName | undefined {
+  const found = closestName(name, [
+    ...SETTING_NAMES,
+    ...Object.keys(OTHER_IMAGES),
+  ]);
+  if (found === undefined) return longestPrefix(name);
+  return isSettingName(found) ? found : OTHER_IMAGES[found];
 }
 
 /** The longest setting name that another name starts with, such as DB_HOST for DB_HOSTNAME. */
-function longestPrefix(name: string): string | undefined {
+function longestPrefix(name: string): SettingName | undefined {
   return SETTING_NAMES.filter((each) => name.startsWith(each))
-    .reduce<string | undefined>(
+    .reduce<SettingName | undefined>(
       (best, each) =>
         best === undefined || each.length > best.length ? each : best,
       undefined,
     );
+}
+
+const SECRET_NAMES = SETTING_NAMES.filter((name) =>
+  rowOf(name).secret === true
+);
+
+/** The words in the names of secrets. */
+const SECRET_WORD_REGEXP = /PASS|PWD|SECRET|SALT|TOKEN|KEY|CREDENTIAL/;
+
+/** Letters in which a name may differ if its first word is wrong. More would match AWS_ACCESS_KEY. */
+const MAX_DISTANCE = 2;
+
+/** Shorter names are close to those of other programs, such as HTTP_PASS. */
+const MIN_LENGTH = 10;
+
+/**
+ * Tells whether a variable that is no setting is recognised as a secret: as a misspelt one, as one of
+ * another image, or because its name begins like those of settings and contains a word such as
+ * `PASS`.
+ *
+ * @param name The variable, in any letter case, with or without `_FILE`.
+ * @returns Whether its value should be a secret.
+ */
+export function isMisspeltSecret(name: string): boolean {
+  const upper = name.toUpperCase().replace(FILE_SUFFIX_REGEXP, "");
+  const meant = PREFIX_REGEXP.test(upper) || Object.hasOwn(OTHER_IMAGES, upper)
+    ? closestSetting(upper)
+    : undefined;
+  if (meant !== undefined && rowOf(meant).secret === true) return true;
+  if (PREFIX_REGEXP.test(upper)) return SECRET_WORD_REGEXP.test(upper);
+  const letters = lettersOf(upper);
+  return [...SECRET_NAMES, ...Object.keys(OTHER_IMAGES)]
+    .filter((each) => lettersOf(each) === letters || isClose(upper, each))
+    .some((each) => isSettingName(each) || isSecretOfOtherImage(each));
+}
+
+function isSecretOfOtherImage(name: string): boolean {
+  const setting = OTHER_IMAGES[name];
+  return setting !== undefined && rowOf(setting).secret === true;
+}
+
+function isClose(name: string, other: string): boolean {
+  return name.length >= MIN_LENGTH &&
+    Math.abs(name.length - other.length) <= MAX_DISTANCE &&
+    levenshteinDistance(name, other) <= MAX_DISTANCE;
+}
+
+function lettersOf(name: string): string {
+  return name.replace(/[^A-Z0-9]/g, "");
 }
 
 /**
@@ -110,7 +165,10 @@ export function findUnknownVariables(
       return [];
     }
     const equivalent = equivalentOf(name);
-    if (equivalent === undefined && !PREFIX_REGEXP.test(name)) return [];
+    if (
+      equivalent === undefined && !PREFIX_REGEXP.test(name) &&
+      !isMisspeltSecret(name)
+    ) return [];
     if (isLinkVariable(name) || isLinkValue(name, text)) return [];
     if (equivalent !== undefined) {
       return [{

@@ -9,6 +9,7 @@ import { requireProgram } from "../mattermost/installed_release.ts";
 import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import type { FileFacts, System } from "../os/system.ts";
+import { withoutSecretVariables } from "../settings/secret_variables.ts";
 import { bundleVariable } from "./ca_bundle.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 
@@ -16,8 +17,8 @@ import type { LoadedSettings } from "./load_settings.ts";
 const ANY_MAY_EXECUTE = 0o111;
 
 /**
- * Builds the environment of the server from that of this process, without the secrets and other
- * variables that only the entrypoint uses.
+ * Builds the environment of the server, its migration and the questions to it from that of this
+ * process, without the secrets and other variables that only the entrypoint uses.
  *
  * @param loaded The loaded settings.
  * @param system The environment of this process, and the user who started it.
@@ -27,17 +28,16 @@ export function buildServerEnvironment(
   loaded: LoadedSettings,
   system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
-  const { secretVariables, serverVariables, release, paths, settings } = loaded;
+  const { serverVariables, release, paths, settings } = loaded;
   const { env, startedAs } = system;
-  const hidden = new Set([
-    ...secretVariables,
-    ...serverVariables.replaced,
-  ]);
-  const kept = Object.entries(env).filter(([name]) => !hidden.has(name));
+  const replaced = new Set(serverVariables.replaced);
+  const kept = Object.entries(env).filter(([name]) => !replaced.has(name));
   return {
     ...serverEnvironment(release, paths.log),
-    ...Object.fromEntries(kept),
-    ...serverVariables.values,
+    ...withoutSecretVariables({
+      ...Object.fromEntries(kept),
+      ...serverVariables.values,
+    }),
     // None if the operator set SSL_CERT_FILE.
     ...bundleVariable(loaded),
     // The PostgreSQL driver fails if it cannot read files below HOME (.pgpass, .postgresql).

@@ -71,6 +71,24 @@ Deno.test("any other command is executed with its arguments and the environment"
   ]);
 });
 
+Deno.test("a command of the server gets the environment without secrets", async () => {
+  for (
+    const path of ["mattermost", "/opt/mattermost/mattermost/bin/mattermost"]
+  ) {
+    const { system } = await outcome([path, "jobserver"], {
+      env: {
+        PATH: "/bin",
+        DB_PASS: "x",
+        SMTP_PASS_FILE: "/run/secrets/smtp",
+        POSTGRES_1_ENV_POSTGRES_PASSWORD: "x",
+      },
+    });
+    assert.deepEqual(system.handoffs, [
+      { path, args: [path, "jobserver"], env: { PATH: "/bin" } },
+    ]);
+  }
+});
+
 Deno.test("the environment takes precedence over env files, and later files over earlier ones", async () => {
   const files = envFiles({
     "/a.env": "A=a\nB=a\nC=a\n",

@@ -71,7 +71,11 @@ async function readProcFile(
   try {
     return files.readText(path);
   } catch {
-    const child = runChild({ command: ["cat", path], env, output: "capture" });
+    const child = runChild({
+      command: ["cat", path],
+      env: { PATH: env["PATH"] ?? "" },
+      output: "capture",
+    });
     return await child.then(({ stdout }) => stdout, () => "");
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import type { SettingName } from "../../../lib/settings/catalogue.ts";
-import { rowOf, SETTING_NAMES } from "../../../lib/settings/catalogue.ts";
 import { describeOrigin, isExplicit } from "../../../lib/settings/origin.ts";
 import type { Resolution } from "../../../lib/settings/resolve.ts";
 import { CASES } from "./catalogue_cases.ts";
@@ -478,29 +478,6 @@ Deno.test("an origin reads as a short phrase", () => {
       "kept from config.json",
     ],
   );
-});
-
-Deno.test("variables with secrets are listed, so that the server does not inherit them", () => {
-  const secrets = SETTING_NAMES.filter((name) => rowOf(name).secret === true);
-  assert.ok(secrets.includes("DB_PASS") && secrets.includes("GITLAB_SECRET"));
-  const env = {
-    ...Object.fromEntries(secrets.map((name) => [name, "x".repeat(40)])),
-    MATTERMOST_INVITE_SALT_FILE: "/salt",
-    MYSQL_ENV_MYSQL_PASSWORD: "x",
-    MYSQL_ENV_MYSQL_ROOT_PASSWORD: "x",
-    DB_ENV_DB_PASS: "x",
-  };
-  const { secretVariables } = resolved({
-    ...env,
-    MYSQL_ENV_MYSQL_USER: "ann",
-    DB_USER: "ann",
-    DB_USER_FILE: "",
-    OTHER_ENV_PASSWORD: "not ours",
-    MM_SQLSETTINGS_DATASOURCE: "the server's own",
-    MATTERMOST_LOG_FILES: "true",
-    PATH: "/bin",
-  });
-  assert.deepEqual([...secretVariables].sort(), Object.keys(env).sort());
 });
 
 Deno.test("the result is frozen", () => {

@@ -1,0 +1,57 @@
+/**
+ * The variables that only the entrypoint needs and that hold secrets. No program that it starts
+ * inherits them: neither the server and its plugins, nor its subcommands.
+ *
+ * @module
+ */
+
+import { hideCredentials } from "../hidden.ts";
+import { CATALOGUE, isSettingName } from "./catalogue.ts";
+import { isMisspeltSecret } from "./spelling.ts";
+
+const FILE_REGEXP = /_FILE$/i;
+
+/** A variable of the server, or of its image. */
+const SERVER_REGEXP = /^MM_/i;
+
+/** A variable of the container that a Docker link leads to: https://docs.docker.com/engine/network/links/. */
+const LINK_REGEXP = /_ENV_(\w+)$/i;
+
+/** The words in the names of secrets of other images. */
+const SECRET_WORD_REGEXP = /PASS|PWD|SECRET|SALT|TOKEN|KEY|CREDENTIAL|AUTH/i;
+
+/**
+ * Removes the variables that hold a secret and that only the entrypoint needs:
+ *
+ * - variables and `_FILE` variables of secret settings, and of other settings if the value contains
+ *   credentials;
+ * - variables that are recognised as misspelt ones of a secret setting;
+ * - passwords of Docker links;
+ * - `_FILE` variables of the server's own variables, which the server does not have.
+ *
+ * The server's own variables stay, and so do those that are unknown here.
+ *
+ * @param env The environment.
+ * @returns The environment without these variables.
+ */
+export function withoutSecretVariables(
+  env: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => !isRemoved(name, value)),
+  );
+}
+
+function isRemoved(name: string, value: string): boolean {
+  const setting = name.replace(FILE_REGEXP, "");
+  const hasCredentials = hideCredentials(value) !== value;
+  if (isSettingName(setting)) {
+    return "secret" in CATALOGUE[setting] || hasCredentials;
+  }
+  const [, ofLinkedContainer] = LINK_REGEXP.exec(name) ?? [];
+  if (ofLinkedContainer !== undefined && !SERVER_REGEXP.test(name)) {
+    return hasCredentials || SECRET_WORD_REGEXP.test(ofLinkedContainer);
+  }
+  return isMisspeltSecret(name) ||
+    SERVER_REGEXP.test(name) && FILE_REGEXP.test(name);
+}
