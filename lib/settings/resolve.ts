@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ExitCode as Code, Problem } from "../errors.ts";
-import { errorCode, ExitCode } from "../errors.ts";
+import type { Problem } from "../errors.ts";
+import { ExitCode } from "../errors.ts";
 import { HIDDEN, showWrongValue } from "../hidden.ts";
 import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
@@ -16,17 +16,15 @@ import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
 import type { Origin } from "./origin.ts";
 import { isExplicit } from "./origin.ts";
 import { isDefaultRule } from "./setting.ts";
+import type { SettingProblem } from "./setting_problem.ts";
 import { didYouMean } from "./spelling.ts";
-
-/** A problem that prevents the start, with its exit code. */
-export type SettingProblem = Problem & { readonly code: Code };
+import type { Findings, ValueFiles } from "./value_file.ts";
+import { readValueFile } from "./value_file.ts";
 
 /** The inputs of the resolution. */
-export interface Sources {
+export interface Sources extends ValueFiles {
   /** The environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Reads a file as text; throws errors that have the system's `code`. */
-  readonly readText: (path: string) => string;
   /** The names in {@linkcode SERVICE_NAMES} that resolve, in that order; none by default. */
   readonly services?: readonly string[];
   /** The product to assume if nothing determines it; MySQL by default. */
@@ -41,6 +39,8 @@ export interface Resolution {
   readonly origins: Readonly<Record<SettingName, Origin>>;
   /** The problems that prevent the start; a setting that has one holds its default. */
   readonly problems: readonly SettingProblem[];
+  /** Files with an odd content. */
+  readonly warnings: readonly Problem[];
 }
 
 /** The text that a setting is given, and its origin. */
@@ -59,6 +59,8 @@ export interface GivenSettings {
   readonly values: ReadonlyMap<SettingName, Value>;
   /** The problems of the other texts, and of files that cannot be read. */
   readonly problems: readonly SettingProblem[];
+  /** Files with an odd content. */
+  readonly warnings: readonly Problem[];
 }
 
 /**
@@ -68,16 +70,17 @@ export interface GivenSettings {
  * @returns The texts, their values and their problems.
  */
 export function readSettings(
-  sources: Pick<Sources, "env" | "readText">,
+  sources: Omit<Sources, "services" | "adapter">,
 ): GivenSettings {
   const problems: SettingProblem[] = [];
-  const given = readGiven(sources, problems);
+  const warnings: Problem[] = [];
+  const given = readGiven(sources, { problems, warnings });
   const values = new Map<SettingName, Value>();
   for (const [name, entry] of given) {
     const value = parseGiven(name, entry, problems);
     if (value !== undefined) values.set(name, value);
   }
-  return { given, values, problems };
+  return { given, values, problems, warnings };
 }
 
 /**
@@ -170,12 +173,13 @@ export function resolve(
       Origin
     >,
     problems,
+    warnings: reading.warnings,
   };
 }
 
 function readGiven(
-  sources: Pick<Sources, "env" | "readText">,
-  problems: SettingProblem[],
+  sources: Omit<Sources, "services" | "adapter">,
+  findings: Findings,
 ): Map<SettingName, GivenText> {
   const given = new Map<SettingName, GivenText>();
   // Looking up absent names in a set is much faster than in the object.
@@ -187,14 +191,23 @@ function readGiven(
     const path = sources.env[fileVariable] ?? "";
     const text = isLinkValue(name, value) ? "" : value;
     if (text !== "" && path !== "") {
-      problems.push(bothSet(name, fileVariable));
+      findings.problems.push(bothSet(name, fileVariable));
     } else if (text !== "") {
       given.set(name, { text, origin: { kind: "variable", name } });
     } else if (path !== "") {
-      const content = readFileVariable(fileVariable, path, {
+      const { kind, secret = false, generated = false } = rowOf(name);
+      const content = readValueFile(
+        {
+          name: fileVariable,
+          path,
+          isSecret: secret,
+          // Without it a start would generate another secret, or log in without a password.
+          isNeeded: generated || name === "DB_PASS",
+          isTrimmed: (text) => kind.parse(text) === kind.parse(text.trim()),
+        },
         sources,
-        problems,
-      });
+        findings,
+      );
       if (content !== "") {
         given.set(name, {
           text: content,
@@ -220,70 +233,6 @@ export function bothSet(name: string, fileVariable: string): SettingProblem {
       `${name} and ${fileVariable} are both set, but only one of them may be`,
     remedy: `Remove ${name} or ${fileVariable}`,
     code: ExitCode.settings,
-  };
-}
-
-/**
- * Reads the file that a `_FILE` variable names. One trailing newline is removed, because editors
- * and `kubectl create secret --from-file` leave it in the file.
- *
- * @param fileVariable The name of the variable.
- * @param path The path of the file.
- * @param context Reads the file, and collects the problem of one that cannot be read.
- * @returns The content; empty if the file cannot be read.
- */
-export function readFileVariable(
-  fileVariable: string,
-  path: string,
-  { sources, problems }: {
-    readonly sources: Pick<Sources, "readText">;
-    readonly problems: SettingProblem[];
-  },
-): string {
-  try {
-    return sources.readText(path).replace(/\r?\n$/, "");
-  } catch (error) {
-    problems.push(unreadableFile(fileVariable, path, error));
-    return "";
-  }
-}
-
-/** Why a file cannot be read, by the system's error code, and the remedy. */
-const FILE_ERRORS: Readonly<
-  Record<string, readonly [reason: string, remedy: (path: string) => string]>
-> = {
-  ENOENT: [
-    "does not exist",
-    (path) => `Mount the secret at ${path}, or correct the path`,
-  ],
-  // Compose mounts a file with the owner and mode of the host's file.
-  EACCES: [
-    "cannot be read by this user",
-    () =>
-      "Run chmod a+r on the file on the host, or start the container as root",
-  ],
-  EISDIR: [
-    "is a directory",
-    () =>
-      "Create the file on the host and recreate the container: Docker mounts a directory if the host's file does not exist",
-  ],
-};
-
-function unreadableFile(
-  fileVariable: string,
-  path: string,
-  error: unknown,
-): SettingProblem {
-  const code = errorCode(error) ?? "unknown error";
-  const [reason, remedy] = FILE_ERRORS[code] ?? [
-    `cannot be read (${code})`,
-    (): string => `Check the mount of ${path}`,
-  ];
-  return {
-    subject: fileVariable,
-    message: `The file ${path} of ${fileVariable} ${reason}`,
-    remedy: remedy(path),
-    code: ExitCode.unreadable,
   };
 }
 

@@ -8,9 +8,12 @@
  * @module
  */
 
+import type { Problem } from "../errors.ts";
 import { ExitCode } from "../errors.ts";
-import type { SettingProblem, Sources } from "./resolve.ts";
-import { bothSet, readFileVariable } from "./resolve.ts";
+import type { Sources } from "./resolve.ts";
+import { bothSet } from "./resolve.ts";
+import type { SettingProblem } from "./setting_problem.ts";
+import { readValueFile } from "./value_file.ts";
 
 /** The server's own variables, with the values of their files. */
 export interface ServerVariables {
@@ -22,6 +25,8 @@ export interface ServerVariables {
   readonly replaced: readonly string[];
   /** The problems of `_FILE` variables and of names with several spellings. */
   readonly problems: readonly SettingProblem[];
+  /** `_FILE` variables whose file has an odd content. */
+  readonly warnings: readonly Problem[];
 }
 
 const PREFIX = "MM_";
@@ -36,10 +41,11 @@ const FILE_VARIABLE_REGEXP = /^(MM_\w+)_FILE$/;
  * @returns The variables with their values, and all problems.
  */
 export function readServerVariables(
-  sources: Pick<Sources, "env" | "readText">,
+  sources: Omit<Sources, "services" | "adapter">,
   { anyCase }: { readonly anyCase: boolean },
 ): ServerVariables {
   const problems: SettingProblem[] = [];
+  const warnings: Problem[] = [];
   const given = findGiven(sources.env, { anyCase, problems });
   const values: Record<string, string> = {};
   const givenBy: Record<string, string> = {};
@@ -55,7 +61,11 @@ export function readServerVariables(
       problems.push(bothSet(givenBy[name] ?? name, variable));
       continue;
     }
-    const content = readFileVariable(variable, path, { sources, problems });
+    const content = readValueFile(
+      { name: variable, path, isSecret: true, isNeeded: false },
+      sources,
+      { problems, warnings },
+    );
     if (content === "") continue;
     values[name] = content;
     givenBy[name] = variable;
@@ -65,7 +75,7 @@ export function readServerVariables(
       variable !== name || FILE_VARIABLE_REGEXP.test(name)
     )
   );
-  return { values, givenBy, replaced, problems };
+  return { values, givenBy, replaced, problems, warnings };
 }
 
 /** A variable as it is set. */

@@ -13,8 +13,9 @@ import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
-import type { GivenSettings, SettingProblem } from "../settings/resolve.ts";
+import type { GivenSettings } from "../settings/resolve.ts";
 import { withAdapter } from "../settings/resolve.ts";
+import type { SettingProblem } from "../settings/setting_problem.ts";
 
 /** A database, and how it gets into config.json. */
 export interface ConfiguredDatabase {

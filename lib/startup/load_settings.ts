@@ -21,9 +21,10 @@ import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { variableOfOrigin } from "../settings/origin.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
-import type { Resolution, SettingProblem } from "../settings/resolve.ts";
+import type { Resolution } from "../settings/resolve.ts";
 import { readSettings, resolve } from "../settings/resolve.ts";
 import { checkSettings } from "../settings/rules.ts";
+import type { SettingProblem } from "../settings/setting_problem.ts";
 import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknownVariables } from "../settings/spelling.ts";
@@ -132,9 +133,13 @@ export async function loadSettings(
   if ((database?.source.adapter ?? settings.DB_ADAPTER) === "postgres") {
     problems.push(...findFatalVariables(system.env));
   }
-  const unknown = findUnknownVariables(system.env);
+  const oddities = [
+    ...resolution.warnings,
+    ...serverVariables.warnings,
+    ...findUnknownVariables(system.env),
+  ];
   if (problems.length > 0 || database === undefined) {
-    throw problemsError(problems, unknown);
+    throw problemsError(problems, oddities);
   }
   const givenBy = own.database !== undefined
     ? [serverVariables.givenBy[DATA_SOURCE_VARIABLE] ?? DATA_SOURCE_VARIABLE]
@@ -150,7 +155,7 @@ export async function loadSettings(
     paths,
     database: { ...database, source: { ...database.source, givenBy } },
     serverVariables,
-    warnings: [...findings.warnings, ...unknown],
+    warnings: [...findings.warnings, ...oddities],
     authorities: once(() => authoritiesOf(settings, system)),
   };
 }
@@ -218,10 +223,10 @@ function asSettingProblem(problem: Problem): SettingProblem {
   return { ...problem, code: ExitCode.settings };
 }
 
-/** Lists misspelt variables as well, because one of them may be the setting that is missing. */
+/** Lists misspelt variables and odd files as well, because one of them may be the cause. */
 function problemsError(
   problems: readonly SettingProblem[],
-  unknown: readonly Problem[],
+  oddities: readonly Problem[],
 ): EntrypointError {
   const onlyFiles = problems.length > 0 &&
     problems.every(({ code }) => code === ExitCode.unreadable);
@@ -230,6 +235,6 @@ function problemsError(
     : `${problems.length} settings are`;
   return new EntrypointError(`${count} missing or wrong`, {
     code: onlyFiles ? ExitCode.unreadable : ExitCode.settings,
-    problems: [...problems, ...unknown],
+    problems: [...problems, ...oddities],
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { trySystemCall } from "../errors.ts";
 import type { Sources } from "../settings/resolve.ts";
 import type { System } from "../os/system.ts";
 
@@ -15,6 +16,24 @@ import type { System } from "../os/system.ts";
  */
 export function sourcesOf(
   { env, files }: Pick<System, "env" | "files">,
-): Pick<Sources, "env" | "readText"> {
-  return { env, readText: (path) => files.readText(path) };
+): Pick<Sources, "env" | "readFile" | "exists"> {
+  return {
+    env,
+    readFile: (path) => readRegularFile(path, files),
+    exists: (path) => trySystemCall(() => files.exists(path)) ?? false,
+  };
+}
+
+/** Links are followed, since Kubernetes mounts secrets through them. */
+function readRegularFile(path: string, files: System["files"]): Uint8Array {
+  const found = files.read(path, { follow: true });
+  if (found?.bytes !== undefined) return found.bytes;
+  const code = found === undefined
+    ? "ENOENT"
+    : found.facts.isDirectory
+    ? "EISDIR"
+    : found.facts.isFile
+    ? "EFBIG"
+    : "not a regular file";
+  throw Object.assign(new Error(code), { code });
 }

@@ -105,7 +105,7 @@ function anyFiles(): fc.Arbitrary<FileTable> {
 }
 
 function resolveAny(env: Environment, files: FileTable = {}): Resolution {
-  return resolve({ env, readText: reader(files) });
+  return resolve({ env, readFile: reader(files) });
 }
 
 /** Asserts what must hold for every environment. */

@@ -77,7 +77,7 @@ Deno.test("--write creates files that only their owner can read, and prints no s
     assert.ok(!system.out.text.includes(files.readText(path)));
   }
   const { problems } = resolved(Object.fromEntries(generated), {
-    readText: (path) => files.readText(path),
+    readFile: (path) => new TextEncoder().encode(files.readText(path)),
   });
   assert.deepEqual(problems, []);
 });

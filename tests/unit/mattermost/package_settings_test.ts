@@ -49,12 +49,15 @@ Deno.test("every setting of a recorded package recognizes itself, and every key 
     assert.equal(recognize(name).kind, "setting", name);
   }
   const env = { DB_HOST: "db", SMTP_HOST: "mail", S3_BUCKET: "files" };
-  const written = assignments(resolve({ env, readText: () => "" }), {
-    release: "11.6.0",
-    dataSource: "x",
-    adapter: "postgres",
-    logLocation: "/logs",
-  });
+  const written = assignments(
+    resolve({ env, readFile: () => new Uint8Array() }),
+    {
+      release: "11.6.0",
+      dataSource: "x",
+      adapter: "postgres",
+      logLocation: "/logs",
+    },
+  );
   assert.deepEqual(
     written.filter(({ path }) => !SETTINGS.has(variableOf(path)))
       .map(({ path }) => path),

@@ -51,7 +51,7 @@ Deno.test("every setting can be read from a file", () => {
     const path = `/run/secrets/${name.toLowerCase()}`;
     const { settings, origins, problems } = resolved(
       { [`${name}_FILE`]: path },
-      { readText: reader({ [path]: `${text}\n` }) },
+      { readFile: reader({ [path]: `${text}\n` }) },
     );
     assert.deepEqual(problems, [], name);
     assert.equal(settings[name], value);
@@ -73,12 +73,10 @@ Deno.test("only one newline at the end of a file is removed", () => {
       ["secret\r", "secret\r"],
       [" se cret \n", " se cret "],
       ["line\nline\n", "line\nline"],
-      ["\n", ""],
-      ["", ""],
     ] as const
   ) {
     const { settings, problems } = resolved({ DB_PASS_FILE: "/pass" }, {
-      readText: reader({ "/pass": content }),
+      readFile: reader({ "/pass": content }),
     });
     assert.deepEqual(problems, []);
     assert.equal(settings.DB_PASS, password, JSON.stringify(content));
@@ -89,7 +87,7 @@ Deno.test("a variable and its _FILE variable must not both be set", () => {
   const { settings, problems } = resolved({
     DB_PASS: "one",
     DB_PASS_FILE: "/pass",
-  }, { readText: reader({ "/pass": "two" }) });
+  }, { readFile: reader({ "/pass": "two" }) });
   assert.equal(settings.DB_PASS, "");
   assert.deepEqual(problems, [{
     subject: "DB_PASS",
@@ -106,14 +104,18 @@ Deno.test("a variable and its _FILE variable are no conflict if one of them is e
     "one",
   );
   const { settings } = resolved({ DB_PASS: "", DB_PASS_FILE: "/pass" }, {
-    readText: reader({ "/pass": "two" }),
+    readFile: reader({ "/pass": "two" }),
   });
   assert.equal(settings.DB_PASS, "two");
 });
 
 Deno.test("the error for a file that cannot be read has its path, the reason and a remedy", () => {
   const table: [code: string, message: RegExp, remedy: RegExp][] = [
-    ["ENOENT", /^The file \/pass of DB_PASS_FILE does not exist$/, /\/pass/],
+    [
+      "ENOENT",
+      /^DB_PASS_FILE must be the path of a file: it is \(hidden\), which does not exist$/,
+      /^DB_PASS_FILE=\/run\/secrets\/db_pass /,
+    ],
     [
       "EACCES",
       /^The file \/pass of DB_PASS_FILE cannot be read by this user$/,
@@ -132,7 +134,7 @@ Deno.test("the error for a file that cannot be read has its path, the reason and
   ];
   for (const [code, message, remedy] of table) {
     const { problems } = resolved({ DB_PASS_FILE: "/pass" }, {
-      readText: reader({ "/pass": { code } }),
+      readFile: reader({ "/pass": { code } }),
     });
     assert.equal(problems.length, 1);
     assert.equal(problems[0]?.subject, "DB_PASS_FILE");
@@ -146,7 +148,7 @@ Deno.test("the content of a file is never shown, even if it is no secret", () =>
   const { problems } = resolved({
     MATTERMOST_MAX_USERS_FILE: "/a",
     MATTERMOST_SECRET_KEY_FILE: "/b",
-  }, { readText: reader({ "/a": "MARKER", "/b": "MARKER" }) });
+  }, { readFile: reader({ "/a": "MARKER", "/b": "MARKER" }) });
   assert.deepEqual(problems.map(({ subject }) => subject), [
     "MATTERMOST_SECRET_KEY_FILE",
     "MATTERMOST_MAX_USERS_FILE",
@@ -235,7 +237,7 @@ Deno.test("each setting that is given takes precedence over the link", () => {
     ...MYSQL_LINK,
     DB_NAME: "other",
     DB_PASS_FILE: "/pass",
-  }, { readText: reader({ "/pass": "explicit" }) });
+  }, { readFile: reader({ "/pass": "explicit" }) });
   assert.deepEqual(database(resolution), [
     "mysql",
     "172.17.0.2",

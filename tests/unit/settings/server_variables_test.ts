@@ -11,12 +11,12 @@ function read(
   env: Readonly<Record<string, string>>,
   options = { anyCase: true },
 ): ServerVariables {
-  const readText = (path: string): string => {
+  const readFile = (path: string): Uint8Array => {
     const text = FILES[path];
-    if (text !== undefined) return text;
+    if (text !== undefined) return new TextEncoder().encode(text);
     throw Object.assign(new Error(path), { code: "ENOENT" });
   };
-  return readServerVariables({ env, readText }, options);
+  return readServerVariables({ env, readFile }, options);
 }
 
 Deno.test("only the server's own variables are passed on", () => {
@@ -118,6 +118,7 @@ Deno.test("names in any letter case are read once, in capitals", () => {
         "Mm_License_File",
       ],
       problems: [],
+      warnings: [],
     },
   );
 });

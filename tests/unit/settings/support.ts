@@ -21,7 +21,7 @@ export function resolved(
   env: Readonly<Record<string, string>>,
   more: Partial<Omit<Sources, "env">> = {},
 ): Resolution {
-  return resolve({ env, readText: missing, ...more });
+  return resolve({ env, readFile: missing, ...more });
 }
 
 /**
@@ -51,11 +51,11 @@ export function written(
  */
 export function reader(
   table: Readonly<Record<string, string | { readonly code: string }>>,
-): (path: string) => string {
+): (path: string) => Uint8Array {
   return (path) => {
     const entry = Object.hasOwn(table, path) ? table[path] : undefined;
     if (entry === undefined) return missing();
-    if (typeof entry === "string") return entry;
+    if (typeof entry === "string") return new TextEncoder().encode(entry);
     throw failure(entry.code);
   };
 }
