@@ -4,7 +4,8 @@
  *
  * From 5.30 on the server reads its variables in any letter case, and the last one counts; so
  * every spelling of a variable is removed. A key that is replaced is replaced in the copy and
- * removed from the environment. The data source is set in both.
+ * removed from the environment. The data source that leads nowhere is set in both, a true one, which
+ * contains a password, only in the copy.
  *
  * @module
  */
@@ -166,7 +167,9 @@ export function deadEnd(
     text: printDocument(document),
     env: {
       ...Object.fromEntries(kept),
-      [variableOf(DATA_SOURCE)]: source,
+      ...(dataSource === undefined
+        ? { [variableOf(DATA_SOURCE)]: source }
+        : {}),
       MM_LOGSETTINGS_ENABLECONSOLE: "true",
     },
     replaced,

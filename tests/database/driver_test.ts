@@ -10,6 +10,7 @@ import { connect } from "../../lib/database/connect.ts";
 import type { DataSource } from "../../lib/database/data_source.ts";
 import { parseDsn } from "../../lib/database/dsn.ts";
 import { ProbeError } from "../../lib/database/session.ts";
+import { valueAt } from "../../lib/json.ts";
 import type { Observation, WatchPlan } from "../../lib/os/system.ts";
 import {
   askDriver,
@@ -26,9 +27,13 @@ const PARAMETER_REGEXP = /[?& ](entrypoint_[a-z]+)=1$/;
 /** Logs in as the server's driver would, and prints the error as a server does. */
 async function serverLogin(
   adapter: DataSource["adapter"],
-  { env }: WatchPlan,
+  { command, env }: WatchPlan,
+  { files }: FakeSystem,
 ): Promise<Observation> {
-  const dsn = env["MM_SQLSETTINGS_DATASOURCE"] ?? "";
+  // The environment of a process is no place for a password.
+  assert.equal(env["MM_SQLSETTINGS_DATASOURCE"], undefined);
+  const config = files.readText(command.at(-1) ?? "");
+  const dsn = String(valueAt(JSON.parse(config), "SqlSettings.DataSource"));
   const [, unknownParameter = ""] = PARAMETER_REGEXP.exec(dsn) ?? [];
   assert.notEqual(unknownParameter, "", dsn);
   const source = parseDsn(adapter, dsn.replace(PARAMETER_REGEXP, ""));
@@ -48,10 +53,13 @@ async function serverLogin(
 
 async function ask(
   source: DataSource,
-  watchChild: (plan: WatchPlan) => Observation | Promise<Observation>,
+  server: (
+    plan: WatchPlan,
+    system: FakeSystem,
+  ) => Observation | Promise<Observation>,
 ): Promise<{ answer: DriverAnswer; system: FakeSystem }> {
   const { system, context } = stage({
-    watchChild,
+    watchChild: (plan) => server(plan, system),
     env: {
       MATTERMOST_VERSION: "10.11.23",
       DB_ADAPTER: source.adapter,
@@ -71,7 +79,10 @@ for (const product of products()) {
   Deno.test(`${name}: the server's driver gets in and executes nothing, or says why not`, async () => {
     const { server, source } = await startWithUser(product);
     try {
-      const good = await ask(source, (plan) => serverLogin(adapter, plan));
+      const good = await ask(
+        source,
+        (...asked) => serverLogin(adapter, ...asked),
+      );
       assert.deepEqual(good.answer, { kind: "in" });
       assert.equal(good.system.watched.length, 1);
       const bad = await ask(source, () => ({

@@ -77,6 +77,16 @@ Deno.test("the dead end has the form of the driver that the server will use", ()
   assert.equal(read("SqlSettings.DriverName"), "postgres");
 });
 
+Deno.test("a true data source, which contains a password, is only in the copy", () => {
+  const dataSource = "postgres://ann:b@db/chat?unknown=1";
+  const { text, env } = deadEnd({
+    text: "{}",
+    env: { mm_sqlsettings_datasource: REAL },
+  }, { ...OPTIONS, dataSource });
+  assert.equal(valueAt(JSON.parse(text), "SqlSettings.DataSource"), dataSource);
+  assert.deepEqual(Object.keys(env), ["MM_LOGSETTINGS_ENABLECONSOLE"]);
+});
+
 Deno.test("other systems are switched off where they are on, and named", () => {
   const text = JSON.stringify({
     LogSettings: {
