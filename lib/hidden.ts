@@ -58,6 +58,12 @@ export function showWrongValue(text: string): string {
   );
 }
 
+/**
+ * A part of a URL, in a message of Go's `net/url`: `invalid port ":secret" after host` for a password
+ * with a slash, `invalid URL escape "%zz"` for one with a percent sign.
+ */
+const FRAGMENT_REGEXP = /(invalid (?:port|URL escape) )(\\?")[^"]*?\2/g;
+
 /** What a message of another program may contain. */
 export interface RelayContext {
   /** The secrets, such as a password; may be empty texts. */
@@ -90,7 +96,8 @@ export function relay(
   const known = [...shown].map((each) => each.toLowerCase());
   const found = [...new Set(secrets)].filter((secret) => secret !== "")
     .sort((a, b) => b.length - a.length);
-  let clean = hideCredentials(text);
+  let clean = hideCredentials(text)
+    .replace(FRAGMENT_REGEXP, `$1$2${HIDDEN}$2`);
   for (const secret of found) {
     for (const form of encodedForms(secret)) {
       clean = clean.replaceAll(form, HIDDEN);

@@ -148,6 +148,17 @@ Deno.test("a secret that a program repeats is hidden", () => {
       ["19283746", "is 19283746 it?", HIDDEN],
       ["q9z", "is q9z it?", HIDDEN],
       ["q9z", "xq9zx", "xq9zx"],
+      [
+        "S3CRET/x",
+        'parse "http://u:S3CRET/x@h": invalid port ":S3CRET" after host',
+        'parse "http://(hidden)@h": invalid port "(hidden)" after host',
+      ],
+      [
+        "S3CRET%zz",
+        String.raw`parse \"http://u:S3CRET%zz@h\": invalid URL escape \"%zz\"`,
+        String
+          .raw`parse \"http://(hidden)@h\": invalid URL escape \"(hidden)\"`,
+      ],
       ["", "nothing", "nothing"],
     ] as const
   ) {

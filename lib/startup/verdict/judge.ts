@@ -9,7 +9,6 @@ import type { Acceptance } from "../../config/last_applied.ts";
 import { isSecretPath, redact } from "../../config/redact.ts";
 import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
-import type { Json } from "../../json.ts";
 import { foldKey } from "../../json.ts";
 import { confirmLines } from "../../mattermost/installed_release.ts";
 import { isExplicit } from "../../settings/origin.ts";
@@ -204,8 +203,13 @@ function describeCulprit(
     };
   }
   const { variable, path, value, fallback } = candidate;
+  const secrets = wanted.filter(({ secret }) => secret).map(({ path }) => path);
+  const shown = (path: string): string =>
+    typeof value === "object" && value !== null
+      ? "an object or a list"
+      : JSON.stringify(redact(value, { path, secrets }));
   if (variable !== undefined) {
-    const state = shown(pathOfVariable(variable), value);
+    const state = shown(pathOfVariable(variable));
     return {
       subject: variable,
       message:
@@ -214,8 +218,8 @@ function describeCulprit(
         `Remove ${variable}, or set it to a value that the server accepts`,
     };
   }
-  const state = shown(path, value);
-  const other = fallback === undefined || isSecretPath(path)
+  const state = shown(path);
+  const other = fallback === undefined || isSecretPath(path, secrets)
     ? "a value that the server accepts"
     : `a value that the server accepts, such as its default, ${
       JSON.stringify(fallback)
@@ -239,9 +243,4 @@ function describeCulprit(
         `Mattermost ${version} refuses ${path}, which is ${state} because of ${setting}: ${sentence}`,
       remedy: `Remove ${setting}, or set it so that ${path} is ${other}`,
     };
-}
-
-function shown(path: string, value: Json): string {
-  if (typeof value === "object" && value !== null) return "an object or a list";
-  return JSON.stringify(redact(value, { path }));
 }
