@@ -1,6 +1,8 @@
 /**
  * Puts a marker into every secret, and searches for it in everything that the program
  * prints, writes, executes and passes on. Only config.json and its copies may contain it.
+ * Secrets are also what stands at the wrong place: credentials inside URLs, passwords of links,
+ * misspelt variables, and a password in place of the path of its file.
  *
  * @module
  */
@@ -25,6 +27,11 @@ function plant(name: string): string {
   return `${MARKER}${name.replaceAll("_", "")}0123456789abcdefghijklmn`;
 }
 
+/** A URL with credentials. */
+function urlWith(name: string, host: string): string {
+  return `http://ann:${plant(name)}@${host}`;
+}
+
 /** Whether a text contains the marker: plain, in base64, or percent-encoded. */
 function hasMarker(text: string): boolean {
   return text.includes(MARKER) || text.includes(btoa(MARKER).slice(0, 10)) ||
@@ -43,13 +50,21 @@ function assertNoSecret(what: string, text: string): void {
   assert.equal(at, undefined, `${what} contains a secret`);
 }
 
-/** Collects the command lines of all processes every 5 ms. */
+/**
+ * Collects the command lines of all processes every 5 ms, and the environments of those that belong
+ * to a home and are not the program itself.
+ */
 class Watcher {
   readonly seen = new Set<string>();
+  readonly environments = new Set<string>();
+  readonly #home: string;
+  readonly #own: readonly string[];
   readonly #ended = Promise.withResolvers<void>();
   #active = true;
 
-  constructor() {
+  constructor(home: string, own: readonly string[]) {
+    this.#home = home;
+    this.#own = own;
     this.#watch();
   }
 
@@ -67,7 +82,16 @@ class Watcher {
           async ({ name }) => {
             const text = await Deno.readTextFile(`/proc/${name}/cmdline`)
               .catch(() => "");
-            if (text !== "") this.seen.add(text.replaceAll("\0", " "));
+            if (text === "") return;
+            this.seen.add(text.replaceAll("\0", " "));
+            if (this.#own.includes(text.split("\0")[0] ?? "")) return;
+            // After the command line, which changes together with it.
+            const environment = await Deno.readTextFile(
+              `/proc/${name}/environ`,
+            ).catch(() => "");
+            if (`${text}${environment}`.includes(this.#home)) {
+              this.environments.add(environment.replaceAll("\0", "\n"));
+            }
           },
         ),
       );
@@ -92,6 +116,36 @@ async function otherFiles(directory: string): Promise<[string, string][]> {
 
 /** The fake server prints its environment, and ends. */
 const SHOW_ENVIRONMENT = "tr '\\0' '\\n' </proc/$$/environ";
+
+/** Makes the fake server write its environment to a file, whatever it is started for. */
+async function recordEnvironments(home: Home, program: string): Promise<void> {
+  const script = await Deno.readTextFile(program);
+  const record =
+    `(echo "$@"; ${SHOW_ENVIRONMENT}) >>'${home.path}/marks/environ.'$(id -u)`;
+  await Deno.writeTextFile(program, `#!/bin/sh\n${record}\n${script}`);
+}
+
+/** Adds what only config.json has: keys of plugins, and a URL with credentials. */
+async function addToConfig(home: Home): Promise<void> {
+  const config = JSON.parse(await Deno.readTextFile(home.config));
+  const keys = ["auth", "pwd", "bearer", "cert", "private", "api_key", "dsn"];
+  config.PluginSettings = {
+    Plugins: {
+      "com.example.x": {
+        ...Object.fromEntries(keys.map((key) => [key, plant(key)])),
+        address: urlWith("PLUGIN", "127.0.0.1"),
+        auth: { user: plant("NESTED"), list: [plant("NESTED")] },
+      },
+    },
+  };
+  config.ElasticsearchSettings = {
+    ConnectionURL: urlWith("ELASTIC", "127.0.0.1:9200"),
+  };
+  config.SupportSettings = {
+    AboutLink: `https://example.com/?token=${plant("ABOUT")}`,
+  };
+  await Deno.writeTextFile(home.config, JSON.stringify(config));
+}
 
 /** How a secret is set: by its variable, or by a file outside the home. */
 const METHODS = ["variable", "file"] as const;
@@ -125,6 +179,23 @@ async function environment(
     MYSQL_ENV_MYSQL_PASSWORD: plant("LINK"),
     MYSQL_ENV_MYSQL_ROOT_PASSWORD: plant("LINKROOT"),
     POSTGRES_ENV_POSTGRES_PASSWORD: plant("LINKPOSTGRES"),
+    POSTGRES_1_ENV_POSTGRES_PASSWORD: plant("LINKNUMBER"),
+    REDIS_ENV_REDIS_PASSWORD: plant("LINKREDIS"),
+    REDIS_ENV_REDIS_URL: `redis://:${plant("LINKURL")}@redis:6379`,
+    // Misspelt variables, and those of other images.
+    DB_PASSWORD: plant("MISSPELT"),
+    DBPASS: plant("MISSPELT"),
+    MATTERMOST_SECRETKEY: plant("MISSPELT"),
+    MATERMOST_LINK_SALT: plant("MISSPELT"),
+    MM_PASSWORD: plant("MISSPELT"),
+    // Credentials inside the values of other settings.
+    MATTERMOST_SITE_URL: urlWith("SITE", "127.0.0.1:1"),
+    MATTERMOST_ENABLE_PUSH_NOTIFICATIONS: "true",
+    MATTERMOST_PUSH_SERVER: urlWith("PUSH", "127.0.0.1:1"),
+    GITLAB_ENABLE: "true",
+    GITLAB_AUTH_ENDPOINT: urlWith("GITLABAUTH", "127.0.0.1:1/auth"),
+    GITLAB_TOKEN_ENDPOINT: urlWith("GITLABTOKEN", "127.0.0.1:1/token"),
+    GITLAB_API_ENDPOINT: `http://127.0.0.1:1/?access_token=${plant("GITLAB")}`,
   };
   for (const name of SECRET_NAMES) {
     if (method === "variable") env[name] = plant(name);
@@ -159,15 +230,22 @@ for (const product of products()) {
       Deno.test(`${name}: secrets from each ${method} are in config.json and nowhere else (${format})`, async () => {
         await using home = await createHome();
         await using outside = await createHome();
-        await home.installServer(
+        const program = await home.installServer(
           adapter === "mysql" ? "10.11.4" : "11.7.9",
           SHOW_ENVIRONMENT,
         );
+        await recordEnvironments(home, program);
         const env = {
           ...await environment(home, outside, { server, adapter, method }),
           ENTRYPOINT_LOG_FORMAT: format,
         };
-        const watcher = new Watcher();
+        // Under the name of the server, as in images that call it so.
+        const own = [
+          COMPILED.command[0],
+          join(outside.path, "mattermost"),
+        ] as const;
+        await Deno.symlink(...own);
+        const watcher = new Watcher(home.path, own);
         const app = async (
           args: readonly string[],
           more: Readonly<Record<string, string>> = {},
@@ -193,6 +271,7 @@ for (const product of products()) {
           home.config,
           config.replace(plant("SMTP_PASS"), `${MARKER}edited`),
         );
+        await addToConfig(home);
         const other = { SMTP_PASS: "", SMTP_PASS_FILE: "", GITLAB_SECRET: "" };
         const again = await app(["app:start"], {
           ...(method === "variable"
@@ -218,6 +297,14 @@ for (const product of products()) {
           });
           assert.notEqual(outcome.code, 70, outcome.stderr);
         }
+        for (const args of [["app:migrate"], [program, "jobserver"]]) {
+          const { stdout } = await app(args);
+          assert.match(stdout, /^MATTERMOST_HOME=/m);
+        }
+        const asServer = { ...COMPILED, command: [own[1]] } as const;
+        const passed = await start(asServer, ["jobserver"], { env }).outcome;
+        assert.match(passed.stdout, /^MATTERMOST_HOME=/m);
+        assertOutputClean("mattermost jobserver", passed);
         await fail(app, { server, adapter, method, outside });
         await watcher.stop();
         const ours = [...watcher.seen].filter((line) =>
@@ -225,8 +312,23 @@ for (const product of products()) {
         );
         assert.ok(ours.length > 3, "the watcher saw the program");
         for (const line of watcher.seen) assertNoSecret("a command line", line);
-        for (const [path, text] of await otherFiles(home.path)) {
-          assertNoSecret(path, text);
+        assert.ok(watcher.environments.size > 0, "the watcher saw the server");
+        for (const text of watcher.environments) {
+          assertNoSecret("an environment", text);
+        }
+        const files = await otherFiles(home.path);
+        for (const [path, text] of files) assertNoSecret(path, text);
+        const recorded = files.filter(([path]) => /marks\/environ\./.test(path))
+          .map(([, text]) => text).join("");
+        for (
+          const what of [
+            /^version/m,
+            /^--config .*entrypoint-/m,
+            /^db migrate/m,
+            /^jobserver$/m,
+          ]
+        ) {
+          assert.ok(what.test(recorded), `${what} is in no command line`);
         }
       });
     }
@@ -280,7 +382,11 @@ async function fail(
   const broken = adapter === "postgres"
     ? `postgres://hunted:${plant("DSN")}@[::1`
     : `hunted:${plant("DSN")}@tcp(127.0.0.1/hunted`;
-  const cases: readonly (readonly [Record<string, string>, number])[] = [
+  const cases: readonly (readonly [
+    more: Record<string, string>,
+    code: number,
+    says?: RegExp,
+  ])[] = [
     [guess, 77],
     [{ DB_PORT: "1" }, 69],
     [{ DB_PORT: String(closing.port) }, 69],
@@ -298,15 +404,50 @@ async function fail(
         : { MATTERMOST_LINK_SALT_FILE: await outside.write("short", MARKER) },
       78,
     ],
+    // The secret in place of the path of its file.
+    [{ DB_PASS: "", DB_PASS_FILE: plant("NOPATH") }, 66],
+    [{ DB_PASS: "", DB_PASS_FILE: `/${plant("NOPATH")}` }, 66],
+    [{ MM_SQLSETTINGS_DATASOURCE_FILE: dsn }, 66],
+    // Files that are odd.
+    [
+      { DB_PASS: "", DB_PASS_FILE: await outside.write("nul", `${MARKER}\0`) },
+      66,
+    ],
+    [
+      {
+        DB_PASS: "",
+        DB_PASS_FILE: await outside.write(
+          "quoted",
+          `"${plant("QUOTED")}" \n\n`,
+        ),
+      },
+      77,
+      /quotes around it[^]*Check DB_USER and DB_PASS_FILE,/,
+    ],
+    // A word of the database's message.
+    [
+      { DB_PASS: "password", DB_PASS_FILE: "" },
+      77,
+      /password authentication failed for user|using password: YES/,
+    ],
+    // Credentials in place of a host.
+    [{ DB_HOST: `hunted:${plant("HOST")} x@127.0.0.1` }, 78],
+    [{ DB_HOST: dsn }, 78],
+    [{
+      SMTP_HOST: `mailer:${plant("HOST")}@mail`,
+      S3_ENDPOINT: urlWith("S3", "minio"),
+    }, 78],
+    [{ MATTERMOST_PUSH_SERVER: `ann:${plant("PUSH")}@push` }, 78],
     // Variable and file at once, of which no value may be printed.
     [
       { SMTP_PASS: plant("TWICE"), SMTP_PASS_FILE: join(outside.path, "o") },
       78,
     ],
   ];
-  await Promise.all(cases.map(async ([more, code]) => {
+  await Promise.all(cases.map(async ([more, code, says = /./]) => {
     const outcome = await app(["app:start"], more);
     assert.equal(outcome.code, code, outcome.stderr);
+    assert.match(outcome.stderr, says);
     await app(["app:check", "--json", "--timeout", "1"], more);
   }));
   // The server's own variable is passed to the server, and printed nowhere.

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { classify } from "../../../lib/database/classify.ts";
 import type { DataSource } from "../../../lib/database/data_source.ts";
+import { parseDsn } from "../../../lib/database/dsn.ts";
+import { ProbeError } from "../../../lib/database/session.ts";
+import { describeProblem } from "../../../lib/database/wait.ts";
 import {
   type Reason,
   REASONS,
@@ -35,6 +38,30 @@ const EXPECTED: Readonly<
   forbidden: [77, "EACCES", "42501", 1044, 1130],
   "no such database": [78, "3D000", 1049],
 };
+
+Deno.test("remedyFor() names what gives the login", () => {
+  const remedy = (givenBy?: readonly string[]): string =>
+    remedyFor("credentials", givenBy ? { ...SOURCE, givenBy } : SOURCE);
+  assert.match(remedy(), /^Check DB_USER and DB_PASS, or/);
+  assert.match(
+    remedy(["DB_USER", "DB_PASS_FILE"]),
+    /^Check DB_USER and DB_PASS_FILE, or/,
+  );
+  assert.match(
+    remedy(["MM_SQLSETTINGS_DATASOURCE"]),
+    /^Check MM_SQLSETTINGS_DATASOURCE, or/,
+  );
+});
+
+Deno.test("a login in place of a host or of a database's name is not shown", () => {
+  const dsn = "host=ann:S3CRET@h dbname=ann:S3CRET@h user=ann";
+  const source = parseDsn("postgres", dsn);
+  for (const reason of ALL) {
+    const text = describeProblem(new ProbeError(reason, ""), source) +
+      remedyFor(reason, source);
+    assert.doesNotMatch(text, /S3CRET/);
+  }
+});
 
 for (const reason of ALL) {
   const [exitCode, ...codes] = EXPECTED[reason];

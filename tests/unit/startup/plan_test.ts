@@ -86,6 +86,25 @@ async function started(version: string): Promise<MemoryFiles> {
   return files;
 }
 
+Deno.test("the database knows what gave its login", async () => {
+  const files = installed();
+  files.place("/run/secrets/db_pass", "a password");
+  files.place("/run/secrets/dsn", "postgres://ann:b@db/chat");
+  const givenBy = async (
+    env: Record<string, string>,
+  ): Promise<readonly string[] | undefined> =>
+    (await plan({ files, env: { ...ENOUGH, ...env } })).database.source.givenBy;
+  assert.deepEqual(await givenBy({}), ["DB_USER", "DB_PASS"]);
+  assert.deepEqual(
+    await givenBy({ DB_PASS: "", DB_PASS_FILE: "/run/secrets/db_pass" }),
+    ["DB_USER", "DB_PASS_FILE"],
+  );
+  assert.deepEqual(
+    await givenBy({ MM_SQLSETTINGS_DATASOURCE_FILE: "/run/secrets/dsn" }),
+    ["MM_SQLSETTINGS_DATASOURCE_FILE"],
+  );
+});
+
 Deno.test("a value that a recorded server changed by itself does not count as an edit", async () => {
   for (const version of Object.keys(RECORDED)) {
     const files = await started(version);
