@@ -4,15 +4,16 @@
  * @module
  */
 
-import { parseEnv } from "node:util";
 import type { Command } from "./startup/context.ts";
+import type { Problem } from "./errors.ts";
 import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
+import { parseEnvFile } from "./env_file.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
 import { withoutSecretVariables } from "./settings/secret_variables.ts";
 import { closestName } from "./settings/spelling.ts";
 import { shellWord } from "./shell.ts";
-import type { System } from "./os/system.ts";
+import type { OpenedFile, System } from "./os/system.ts";
 import { SIGNAL_NUMBERS } from "./os/system.ts";
 
 /** The commands; each is loaded only when it runs. */
@@ -50,12 +51,12 @@ export async function run(
   const log = new Log(system);
   let signalCode: number | undefined;
   try {
+    configure(log, system.env);
     const { files, rest } = splitEnvFiles(args);
-    const env = { ...readEnvFiles(files, system), ...system.env };
-    log.configure({
-      format: env["ENTRYPOINT_LOG_FORMAT"] === "json" ? "json" : "text",
-      debug: isOn(env["DEBUG"]) ?? isOn(env["DEBUG_ENTRYPOINT"]) ?? false,
-    });
+    const { variables, warnings } = readEnvFiles(files, system);
+    const env = { ...variables, ...system.env };
+    configure(log, env);
+    warnings.forEach((warning) => log.warn(warning));
     const { name, load, commandArgs } = chooseCommand(rest, system.programName);
     if (load === undefined) {
       if (name.startsWith("app:")) throw unknownCommand(name);
@@ -88,6 +89,13 @@ export async function run(
     log.fail(error);
     return error instanceof EntrypointError ? error.code : ExitCode.bug;
   }
+}
+
+function configure(log: Log, env: System["env"]): void {
+  log.configure({
+    format: env["ENTRYPOINT_LOG_FORMAT"] === "json" ? "json" : "text",
+    debug: isOn(env["DEBUG"]) ?? isOn(env["DEBUG_ENTRYPOINT"]) ?? false,
+  });
 }
 
 /** Reads a flag of the log, which is configured before the settings are resolved. */
@@ -161,26 +169,62 @@ function splitEnvFiles(
 function readEnvFiles(
   files: readonly string[],
   system: System,
-): Record<string, string> {
-  return Object.assign(
-    {},
-    ...files.map((file) => {
-      try {
-        return parseEnv(system.files.readText(file));
-      } catch (error) {
-        throw new EntrypointError(
-          `The file ${file} of the option --env-file cannot be read (${
-            errorCode(error) ?? "not UTF-8"
-          })`,
-          {
-            code: ExitCode.unreadable,
-            remedy: `ls -l ${shellWord(file)}`,
-            cause: error,
-          },
-        );
-      }
-    }),
-  );
+): { readonly variables: System["env"]; readonly warnings: Problem[] } {
+  const variables = new Map<string, string>();
+  const warnings: Problem[] = [];
+  for (const file of files) {
+    const content = parseEnvFile(readEnvFile(file, system), system.env);
+    if ("fault" in content) {
+      const { fault, line } = content;
+      const command = line === undefined ? "file" : `sed -n ${line}p`;
+      const remedy = `${command} ${shellWord(file)}`;
+      throw envFileError(file, fault, { remedy });
+    }
+    content.variables.forEach((value, name) => variables.set(name, value));
+    if (content.differing.length === 0) continue;
+    const names = content.differing.join(", ");
+    warnings.push({
+      subject: file,
+      message:
+        `The file ${file} is read as docker run --env-file reads it, so every value is what follows the =, but Compose would change the value of ${names}`,
+      remedy:
+        `With Compose, keep the values as they are: env_file: [{path: ${file}, format: raw}]`,
+    });
+  }
+  return { variables: Object.fromEntries(variables), warnings };
+}
+
+/** The longest env file that is read, in bytes. */
+const LONGEST_ENV_FILE = 1_000_000;
+
+function readEnvFile(file: string, { files }: System): Uint8Array {
+  let opened: OpenedFile | undefined;
+  try {
+    opened = files.read(file, { follow: true });
+  } catch (error) {
+    // Deno gives no code where it refuses to read files below /dev and /proc.
+    const code = errorCode(error) ?? "the program may not open it";
+    throw envFileError(file, `cannot be read (${code})`, { cause: error });
+  }
+  if (opened === undefined) throw envFileError(file, "does not exist");
+  if (!opened.facts.isFile) throw envFileError(file, "is not a regular file");
+  const { bytes } = opened;
+  if (bytes === undefined || bytes.length > LONGEST_ENV_FILE) {
+    throw envFileError(file, "is larger than 1 MB");
+  }
+  return bytes;
+}
+
+function envFileError(
+  file: string,
+  fault: string,
+  options: { readonly remedy?: string; readonly cause?: unknown } = {},
+): EntrypointError {
+  return new EntrypointError(`The file ${file} of --env-file ${fault}`, {
+    code: ExitCode.unreadable,
+    remedy: `ls -l ${shellWord(file)}`,
+    ...options,
+  });
 }
 
 function unknownOption(option: string): EntrypointError {

@@ -185,7 +185,7 @@ testPrograms(
     await using home = await createHome();
     const first = await home.write(
       "first.env",
-      "# a comment\nONE=first\nTWO='first value'\nTHREE=first\nexport FOUR=first\n",
+      "# a comment\nONE=first\nTWO='first value'\nTHREE=first\nFOUR='a#b\n",
     );
     const second = await home.write("second.env", "TWO=second\nTHREE=second\n");
     const { stdout } = await runProgram(
@@ -196,7 +196,7 @@ testPrograms(
       ],
       { env: { THREE: "environment" } },
     );
-    assert.equal(stdout, "first|second|environment|first\n");
+    assert.equal(stdout, "first|second|environment|'a#b\n");
   },
 );
 
@@ -209,9 +209,35 @@ testPrograms(
     assert.equal(outcome.code, 66);
     assert.match(
       outcome.stderr,
-      /file \/no\/such\.env of the option --env-file .*ENOENT/,
+      /The file \/no\/such\.env of --env-file does not exist/,
     );
     assertClean(outcome);
+  },
+);
+
+testPrograms(
+  "a FIFO, a device and UTF-16 text are no files of --env-file",
+  async (program) => {
+    await using home = await createHome();
+    const fifo = `${home.path}/fifo`;
+    await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    const utf16 = `${home.path}/utf16.env`;
+    await Deno.writeFile(utf16, new Uint8Array([0xff, 0xfe, 0x41, 0, 0x3d, 0]));
+    for (
+      const [file, fault] of [
+        [fifo, "is not a regular file"],
+        [utf16, "is UTF-16 text, but it must be UTF-8"],
+        ["/dev/full", "(cannot be read|is not a regular file)"],
+        [home.path, "is not a regular file"],
+      ] as const
+    ) {
+      const outcome = await runProgram(program, [
+        ...["--env-file", file, "app:version"],
+      ]);
+      assert.equal(outcome.code, 66, outcome.stderr);
+      assert.match(outcome.stderr, new RegExp(`of --env-file ${fault}`));
+      assertClean(outcome);
+    }
   },
 );
 

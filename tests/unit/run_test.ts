@@ -92,25 +92,65 @@ Deno.test("a command of the server gets the environment without secrets", async 
 Deno.test("the environment takes precedence over env files, and later files over earlier ones", async () => {
   const files = envFiles({
     "/a.env": "A=a\nB=a\nC=a\n",
-    "/b.env": 'B=b\nC="b # c"\n# comment\n\nexport D=d\n',
+    "/b.env": "B=b\nC=b#c\n# comment\n\nA\nD=d\n",
   });
   assert.deepEqual(
     await environmentOf(["--env-file", "/a.env", "--env-file=/b.env"], {
       files,
       env: { A: "own" },
     }),
-    { A: "own", B: "b", C: "b # c", D: "d" },
+    { A: "own", B: "b", C: "b#c", D: "d" },
   );
 });
 
-Deno.test("an unreadable env file ends the program with code 66", async () => {
-  const { code, system } = await outcome(["--env-file", "/none", "app:help"]);
-  assert.equal(code, 66);
-  assert.match(
-    system.err.text,
-    /The file \/none of the option --env-file .*ENOENT/,
+Deno.test("an env file that cannot be used is named, and ends the program with code 66", async () => {
+  const files = envFiles({
+    "/junk": "A=1\nDB_PASS =hunter22\n",
+    "/large": `A=${"a".repeat(1_000_000)}`,
+  });
+  files.makeDirectory("/directory");
+  for (
+    const [path, fault] of [
+      ["/none", "does not exist"],
+      ["/directory", "is not a regular file"],
+      ["/large", "is larger than 1 MB"],
+      [
+        "/junk",
+        "must have lines NAME=value, but line 2 has another form\nentrypoint:   → sed -n 2p /junk",
+      ],
+    ] as const
+  ) {
+    const { code, system } = await outcome(
+      ["--env-file", path, "app:help"],
+      { files },
+    );
+    assert.equal(code, 66);
+    assert.ok(
+      system.err.text.startsWith(
+        `entrypoint: error: The file ${path} of --env-file ${fault}`,
+      ),
+      system.err.text,
+    );
+    assert.equal(system.out.text, "");
+    assert.doesNotMatch(system.err.text, /hunter22/);
+  }
+});
+
+Deno.test("values of an env file that Compose would change are named once for each file", async () => {
+  const files = envFiles({
+    "/a.env": "A='secret'\nB=plain\nC=a $secret\nENTRYPOINT_LOG_FORMAT=json\n",
+    "/b.env": "B=plain\n",
+  });
+  const { system } = await outcome(
+    ["--env-file=/a.env", "--env-file=/b.env", "true"],
+    { files },
   );
-  assert.equal(system.out.text, "");
+  const [warning = "", ...rest] = system.err.text.trimEnd().split("\n");
+  assert.ok(rest.every((line) => JSON.parse(line).level === "error"));
+  const { level, message } = JSON.parse(warning);
+  assert.equal(level, "warning");
+  assert.match(message, /^The file \/a\.env .* the value of A, C$/);
+  assert.doesNotMatch(message, /secret/);
 });
 
 Deno.test("an unknown or incomplete option before the command is a usage error", async () => {
@@ -172,17 +212,21 @@ Deno.test("random text in an env file does not crash the program", async () => {
       fc.constantFrom("DB_HOST", "DEBUG", "__proto__", "constructor"),
       fc.string(),
       fc.constantFrom("'", '"', "`", ""),
-    ).map(([name, value, quote]) => `export ${name}=${quote}${value}${quote}`),
+    ).map(([name, value, quote]) => `${name}=${quote}${value}${quote}`),
+    fc.constantFrom("DB_HOST", "__proto__", "constructor"),
   );
   await fc.assert(
     fc.asyncProperty(
       fc.array(line, { maxLength: 8 }),
       fc.constantFrom("\n", "\r\n", "\0"),
       async (lines, end) => {
-        const env = await environmentOf(["--env-file", "/f"], {
+        const { code, system } = await outcome(["--env-file", "/f", "true"], {
           files: envFiles({ "/f": lines.join(end) }),
           env: { DB_HOST: "own" },
         });
+        const [handoff] = system.handoffs;
+        if (handoff === undefined) return assert.equal(code, 66);
+        const { env } = handoff;
         assert.equal(env["DB_HOST"], "own");
         assert.ok(Object.values(env).every((text) => typeof text === "string"));
       },
