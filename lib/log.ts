@@ -10,6 +10,7 @@
 
 import type { Problem } from "./errors.ts";
 import { EntrypointError, formatError, formatProblem } from "./errors.ts";
+import { printable } from "./printable.ts";
 
 /** The severity of a message. */
 export type Level = "debug" | "info" | "warning" | "error";
@@ -139,7 +140,7 @@ export class Log {
     if (!err.isTerminal || this.#options.format !== "text") return;
     this.clearStatus();
     this.#hasStatus = true;
-    err.write(`${PREFIX}${message}`);
+    err.write(`${PREFIX}${printable(message)}`);
   }
 
   /** Removes the status line. Call it before anything else writes to the terminal. */
@@ -158,16 +159,15 @@ export class Log {
     if (this.#options.format === "json") {
       const time = new Date(clock.now()).toISOString();
       const { subject, message, remedy } = problem;
-      err.write(`${
-        JSON.stringify({
-          time,
-          level,
-          ...(subject === "" ? {} : { subject }),
-          message,
-          ...(remedy === undefined ? {} : { remedy }),
-          ...more,
-        })
-      }\n`);
+      const text = JSON.stringify({
+        time,
+        level,
+        ...(subject === "" ? {} : { subject }),
+        message,
+        ...(remedy === undefined ? {} : { remedy }),
+        ...more,
+      });
+      err.write(`${printable(text)}\n`);
       return;
     }
     this.clearStatus();
@@ -175,7 +175,7 @@ export class Log {
     const timing = "milliseconds" in more
       ? ` (${more["milliseconds"]} ms)`
       : "";
-    const text = `${label}${formatProblem(problem)}${timing}`;
+    const text = printable(`${label}${formatProblem(problem)}${timing}`);
     err.write(
       `${text.split("\n").map((line) => `${PREFIX}${line}`).join("\n")}\n`,
     );

@@ -30,6 +30,7 @@ import { isServerInstalled } from "../startup/handoff.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
 import { judge, refusalError } from "../startup/verdict/judge.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
+import { printable } from "../printable.ts";
 
 /**
  * Prints or restores config.json.
@@ -65,7 +66,7 @@ export async function config(
   const plan = planConfig(loaded, context, {});
   plan.warnings.forEach((warning) => log.warn(warning));
   const options = { showSecrets: values["show-secrets"] };
-  const write = (text: string): void => system.out.write(text);
+  const write = (text: string): void => system.out.write(printable(text));
   if (values.explain) {
     const entries = explain(plan, options);
     write(values.json ? json({ settings: entries }) : explanationText(entries));

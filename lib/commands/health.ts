@@ -23,6 +23,7 @@ import type { System } from "../os/system.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
+import { printable } from "../printable.ts";
 
 /** Seconds to wait for the answer without `--timeout`. */
 const DEFAULT_TIMEOUT = 5;
@@ -63,7 +64,7 @@ export async function health(
     signal: end,
     seconds,
   });
-  system.out.write(`${text}\n`);
+  system.out.write(`${printable(text)}\n`);
   return isHealthy ? ExitCode.ok : ExitCode.failure;
 }
 

@@ -36,6 +36,7 @@ import { didYouMean, suggestVariable } from "../settings/spelling.ts";
 import { readArguments } from "./arguments.ts";
 import { describeServerVariable } from "./help_variable.ts";
 import type { Context } from "../startup/context.ts";
+import { printable } from "../printable.ts";
 
 /** What `app:help` and the README say about a command. */
 export interface CommandText {
@@ -330,7 +331,7 @@ export function help(args: readonly string[], { system }: Context): number {
     const release = version === undefined
       ? DEFAULT_RELEASE
       : formatVersion(version);
-    system.out.write(explain(names, { release, system }));
+    system.out.write(printable(explain(names, { release, system })));
   }
   return ExitCode.ok;
 }

@@ -15,6 +15,7 @@ import { didYouMean } from "../settings/spelling.ts";
 import type { Files } from "../os/system.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
+import { printable } from "../printable.ts";
 
 const FORMATS: readonly string[] = ["env", "json"];
 
@@ -45,11 +46,10 @@ export function secrets(args: readonly string[], { system }: Context): number {
   const lines = write === undefined
     ? generated.map(({ name, value }) => [name, value])
     : writeFiles(generated, { directory: write, files: system.files });
-  system.out.write(
-    format === "json"
-      ? `${JSON.stringify(Object.fromEntries(lines), undefined, 2)}\n`
-      : lines.map(([name, value]) => `${name}=${value}\n`).join(""),
-  );
+  const text = format === "json"
+    ? `${JSON.stringify(Object.fromEntries(lines), undefined, 2)}\n`
+    : lines.map(([name, value]) => `${name}=${value}\n`).join("");
+  system.out.write(printable(text));
   return ExitCode.ok;
 }
 

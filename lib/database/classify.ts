@@ -9,6 +9,7 @@ import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
 import { errorCode } from "../errors.ts";
 import { relay } from "../hidden.ts";
+import { oneLine } from "../printable.ts";
 import { reasonForCode } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
 
@@ -63,10 +64,7 @@ function cleanDetail(
     secrets: [password],
     shown: [user, database, host, port, socket].map((each) => `${each ?? ""}`),
   });
-  const line = safe.replace(/[\p{C}\s]+/gu, " ").replace(/^ |[ .]+$/g, "");
-  return line.length > DETAIL_LENGTH
-    ? `${line.slice(0, DETAIL_LENGTH - 1)}…`
-    : line;
+  return oneLine(safe.replace(/[\s.]+$/, ""), DETAIL_LENGTH);
 }
 
 /** Errors of a MySQL server have a number besides the driver's name for it; all others have a name only. */

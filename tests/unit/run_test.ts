@@ -203,6 +203,58 @@ Deno.test("any error but an EntrypointError ends the program as a bug, with code
   assert.match(system.err.text, /bug in the entrypoint[^]*TypeError: oops/);
 });
 
+Deno.test("no command prints a control character of a value, a name or a path", async () => {
+  const nasty = "x\r\x1b]0;title\x07\x9b2J\u202e";
+  const env = {
+    MATTERMOST_VERSION: "11.6.0",
+    DB_ADAPTER: "postgres",
+    DB_HOST: "db",
+    DB_USER: nasty,
+    DB_PASS: "hunter22",
+    MATTERMOST_NAME: nasty,
+    [`MATTERMOST_${nasty}`]: nasty,
+    [`MM_${nasty}`]: nasty,
+  };
+  const cases: readonly (readonly [string, ...string[]])[] = [
+    ["app:start"],
+    ["app:check"],
+    ["app:check", "--json"],
+    ["app:config"],
+    ["app:config", "--explain"],
+    ["app:config", "--explain", "--json"],
+    ["app:config", "--diff"],
+    ["app:config", "--restore", nasty],
+    ["app:secrets", "--write", nasty],
+    ["app:help", nasty],
+    ["app:help", `MM_${nasty}`],
+    [nasty],
+    [`app:${nasty}`],
+    [`--${nasty}`],
+    ["--env-file", nasty],
+  ];
+  for (const args of cases) {
+    for (
+      const more of [
+        {},
+        { ENTRYPOINT_LOG_FORMAT: "json", DEBUG: "true" },
+        {
+          MATTERMOST_DATA_DIR: `/${nasty}`,
+          DB_PORT: nasty,
+          DB_PASS_FILE: nasty,
+        },
+      ]
+    ) {
+      const { system } = await outcome(args, {
+        env: { ...env, ...more },
+        files: installed(),
+      });
+      const text = system.out.text + system.err.text;
+      assert.notEqual(text, "", args.join(" "));
+      assert.doesNotMatch(text, /[^\P{Cc}\n]|\u202e/u, args.join(" "));
+    }
+  }
+});
+
 Deno.test("random text in an env file does not crash the program", async () => {
   const line = fc.oneof(
     fc.string({ unit: "binary" }),

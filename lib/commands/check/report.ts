@@ -4,6 +4,7 @@
  * @module
  */
 
+import { printable } from "../../printable.ts";
 import type { Finding, FindingLevel } from "./finding.ts";
 
 /** The findings of all checks. */
@@ -55,19 +56,18 @@ function summary(
  */
 export function reportJson({ release, findings }: Report): string {
   const counts = summary(findings);
-  return `${
-    JSON.stringify(
-      {
-        version: JSON_VERSION,
-        ok: counts.failed === 0,
-        release: release ?? null,
-        summary: counts,
-        findings,
-      },
-      null,
-      2,
-    )
-  }\n`;
+  const text = JSON.stringify(
+    {
+      version: JSON_VERSION,
+      ok: counts.failed === 0,
+      release: release ?? null,
+      summary: counts,
+      findings,
+    },
+    null,
+    2,
+  );
+  return `${printable(text)}\n`;
 }
 
 /**
@@ -91,8 +91,8 @@ export function reportText(
       : `${level} ${check}: `;
     const indent = aligned ? " ".repeat(levelWidth + width + 4) : "  ";
     return [
-      `${head}${message}`,
-      ...(remedy === undefined ? [] : [`${indent}→ ${remedy}`]),
+      `${head}${printable(message)}`,
+      ...(remedy === undefined ? [] : [`${indent}→ ${printable(remedy)}`]),
     ];
   });
   const counts = summary(findings);
@@ -101,6 +101,8 @@ export function reportText(
     `${counts.warning} warning${counts.warning === 1 ? "" : "s"}`,
     `${counts.failed} failed`,
   ].join(", ");
-  const subject = release === undefined ? "" : `Mattermost ${release}: `;
+  const subject = release === undefined
+    ? ""
+    : `Mattermost ${printable(release)}: `;
   return [...lines, `${subject}${total}`].map((line) => `${line}\n`).join("");
 }

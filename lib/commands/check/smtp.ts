@@ -6,6 +6,7 @@
 
 import { errorCode } from "../../errors.ts";
 import { hideCredentials, relay } from "../../hidden.ts";
+import { oneLine } from "../../printable.ts";
 import type { MailServer } from "../../os/smtp.ts";
 import { certificateProblem } from "./certificate.ts";
 import type { CheckContext, Finding, FindingText } from "./finding.ts";
@@ -78,6 +79,9 @@ function reason(error: unknown): string {
   return describeCause(code === undefined ? error : { code });
 }
 
+/** Characters of a reply that are shown. */
+const REPLY_LENGTH = 240;
+
 /** The reply of the mail server after a colon, in one line and without the password. */
 function serverReply(
   error: unknown,
@@ -85,12 +89,13 @@ function serverReply(
 ): string {
   const response = typeof error === "object" && error !== null &&
       "response" in error && typeof error.response === "string"
-    ? error.response.replace(/\s+/g, " ").trim()
+    ? error.response
     : "";
-  const shown = relay(response, {
+  const safe = relay(response, {
     // The second one is the login of AUTH PLAIN (RFC 4616), which servers quote as it was sent.
     secrets: password === "" ? [] : [password, `\0${user}\0${password}`],
     shown: [host, user],
   });
+  const shown = oneLine(safe, REPLY_LENGTH);
   return shown === "" ? "" : `: ${shown}`;
 }

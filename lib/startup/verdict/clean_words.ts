@@ -8,6 +8,7 @@ import { isSecretPath } from "../../config/redact.ts";
 import { relay } from "../../hidden.ts";
 import type { Json } from "../../json.ts";
 import { isJsonObject } from "../../json.ts";
+import { oneLine } from "../../printable.ts";
 import type { Plan } from "../plan.ts";
 
 /**
@@ -19,9 +20,6 @@ import type { Plan } from "../plan.ts";
 export function pathOfVariable(variable: string): string {
   return variable.replace(/^MM_/, "").replace("_", ".");
 }
-
-// deno-lint-ignore no-control-regex
-const CONTROL_REGEXP = /[\x00-\x1f\x7f-\x9f]+/g;
 
 /**
  * Prepares words of the server for a message: without secrets and control characters, and with
@@ -41,7 +39,7 @@ export function cleanWords(text: string, plan: Plan): string {
     secrets: secretsOf(plan),
     shown: [source.user, source.database, source.host, paths.config],
   });
-  return clean.replace(CONTROL_REGEXP, " ").slice(0, 1000);
+  return oneLine(clean, 1000);
 }
 
 function secretsOf(

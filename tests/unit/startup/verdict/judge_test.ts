@@ -166,7 +166,7 @@ Deno.test("a refusal without a single reason is relayed, without secrets and con
   assert.deepEqual("problems" in judgement && judgement.problems, [{
     subject: "",
     message:
-      `Mattermost 11.7.9 refuses the configuration: cannot read ${CONFIG}  ]0;x  "(hidden)"`,
+      `Mattermost 11.7.9 refuses the configuration: cannot read ${CONFIG} ]0;x "(hidden)"`,
   }]);
 });
 
