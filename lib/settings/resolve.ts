@@ -14,6 +14,7 @@ import type { Value } from "./kinds.ts";
 import type { Link, LinkedSetting } from "./links.ts";
 import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
 import type { Origin } from "./origin.ts";
+import { oddityOf } from "./odd_values.ts";
 import { isExplicit } from "./origin.ts";
 import { isDefaultRule } from "./setting.ts";
 import type { SettingProblem } from "./setting_problem.ts";
@@ -251,14 +252,17 @@ function wrongValue(
   const variable = origin.kind === "file" || origin.kind === "link"
     ? origin.name
     : name;
-  const remedy = didYouMean(text, kind.choices ?? []) ??
+  const odd = oddityOf(text);
+  const remedy = odd?.remedy ?? didYouMean(text, kind.choices ?? []) ??
     (example === undefined ? undefined : `For example ${name}=${example}`) ??
     (secret === true
       ? "mattermost-entrypoint app:secrets   # prints new values"
       : undefined);
   return {
     subject: variable,
-    message: `${variable} must be ${kind.allowed}: it is ${shown}${bytes}`,
+    message: `${variable} must be ${kind.allowed}: it is ${shown}${bytes}${
+      odd === undefined ? "" : `; it ${odd.fault}`
+    }`,
     remedy: remedy ?? `Correct ${variable}, or remove it to use the default`,
     code: ExitCode.settings,
   };

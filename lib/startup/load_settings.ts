@@ -21,6 +21,7 @@ import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { variableOfOrigin } from "../settings/origin.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
+import { findOddValues } from "../settings/odd_values.ts";
 import type { Resolution } from "../settings/resolve.ts";
 import { readSettings, resolve } from "../settings/resolve.ts";
 import { checkSettings } from "../settings/rules.ts";
@@ -133,10 +134,12 @@ export async function loadSettings(
   if ((database?.source.adapter ?? settings.DB_ADAPTER) === "postgres") {
     problems.push(...findFatalVariables(system.env));
   }
+  const wrong = new Set(problems.map(({ subject }) => subject));
   const oddities = [
     ...resolution.warnings,
     ...serverVariables.warnings,
     ...findUnknownVariables(system.env),
+    ...findOddValues(system.env).filter(({ subject }) => !wrong.has(subject)),
   ];
   if (problems.length > 0 || database === undefined) {
     throw problemsError(problems, oddities);
@@ -223,7 +226,7 @@ function asSettingProblem(problem: Problem): SettingProblem {
   return { ...problem, code: ExitCode.settings };
 }
 
-/** Lists misspelt variables and odd files as well, because one of them may be the cause. */
+/** Lists misspelt variables, odd values and odd files as well, because one of them may be the cause. */
 function problemsError(
   problems: readonly SettingProblem[],
   oddities: readonly Problem[],

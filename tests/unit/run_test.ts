@@ -255,6 +255,31 @@ Deno.test("no command prints a control character of a value, a name or a path", 
   }
 });
 
+Deno.test("an odd value is a reason of a refused value, else a warning", async () => {
+  const { code, system } = await outcome(["app:start"], {
+    env: {
+      MATTERMOST_VERSION: "11.6.0",
+      DB_HOST: "db\r",
+      DB_PORT: "'5432'",
+      DB_PASS: '"hunter22"',
+    },
+    files: installed(),
+  });
+  assert.equal(code, 78);
+  assert.equal(
+    system.err.text,
+    [
+      "error: 1 setting is missing or wrong",
+      `  DB_PORT must be a port from 1 to 65535: it is "'5432'"; it is in quotes, which are part of the value`,
+      "    → Remove the quotes: a shell and Compose remove them, but docker run --env-file and -e keep them",
+      "  DB_HOST ends with a carriage return, as in a file with the line ends of Windows",
+      "    → Convert the file that sets it: sed -i 's/\\r$//' FILE   # then recreate the container",
+      "  DB_PASS is in quotes, which are part of the value",
+      "    → Remove the quotes: a shell and Compose remove them, but docker run --env-file and -e keep them",
+    ].map((line) => `entrypoint: ${line}\n`).join(""),
+  );
+});
+
 Deno.test("random text in an env file does not crash the program", async () => {
   const line = fc.oneof(
     fc.string({ unit: "binary" }),

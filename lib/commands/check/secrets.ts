@@ -10,6 +10,7 @@ import {
   MIN_SECRET_BYTES,
 } from "../../settings/catalogue.ts";
 import { isExplicit } from "../../settings/origin.ts";
+import { oddityOf } from "../../settings/odd_values.ts";
 import { PLACEHOLDER_SECRET } from "../../settings/rules.ts";
 import type { Plan } from "../../startup/plan.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
@@ -65,6 +66,10 @@ function faultOf(
   { name, value }: Secret,
   all: readonly Secret[],
 ): { readonly message: string; readonly remedy: string } | undefined {
+  const odd = oddityOf(value);
+  if (odd !== undefined) {
+    return { message: `${name} ${odd.fault}`, remedy: odd.remedy };
+  }
   const same = all.find((other) =>
     other.name !== name && other.value === value && value !== ""
   );

@@ -1,0 +1,67 @@
+/**
+ * Finds values with traces of the file that they come from: quotes, line ends, references that
+ * nothing has expanded.
+ *
+ * @module
+ */
+
+import type { Problem } from "../errors.ts";
+import { isSettingName } from "./catalogue.ts";
+
+/** What is odd about a value. */
+export interface Oddity {
+  /** Completes a sentence that begins with the variable. It does not quote the value. */
+  readonly fault: string;
+  /** How to correct it. */
+  readonly remedy: string;
+}
+
+const ODDITIES: readonly (readonly [RegExp, Oddity])[] = [
+  [/\r$/, {
+    fault:
+      "ends with a carriage return, as in a file with the line ends of Windows",
+    remedy:
+      "Convert the file that sets it: sed -i 's/\\r$//' FILE   # then recreate the container",
+  }],
+  [/^"[^"]+"$|^'[^']+'$/, {
+    fault: "is in quotes, which are part of the value",
+    remedy:
+      "Remove the quotes: a shell and Compose remove them, but docker run --env-file and -e keep them",
+  }],
+  [/\$\{\w+[^}]*\}|\$\(\w+\)/, {
+    fault: "contains a reference to a variable, which was not expanded",
+    remedy:
+      "Write the value itself: docker run --env-file expands nothing, and Kubernetes expands $(NAME) only if NAME is defined before it",
+  }],
+];
+
+/**
+ * Finds what is odd about a value. It may be intended.
+ *
+ * @param text The value, which may be a secret.
+ * @returns The first oddity; `undefined` for an ordinary value.
+ */
+export function oddityOf(text: string): Oddity | undefined {
+  return ODDITIES.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+const SERVER_VARIABLE_REGEXP = /^MM_/i;
+
+/**
+ * Finds settings, `_FILE` variables and variables of the server whose value is odd.
+ *
+ * @param env The environment.
+ * @returns A warning for each one.
+ */
+export function findOddValues(
+  env: Readonly<Record<string, string>>,
+): Problem[] {
+  return Object.entries(env).flatMap(([name, text]): Problem[] => {
+    const oddity = oddityOf(text);
+    const isOurs = isSettingName(name.replace(/_FILE$/, "")) ||
+      SERVER_VARIABLE_REGEXP.test(name);
+    if (oddity === undefined || !isOurs) return [];
+    const { fault, remedy } = oddity;
+    return [{ subject: name, message: `${name} ${fault}`, remedy }];
+  });
+}
