@@ -16,16 +16,26 @@ function restoreCommand(number: number): string {
   return `mattermost-entrypoint app:config --restore ${number}`;
 }
 
+/** Why the content of a config.json is not valid. */
+export interface ConfigFault {
+  /**
+   * Completes a sentence that starts with the path, such as `is empty`. It quotes nothing of the
+   * content, which may hold secrets.
+   */
+  readonly fault: string;
+  /** The line to correct, from 1 on; `undefined` if that is not possible. */
+  readonly line?: number;
+}
+
 /**
  * Validates the content of a config.json.
  *
  * @param bytes The content.
- * @returns The text; or the fault, which completes a sentence that starts with the path, such as
- * `is empty`. It quotes nothing of the content, which may hold secrets.
+ * @returns The text, or the fault.
  */
 export function parseConfig(
   bytes: Uint8Array,
-): { readonly text: string } | { readonly fault: string } {
+): { readonly text: string } | ConfigFault {
   if (bytes.length === 0) return { fault: "is empty" };
   if (bytes.every((byte) => byte === 0)) {
     return { fault: "contains only NUL bytes, as after a power failure" };
@@ -47,7 +57,10 @@ export function parseConfig(
     const reason = text.includes("\0")
       ? `${error.message}; the file contains NUL bytes`
       : error.message;
-    return { fault: `is not valid JSON (${where}: ${reason})` };
+    const fault = `is not valid JSON (${where}: ${reason})`;
+    return error.isAtEnd || reason !== error.message
+      ? { fault }
+      : { fault, line: error.line };
   }
 }
 
@@ -70,13 +83,13 @@ export function decodeText(bytes: Uint8Array): string | undefined {
  * The error for a config.json that is not valid.
  *
  * @param path The file.
- * @param fault The fault that {@linkcode parseConfig} found, such as `is empty`.
+ * @param problem The fault that {@linkcode parseConfig} found.
  * @param copies The copies of the file.
  * @returns An error with code 65; the remedy restores the newest valid copy, if there is one.
  */
 export function unusableConfig(
   path: string,
-  fault: string,
+  { fault, line }: ConfigFault,
   copies: readonly ConfigCopy[],
 ): EntrypointError {
   const valid = copies.find(({ text }) => text !== undefined);
@@ -84,15 +97,22 @@ export function unusableConfig(
   if (valid === undefined) {
     return new EntrypointError(`${message}, and there is no valid copy of it`, {
       code: ExitCode.badConfig,
-      remedy: `Repair the file, or start from the defaults: echo '{}' > ${
-        shellWord(path)
-      }`,
+      remedy: `${
+        line === undefined ? "Repair the file" : `Correct line ${line}`
+      }, or start from the defaults: echo '{}' > ${shellWord(path)}`,
     });
   }
   const date = new Date(valid.modified).toISOString();
   return new EntrypointError(
     `${message}; its newest valid copy is ${valid.path} of ${date}`,
-    { code: ExitCode.badConfig, remedy: restoreCommand(valid.number) },
+    {
+      code: ExitCode.badConfig,
+      remedy: line === undefined
+        ? restoreCommand(valid.number)
+        : `Correct line ${line} of the file, or restore the copy: ${
+          restoreCommand(valid.number)
+        }`,
+    },
   );
 }
 

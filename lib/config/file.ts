@@ -142,7 +142,7 @@ export function readConfig(
       `${path} ${content.fault}, because an overwrite was interrupted; it is restored from ${valid.path}`;
     return { ...rest, text: valid.text, torn: true, notices: [notice] };
   }
-  throw unusableConfig(path, content.fault, copies());
+  throw unusableConfig(path, content, copies());
 }
 
 /**

@@ -64,6 +64,8 @@ export class JsonTextError extends Error {
   readonly line: number;
   /** The column in UTF-16 code units, starting at 1. */
   readonly column: number;
+  /** Whether the text is only cut off. */
+  readonly isAtEnd: boolean;
 
   /**
    * Creates an error, and computes the line and the column of its position.
@@ -77,6 +79,7 @@ export class JsonTextError extends Error {
     const lines = text.slice(0, offset).split("\n");
     this.line = lines.length;
     this.column = (lines.at(-1) ?? "").length + 1;
+    this.isAtEnd = offset >= text.length;
   }
 }
 
@@ -102,11 +105,11 @@ export function parseDocument(text: string): TextDocument {
   let at = 0;
 
   function fail(message: string): never {
-    throw new JsonTextError(
-      at >= text.length ? "the text ends too early" : message,
-      text,
-      at,
-    );
+    if (at >= text.length) {
+      throw new JsonTextError("the text ends too early", text, at);
+    }
+    const [mistake, offset] = mistakeAt(text, at, message) ?? [message, at];
+    throw new JsonTextError(mistake, text, offset);
   }
   function take(pattern: RegExp): string | undefined {
     pattern.lastIndex = at;
@@ -187,6 +190,37 @@ export function parseDocument(text: string): TextDocument {
   const tail = space();
   if (at < text.length) fail("there is more text after the end of the object");
   return { lead, root, tail };
+}
+
+/** What people write by hand, at the position that the parser does not understand. */
+const MISTAKES: readonly (readonly [RegExp, string])[] = [
+  [/\/\/|\/\*|#/y, "a comment, which JSON does not have: remove it"],
+  [/['‘’“”]/y, "a quote that JSON does not have: use double quotes"],
+  [
+    /[A-Za-z_$][\w$]*\s*:/y,
+    "a key without double quotes: put it in double quotes",
+  ],
+  [/True|False|None|undefined|NaN/y, "a word that JSON does not have"],
+];
+function mistakeAt(
+  text: string,
+  at: number,
+  expected: string,
+): readonly [mistake: string, offset: number] | undefined {
+  const before = text.slice(0, at).trimEnd();
+  const offset = before.length - 1;
+  const sign = text[at] ?? "";
+  if (before.endsWith(",") && "}],".includes(sign)) {
+    return ["a comma that nothing follows: remove it", offset];
+  }
+  if (expected.startsWith("a comma") && /["\w{[-]/.test(sign)) {
+    return ["a comma is missing after this value", offset];
+  }
+  for (const [pattern, mistake] of MISTAKES) {
+    pattern.lastIndex = at;
+    if (pattern.test(text)) return [mistake, at];
+  }
+  return undefined;
 }
 
 /**

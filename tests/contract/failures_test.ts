@@ -276,6 +276,18 @@ const FAILURES: readonly Failure[] = [
     says: [/is not valid JSON \(line /, /app:config --restore 1$/m],
   },
   {
+    name: "comment in config.json",
+    code: 65,
+    damage: async ({ config }) => {
+      const text = await Deno.readTextFile(config);
+      await Deno.writeTextFile(config, text.replace(",\n", ", // new\n"));
+    },
+    says: [
+      /is not valid JSON \(line \d+, column \d+: a comment, which JSON does not have: remove it\)/,
+      /Correct line \d+ .*app:config --restore 1$/m,
+    ],
+  },
+  {
     name: "empty config.json",
     code: 65,
     damage: ({ config }) => Deno.writeTextFile(config, ""),

@@ -132,7 +132,7 @@ Deno.test("file: the last three valid contents are kept, newest first, edits inc
 });
 
 Deno.test("file: an invalid config.json is an error with code 65, the copy and the command", () => {
-  const cases: readonly [string, RegExp][] = [
+  const cases: readonly [text: string, message: RegExp, line?: number][] = [
     ["", /config\.json is empty; /],
     [" \n\t", /contains only white space; /],
     ["\0\0\0\0", /contains only NUL bytes/],
@@ -140,18 +140,27 @@ Deno.test("file: an invalid config.json is an error with code 65, the copy and t
     ["{}\0", /line 1, column 3: .*; the file contains NUL bytes\)/],
     [
       '{\n "a": 1,\n}',
-      /\(line 3, column 1: a key in double quotes is expected\)/,
+      /\(line 2, column 8: a comma that nothing follows: remove it\)/,
+      2,
     ],
-    ["[1]", /an object in braces is expected/],
+    ['{"a": 1', /the text ends too early/],
+    ["[1]", /an object in braces is expected/, 1],
     ["\uFEFF{}", /byte order mark/],
   ];
-  for (const [text, message] of cases) {
+  for (const [text, message, line] of cases) {
+    const correct = line === undefined
+      ? ""
+      : `Correct line ${line} of the file, or restore the copy: `;
     const files = new MemoryFiles("/conf");
     start(files, [assign("A.x", "1")]);
     files.place(PATH, text);
     assert.throws(
       () => start(files, [assign("A.x", "2")]),
-      fails(65, message, /^mattermost-entrypoint app:config --restore 1$/),
+      fails(
+        65,
+        message,
+        new RegExp(`^${correct}mattermost-entrypoint app:config --restore 1$`),
+      ),
     );
     assert.equal(files.readText(PATH), text, "it is left as it is");
     assert.throws(

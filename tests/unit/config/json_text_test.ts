@@ -70,13 +70,32 @@ Deno.test("text: checkDocument() accepts exactly what parseDocument() accepts, d
   assert.throws(() => checkDocument(nested(1001)), JsonTextError);
 });
 
+const NO_COMMENT = ", which JSON does not have: remove it";
+
 Deno.test("text: an error has its position and quotes nothing", () => {
   const cases: readonly [string, string, number, number][] = [
     ["", "the text ends too early", 1, 1],
-    ['{\n  "a": 1,\n}', "a key in double quotes is expected", 3, 1],
+    ['{\n  "a": 1,\n}', "a comma that nothing follows: remove it", 2, 9],
+    ['{"a": [1,\n]}', "a comma that nothing follows: remove it", 1, 9],
+    ['{"a": 1,, "b": 2}', "a comma that nothing follows: remove it", 1, 8],
     ['{"a" 1}', "a colon is expected", 1, 6],
-    ['{"a": 1 "b": 2}', "a comma or a closing brace is expected", 1, 9],
-    ['{"a": [1 2]}', "a comma or a closing bracket is expected", 1, 10],
+    ['{"a" "b"}', "a colon is expected", 1, 6],
+    ['{"a": 1\n "b": 2}', "a comma is missing after this value", 1, 7],
+    ['{"a": [1 2]}', "a comma is missing after this value", 1, 8],
+    ['{"a": 1; "b": 2}', "a comma or a closing brace is expected", 1, 8],
+    ["{\n  // no\n}", `a comment${NO_COMMENT}`, 2, 3],
+    ['{"a": 1, /* no */ "b": 2}', `a comment${NO_COMMENT}`, 1, 10],
+    ['# no\n{"a": 1}', `a comment${NO_COMMENT}`, 1, 1],
+    ['{"a": 1} // no', `a comment${NO_COMMENT}`, 1, 10],
+    ['{"a": 1 // no\n}', `a comment${NO_COMMENT}`, 1, 9],
+    [
+      "{'a': 1}",
+      "a quote that JSON does not have: use double quotes",
+      1,
+      2,
+    ],
+    ["{a: 1}", "a key without double quotes: put it in double quotes", 1, 2],
+    ['{"a": True}', "a word that JSON does not have", 1, 7],
     ['{"a": tru}', "a JSON value is expected", 1, 7],
     [
       '{"a": "x\ny"}',
