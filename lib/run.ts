@@ -60,10 +60,12 @@ export async function run(
     const { name, load, commandArgs } = chooseCommand(rest, system.programName);
     if (load === undefined) {
       if (name.startsWith("app:")) throw unknownCommand(name);
+      const raw = system.rawVariables();
       return system.exec({
         path: name,
         args: [name, ...commandArgs],
         env: SERVER_REGEXP.test(name) ? withoutSecretVariables(env) : env,
+        raw,
       });
     }
     const ending = new AbortController();

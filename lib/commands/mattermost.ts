@@ -65,6 +65,7 @@ export async function mattermost(
         ...readServerVariables(sources, { anyCase: false }).values,
       }),
     },
+    raw: system.rawVariables(),
     cwd: install,
   });
 }

@@ -9,7 +9,8 @@
 
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
-import type { ExecPlan, Identity } from "./system.ts";
+import { isUtf8 } from "node:buffer";
+import type { ExecPlan, Identity, RawVariable } from "./system.ts";
 import {
   type Attempt,
   candidates,
@@ -37,10 +38,13 @@ const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
  */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
+  environ: { type: "u64" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
+  sigaction: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  strlen: { parameters: ["u64"], result: "usize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
@@ -88,9 +92,12 @@ const ENCODER = new TextEncoder();
  */
 export function exec(plan: ExecPlan): never {
   const argv = plan.args.map((text) => cString(text));
-  const envp = Object.entries(plan.env).map(([name, value]) =>
-    cString(`${name}=${value}`)
-  );
+  const envp = [
+    ...Object.entries(plan.env).map(([name, value]) =>
+      cString(`${name}=${value}`)
+    ),
+    ...(plan.raw ?? []).map(({ bytes }) => Uint8Array.from([...bytes, 0])),
+  ];
   const libc = openLibc();
   try {
     // First, because a signal that Deno catches from here on is lost.
@@ -120,6 +127,55 @@ export function prepareExec(): () => Promise<void> {
   };
 }
 
+/**
+ * Finds the variables that Deno leaves out of the environment, because they are not UTF-8.
+ *
+ * @returns The variables; none if the C library cannot be loaded.
+ */
+export function rawVariables(): readonly RawVariable[] {
+  const libc = tryLibc();
+  const found: RawVariable[] = [];
+  const cell = new BigUint64Array(1);
+  let at = libc === undefined ? 0n : BigInt(libc.environ);
+  for (; libc !== undefined && at !== 0n; at += BigInt(cell.byteLength)) {
+    libc.memcpy(cell, at, BigInt(cell.byteLength));
+    const [address = 0n] = cell;
+    if (address === 0n) break;
+    const length = libc.strlen(address);
+    const bytes = new Uint8Array(Number(length));
+    libc.memcpy(bytes, address, BigInt(length));
+    if (isUtf8(bytes)) continue;
+    const [name = ""] = new TextDecoder("latin1").decode(bytes).split("=");
+    found.push({ name, bytes });
+  }
+  return found;
+}
+
+/** The signals that {@linkcode findIgnoredSignals} has found. */
+let ignoredSignals: readonly number[] = [];
+
+/**
+ * Finds the termination signals that the parent process ignored, as nohup(1) does. It has to be
+ * called before the first signal listener: with that, Deno handles SIGHUP, SIGINT and SIGTERM,
+ * whatever it listens to.
+ *
+ * @returns The numbers; none if the C library cannot be loaded.
+ */
+export function findIgnoredSignals(): readonly number[] {
+  const libc = tryLibc();
+  // The handler is the first member of glibc's `struct sigaction`, which has 152 bytes.
+  const action = new BigUint64Array(19);
+  ignoredSignals = TERMINATION_SIGNALS.filter((number) =>
+    libc?.sigaction(number, 0n, action) === 0 && action[0] === SIG_IGN
+  );
+  return ignoredSignals;
+}
+
+/** Ignores the signals again that {@linkcode findIgnoredSignals} has found. */
+export function keepIgnoredSignals(): void {
+  for (const number of ignoredSignals) tryLibc()?.signal(number, SIG_IGN);
+}
+
 /** Resolves when Deno has delivered all pending signals: the probe, which it sends to itself, comes after them. */
 async function deliverPendingSignals(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -139,6 +195,15 @@ function sendProbe(): void {
     Deno.kill(Deno.pid, PROBE_SIGNAL);
   } catch {
     // The timer resolves the promise.
+  }
+}
+
+/** Elsewhere than in an image the C library may have another path. Then {@linkcode exec} fails, and nothing else. */
+function tryLibc(): Libc | undefined {
+  try {
+    return openLibc();
+  } catch {
+    return undefined;
   }
 }
 
@@ -252,7 +317,9 @@ function resetSignals(libc: Libc): void {
 function removeSignalHandlers(libc: Libc): void {
   for (const number of TERMINATION_SIGNALS) {
     const old = libc.signal(number, SIG_DFL);
-    if (old === SIG_IGN) libc.signal(number, SIG_IGN);
+    if (old === SIG_IGN || ignoredSignals.includes(number)) {
+      libc.signal(number, SIG_IGN);
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   TerminationSignal,
   WatchPlan,
 } from "./system.ts";
+import { findIgnoredSignals, keepIgnoredSignals } from "./exec.ts";
 import { SIGNAL_NUMBERS } from "./system.ts";
 
 /** Functions that end the child processes that still run. */
@@ -177,7 +178,7 @@ async function readLines(
 }
 
 /**
- * Calls a handler for each termination signal.
+ * Calls a handler for each termination signal that the parent process did not ignore.
  *
  * @param handler Gets the name of the signal.
  * @returns A function that removes the handler.
@@ -185,11 +186,14 @@ async function readLines(
 export function onSignal(
   handler: (signal: TerminationSignal) => void,
 ): () => void {
-  const names = Object.keys(SIGNAL_NUMBERS) as TerminationSignal[];
+  const ignored = findIgnoredSignals();
+  const names = (Object.keys(SIGNAL_NUMBERS) as TerminationSignal[])
+    .filter((name) => !ignored.includes(SIGNAL_NUMBERS[name]));
   const listeners = names.map((name) => {
     const listener = (): void => handler(name);
     Deno.addSignalListener(name, listener);
     return (): void => Deno.removeSignalListener(name, listener);
   });
+  keepIgnoredSignals();
   return () => listeners.forEach((remove) => remove());
 }

@@ -6,8 +6,8 @@
 
 import { lookup } from "node:dns/promises";
 import { argv0 } from "node:process";
-import { errorCode } from "../errors.ts";
-import { becomeUser, exec, prepareExec } from "./exec.ts";
+import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { becomeUser, exec, prepareExec, rawVariables } from "./exec.ts";
 import { realFiles, removePrivateDirectories } from "./files.ts";
 import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
 import type { Clock, Output, System } from "./system.ts";
@@ -29,8 +29,16 @@ export function realSystem(): System {
     programName: argv0,
     files: realFiles,
     clock: realClock,
-    out: output(Deno.stdout),
-    err: output(Deno.stderr),
+    out: output(Deno.stdout, (code) => {
+      // The reader has ended, as in `… | head`.
+      if (code === "EPIPE") return;
+      throw new EntrypointError(`Cannot write to standard output (${code})`, {
+        code: ExitCode.cannotWrite,
+        remedy: "df -h   # or give the command another standard output",
+      });
+    }),
+    // A start must not fail because nobody can read its messages.
+    err: output(Deno.stderr, () => {}),
     inputIsTerminal: Deno.stdin.isTerminal(),
     resolveHost,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
@@ -43,6 +51,7 @@ export function realSystem(): System {
     },
     onSignal,
     prepareExec,
+    rawVariables,
     becomeUser(identity) {
       becomeUser(identity);
       // Root without the capability FOWNER could not remove those of this user.
@@ -78,17 +87,41 @@ const realClock: Clock = {
   timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
 };
 
-function output(stream: typeof Deno.stdout): Output {
+/** A pipe takes so many bytes at once or none of them (pipe(7)). */
+const PIPE_BUF = 4096;
+
+/**
+ * Chooses what Deno writes with one system call, since it does not tell how much it has written
+ * before an error: whole lines, because it keeps the beginning of another one in a buffer.
+ */
+function nextWrite(rest: Uint8Array): Uint8Array {
+  const part = rest.subarray(0, PIPE_BUF);
+  return part.subarray(0, part.lastIndexOf(0x0a) + 1 || PIPE_BUF);
+}
+
+/** Milliseconds between attempts to write to a pipe that is full and does not block. */
+const FULL_PIPE_DELAY = 5;
+
+/** Creates an output. The function gets the system's code if it cannot be written. */
+function output(
+  stream: typeof Deno.stdout,
+  onError: (code: string) => void,
+): Output {
   const encoder = new TextEncoder();
+  const never = new Int32Array(new SharedArrayBuffer(4));
   return {
     isTerminal: stream.isTerminal(),
     write(text) {
       let rest = encoder.encode(text);
-      try {
-        while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
-      } catch (error) {
-        // The reader has ended, as in `… | head`. That must not make a start fail.
-        if (errorCode(error) !== "EPIPE") throw error;
+      while (rest.length > 0) {
+        try {
+          rest = rest.subarray(stream.writeSync(nextWrite(rest)));
+        } catch (error) {
+          const code = errorCode(error);
+          if (code === undefined) throw error;
+          if (code !== "EAGAIN") return onError(code);
+          Atomics.wait(never, 0, 0, FULL_PIPE_DELAY);
+        }
       }
     },
   };

@@ -215,14 +215,24 @@ export interface ChildResult {
   readonly stderr: string;
 }
 
+/** A variable of the environment that is not UTF-8 text. */
+export interface RawVariable {
+  /** The name, decoded as Latin-1. */
+  readonly name: string;
+  /** The bytes `NAME=value`. */
+  readonly bytes: Uint8Array;
+}
+
 /** A program that replaces this process. */
 export interface ExecPlan {
   /** A path, or a name to search in the `PATH` of `env`. */
   readonly path: string;
   /** The arguments, beginning with `argv[0]`. */
   readonly args: readonly string[];
-  /** The whole environment. */
+  /** The environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables in addition to `env`; by default none. */
+  readonly raw?: readonly RawVariable[];
   /** The working directory; by default that of this process. */
   readonly cwd?: string;
 }
@@ -232,7 +242,7 @@ export type TerminationSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
 
 /** Everything that the program can observe and do outside itself. */
 export interface System {
-  /** The environment of this process. */
+  /** The environment of this process, without {@linkcode System.rawVariables}. */
   readonly env: Readonly<Record<string, string>>;
   /** The effective user id; 0 is root. */
   readonly uid: number;
@@ -274,9 +284,11 @@ export interface System {
   becomeUser(identity: Identity): void;
   /** Replaces this process by another program; returns only by throwing. */
   exec(plan: ExecPlan): never;
+  /** Finds the variables of the environment that are not UTF-8 text. */
+  rawVariables(): readonly RawVariable[];
   /** Ends this process and its child processes at once. */
   exit(code: number): never;
-  /** Calls the handler for each termination signal. The returned function removes the handler. */
+  /** Calls the handler for each termination signal that the parent process did not ignore. The returned function removes the handler. */
   onSignal(handler: (signal: TerminationSignal) => void): () => void;
 }
 

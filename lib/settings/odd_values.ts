@@ -7,6 +7,7 @@
 
 import type { Problem } from "../errors.ts";
 import { isSettingName } from "./catalogue.ts";
+import { isLinkVariable } from "./links.ts";
 
 /** What is odd about a value. */
 export interface Oddity {
@@ -48,6 +49,26 @@ export function oddityOf(text: string): Oddity | undefined {
 const SERVER_VARIABLE_REGEXP = /^MM_/i;
 
 /**
+ * Finds variables that the entrypoint would have to read, among those that are not UTF-8 text.
+ *
+ * @param names The names of the variables that are not.
+ * @returns A problem for each one.
+ */
+export function findUndecodable(names: readonly string[]): Problem[] {
+  return names.filter((name) => isOurs(name) || isLinkVariable(name))
+    .map((name) => ({
+      subject: name,
+      message: `${name} is not UTF-8 text`,
+      remedy: `Write the value in UTF-8: iconv -f ISO-8859-1 -t UTF-8 FILE`,
+    }));
+}
+
+function isOurs(name: string): boolean {
+  return isSettingName(name.replace(/_FILE$/, "")) ||
+    SERVER_VARIABLE_REGEXP.test(name);
+}
+
+/**
  * Finds settings, `_FILE` variables and variables of the server whose value is odd.
  *
  * @param env The environment.
@@ -58,9 +79,7 @@ export function findOddValues(
 ): Problem[] {
   return Object.entries(env).flatMap(([name, text]): Problem[] => {
     const oddity = oddityOf(text);
-    const isOurs = isSettingName(name.replace(/_FILE$/, "")) ||
-      SERVER_VARIABLE_REGEXP.test(name);
-    if (oddity === undefined || !isOurs) return [];
+    if (oddity === undefined || !isOurs(name)) return [];
     const { fault, remedy } = oddity;
     return [{ subject: name, message: `${name} ${fault}`, remedy }];
   });

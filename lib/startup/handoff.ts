@@ -120,6 +120,7 @@ export function becomeServer(
     path: command[0],
     args: [...command, ...args],
     env: buildServerEnvironment(loaded, system),
+    raw: system.rawVariables(),
     cwd: paths.install,
   });
 }

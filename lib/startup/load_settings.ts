@@ -21,7 +21,7 @@ import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { variableOfOrigin } from "../settings/origin.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
-import { findOddValues } from "../settings/odd_values.ts";
+import { findOddValues, findUndecodable } from "../settings/odd_values.ts";
 import type { Resolution } from "../settings/resolve.ts";
 import { readSettings, resolve } from "../settings/resolve.ts";
 import { checkSettings } from "../settings/rules.ts";
@@ -107,7 +107,9 @@ export async function loadSettings(
 
   const { settings } = resolution;
   const paths = pathsOf(settings);
+  const undecodable = system.rawVariables().map(({ name }) => name);
   const problems: SettingProblem[] = [
+    ...findUndecodable(undecodable).map(asSettingProblem),
     ...resolution.problems,
     ...serverVariables.problems,
   ];

@@ -14,6 +14,7 @@ import type {
   Identity,
   Observation,
   Output,
+  RawVariable,
   System,
   TerminationSignal,
   WatchPlan,
@@ -51,6 +52,8 @@ export interface Recorder extends Output {
 export interface World {
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: MemoryFiles;
+  /** The variables that are not UTF-8 text. */
+  readonly raw?: readonly RawVariable[];
   readonly uid?: number;
   readonly gid?: number;
   readonly programName?: string;
@@ -128,6 +131,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
     out: recorder(isTerminal),
     err: recorder(isTerminal),
     inputIsTerminal: isTerminal,
+    rawVariables: () => world.raw ?? [],
     resolveHost(name) {
       const addresses = hosts[name];
       return addresses === undefined

@@ -67,7 +67,7 @@ Deno.test("any other command is executed with its arguments and the environment"
   const env = { PATH: "/bin", DB_PASS: "as it is" };
   const { system } = await outcome(["bash", "-c", "exit 3"], { env });
   assert.deepEqual(system.handoffs, [
-    { path: "bash", args: ["bash", "-c", "exit 3"], env },
+    { path: "bash", args: ["bash", "-c", "exit 3"], env, raw: [] },
   ]);
 });
 
@@ -255,6 +255,30 @@ Deno.test("no command prints a control character of a value, a name or a path", 
   }
 });
 
+Deno.test("a variable that is not UTF-8 is refused if it is a setting, and else passed on", async () => {
+  const raw = ["LS_COLORS", "DB_PASS", "MATTERMOST_NAME_FILE", "MM_A_B"].map((
+    name,
+  ) => ({
+    name,
+    bytes: Uint8Array.of(...new TextEncoder().encode(`${name}=`), 0xff),
+  }));
+  const env = { MATTERMOST_VERSION: "11.6.0", DB_HOST: "db" };
+  const { code, system } = await outcome(["app:start"], {
+    env,
+    raw,
+    files: installed(),
+  });
+  assert.equal(code, 78);
+  assert.deepEqual(
+    [...system.err.text.matchAll(/(\w+) is not UTF-8 text/g)].map(([, name]) =>
+      name
+    ),
+    ["DB_PASS", "MATTERMOST_NAME_FILE", "MM_A_B"],
+  );
+  const other = await outcome(["bash"], { env, raw });
+  assert.deepEqual(other.system.handoffs[0]?.raw, raw);
+});
+
 Deno.test("an odd value is a reason of a refused value, else a warning", async () => {
   const { code, system } = await outcome(["app:start"], {
     env: {
@@ -325,6 +349,7 @@ Deno.test("under the name mattermost, a command of the server is executed, with 
     path,
     args: [path, "version", "--long"],
     env: { PATH: "/bin" },
+    raw: [],
     cwd: INSTALL,
   }]);
   assert.deepEqual(without.system.identities, [{ uid: 2000, gid: 2000 }]);
@@ -337,7 +362,13 @@ Deno.test("under the name mattermost, a command of the server is executed, with 
     gid: 1234,
   });
   assert.deepEqual(system.handoffs, [
-    { path, args: [path, "help"], env: { MM_CONFIG: CONFIG }, cwd: INSTALL },
+    {
+      path,
+      args: [path, "help"],
+      env: { MM_CONFIG: CONFIG },
+      raw: [],
+      cwd: INSTALL,
+    },
   ]);
   assert.deepEqual(system.identities, []);
 });
