@@ -8,16 +8,14 @@
 import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
 import { errorCode } from "../errors.ts";
-import { relay } from "../hidden.ts";
-import { oneLine } from "../printable.ts";
+import { peerWords } from "../peer_words.ts";
 import { reasonForCode } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
 
-/** Characters of a server's message that are shown. */
-const DETAIL_LENGTH = 240;
-
 /** `no pg_hba.conf entry for …` and `pg_hba.conf rejects …` share their SQLSTATE with an unknown role. */
 const HBA_REGEXP = /\bpg_hba\.conf\b/;
+
+const SQLSTATE_REGEXP = /^[0-9A-Z]{5}$/;
 
 /** TLS errors of Deno 2.7, such as `invalid peer certificate: …`, have no code. */
 const TLS_REGEXP = /\b(?:certificate|handshake|TLS)\b/i;
@@ -31,44 +29,51 @@ const NUMBER_REGEXP = / \(os error \d+\)$/;
  *
  * @param error The value that was thrown.
  * @param source The database; its password is hidden in the text.
+ * @param kind `sqlStates` for an error that a PostgreSQL server has sent, which cannot be one of the system.
  * @returns The classified error. A {@linkcode ProbeError} is returned as it is.
  */
 export function classify(
   error: unknown,
-  source: Pick<DataSource, "password"> & Partial<DataSource>,
+  source: Pick<DataSource, "user" | "password"> & Partial<DataSource>,
+  kind?: "sqlStates",
 ): ProbeError {
   if (error instanceof ProbeError) return error;
   const cause = firstError(error);
   const text = cause instanceof Error ? cause.message : String(cause);
-  const code = codeOf(cause);
+  const code = codeOf(cause, kind);
+  const { database, host, port, socket } = source;
   return new ProbeError(
-    reasonOf(code, text),
-    cleanDetail(text.replace(NUMBER_REGEXP, ""), source),
+    reasonOf(code, text, kind),
+    peerWords(
+      text.replace(NUMBER_REGEXP, ""),
+      source,
+      [database, host, port, socket].map((each) => `${each ?? ""}`),
+    ),
     code,
   );
 }
 
-function reasonOf(code: string | undefined, text: string): Reason {
-  if (code === undefined) return TLS_REGEXP.test(text) ? "tls" : "protocol";
-  if (code === "28000" && HBA_REGEXP.test(text)) return "forbidden";
-  return reasonForCode(code) ?? "protocol";
-}
-
-/** Makes one printable line of a server's text, without the password and a final period. */
-function cleanDetail(
+function reasonOf(
+  code: string | undefined,
   text: string,
-  source: Parameters<typeof classify>[1],
-): string {
-  const { password, user, database, host, port, socket } = source;
-  const safe = relay(text, {
-    secrets: [password],
-    shown: [user, database, host, port, socket].map((each) => `${each ?? ""}`),
-  });
-  return oneLine(safe.replace(/[\s.]+$/, ""), DETAIL_LENGTH);
+  kind: "sqlStates" | undefined,
+): Reason {
+  if (code === undefined) {
+    return kind === undefined && TLS_REGEXP.test(text) ? "tls" : "protocol";
+  }
+  if (code === "28000" && HBA_REGEXP.test(text)) return "forbidden";
+  return reasonForCode(code, kind) ?? "protocol";
 }
 
 /** Errors of a MySQL server have a number besides the driver's name for it; all others have a name only. */
-function codeOf(cause: unknown): string | undefined {
+function codeOf(
+  cause: unknown,
+  kind: "sqlStates" | undefined,
+): string | undefined {
+  if (kind === "sqlStates") {
+    const code = errorCode(cause) ?? "";
+    return SQLSTATE_REGEXP.test(code) ? code : undefined;
+  }
   const { errno } = Object(cause) as { errno?: unknown };
   return typeof errno === "number" && errno >= 1000
     ? String(errno)

@@ -16,7 +16,7 @@ import {
   encryptSocket,
   type TlsOptions,
 } from "../os/socket.ts";
-import { ProbeError } from "./session.ts";
+import { LONGEST_MESSAGE, ProbeError } from "./session.ts";
 
 /** What a driver needs to log in. */
 export interface LoginOptions extends ConnectOptions {
@@ -105,9 +105,12 @@ export interface Protocol {
 /** Bytes that tell one protocol from another. */
 const GREETING = 5;
 
+/** Bytes that a server may send in one session. All answers together have some ten thousand. */
+const LONGEST_SESSION = 4 * LONGEST_MESSAGE;
+
 /**
  * Checks the server's data before the driver reads it, so that no driver parses malformed
- * data or another protocol, on which it could fail or loop.
+ * data or another protocol, on which it could fail or loop, or more than it needs.
  *
  * @param socket The connection, before anything listens to its data.
  * @param protocol The checks.
@@ -119,15 +122,21 @@ export function inspectData(
   const emit = socket.emit.bind(socket);
   let held: Buffer = Buffer.alloc(0);
   let isGreeted = false;
+  let received = 0;
   socket.emit = (event: string, ...values: unknown[]): boolean => {
     if (event !== "data") return emit(event, ...values);
     const chunk = values[0] as Buffer;
+    received += chunk.length;
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     if (!isGreeted) {
       if (held.length < GREETING) return true;
       isGreeted = isGreeting(held);
     }
-    const size = isGreeted ? wholeMessages(held) : otherServer();
+    const size = received > LONGEST_SESSION
+      ? new ProbeError("protocol", "The server sends more data than expected")
+      : isGreeted
+      ? wholeMessages(held)
+      : otherServer();
     if (size instanceof ProbeError) {
       socket.emit = emit;
       socket.destroy(size);

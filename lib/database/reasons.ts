@@ -191,23 +191,33 @@ export const REASONS = {
 /** A reason why a database cannot be used. */
 export type Reason = keyof typeof REASONS;
 
-/** The reason of each error code. No two kinds of codes look alike. */
-const REASON_OF: ReadonlyMap<string, Reason> = new Map(
-  Object.entries<ReasonFacts>(REASONS).flatMap(([reason, facts]) => {
-    const { systemCodes = "", sqlStates = "", mysqlErrors = "" } = facts;
-    const codes = `${systemCodes} ${sqlStates} ${mysqlErrors}`.match(/\S+/g);
-    return (codes ?? []).map((code) => [code, reason as Reason] as const);
-  }),
-);
+type CodeKind = "systemCodes" | "sqlStates" | "mysqlErrors";
+
+/** Makes a table of the reason of each code. No two kinds of codes look alike, as long as servers tell the truth. */
+function reasonsBy(kinds: readonly CodeKind[]): ReadonlyMap<string, Reason> {
+  return new Map(
+    Object.entries<ReasonFacts>(REASONS).flatMap(([reason, facts]) =>
+      kinds.flatMap((kind) => facts[kind]?.split(" ") ?? [])
+        .map((code) => [code, reason as Reason] as const)
+    ),
+  );
+}
+
+const SQLSTATES = reasonsBy(["sqlStates"]);
+const ALL_CODES = reasonsBy(["systemCodes", "sqlStates", "mysqlErrors"]);
 
 /**
  * Finds the reason that an error code means.
  *
  * @param code A code of the system or of a driver, a SQLSTATE, or an error number of MySQL.
+ * @param kind `sqlStates` if a server has chosen the code: `EPERM` then means nothing.
  * @returns The reason; `undefined` for an unknown code.
  */
-export function reasonForCode(code: string): Reason | undefined {
-  return REASON_OF.get(code);
+export function reasonForCode(
+  code: string,
+  kind?: "sqlStates",
+): Reason | undefined {
+  return (kind === undefined ? ALL_CODES : SQLSTATES).get(code);
 }
 
 /**

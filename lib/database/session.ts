@@ -9,6 +9,7 @@ import type { Reason } from "./reasons.ts";
 import type { DataSource } from "./data_source.ts";
 import { ExitCode } from "../errors.ts";
 import type { Migration } from "../mattermost/migrations.ts";
+import { oneLine } from "../printable.ts";
 import { REASONS } from "./reasons.ts";
 
 /** The reason why a database cannot be used. Its text holds no secret. */
@@ -52,6 +53,19 @@ export const LONGEST_MESSAGE = 1_000_000;
  */
 export function malformedPacket(): ProbeError {
   return new ProbeError("protocol", "The server's message is malformed");
+}
+
+/** Characters of a text in the answer of a server. */
+const LONGEST_TEXT = 200;
+
+/**
+ * Makes a short line of a value in the answer of a server, which may be anything.
+ *
+ * @param value The value.
+ * @returns The text; empty for no value.
+ */
+export function shortText(value: unknown): string {
+  return oneLine(String(value ?? ""), LONGEST_TEXT);
 }
 
 /** What Mattermost has left in the database. Tables of other programs do not count. */

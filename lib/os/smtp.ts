@@ -11,6 +11,9 @@ import SMTPTransport from "nodemailer/lib/smtp-transport";
 /** Milliseconds that each of connection, greeting and reply may take. */
 const STEP_TIMEOUT = 8000;
 
+/** Bytes of the longest reply that is accepted. */
+const LONGEST_REPLY = 65_536;
+
 /** A mail server and the credentials for it. */
 export interface MailServer {
   /** Host name or IP address. */
@@ -61,6 +64,7 @@ export async function verifySmtpLogin(
     connectionTimeout: STEP_TIMEOUT,
     greetingTimeout: STEP_TIMEOUT,
     socketTimeout: STEP_TIMEOUT,
+    maxResponseSize: LONGEST_REPLY,
   });
   try {
     await Promise.race([transport.verify(), aborted(signal)]);

@@ -26,6 +26,7 @@ import {
   startMail,
   startPages,
   startSilence,
+  startTalk,
   startWeb,
 } from "../support/services.ts";
 
@@ -406,6 +407,52 @@ Deno.test("mail: a server that does not answer or does not exist is reported", a
     silent ?? "",
     /^failed mail\.connection: .* cannot be reached: no answer in time$/,
   );
+});
+
+Deno.test("mail: what the server replies is one clean line without the login", async () => {
+  const plain = btoa(`\0${LOGIN.user}\0${LOGIN.password}`);
+  await using server = await startTalk((socket) => {
+    socket.write("220 hello\r\n");
+    socket.on("data", (line) => {
+      socket.write(
+        String(line).startsWith("AUTH")
+          ? `535-\x1b[2Jno ${plain}\r\n535 and\x07 no ${LOGIN.password}\r\n`
+          : "250-hello\r\n250 AUTH PLAIN\r\n",
+      );
+    });
+  });
+  assert.deepEqual(
+    await linesOf(checkMail, mail(server.port, { SMTP_SECURITY: "NONE" })),
+    [
+      `failed mail.login: The mail server 127.0.0.1:${server.port} refuses the login chat: 535- [2Jno (hidden) 535 and no (hidden)`,
+    ],
+  );
+  await using full = await startTalk((socket) => {
+    socket.end("421 too many connections, ECONNREFUSED\x1b\r\n");
+  });
+  assert.deepEqual(await linesOf(checkMail, mail(full.port)), [
+    `failed mail.connection: The mail server 127.0.0.1:${full.port} cannot be reached: it replies: 421 too many connections, ECONNREFUSED`,
+  ]);
+});
+
+Deno.test("mail: an endless reply is not read to its end", async () => {
+  for (const part of ["220-more\r\n", "x", "220 hello\r\n"]) {
+    const block = part.repeat(Math.ceil(65_536 / part.length));
+    const limit = 64 * 1024 ** 2;
+    let sent = 0;
+    await using server = await startTalk((socket) => {
+      const send = (): void => {
+        while (!socket.destroyed && sent < limit) {
+          sent += block.length;
+          if (!socket.write(block)) return void socket.once("drain", send);
+        }
+      };
+      send();
+    });
+    const [finding] = await linesOf(checkMail, mail(server.port));
+    assert.match(finding ?? "", /^failed mail\.connection: /);
+    assert.ok(sent < limit / 2, `${sent} bytes`);
+  }
 });
 
 Deno.test("check: the whole report, and its columns and colours on a terminal", async () => {

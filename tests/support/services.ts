@@ -6,7 +6,7 @@
 
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { SMTPServer } from "smtp-server";
 import type { KeyPair } from "../servers/certificates.ts";
 
@@ -39,9 +39,20 @@ export async function startPages(
 }
 
 /** Starts a server that accepts connections and never answers. */
-export async function startSilence(): Promise<Service> {
+export function startSilence(): Promise<Service> {
+  return startTalk(() => {});
+}
+
+/** Starts a server that does with each connection what a test needs. */
+export async function startTalk(
+  talk: (socket: Socket) => void,
+): Promise<Service> {
   const { createServer } = await import("node:net");
-  return await listen(createServer(() => {}));
+  return await listen(createServer((socket) => {
+    // Clients hang up on servers that misbehave.
+    socket.on("error", () => {});
+    talk(socket);
+  }));
 }
 
 /** The certificate and the login of a mail server. */

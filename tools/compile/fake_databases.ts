@@ -45,6 +45,7 @@ const [UTF8MB4, VAR_STRING, CLIENT_SSL] = [45, 253, 0x800];
 
 /** What the types of mysql2 lack. */
 type ServerConnection = mysql.Connection & {
+  sequenceId: number;
   writeColumns(columns: readonly object[]): void;
   writeTextRow(values: readonly string[]): void;
 };
@@ -130,9 +131,12 @@ export function startFakeMariadb(): Promise<number> {
       capabilityFlags: 0xffffff ^ CLIENT_SSL,
     });
     connection.on("query", () => {
+      // mysql2 numbers the packets on, but each command begins at 0.
+      connection.sequenceId = 1;
       connection.writeColumns(columns);
       connection.writeTextRow(values);
       connection.writeEof();
+      connection.sequenceId = 0;
     });
   });
   return listen((server as unknown as { readonly _server: Server })._server);

@@ -5,8 +5,8 @@
  */
 
 import { errorCode } from "../../errors.ts";
-import { hideCredentials, relay } from "../../hidden.ts";
-import { oneLine } from "../../printable.ts";
+import { hideCredentials } from "../../hidden.ts";
+import { peerWords } from "../../peer_words.ts";
 import type { MailServer } from "../../os/smtp.ts";
 import { certificateProblem } from "./certificate.ts";
 import type { CheckContext, Finding, FindingText } from "./finding.ts";
@@ -46,56 +46,45 @@ function describeFailure(error: unknown, server: MailServer): Finding {
     });
   }
   const reply = serverReply(error, server);
+  const quoted = reply === "" ? "" : `: ${reply}`;
   const advice: Readonly<Record<string, readonly [string, FindingText]>> = {
     EAUTH: ["mail.login", {
-      message: `${name} refuses the login ${user}${reply}`,
+      message: `${name} refuses the login ${user}${quoted}`,
       remedy:
         "Check SMTP_USER and SMTP_PASS; many providers require an app password",
     }],
     ENOAUTH: ["mail.login", {
-      message: `${name} offers no supported login method${reply}`,
+      message: `${name} offers no supported login method${quoted}`,
       remedy:
         "Remove SMTP_USER and SMTP_PASS, or use the submission port with SMTP_PORT=587",
     }],
     ETLS: ["mail.encryption", {
       message:
-        `${name} does not encrypt the connection with SMTP_SECURITY=${security}${reply}`,
+        `${name} does not encrypt the connection with SMTP_SECURITY=${security}${quoted}`,
       remedy:
         "Use SMTP_SECURITY=TLS with port 465, STARTTLS with port 587, and NONE only for a relay on a network that you trust",
     }],
   };
   const [check, finding] = advice[code ?? ""] ?? ["mail.connection", {
-    message: `${name} cannot be reached: ${reason(error)}`,
+    message: `${name} cannot be reached: ${reason(error, reply)}`,
     remedy:
       "Check SMTP_HOST and SMTP_PORT; many networks block connections to port 25",
   }];
   return failed(check, finding);
 }
 
-/** Finds the system's error code, which nodemailer only has in its message. */
-function reason(error: unknown): string {
+/** Finds what the server has replied, or the system's error code, which nodemailer only has in its message. */
+function reason(error: unknown, reply: string): string {
+  if (reply !== "") return `it replies: ${reply}`;
   const message = error instanceof Error ? error.message : "";
   const code = /\b(E[A-Z]{4,}|EAI_AGAIN)\b/.exec(message)?.[1];
   return describeCause(code === undefined ? error : { code });
 }
 
-/** Characters of a reply that are shown. */
-const REPLY_LENGTH = 240;
-
-/** The reply of the mail server after a colon, in one line and without the password. */
-function serverReply(
-  error: unknown,
-  { host, user, password }: MailServer,
-): string {
-  const response = typeof error === "object" && error !== null &&
-      "response" in error && typeof error.response === "string"
-    ? error.response
+/** The reply of the mail server, in one line and without the login. */
+function serverReply(error: unknown, server: MailServer): string {
+  return typeof error === "object" && error !== null && "response" in error &&
+      typeof error.response === "string"
+    ? peerWords(error.response, server, [server.host])
     : "";
-  const safe = relay(response, {
-    // The second one is the login of AUTH PLAIN (RFC 4616), which servers quote as it was sent.
-    secrets: password === "" ? [] : [password, `\0${user}\0${password}`],
-    shown: [host, user],
-  });
-  const shown = oneLine(safe, REPLY_LENGTH);
-  return shown === "" ? "" : `: ${shown}`;
 }

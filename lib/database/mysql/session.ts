@@ -18,6 +18,7 @@ import {
   LONGEST_MESSAGE,
   malformedPacket,
   ProbeError,
+  shortText,
   unlessError,
 } from "../session.ts";
 import {
@@ -187,6 +188,7 @@ async function login(
     connectAttributes: { program_name: "mattermost-entrypoint" },
   };
   const connection = mysql.createConnection(options as mysql.ConnectionOptions);
+  guard(connection as unknown as Driver);
   const loggedIn = new Promise<Connection>((resolve, reject) => {
     connection.on("error", reject);
     connection.once("connect", () => resolve(connection));
@@ -197,6 +199,35 @@ async function login(
     stream.destroy();
     throw error;
   }
+}
+
+/** The members of the driver's connection that have no types. */
+interface Driver {
+  readonly stream: Socket;
+  /** The number of the next packet. */
+  readonly sequenceId: number;
+  /** The query that waits for its answer. */
+  readonly _command: unknown;
+  startTLS(onSecure: (error?: Error) => void): void;
+  handlePacket(packet?: { readonly sequenceId: number }): void;
+}
+
+/** Closes two gaps of the driver. */
+function guard(driver: Driver): void {
+  const startTls = driver.startTLS.bind(driver);
+  driver.startTLS = (onSecure) => {
+    startTls(onSecure);
+    // The driver has replaced the socket. The server has introduced itself before.
+    inspectData(driver.stream, { ...MYSQL_PROTOCOL, isGreeting: () => true });
+  };
+  const handlePacket = driver.handlePacket.bind(driver);
+  driver.handlePacket = (packet) => {
+    const isInOrder = packet === undefined || driver._command === undefined ||
+      packet.sequenceId === driver.sequenceId;
+    // The driver would print a warning to standard error for each such packet, and go on.
+    if (isInOrder) handlePacket(packet);
+    else driver.stream.destroy(malformedPacket());
+  };
 }
 
 /** Only the text of the driver's error names a plugin that it does not support. */
@@ -214,7 +245,7 @@ function unsupportedPlugin(error: unknown): ProbeError | undefined {
 
 /** The socket in use: with TLS the driver replaces the one that it was given. */
 function socketOf(connection: Connection): Socket {
-  return (connection as unknown as { readonly stream: Socket }).stream;
+  return (connection as unknown as Driver).stream;
 }
 
 function rowsOf(connection: Connection, text: string): Promise<Row[]> {
@@ -248,7 +279,7 @@ async function readFacts(
   if (row === undefined) {
     throw new ProbeError("protocol", "The server returned no row");
   }
-  const text = (column: string): string => String(row[column] ?? "");
+  const text = (column: string): string => shortText(row[column]);
   const version = text("version");
   const installed = text("installed") === "1";
   const systemsVersion = text("systems_version");

@@ -20,7 +20,7 @@ import postgres from "postgres";
 import { parseRows } from "../../mattermost/migrations.ts";
 import { classify } from "../classify.ts";
 import { POSTGRES_PROTOCOL } from "./messages.ts";
-import { ProbeError, unlessError } from "../session.ts";
+import { ProbeError, shortText, unlessError } from "../session.ts";
 import {
   destroySocket,
   inspectData,
@@ -114,7 +114,8 @@ export async function connectPostgres(
       const rows = client.unsafe<(Row & postgres.Row)[]>(text);
       return (await Promise.race([rows, closed])).flat() as Row[];
     } catch (error) {
-      throw classify(error, source);
+      const isSent = error instanceof postgres.PostgresError;
+      throw classify(error, source, isSent ? "sqlStates" : undefined);
     }
   };
   // The driver logs in with its first query, so the facts are queried now.
@@ -244,12 +245,12 @@ async function readFacts(
   }
   return {
     product: "PostgreSQL",
-    version: row.version,
+    version: shortText(row.version),
     readOnly: row.read_only,
     mayCreateTables: row.may_create,
-    encoding: row.encoding,
-    collation: row.collation,
-    serverTime: row.server_time,
+    encoding: shortText(row.encoding),
+    collation: shortText(row.collation),
+    serverTime: Number(row.server_time),
     tls: tlsFacts(socket),
     schema: !row.installed
       ? NOTHING_INSTALLED

@@ -23,6 +23,15 @@ Deno.test("classify() gives unknown codes the reason protocol", () => {
   }
 });
 
+Deno.test("classify() takes a code that a server has chosen for nothing but a SQLSTATE", () => {
+  for (const code of ["ENOENT", "EPERM", "EPIPE", "1045", "28P01\n", ""]) {
+    const error = classify(failing({ code }, "TLS"), SOURCE, "sqlStates");
+    assert.equal(error.reason, "protocol", code);
+  }
+  const error = classify(failing({ code: "28P01" }), SOURCE, "sqlStates");
+  assert.deepEqual([error.reason, error.code], ["credentials", "28P01"]);
+});
+
 Deno.test("classify() prefers the system's code to its negative number", () => {
   const error = classify(failing({ code: "EAI_AGAIN", errno: -3001 }), SOURCE);
   assert.equal(error.reason, "dns");
@@ -40,7 +49,7 @@ Deno.test("classify() keeps the system's text without the runtime's number", () 
 Deno.test("classify() distinguishes a missing entry in pg_hba.conf from an unknown role", () => {
   const text =
     'no pg_hba.conf entry for host "10.0.0.1", user "a", database "b"';
-  const error = classify(failing({ code: "28000" }, text), SOURCE);
+  const error = classify(failing({ code: "28000" }, text), SOURCE, "sqlStates");
   assert.equal(error.reason, "forbidden");
   assert.equal(error.message, text);
 });
