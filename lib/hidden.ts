@@ -135,6 +135,9 @@ function occurs(secret: string, text: string): boolean {
 /** The encodings of a secret in which programs quote it, without the secret itself. */
 function encodedForms(secret: string): string[] {
   const percent = encodeURIComponent(secret);
+  const base64 = btoa(
+    String.fromCharCode(...new TextEncoder().encode(secret)),
+  );
   const forms = [
     percent,
     percent.replace(
@@ -143,8 +146,8 @@ function encodedForms(secret: string): string[] {
     ),
     percent.replaceAll("%20", "+"),
     JSON.stringify(secret).slice(1, -1),
-    btoa(String.fromCharCode(...new TextEncoder().encode(secret)))
-      .replace(/=+$/, ""),
+    base64,
+    base64.replace(/=+$/, ""),
   ];
   return forms.filter((form) => form !== secret && form.length >= MIN_LENGTH);
 }

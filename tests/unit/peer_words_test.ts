@@ -23,10 +23,10 @@ Deno.test("peerWords() hides everything that a login has sent", () => {
       ],
     ] as const
   ) {
-    assert.equal(peerWords(text, LOGIN), expected);
+    assert.equal(peerWords(text, LOGIN, []), expected);
   }
   assert.equal(
-    peerWords("z".repeat(1000), { user: "", password: "" }).length,
+    peerWords("z".repeat(1000), { user: "", password: "" }, []).length,
     240,
   );
 });

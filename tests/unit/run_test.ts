@@ -84,7 +84,7 @@ Deno.test("a command of the server gets the environment without secrets", async 
       },
     });
     assert.deepEqual(system.handoffs, [
-      { path, args: [path, "jobserver"], env: { PATH: "/bin" } },
+      { path, args: [path, "jobserver"], env: { PATH: "/bin" }, raw: [] },
     ]);
   }
 });
