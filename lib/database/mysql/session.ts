@@ -279,8 +279,8 @@ async function readFacts(
   if (row === undefined) {
     throw new ProbeError("protocol", "The server returned no row");
   }
-  const text = (column: string): string => shortText(row[column]);
-  const version = text("version");
+  const text = (column: string): string => String(row[column] ?? "");
+  const version = shortText(row["version"]);
   const installed = text("installed") === "1";
   const systemsVersion = text("systems_version");
   return {
@@ -288,8 +288,8 @@ async function readFacts(
     version,
     readOnly: await isRefused(WRITE_QUERY, READ_ONLY_ERRORS),
     mayCreateTables: !await isRefused(CREATE_QUERY, DENIED_ERRORS),
-    encoding: text("encoding"),
-    collation: text("collation"),
+    encoding: shortText(row["encoding"]),
+    collation: shortText(row["collation"]),
     serverTime: Number(text("server_time")),
     tls,
     schema: {
