@@ -10,7 +10,10 @@ import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
 import { parseEnvFile } from "./env_file.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
-import { withoutSecretVariables } from "./settings/secret_variables.ts";
+import {
+  withoutSecretRaw,
+  withoutSecretVariables,
+} from "./settings/secret_variables.ts";
 import { closestName } from "./settings/spelling.ts";
 import { shellWord } from "./shell.ts";
 import type { OpenedFile, System } from "./os/system.ts";
@@ -61,11 +64,12 @@ export async function run(
     if (load === undefined) {
       if (name.startsWith("app:")) throw unknownCommand(name);
       const raw = system.rawVariables();
+      const isServer = SERVER_REGEXP.test(name);
       return system.exec({
         path: name,
         args: [name, ...commandArgs],
-        env: SERVER_REGEXP.test(name) ? withoutSecretVariables(env) : env,
-        raw,
+        env: isServer ? withoutSecretVariables(env) : env,
+        raw: isServer ? withoutSecretRaw(raw) : raw,
       });
     }
     const ending = new AbortController();

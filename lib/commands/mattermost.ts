@@ -9,7 +9,10 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import { installedProgram } from "../mattermost/installed_release.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import type { Settings } from "../settings/catalogue.ts";
-import { withoutSecretVariables } from "../settings/secret_variables.ts";
+import {
+  withoutSecretRaw,
+  withoutSecretVariables,
+} from "../settings/secret_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Context } from "../startup/context.ts";
@@ -65,7 +68,7 @@ export async function mattermost(
         ...readServerVariables(sources, { anyCase: false }).values,
       }),
     },
-    raw: system.rawVariables(),
+    raw: withoutSecretRaw(system.rawVariables()),
     cwd: install,
   });
 }

@@ -42,6 +42,22 @@ export function withoutSecretVariables(
   );
 }
 
+/**
+ * Removes the same variables from those that are not UTF-8 text.
+ *
+ * @typeParam Raw A variable with its bytes `NAME=value`.
+ * @param raw The variables.
+ * @returns The variables that are no secrets.
+ */
+export function withoutSecretRaw<
+  Raw extends { readonly name: string; readonly bytes: Uint8Array },
+>(raw: readonly Raw[]): Raw[] {
+  const decoder = new TextDecoder("latin1");
+  return raw.filter(({ name, bytes }) =>
+    !isRemoved(name, decoder.decode(bytes).slice(name.length + 1))
+  );
+}
+
 function isRemoved(name: string, value: string): boolean {
   const setting = name.replace(FILE_REGEXP, "");
   const hasCredentials = hideCredentials(value) !== value;

@@ -9,7 +9,10 @@ import { requireProgram } from "../mattermost/installed_release.ts";
 import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import type { FileFacts, System } from "../os/system.ts";
-import { withoutSecretVariables } from "../settings/secret_variables.ts";
+import {
+  withoutSecretRaw,
+  withoutSecretVariables,
+} from "../settings/secret_variables.ts";
 import { bundleVariable } from "./ca_bundle.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 
@@ -120,7 +123,7 @@ export function becomeServer(
     path: command[0],
     args: [...command, ...args],
     env: buildServerEnvironment(loaded, system),
-    raw: system.rawVariables(),
+    raw: withoutSecretRaw(system.rawVariables()),
     cwd: paths.install,
   });
 }

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import meta from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../lib/commands/help.ts";
 import { run } from "../../lib/run.ts";
+import type { RawVariable } from "../../lib/os/system.ts";
 import type { FakeSystem, World } from "../support/fake_system.ts";
 import { Exit, fakeSystem } from "../support/fake_system.ts";
 import { CONFIG, INSTALL, installed } from "../support/installation.ts";
@@ -24,6 +25,12 @@ async function environmentOf(
   const { system } = await outcome([...args, "true"], world);
   assert.equal(system.handoffs.length, 1);
   return system.handoffs[0]?.env ?? {};
+}
+
+/** A variable whose value is one byte that is not UTF-8. */
+function rawVariable(name: string): RawVariable {
+  const start = new TextEncoder().encode(`${name}=`);
+  return { name, bytes: Uint8Array.of(...start, 0xff) };
 }
 
 function envFiles(texts: Readonly<Record<string, string>>): MemoryFiles {
@@ -256,12 +263,8 @@ Deno.test("no command prints a control character of a value, a name or a path", 
 });
 
 Deno.test("a variable that is not UTF-8 is refused if it is a setting, and else passed on", async () => {
-  const raw = ["LS_COLORS", "DB_PASS", "MATTERMOST_NAME_FILE", "MM_A_B"].map((
-    name,
-  ) => ({
-    name,
-    bytes: Uint8Array.of(...new TextEncoder().encode(`${name}=`), 0xff),
-  }));
+  const raw = ["LS_COLORS", "DB_PASS", "MATTERMOST_NAME_FILE", "MM_A_B"]
+    .map(rawVariable);
   const env = { MATTERMOST_VERSION: "11.6.0", DB_HOST: "db" };
   const { code, system } = await outcome(["app:start"], {
     env,
