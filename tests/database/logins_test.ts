@@ -88,7 +88,7 @@ for (const product of products()) {
   });
 
   Deno.test(`${name}: a user without access to the database has the reason forbidden`, async () => {
-    await server.sql(product.createUser("outsider", "outsider"));
+    await server.sql(product.createUser("outsider", "hunter23"));
     if (postgres) {
       await server.sql(
         `REVOKE CONNECT ON DATABASE ${source.database} FROM PUBLIC`,
@@ -97,7 +97,7 @@ for (const product of products()) {
     const error = await refusalOf({
       ...source,
       user: "outsider",
-      password: "outsider",
+      password: "hunter23",
     });
     assert.equal(error.reason, "forbidden");
   });

@@ -324,14 +324,11 @@ Deno.test("a data source with an unknown parameter is not taken for a login", as
   await stage.change({
     "SqlSettings.DataSource": `${SqlSettings?.["DataSource"]}?entrypoint_x=1`,
   });
-  const child = stage.start();
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    assert.doesNotMatch(text, /Server is listening/);
-    if (text.includes("Failed to ping DB")) break;
-  }
-  child.kill("SIGKILL");
-  await child.stderr.cancel();
-  await child.status;
+  const { code, stdout, stderr } = await stage.start().output();
+  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  assert.equal(code, 3);
+  assert.match(decode(stderr), /A fake Mattermost does not log in/);
+  assert.doesNotMatch(decode(stdout), /Server is listening|Failed to ping DB/);
 });
 
 Deno.test("faults that tests switch on", async () => {
