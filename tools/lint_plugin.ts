@@ -27,8 +27,13 @@ const EFFECTS = "lib/os/";
 
 /** Implementations of `System`. Only the program imports them; other files get a `System` as a parameter. */
 const IMPLEMENTATIONS = [
+  "lib/os/descriptors.ts",
   "lib/os/exec.ts",
   "lib/os/files.ts",
+  "lib/os/give.ts",
+  "lib/os/identity.ts",
+  "lib/os/libc.ts",
+  "lib/os/open_path.ts",
   "lib/os/processes.ts",
   "lib/os/real_system.ts",
 ];

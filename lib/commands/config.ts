@@ -20,6 +20,10 @@ import {
   explain,
   explanationText,
 } from "./explain.ts";
+import {
+  changeOfUserProblem,
+  requireChangeOfUser,
+} from "../startup/become_user.ts";
 import { giveAndBecomeServerUser } from "../startup/directories/prepare_directories.ts";
 import {
   loadSettingsWithConfig,
@@ -65,6 +69,8 @@ export async function config(
   await confirmRelease(loaded.release, loaded.installation, system);
   const plan = planConfig(loaded, context, {});
   plan.warnings.forEach((warning) => log.warn(warning));
+  const problem = changeOfUserProblem(plan.settings, system);
+  if (problem !== undefined) log.warn(problem);
   const options = { showSecrets: values["show-secrets"] };
   const write = (text: string): void => system.out.write(printable(text));
   if (values.explain) {
@@ -115,13 +121,14 @@ async function restore(
     );
   }
   const { settings } = resolve(sourcesOf(context.system));
+  requireChangeOfUser(settings, context.system);
   const { files } = context.system;
   const found = placeOf(settings, context.system);
   requireRegularSidecars(context.system, found);
   requireCopy(context.system, found, Number(number));
-  const { data, conf } = pathsOf(settings);
+  const { data, conf, config } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
-  const directories = { own, installed: [] };
+  const directories = { own, installed: [], config };
   const { system, log } = await giveAndBecomeServerUser(
     directories,
     settings,

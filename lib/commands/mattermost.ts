@@ -16,7 +16,10 @@ import {
 import { readServerVariables } from "../settings/server_variables.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Context } from "../startup/context.ts";
-import { becomeServerUser } from "../startup/become_user.ts";
+import {
+  becomeServerUser,
+  requireChangeOfUser,
+} from "../startup/become_user.ts";
 import { installationOf } from "../startup/load_settings.ts";
 import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
@@ -56,6 +59,7 @@ export async function mattermost(
   if (!HARMLESS.includes(args[0] ?? "")) {
     await requireStatedRelease(settings, context);
   }
+  requireChangeOfUser(settings, system);
   becomeServerUser(settings, context);
   return system.exec({
     path,

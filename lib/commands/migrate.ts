@@ -8,6 +8,7 @@
 import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
+import { requireChangeOfUser } from "../startup/become_user.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
@@ -53,6 +54,7 @@ export async function migrate(
   const { system, log } = context;
   const loaded = await loadSettingsWithConfig(context);
   requireServer(loaded, system);
+  requireChangeOfUser(loaded.settings, system);
   const isAnswered = await confirmInstalledRelease(loaded, system);
   const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
   logSummary(plan, context);

@@ -12,6 +12,7 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Permit } from "../upgrade/verdict.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
+import { requireChangeOfUser } from "../startup/become_user.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";
 import {
   confirmInstalledRelease,
@@ -67,6 +68,7 @@ export async function start(
   const loaded = await loadSettingsWithConfig(context);
   logSummary(loaded, context);
   requireServer(loaded, context.system);
+  requireChangeOfUser(loaded.settings, context.system);
   const ready = await openMeanwhile(loaded, context);
   const { database, plan, migrations, releaseSignals, isAnswered, accepted } =
     ready;

@@ -1,8 +1,6 @@
 /**
- * Replaces this process by another program, with the same PID (execve(2)), and changes the
- * user of this process.
- *
- * Deno has neither function, so this module calls the C library. It is the only one that does.
+ * Replaces this process by another program, with the same PID (execve(2)). Deno has no such
+ * function, so this module calls the C library.
  *
  * @module
  */
@@ -10,7 +8,8 @@
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
 import { isUtf8 } from "node:buffer";
-import type { ExecPlan, Identity, RawVariable } from "./system.ts";
+import { ERRNO_SYMBOLS, errnoOf, loadLibc } from "./libc.ts";
+import type { ExecPlan, RawVariable } from "./system.ts";
 import {
   type Attempt,
   candidates,
@@ -21,47 +20,18 @@ import {
   execFailure,
 } from "./execvp.ts";
 
-/**
- * Paths of the C library by architecture, which are also the paths of the permission
- * `--allow-ffi`. Only glibc, because Deno needs it too.
- */
-const LIBC_PATHS: Readonly<Record<string, readonly string[]>> = {
-  x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
-  aarch64: ["/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"],
-};
-
-/**
- * The functions of the C library that replace the process.
- *
- * Pointers are declared as `u64`, because `Deno.UnsafePointer` would need `--allow-ffi`
- * without a restriction to paths.
- */
+/** The functions of the C library that replace the process. */
 const SYMBOLS = {
-  __errno_location: { parameters: [], result: "u64" },
+  ...ERRNO_SYMBOLS,
   environ: { type: "u64" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
-  memcpy: { parameters: ["buffer", "u64", "usize"], result: "u64" },
   sigaction: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   strlen: { parameters: ["u64"], result: "usize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/**
- * The functions that change the user. The system calls of the same names change one thread;
- * these functions of the C library change all threads (nptl(7)), those of Deno included.
- * They are loaded separately, because only root needs them.
- */
-const IDENTITY_SYMBOLS = {
-  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
-  setgid: { parameters: ["u32"], result: "i32" },
-  setuid: { parameters: ["u32"], result: "i32" },
-  getresgid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
-  getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-type IdentityLibc = Deno.DynamicLibrary<typeof IDENTITY_SYMBOLS>["symbols"];
 
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
@@ -214,95 +184,6 @@ function openLibc(): Libc {
   return library.symbols;
 }
 
-function loadLibc<T extends Deno.ForeignLibraryInterface>(
-  symbols: T,
-): Deno.DynamicLibrary<T> {
-  const paths = LIBC_PATHS[Deno.build.arch] ?? [];
-  let cause: unknown;
-  for (const path of paths) {
-    try {
-      return Deno.dlopen(path, symbols);
-    } catch (error) {
-      cause ??= error;
-    }
-  }
-  throw new EntrypointError(
-    `Cannot load the C library, tried: ${paths.join(", ")}`,
-    {
-      code: ExitCode.cannotExecute,
-      remedy: "Use an image with glibc, for example one based on Debian",
-      cause,
-    },
-  );
-}
-
-/**
- * Changes user and group of this process irrevocably, for all threads, and removes all
- * supplementary groups.
- *
- * @param identity The user, and its only group.
- * @throws {EntrypointError} With exit code 126 if that fails. The change may be incomplete
- * then, so the process should end.
- */
-export function becomeUser(identity: Identity): void {
-  const libc = openLibc();
-  const identityLibrary = loadLibc(IDENTITY_SYMBOLS);
-  try {
-    changeIdentity(identityLibrary.symbols, libc, identity);
-  } finally {
-    identityLibrary.close();
-  }
-}
-
-/** Changes the user last, because only root may change the groups. */
-function changeIdentity(
-  { setgroups, setgid, setuid, getresgid, getresuid }: IdentityLibc,
-  libc: Libc,
-  { uid, gid }: Identity,
-): void {
-  const steps: readonly (readonly [string, () => number])[] = [
-    ["setgroups", () => setgroups(0n, null)],
-    ["setgid", () => setgid(gid)],
-    ["setuid", () => setuid(uid)],
-  ];
-  for (const [name, step] of steps) {
-    if (step() !== 0) {
-      throw identityError(
-        { uid, gid },
-        `${name} failed, ${describeErrno(errnoOf(libc))}`,
-      );
-    }
-  }
-  const isChanged = hasOnlyId(getresuid, uid) && hasOnlyId(getresgid, gid);
-  if (!isChanged || (uid !== 0 && setuid(0) === 0)) {
-    throw identityError({ uid, gid }, "the change did not take effect");
-  }
-}
-
-/** Checks that the real, the effective and the saved id are all the given one. */
-function hasOnlyId(getIds: IdentityLibc["getresuid"], id: number): boolean {
-  const ids = [0, 0, 0].map(() => new Uint32Array(1)) as [
-    Uint32Array<ArrayBuffer>,
-    Uint32Array<ArrayBuffer>,
-    Uint32Array<ArrayBuffer>,
-  ];
-  return getIds(...ids) === 0 && ids.every(([actual]) => actual === id);
-}
-
-function identityError(
-  { uid, gid }: Identity,
-  reason: string,
-): EntrypointError {
-  return new EntrypointError(
-    `Cannot change to the user ${uid}:${gid}: ${reason}`,
-    {
-      code: ExitCode.cannotExecute,
-      remedy:
-        `Start the container as that user (docker run --user ${uid}:${gid} …), or as root with the capabilities to change it (--cap-add SETUID --cap-add SETGID)`,
-    },
-  );
-}
-
 /**
  * Restores the signals as this process got them. `execve` keeps ignored signals ignored, and
  * Rust's runtime ignores SIGPIPE: https://doc.rust-lang.org/unstable-book/language-features/unix-sigpipe.html
@@ -413,11 +294,4 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
     );
   }
   return ENCODER.encode(`${text}\0`);
-}
-
-function errnoOf(libc: Libc): number {
-  const cell = new Int32Array(1);
-  const location = BigInt(libc.__errno_location());
-  libc.memcpy(cell, location, 4n);
-  return cell[0] ?? Errno.EINVAL;
 }

@@ -21,6 +21,7 @@ export const Errno = {
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EEXIST: 17,
   ENOTDIR: 20,
   EINVAL: 22,
   ETXTBSY: 26,

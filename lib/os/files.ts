@@ -25,7 +25,7 @@ import type {
 } from "./system.ts";
 
 /** Files with more bytes are not read. A config.json has some ten thousand. */
-const MAX_SIZE = 64 * 1024 ** 2;
+export const MAX_SIZE = 64 * 1024 ** 2;
 
 /** File operations on the real file system, synchronous except for {@linkcode Files.waitForUnlock}. */
 export const realFiles: Files = {

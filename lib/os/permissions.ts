@@ -31,7 +31,9 @@ export function permits(
   { bits }: { readonly bits: number },
 ): boolean {
   if (identity.uid === 0) return true;
-  const shift = uid === identity.uid ? 6 : gid === identity.gid ? 3 : 0;
+  const isInGroup = gid === identity.gid ||
+    identity.groups?.includes(gid) === true;
+  const shift = uid === identity.uid ? 6 : isInGroup ? 3 : 0;
   return ((mode >> shift) & bits) === bits;
 }
 
@@ -58,6 +60,57 @@ export function inaccessibleParent(
     return facts !== undefined &&
       !permits(facts, identity, { bits: MAY_ENTER });
   });
+}
+
+const GROUP_OR_OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
+/**
+ * Tells whether nobody but root can create, rename or remove the entries of a directory. The bits
+ * of the group include those of an access control list: acl(5).
+ *
+ * @param directory Owner and mode of the directory.
+ * @returns Whether its entries stay as they are.
+ */
+export function isOnlyRoots(
+  { uid, mode }: Pick<FileFacts, "uid" | "mode">,
+): boolean {
+  return uid === 0 && (mode & GROUP_OR_OTHERS_WRITE) === 0;
+}
+
+/**
+ * Tells whether nobody but root can put something else in place of an entry.
+ *
+ * @param directory Owner and mode of the directory.
+ * @param entry The owner of the entry; `undefined` if it does not exist.
+ * @returns Whether the name keeps its meaning.
+ */
+export function isSafeName(
+  directory: Pick<FileFacts, "uid" | "mode">,
+  entry: Pick<FileFacts, "uid"> | undefined,
+): boolean {
+  return isOnlyRoots(directory) ||
+    directory.uid === 0 && (directory.mode & STICKY) !== 0 && entry?.uid === 0;
+}
+
+/**
+ * Tells whether a directory may be given to a user although somebody else could put another one
+ * in its place: if it could only be one that is not worth more.
+ *
+ * @param directory Owner and mode of the directory that it is in, and whether everything in that is the user's anyway.
+ * @param entry The owner of the directory to give.
+ * @param user The user.
+ * @returns Whether nobody gains anything.
+ */
+export function isHarmlessName(
+  directory: Pick<FileFacts, "uid" | "mode"> & { readonly isOwn: boolean },
+  entry: Pick<FileFacts, "uid">,
+  user: Pick<Identity, "uid">,
+): boolean {
+  return directory.isOwn || entry.uid === user.uid ||
+    // Only the owner of both can put another one there, and only one that is not root's.
+    entry.uid !== 0 && entry.uid === directory.uid &&
+      (directory.mode & GROUP_OR_OTHERS_WRITE) === 0;
 }
 
 /** A mounted file system. */

@@ -7,8 +7,15 @@
 import { lookup } from "node:dns/promises";
 import { argv0 } from "node:process";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import { becomeUser, exec, prepareExec, rawVariables } from "./exec.ts";
+import { exec, prepareExec, rawVariables } from "./exec.ts";
+import { giveDirectories } from "./give.ts";
 import { realFiles, removePrivateDirectories } from "./files.ts";
+import {
+  actAs,
+  becomeUser,
+  missingCapabilities,
+  supplementaryGroups,
+} from "./identity.ts";
 import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
 import type { Clock, Output, System } from "./system.ts";
 
@@ -52,6 +59,10 @@ export function realSystem(): System {
     onSignal,
     prepareExec,
     rawVariables,
+    supplementaryGroups,
+    missingCapabilities,
+    actAs,
+    giveDirectories: (plan) => giveDirectories(plan),
     becomeUser(identity) {
       becomeUser(identity);
       // Root without the capability FOWNER could not remove those of this user.

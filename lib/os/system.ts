@@ -5,13 +5,72 @@
  * @module
  */
 
-/** A user and its only group. */
+/** A user and its groups. */
 export interface Identity {
   /** The user id. */
   readonly uid: number;
   /** The group id. */
   readonly gid: number;
+  /** The ids of supplementary groups; none by default. */
+  readonly groups?: readonly number[];
 }
+
+/** Directories to give to a user. */
+export interface GivePlan {
+  /** The directories of the settings, the outer ones first; they are created if they are missing. */
+  readonly own: readonly string[];
+  /** Directories of the installed server; missing ones are left alone. */
+  readonly installed: readonly string[];
+  /** A file in them that may be a mount of its own. */
+  readonly mountedFile: string;
+  /** The user. */
+  readonly owner: Identity;
+  /** Ends the walk. */
+  readonly signal: AbortSignal;
+  /** Is called many times a second with the number of files and directories that were given. */
+  progress(count: number): void;
+}
+
+/** A directory that changed its owner, or something in it did. */
+export interface GivenDirectory {
+  /** The path, as the plan has it. */
+  readonly path: string;
+  /** The number of files and directories that were given. */
+  readonly count: number;
+}
+
+/** A directory of the settings that root cannot give safely. */
+export interface WithheldDirectory {
+  /** The path, as the plan has it. */
+  readonly path: string;
+  /** The parent directory in which somebody else can replace it. */
+  readonly exposed: string;
+}
+
+/** Files and directories that were not given. */
+export interface NotGiven {
+  /** Several hard links, another mount, too deep, or refused by the system. */
+  readonly reason: "links" | "mount" | "depth" | "refused";
+  /** The first one. */
+  readonly path: string;
+  /** The number of them. */
+  readonly count: number;
+  /** The error of the system, if it refused. */
+  readonly cause: string;
+}
+
+/** The result of giving directories. */
+export interface GiveReport {
+  /** The directories that existed and were given. */
+  readonly given: readonly GivenDirectory[];
+  /** The directories that were not given, because somebody else could replace them. */
+  readonly withheld: readonly WithheldDirectory[];
+  /** What was not given in them; nothing that the user can write to anyway. */
+  readonly notGiven: readonly NotGiven[];
+}
+
+/** A capability of Linux that changing the user needs: capabilities(7). */
+export type Capability = "SETGID" | "SETUID";
 
 /** The metadata of a file that the program uses (stat(2)). */
 export interface FileFacts {
@@ -280,7 +339,18 @@ export interface System {
    * end the process directly, and resolves when the handlers of the earlier ones have run.
    */
   prepareExec(): () => Promise<void>;
-  /** Changes the user of this process irrevocably, for all threads. Only root can do that. */
+  /** Gets the supplementary groups of this process, without group 0. */
+  supplementaryGroups(): readonly number[];
+  /** Finds the capabilities that this process lacks to become a user. */
+  missingCapabilities(identity: Identity): readonly Capability[];
+  /** Runs a function, which must not wait, with the rights with which another user opens files. */
+  actAs<T>(identity: Identity, step: () => T): T;
+  /** Creates directories and gives them to a user with everything in them. Only root can do that. */
+  giveDirectories(plan: GivePlan): Promise<GiveReport>;
+  /**
+   * Changes user and group of this process irrevocably, for all threads, and removes group 0 from
+   * the supplementary groups. Only root can do that.
+   */
   becomeUser(identity: Identity): void;
   /** Replaces this process by another program; returns only by throwing. */
   exec(plan: ExecPlan): never;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { EntrypointError, ExitCode } from "../errors.ts";
+import type { Problem } from "../errors.ts";
 import type { Identity, System } from "../os/system.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
@@ -48,4 +50,50 @@ export function becomeServerUser(
   }
   system.becomeUser(identity);
   return { ...context, system: { ...system, ...identity } };
+}
+
+/**
+ * Explains why root cannot become the server's user.
+ *
+ * @param settings The user and the group.
+ * @param system This process.
+ * @returns The problem; `undefined` if it can, or if this process stays the user that it is.
+ */
+export function changeOfUserProblem(
+  settings: Settings,
+  system: Pick<System, "uid" | "gid" | "missingCapabilities">,
+): Problem | undefined {
+  const identity = serverIdentity(settings, system);
+  const { uid, gid } = identity;
+  if (uid === system.uid && gid === system.gid) return undefined;
+  const missing = system.missingCapabilities(identity);
+  if (missing.length === 0) return undefined;
+  const names = missing.map((name) => `CAP_${name}`).join(" and ");
+  return {
+    subject: "MATTERMOST_UID",
+    message:
+      `Root cannot become the user ${uid}:${gid} of the server: it lacks ${names}, or the container maps no such user`,
+    remedy:
+      `docker run --user ${uid}:${gid} …   # starts as that user; or add --cap-add SETUID --cap-add SETGID`,
+  };
+}
+
+/**
+ * Makes sure that root can become the server's user, before anything is changed.
+ *
+ * @param settings The user and the group.
+ * @param system This process.
+ * @throws {EntrypointError} With code 126 if it cannot.
+ */
+export function requireChangeOfUser(
+  settings: Settings,
+  system: Pick<System, "uid" | "gid" | "missingCapabilities">,
+): void {
+  const problem = changeOfUserProblem(settings, system);
+  if (problem === undefined) return;
+  const { message, remedy } = problem;
+  throw new EntrypointError(message, {
+    code: ExitCode.cannotExecute,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }

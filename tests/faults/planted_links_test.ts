@@ -13,7 +13,7 @@ import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { tablesOf } from "../support/release_migrations.ts";
 import { createHome, Home, shown } from "../support/home.ts";
-import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
+import { PERL, ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -30,13 +30,6 @@ const PASSWORD = "pass-of-the-database";
 const SECRET = "what-root-alone-may-read";
 /** Homes in parallel, each with one start at a time. */
 const LANES = 4;
-
-/** Replaces names faster than a shell. */
-const PERL: Need = {
-  what: "perl",
-  isMet: await new Deno.Command("perl", { args: ["-e", "1"] }).output()
-    .then(({ success }) => success, () => false),
-};
 
 const database = await startPostgres();
 await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
@@ -380,7 +373,7 @@ testWith(
 
 testWith(
   [ROOT_USER],
-  `root runs the system's chown, whatever PATH contains`,
+  `root gives directories without a program of PATH`,
   async () => {
     await using home = await startedHome();
     const mark = join(home.path, "marks/chown");

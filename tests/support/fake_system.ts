@@ -8,9 +8,13 @@
  */
 
 import type {
+  Capability,
   ChildPlan,
   ChildResult,
   ExecPlan,
+  GivenDirectory,
+  GivePlan,
+  GiveReport,
   Identity,
   Observation,
   Output,
@@ -57,6 +61,10 @@ export interface World {
   readonly uid?: number;
   readonly gid?: number;
   readonly programName?: string;
+  /** The capabilities that root lacks to become another user; none by default. */
+  readonly missingCapabilities?: readonly Capability[];
+  /** What differs in the report about directories that are given; by default everything is. */
+  readonly giveReport?: Partial<GiveReport>;
   /** Addresses by host name; other names do not resolve. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
   /** The time at the start, in milliseconds since the epoch. */
@@ -65,7 +73,7 @@ export interface World {
   readonly isTerminal?: boolean;
   /**
    * Runs a child process. By default it succeeds at once: the server prints the release in
-   * `MATTERMOST_VERSION`, and chown(1) changes the owners of files.
+   * `MATTERMOST_VERSION`.
    */
   readonly runChild?: (plan: ChildPlan) => ChildResult | Promise<ChildResult>;
   /**
@@ -82,6 +90,8 @@ export interface FakeSystem extends System {
   readonly err: Recorder;
   /** The child processes that were run. */
   readonly children: readonly ChildPlan[];
+  /** What was to be given to the server's user. */
+  readonly gifts: readonly GivePlan[];
   /** The child processes that were watched. */
   readonly watched: readonly WatchPlan[];
   /** The users that the process has become. */
@@ -102,6 +112,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
   const { hosts = {}, isTerminal = false } = world;
   const children: ChildPlan[] = [];
   const watched: WatchPlan[] = [];
+  const gifts: GivePlan[] = [];
   const handoffs: ExecPlan[] = [];
   const identities: Identity[] = [];
   const files = world.files ?? new MemoryFiles();
@@ -149,7 +160,6 @@ export function fakeSystem(world: World = {}): FakeSystem {
     async runChild(plan) {
       children.push(plan);
       if (world.runChild !== undefined) return await world.runChild(plan);
-      chown(plan, files);
       const stdout = plan.command[1] === "version"
         ? `Version: ${world.env?.["MATTERMOST_VERSION"]}\n`
         : "";
@@ -170,6 +180,16 @@ export function fakeSystem(world: World = {}): FakeSystem {
           code: undefined,
         };
     },
+    supplementaryGroups: () => [],
+    missingCapabilities: () => world.missingCapabilities ?? [],
+    actAs: (_identity, step) => step(),
+    giveDirectories(plan) {
+      gifts.push(plan);
+      return Promise.resolve({
+        ...give(plan, files),
+        ...world.giveReport,
+      });
+    },
     becomeUser(identity) {
       identities.push(identity);
       files.user = identity;
@@ -187,6 +207,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
       return () => handlers.delete(handler);
     },
     children,
+    gifts,
     watched,
     handoffs,
     identities,
@@ -194,14 +215,30 @@ export function fakeSystem(world: World = {}): FakeSystem {
   };
 }
 
-/** Simulates `chown -R -h -P -- UID:GID PATH…`. */
-function chown({ command }: ChildPlan, files: MemoryFiles): void {
-  if (command[0] !== "chown") return;
-  const [owner = "", ...paths] = command.slice(command.indexOf("--") + 1);
-  const [uid = 0, gid = 0] = owner.split(":").map(Number);
-  for (const path of paths) {
-    files.chown(path, { uid, gid }, { recursive: true });
+/** Gives without asking who could replace a name; what belongs to the user already is not walked. */
+function give(
+  { own, installed, owner }: GivePlan,
+  files: MemoryFiles,
+): GiveReport {
+  const given: GivenDirectory[] = [];
+  for (const path of [...own, ...installed]) {
+    const isNested = own.some((outer) => path.startsWith(`${outer}/`));
+    if (!files.exists(path)) {
+      if (isNested || !own.includes(path)) continue;
+      files.makeDirectory(path, 0o750);
+      files.chown(path, owner);
+      continue;
+    }
+    const isForeign = [
+      path,
+      ...files.list(path).map((name) => `${path}/${name}`),
+    ]
+      .some((each) => files.lstat(each)?.uid !== owner.uid);
+    if (!isForeign) continue;
+    const count = files.chown(path, owner, { recursive: true });
+    if (count > 0) given.push({ path, count });
   }
+  return { given, withheld: [], notGiven: [] };
 }
 
 function recorder(isTerminal: boolean): Recorder {

@@ -224,17 +224,20 @@ export class MemoryFiles implements Files {
   fifo(path: string): void {
     this.#put(path, "fifo", "", 0o600);
   }
-  /** Changes the owner of a path, and with `recursive` of everything below it. */
+  /** Changes the owner of a path, and with `recursive` of everything below it; returns how many it changed. */
   chown(
     path: string,
     { uid, gid }: { readonly uid: number; readonly gid: number },
     { recursive = false } = {},
-  ): void {
-    Object.assign(this.#need(path), { uid, gid });
-    if (!recursive) return;
+  ): number {
+    const node = this.#need(path);
+    let count = node.uid === uid && node.gid === gid ? 0 : 1;
+    Object.assign(node, { uid, gid });
+    if (!recursive) return count;
     for (const name of this.list(path)) {
-      this.chown(`${path}/${name}`, { uid, gid }, { recursive });
+      count += this.chown(`${path}/${name}`, { uid, gid }, { recursive });
     }
+    return count;
   }
   /** Writes a file as another program would, without counting a step. */
   place(path: string, text: string, mode = 0o600): void {

@@ -48,6 +48,12 @@ export const MOUNTS: Need = {
   ]),
 };
 
+/** A language whose programs replace names faster than a shell. */
+export const PERL: Need = {
+  what: "perl",
+  isMet: await succeeds(["perl", "-e", "1"]),
+};
+
 /**
  * Registers a test with requirements.
  *

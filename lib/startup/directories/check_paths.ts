@@ -185,7 +185,7 @@ function checkByMode(
   path: string,
   check: PathCheck & { readonly mounts: string },
 ): Denial | undefined {
-  const { system: { uid, files }, own } = check;
+  const { system: { uid, files }, identity, own } = check;
   const real = check.realPath(path);
   if (mountOf(check.mounts, real)?.readOnly === true) {
     return { code: "EROFS", path: real, lacks: "none" };
@@ -196,7 +196,7 @@ function checkByMode(
     : written.path;
   const willBeGiven = uid === 0 && written.preparedByRoot &&
     denial?.path === real &&
-    canGive(directory, own, files);
+    canGive(directory, { own, user: identity }, files);
   return willBeGiven ? undefined : denial;
 }
 

@@ -1,11 +1,6 @@
 /**
- * Creates the directories that the server needs and gives them to the server's user, before
- * root becomes that user.
- *
- * The server's user can write to most of these directories, so it can put a link at any name
- * in them at any time. Root therefore names only paths that nobody else can change, and leaves
- * the rest to `chown -R -h -P` of coreutils: it walks by descriptor, follows no link, and changes
- * a directory after its content, so that the next start continues a walk that was interrupted.
+ * Gives the directories that the server needs to the server's user, before root becomes that
+ * user, and reports what was given and what was not.
  *
  * A directory that belongs to the server already is not walked, so a volume with a million
  * files costs nothing at a restart.
@@ -13,52 +8,35 @@
  * @module
  */
 
-import { dirname } from "node:path";
-import { errorCode, trySystemCall } from "../../errors.ts";
-import type { FileFacts, Identity, System } from "../../os/system.ts";
+import { trySystemCall } from "../../errors.ts";
+import type { Problem } from "../../errors.ts";
+import type {
+  FileFacts,
+  Identity,
+  NotGiven,
+  System,
+  WithheldDirectory,
+} from "../../os/system.ts";
+import { shellWord } from "../../shell.ts";
+import type { Context } from "../context.ts";
 import { resolveForRoot } from "./unsafe_links.ts";
 
 /** The directories that the server's user has to own. */
 export interface Directories {
-  /** The directories of the settings, which are created if they are missing. */
+  /** The directories of the settings, the outer ones first; missing ones are created. */
   readonly own: readonly string[];
   /** Directories of the installed server; missing ones are left alone. */
   readonly installed: readonly string[];
+  /** The path of config.json, which may be a mount of its own. */
+  readonly config: string;
 }
 
-/** The result of giving directories to the server's user. */
-export interface DirectoryReport {
-  /** The existing directories that changed their owner, as the settings name them. */
-  readonly given: readonly string[];
-  /** The directories that were not given, because somebody else could replace them. */
-  readonly withheld: readonly WithheldDirectory[];
-  /** The first line of the errors of `chown`; `undefined` if there was none. */
-  readonly refusal: string | undefined;
-}
-
-/** A directory that the server should own, but that root cannot give safely. */
-export interface WithheldDirectory {
-  /** The directory, as the settings name it. */
-  readonly path: string;
-  /** The parent directory in which somebody else can replace it. */
-  readonly exposed: string;
-}
-
-/** The search path for `chown`, independent of the environment. */
-const CHOWN_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** The mode of created directories: the group can read them, for backups. */
-const OWN_MODE = 0o750;
-/** The mode of created parents: they stay root's, and the server's user has to pass through. */
-const PARENT_MODE = 0o755;
-
-/** A directory to give. */
-interface Gift {
-  /** The directory, as the settings name it. */
-  readonly name: string;
-  /** The path for `chown`, which only root can change. */
-  readonly path: string;
-}
+/** Milliseconds until the progress is reported for the first time. */
+const FIRST_PROGRESS = 1000;
+/** Milliseconds between two lines of progress in a log. */
+const LINE_INTERVAL = 5000;
+/** Milliseconds between two changes of the status line of a terminal. */
+const STATUS_INTERVAL = 200;
 
 /**
  * Creates missing directories and gives those of other owners to the server's user, wherever
@@ -66,167 +44,166 @@ interface Gift {
  * tries to write there.
  *
  * @param directories The directories that the server's user has to own.
- * @param system The file system, and child processes.
- * @param options The server's user, and a signal that ends the walk.
- * @returns What was given and what was not.
+ * @param owner The server's user.
+ * @param context The system, the log, and the signal that ends the walk.
+ * @throws The reason of the signal.
  */
 export async function giveDirectories(
-  { own, installed }: Directories,
-  { files, runChild }: Pick<System, "files" | "runChild">,
-  { owner, signal }: {
-    readonly owner: Identity;
-    readonly signal: AbortSignal;
-  },
-): Promise<DirectoryReport> {
-  // The server's user creates a directory inside another one by itself once it owns the outer
-  // one, and tries again wherever root fails.
-  const created = own
-    .filter((name) => !own.some((outer) => isBelow(name, outer)))
-    .filter((name) => trySystemCall(() => createSafely(name, files)));
-  const gifts: Gift[] = [];
-  const withheld: WithheldDirectory[] = [];
-  for (const name of [...own, ...installed]) {
-    const decision = trySystemCall(() => decide(name, own, { files, owner }));
-    if (decision === undefined) continue;
-    if ("exposed" in decision) withheld.push(decision);
-    else if (!gifts.some(({ path }) => isWithin(decision.path, path))) {
-      gifts.push(decision);
-    }
-  }
-  if (gifts.length === 0) return { given: [], withheld, refusal: undefined };
-  const refusal = await runChild({
-    command: [
-      ...["chown", "-R", "-h", "-P"] as const,
-      ...["--", `${owner.uid}:${owner.gid}`],
-      ...gifts.map(({ path }) => path),
-    ],
-    env: { PATH: CHOWN_PATH, LC_ALL: "C" },
-    output: "capture",
+  directories: Directories,
+  owner: Identity,
+  { system, log, signal }: Context,
+): Promise<void> {
+  const { files } = system;
+  const { own, config } = directories;
+  const isForeign = (path: string): boolean =>
+    hasOtherOwner(path, files, owner);
+  const installed = directories.installed.filter(isForeign);
+  const isDone = installed.length === 0 &&
+    !own.some((path) => isMissing(path, files) || isForeign(path));
+  // The C library is loaded only if there is something to do.
+  if (isDone) return;
+  const user = `${owner.uid}:${owner.gid}`;
+  const progress = reportProgress(user, { system, log });
+  const { given, withheld, notGiven } = await system.giveDirectories({
+    own,
+    installed,
+    mountedFile: config,
+    owner,
     signal,
-  }).then(
-    ({ code, stderr }) =>
-      code === 0
-        ? undefined
-        : stderr.split("\n")[0] || `chown ended with ${code}`,
-    (error) => {
-      const code = errorCode(error);
-      if (code === undefined) throw error;
-      return `chown cannot be executed (${code})`;
-    },
-  );
-  const given = refusal !== undefined ? [] : gifts
-    .map(({ name }) => name)
-    .filter((name) => !created.includes(name));
-  return { given, withheld, refusal };
-}
-
-/**
- * Creates a directory and its parents, if only root can change where the name leads.
- *
- * @returns Whether it was created.
- */
-function createSafely(name: string, files: System["files"]): boolean {
-  const { path } = resolveForRoot(name, files);
-  if (path === undefined || files.exists(path)) return false;
-  const missing = [path];
-  for (
-    let parent = dirname(path);
-    !files.exists(parent);
-    parent = dirname(parent)
-  ) missing.unshift(parent);
-  for (const each of missing) {
-    const mode = each === path ? OWN_MODE : PARENT_MODE;
-    files.makeDirectory(each, mode);
-    // mkdir(2) applies the umask.
-    files.chmod(each, mode);
+    progress: progress.update,
+  });
+  log.clearStatus();
+  for (const { path, count } of given) {
+    if (!own.includes(path)) continue;
+    log.info(
+      progress.isShown()
+        ? `Gave ${path} to user ${user}: ${count} files and directories`
+        : `Gave ${path} to user ${user}`,
+    );
   }
-  return true;
-}
-
-interface Ownership {
-  readonly files: System["files"];
-  readonly owner: Identity;
-}
-
-/** Decides whether root gives a directory or withholds it; `undefined` if there is nothing to do. */
-function decide(
-  name: string,
-  own: readonly string[],
-  ownership: Ownership,
-): Gift | WithheldDirectory | undefined {
-  const { path, exposed } = resolveForRoot(name, ownership.files);
-  if (path !== undefined) {
-    return isForeign(path, ownership) ? { name, path } : undefined;
-  }
-  const outer = outerOf(name, own, ownership.files);
-  if (outer === undefined) {
-    return exposed !== undefined && own.includes(name) &&
-        isForeign(name, ownership)
-      ? { path: name, exposed }
-      : undefined;
-  }
-  if (!isForeign(outer.inside, ownership)) return undefined;
-  // chown -h does not follow the last name either, so it is safe even if it is replaced.
-  return dirname(outer.inside) === outer.path
-    ? { name, path: outer.inside }
-    : outer;
-}
-
-/** Finds the directory of the settings that holds another one, as data holds data/config, if only root can change its path. */
-function outerOf(
-  name: string,
-  own: readonly string[],
-  files: System["files"],
-): Gift & { readonly inside: string } | undefined {
-  const outer = own.find((each) => isBelow(name, each));
-  if (outer === undefined) return undefined;
-  const { path } = resolveForRoot(outer, files);
-  return path === undefined ? undefined : {
-    name: outer,
-    path,
-    inside: `${path}${name.slice(outer.length)}`,
-  };
+  withheld.forEach((each) => log.warn(withheldWarning(each, user)));
+  notGiven.forEach((each) => log.warn(notGivenWarning(each, user)));
 }
 
 /**
  * Tells whether a start as root could create or give a directory safely.
  *
  * @param name The directory, which need not exist.
- * @param own The directories of the settings.
+ * @param ownership The directories of the settings, and the server's user.
  * @param files The file system.
- * @returns Whether nobody but root can change where the name leads.
+ * @returns Whether it would.
  */
 export function canGive(
   name: string,
-  own: readonly string[],
+  ownership: { readonly own: readonly string[]; readonly user: Identity },
   files: System["files"],
 ): boolean {
-  return trySystemCall(() => {
-    if (resolveForRoot(name, files).path !== undefined) return true;
-    const outer = outerOf(name, own, files);
-    return outer !== undefined &&
-      files.lstat(outer.inside)?.isDirectory === true;
-  }) === true;
+  return trySystemCall(() =>
+    resolveForRoot(name, files, ownership).isGivable
+  ) ===
+    true;
+}
+
+/** Reports how far a long walk is: on the status line of a terminal, or from time to time in the log. */
+function reportProgress(
+  user: string,
+  { system: { clock, err }, log }: Pick<Context, "system" | "log">,
+): {
+  readonly update: (count: number) => void;
+  readonly isShown: () => boolean;
+} {
+  let next = clock.elapsed() + FIRST_PROGRESS;
+  let isShown = false;
+  return {
+    isShown: () => isShown,
+    update(count) {
+      if (clock.elapsed() < next) return;
+      isShown = true;
+      const text =
+        `Giving the directories to user ${user}: ${count} files so far`;
+      if (err.isTerminal) log.showStatus(text);
+      else log.info(text);
+      next = clock.elapsed() +
+        (err.isTerminal ? STATUS_INTERVAL : LINE_INTERVAL);
+    },
+  };
+}
+
+function withheldWarning(
+  { path, exposed }: WithheldDirectory,
+  user: string,
+): Problem {
+  const word = shellWord(exposed);
+  return {
+    subject: "",
+    message:
+      `${path} was not given to user ${user}, because other users can write to ${exposed} and could replace it`,
+    remedy:
+      `chown root:root ${word} && chmod go-w ${word}   # or by hand: chown -R ${user} ${
+        shellWord(path)
+      }`,
+  };
+}
+
+function notGivenWarning(
+  { reason, path, count, cause }: NotGiven,
+  user: string,
+): Problem {
+  const first = count === 1 ? path : `${path} (1 of ${count})`;
+  const word = shellWord(path);
+  switch (reason) {
+    case "links":
+      return {
+        subject: "",
+        message:
+          `${first} was not given to user ${user}, because it has several hard links and another one may be outside of the volume's directories`,
+        remedy:
+          `cp -p ${word} ${word}.copy && mv ${word}.copy ${word}   # makes it a file of its own; or by hand: chown -h ${user} ${word}`,
+      };
+    case "mount":
+      return {
+        subject: "",
+        message:
+          `${first} was not given to user ${user}, because it is a mount of its own that no setting names`,
+        remedy:
+          `chown -R ${user} ${word}   # only if Mattermost has to write there`,
+      };
+    case "depth":
+      return {
+        subject: "",
+        message:
+          `${first} was not given to user ${user}, because it is more than 100 directories deep`,
+        remedy: `chown -R -h ${user} ${word}   # if it is Mattermost's at all`,
+      };
+    case "refused":
+      return {
+        subject: "",
+        message: `${first} could not be given to user ${user}: ${cause}`,
+        remedy:
+          `On the host: chown -R ${user} HOST_DIRECTORY   # the one that is mounted there; or docker run --cap-add CHOWN …`,
+      };
+  }
+}
+
+function isMissing(path: string, files: System["files"]): boolean {
+  return trySystemCall(() => !files.exists(path)) === true;
 }
 
 /** Whether a directory, or an entry of it, belongs to somebody other than the server's user. */
-function isForeign(path: string, { files, owner }: Ownership): boolean {
+function hasOtherOwner(
+  path: string,
+  files: System["files"],
+  owner: Identity,
+): boolean {
   const belongsToOther = (facts: FileFacts | undefined): boolean =>
     // The owner of a symbolic link has no effect.
     facts !== undefined && !facts.isSymlink &&
     (facts.uid !== owner.uid || facts.gid !== owner.gid);
-  const facts = files.lstat(path);
-  if (facts?.isDirectory !== true) return false;
-  return belongsToOther(facts) ||
-    files.list(path).some((entry) =>
-      belongsToOther(files.lstat(`${path}/${entry}`))
-    );
-}
-
-function isBelow(path: string, directory: string): boolean {
-  return path.startsWith(`${directory}/`);
-}
-
-function isWithin(path: string, directory: string): boolean {
-  return path === directory || isBelow(path, directory);
+  return trySystemCall(() => {
+    const facts = files.stat(path);
+    return facts?.isDirectory === true && (belongsToOther(facts) ||
+      files.list(path).some((entry) =>
+        belongsToOther(files.lstat(`${path}/${entry}`))
+      ));
+  }) === true;
 }

@@ -5,7 +5,6 @@
  */
 
 import { attempt, makeDirectories } from "../../config/replace_file.ts";
-import { shellWord } from "../../shell.ts";
 import { becomeServerUser, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
 import type { LoadedSettings } from "../load_settings.ts";
@@ -32,7 +31,7 @@ export async function prepareDirectories(
     .map((name) => `${paths.install}/${name}`)
     .filter((path) => context.system.files.exists(path));
   const served = await giveAndBecomeServerUser(
-    { own, installed },
+    { own, installed, config: paths.config },
     settings,
     context,
   );
@@ -59,47 +58,10 @@ export async function giveAndBecomeServerUser(
   settings: LoadedSettings["settings"],
   context: Context,
 ): Promise<Context> {
-  if (context.system.uid === 0) await give(directories, settings, context);
+  if (context.system.uid === 0) {
+    const owner = serverIdentity(settings, context.system);
+    await giveDirectories(directories, owner, context);
+    context.signal.throwIfAborted();
+  }
   return becomeServerUser(settings, context);
-}
-
-async function give(
-  directories: Directories,
-  settings: LoadedSettings["settings"],
-  { system, log, signal }: Context,
-): Promise<void> {
-  const owner = serverIdentity(settings, system);
-  const { given, withheld, refusal } = await giveDirectories(
-    directories,
-    system,
-    { owner, signal },
-  );
-  signal.throwIfAborted();
-  const user = `${owner.uid}:${owner.gid}`;
-  for (const path of given.filter((path) => directories.own.includes(path))) {
-    log.info(`Gave ${path} to user ${user}`);
-  }
-  for (const { path, exposed } of withheld) {
-    const word = shellWord(exposed);
-    log.warn({
-      subject: "",
-      message:
-        `${path} was not given to user ${user}, because other users can write to ${exposed} and could replace it`,
-      remedy:
-        `chown root:root ${word} && chmod go-w ${word}   # or by hand: chown -R ${user} ${
-          shellWord(path)
-        }`,
-    });
-  }
-  if (refusal !== undefined) {
-    const isForbidden = refusal.includes("not permitted");
-    log.warn({
-      subject: "",
-      message: `Some files could not be given to user ${user}: ${refusal}`,
-      remedy:
-        `On the host: chown -R ${user} HOST_DIRECTORY   # the one that is mounted there${
-          isForbidden ? "; or docker run --cap-add CHOWN …" : ""
-        }`,
-    });
-  }
 }

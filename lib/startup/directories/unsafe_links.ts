@@ -10,7 +10,13 @@
 import { dirname, join } from "node:path";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
-import { inaccessibleParent, MAY_READ, permits } from "../../os/permissions.ts";
+import {
+  inaccessibleParent,
+  isHarmlessName,
+  isSafeName,
+  MAY_READ,
+  permits,
+} from "../../os/permissions.ts";
 import { shellWord } from "../../shell.ts";
 
 /** The file operations that resolve a path. */
@@ -18,9 +24,6 @@ export type LinkFiles = Pick<System["files"], "lstat" | "readLink">;
 
 /** The limit of Linux: https://man7.org/linux/man-pages/man7/path_resolution.7.html */
 const MAX_LINKS = 40;
-
-const GROUP_OR_OTHERS_WRITE = 0o022;
-const STICKY = 0o1000;
 
 /** Where a path leads. */
 export interface ResolvedPath {
@@ -33,6 +36,16 @@ export interface ResolvedPath {
   readonly link: string | undefined;
   /** The first directory in which somebody other than root can replace the next name, if there is one. */
   readonly exposed: string | undefined;
+  /** Whether root could give the directory to the server's user, or create it, without risk. */
+  readonly isGivable: boolean;
+}
+
+/** What root may give: the server's user, and the directories whose whole content is its own. */
+export interface Ownership {
+  /** The server's user. */
+  readonly user: Identity;
+  /** The directories of the settings. */
+  readonly own: readonly string[];
 }
 
 /**
@@ -41,14 +54,21 @@ export interface ResolvedPath {
  *
  * @param path An absolute path.
  * @param files The file system.
+ * @param ownership What root may give, for {@linkcode ResolvedPath.isGivable}.
  * @returns Where the path leads.
  * @throws The system's error if a part of the path cannot be examined.
  */
-export function resolveForRoot(path: string, files: LinkFiles): ResolvedPath {
+export function resolveForRoot(
+  path: string,
+  files: LinkFiles,
+  ownership?: Ownership,
+): ResolvedPath {
   const rest = partsOf(path);
   let at = "/";
   let links = 0;
   let exposed: string | undefined;
+  let isOwn = false;
+  let isGivable = true;
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     if (part === "..") {
       at = dirname(at);
@@ -56,7 +76,14 @@ export function resolveForRoot(path: string, files: LinkFiles): ResolvedPath {
     }
     const next = join(at, part);
     const facts = files.lstat(next);
-    if (!isSafeName(files.lstat(at), facts)) exposed ??= at;
+    const directory = files.lstat(at);
+    isOwn ||= ownership?.own.includes(at) === true;
+    if (directory === undefined || !isSafeName(directory, facts)) {
+      exposed ??= at;
+      isGivable &&= directory !== undefined && facts !== undefined &&
+        ownership !== undefined &&
+        isHarmlessName({ ...directory, isOwn }, facts, ownership.user);
+    }
     if (facts === undefined) {
       at = join(next, ...rest);
       break;
@@ -66,7 +93,7 @@ export function resolveForRoot(path: string, files: LinkFiles): ResolvedPath {
       continue;
     }
     if (exposed !== undefined || ++links > MAX_LINKS) {
-      return { path: undefined, link: next, exposed };
+      return { path: undefined, link: next, exposed, isGivable: false };
     }
     const target = files.readLink(next);
     if (target.startsWith("/")) at = "/";
@@ -76,6 +103,7 @@ export function resolveForRoot(path: string, files: LinkFiles): ResolvedPath {
     path: exposed === undefined ? at : undefined,
     link: undefined,
     exposed,
+    isGivable,
   };
 }
 
@@ -163,16 +191,6 @@ export function describeOwner(
 ): string {
   const octal = mode.toString(8).padStart(4, "0");
   return `${path} belongs to ${uid}:${gid} with mode ${octal}`;
-}
-
-/** Whether only root can replace an entry of a directory. */
-function isSafeName(
-  directory: FileFacts | undefined,
-  entry: FileFacts | undefined,
-): boolean {
-  if (directory?.uid !== 0) return false;
-  if ((directory.mode & GROUP_OR_OTHERS_WRITE) === 0) return true;
-  return (directory.mode & STICKY) !== 0 && entry?.uid === 0;
 }
 
 function partsOf(path: string): string[] {

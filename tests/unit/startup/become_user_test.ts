@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { becomeServerUser } from "../../../lib/startup/become_user.ts";
+import {
+  becomeServerUser,
+  requireChangeOfUser,
+} from "../../../lib/startup/become_user.ts";
 import type { Settings } from "../../../lib/settings/catalogue.ts";
 import { stage } from "../../support/installation.ts";
 
@@ -37,4 +40,20 @@ Deno.test("a process that runs as the server's user already takes no identity", 
       { taken: [], ...self },
     );
   }
+});
+
+Deno.test("a capability that root lacks is named, unless it stays the user that it is", () => {
+  const settings = { MATTERMOST_UID: 2000, MATTERMOST_GID: 2000 } as Settings;
+  const require = (uid: number, gid: number): void =>
+    requireChangeOfUser(settings, {
+      uid,
+      gid,
+      missingCapabilities: () => ["SETGID", "SETUID"],
+    });
+  assert.throws(() => require(0, 0), {
+    code: 126,
+    message:
+      "Root cannot become the user 2000:2000 of the server: it lacks CAP_SETGID and CAP_SETUID, or the container maps no such user",
+  });
+  require(1234, 99);
 });

@@ -1,91 +1,85 @@
 import assert from "node:assert/strict";
-import type { DirectoryReport } from "../../../../lib/startup/directories/give_directories.ts";
-import { giveDirectories } from "../../../../lib/startup/directories/give_directories.ts";
-import type { FakeSystem } from "../../../support/fake_system.ts";
+import {
+  canGive,
+  giveDirectories,
+} from "../../../../lib/startup/directories/give_directories.ts";
+import type { GivePlan } from "../../../../lib/os/system.ts";
+import type { World } from "../../../support/fake_system.ts";
 import { fakeSystem } from "../../../support/fake_system.ts";
+import { Log } from "../../../../lib/log.ts";
 import { MemoryFiles } from "../../../support/memory_files.ts";
 
 const OWNER = { uid: 2000, gid: 2000 };
 const OWN = ["/srv/data", "/srv/data/config", "/srv/log"];
 
-interface Given extends DirectoryReport {
-  readonly files: MemoryFiles;
-  /** The paths that were passed to `chown`. */
-  readonly asked: readonly string[];
+interface Given {
+  /** The plans that were carried out. */
+  readonly gifts: readonly GivePlan[];
+  /** The messages. */
+  readonly text: string;
 }
 
 async function give(
   files: MemoryFiles,
-  { own = OWN, installed = [], system = fakeSystem({ files }) }: {
+  { own = OWN, installed = [], ...world }: World & {
     readonly own?: readonly string[];
     readonly installed?: readonly string[];
-    readonly system?: FakeSystem;
+    /** Is called during the walk. */
+    readonly during?: (plan: GivePlan, advance: (time: number) => void) => void;
   } = {},
 ): Promise<Given> {
-  const gifts = await giveDirectories({ own, installed }, system, {
-    owner: OWNER,
+  const system = fakeSystem({ files, ...world });
+  const { giveDirectories: real } = system;
+  system.giveDirectories = (plan) => {
+    world.during?.(plan, (time) => void system.clock.sleep(time));
+    return real(plan);
+  };
+  const config = "/srv/data/config/config.json";
+  await giveDirectories({ own, installed, config }, OWNER, {
+    system,
+    log: new Log(system),
     signal: new AbortController().signal,
+    runToCompletion: (work) => work,
   });
-  const asked = system.children.flatMap(({ command }) =>
-    command.slice(command.indexOf("--") + 2)
-  );
-  return { ...gifts, files, asked };
+  return { gifts: system.gifts, text: system.err.text };
 }
 
 /** The directories after an earlier start: they belong to the server's user, who created the inner one. */
 async function provided(): Promise<MemoryFiles> {
-  const { files } = await give(new MemoryFiles("/srv"));
+  const files = new MemoryFiles("/srv");
+  await give(files);
   assert.equal(files.stat("/srv/data/config"), undefined);
   files.makeDirectory("/srv/data/config");
   files.chown("/srv/data/config", OWNER);
   return files;
 }
 
-Deno.test("missing directories are created with mode 0750, and their parents stay root's with mode 0755", async () => {
-  const files = new MemoryFiles();
-  const { given, asked } = await give(files, { own: ["/a/b/c"] });
-  assert.deepEqual([given, asked], [[], ["/a/b/c"]]);
-  const facts = ["/a", "/a/b", "/a/b/c"].map((path) => files.stat(path));
-  assert.deepEqual(facts.map((each) => each?.mode), [0o755, 0o755, 0o750]);
-  assert.deepEqual(facts.map((each) => each?.uid), [0, 0, 2000]);
-});
-
-Deno.test("directories of another owner are given with their content, by one chown that follows no links", async () => {
+Deno.test("directories that are missing or belong to somebody else are given, those of the settings by name", async () => {
   const files = new MemoryFiles("/srv/data/old", "/srv/plugins");
   files.place("/srv/data/old/file", "x");
-  const system = fakeSystem({ files });
-  const { given } = await give(files, {
-    system,
+  const { gifts, text } = await give(files, {
     installed: ["/srv/plugins", "/srv/none"],
   });
-  assert.deepEqual(given, ["/srv/data", "/srv/plugins"]);
-  assert.deepEqual(system.children, [{
-    command: [
-      ...["chown", "-R", "-h", "-P", "--", "2000:2000"],
-      ...["/srv/data", "/srv/log", "/srv/plugins"],
-    ],
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
-    output: "capture",
-    signal: system.children[0]?.signal,
-  }]);
-  assert.ok(system.children[0]?.signal);
+  assert.deepEqual(
+    gifts.map(({ own, installed, owner, mountedFile }) => ({
+      own,
+      installed,
+      owner,
+      mountedFile,
+    })),
+    [{
+      own: OWN,
+      installed: ["/srv/plugins"],
+      owner: OWNER,
+      mountedFile: "/srv/data/config/config.json",
+    }],
+  );
+  assert.equal(text, "entrypoint: Gave /srv/data to user 2000:2000\n");
   assert.equal(files.stat("/srv/data/old/file")?.uid, 2000);
+  assert.equal(files.stat("/srv/plugins")?.uid, 2000);
 });
 
-Deno.test("a directory that others could replace is withheld, and its exposed parent is reported", async () => {
-  const files = new MemoryFiles("/home/ann/data", "/home/ann/log");
-  files.chown("/home/ann", { uid: 1000, gid: 1000 });
-  files.chown("/home/ann/log", OWNER);
-  const own = ["/home/ann/data", "/home/ann/data/config", "/home/ann/log"];
-  const { given, asked, withheld } = await give(files, { own });
-  assert.deepEqual([given, asked], [[], []]);
-  assert.deepEqual(withheld, [{
-    path: "/home/ann/data",
-    exposed: "/home/ann",
-  }]);
-});
-
-Deno.test("directories that belong to the server are not walked, and need no child process", async () => {
+Deno.test("directories that belong to the server are not walked", async () => {
   const files = await provided();
   files.makeDirectory("/srv/data/uploads/deep");
   files.chown("/srv/data/uploads", OWNER);
@@ -97,84 +91,102 @@ Deno.test("directories that belong to the server are not walked, and need no chi
     listed.push(path);
     return list(path);
   };
-  assert.deepEqual((await give(files)).asked, []);
+  assert.deepEqual(await give(files), { gifts: [], text: "" });
   assert.deepEqual(listed, OWN);
 });
 
-Deno.test("a file that was copied in later is given with its directory only", async () => {
+Deno.test("a file that was copied in later is given", async () => {
   const files = await provided();
   files.place("/srv/data/config/config.json", "{}");
-  const { asked, given } = await give(files);
-  assert.deepEqual([asked, given], [OWN.slice(1, 2), OWN.slice(1, 2)]);
+  const { text } = await give(files);
+  assert.match(text, /Gave \/srv\/data\/config to/);
   assert.equal(files.stat("/srv/data/config/config.json")?.uid, 2000);
-  files.place("/srv/data/upload", "x");
-  assert.deepEqual((await give(files)).asked, ["/srv/data"]);
 });
 
-Deno.test("inside a directory of the server's user, root creates nothing and names direct entries only", async () => {
-  const own = ["/srv/data", "/srv/data/deep/config"];
+Deno.test("a directory that root cannot examine is left to the server's user", async () => {
   const files = await provided();
-  const { asked } = await give(files, { own });
-  assert.deepEqual(asked, []);
-  assert.equal(files.stat("/srv/data/deep"), undefined);
-  files.makeDirectory("/srv/data/deep/config");
-  files.chown("/srv/data/deep", OWNER);
-  assert.deepEqual((await give(files, { own })).asked, ["/srv/data"]);
-});
-
-Deno.test("a link of the server's user is not followed, and a link of root is", async () => {
-  const files = await provided();
-  files.makeDirectory("/etc/root");
-  files.nodes.delete("/srv/data/config");
-  files.link("/srv/data/config", "/etc");
-  assert.deepEqual((await give(files)).asked, []);
-  const linked = new MemoryFiles("/srv", "/volume");
-  linked.link("/srv/data", "/volume");
-  const { asked, given } = await give(linked);
-  assert.deepEqual(asked, ["/volume", "/srv/log"]);
-  assert.deepEqual(given, ["/srv/data"]);
-});
-
-Deno.test("in a directory that others can write to, nothing is created or given", async () => {
-  const files = new MemoryFiles("/srv/data");
-  files.chmod("/srv", 0o777);
-  assert.deepEqual((await give(files)).asked, []);
-  assert.equal(files.stat("/srv/log"), undefined);
-});
-
-Deno.test("the first error of chown is reported, and a missing chown too", async () => {
-  const refused = async (
-    runChild: NonNullable<Parameters<typeof fakeSystem>[0]>["runChild"],
-  ): Promise<DirectoryReport> => {
-    const files = new MemoryFiles("/srv/data");
-    const world = runChild === undefined ? { files } : { files, runChild };
-    return await give(files, { system: fakeSystem(world) });
-  };
-  const result = { code: 1, stdout: "" };
-  const report = await refused(() => ({ ...result, stderr: "one\ntwo\n" }));
-  assert.deepEqual([report.given, report.refusal], [[], "one"]);
-  const withoutText = await refused(() => ({ ...result, stderr: "" }));
-  assert.equal(withoutText.refusal, "chown ended with 1");
-  const none = await refused(() => {
-    throw Object.assign(new Error("none"), { code: "ENOENT" });
-  });
-  assert.equal(none.refusal, "chown cannot be executed (ENOENT)");
-  await assert.rejects(
-    refused(() => {
-      throw new RangeError("a bug");
-    }),
-    RangeError,
-  );
-});
-
-Deno.test("an error of root is ignored, because the server's user tries again", async () => {
-  const files = new MemoryFiles("/srv");
-  files.fault = (_, what) =>
-    what.startsWith("mkdir") ? { code: "EROFS" } : undefined;
-  assert.deepEqual((await give(files)).asked, []);
-  const closed = await provided();
-  closed.list = () => {
+  files.list = () => {
     throw Object.assign(new Error("closed"), { code: "EACCES" });
   };
-  assert.deepEqual((await give(closed)).asked, []);
+  assert.deepEqual((await give(files)).gifts, []);
+});
+
+Deno.test("what was not given is named with its reason and a remedy", async () => {
+  const { text } = await give(new MemoryFiles("/srv/data"), {
+    giveReport: {
+      given: [],
+      withheld: [{ path: "/srv/log", exposed: "/srv" }],
+      notGiven: [
+        { reason: "links", path: "/srv/data/a", count: 1, cause: "" },
+        { reason: "mount", path: "/srv/data/b", count: 1, cause: "" },
+        { reason: "depth", path: "/srv/data/c", count: 3, cause: "" },
+        { reason: "refused", path: "/srv/data/d", count: 2, cause: "no" },
+      ],
+    },
+  });
+  for (
+    const line of [
+      /warning: \/srv\/log was not given .* other users can write to \/srv and .*\n.*→ chown root:root \/srv &&/,
+      /warning: \/srv\/data\/a was not given .* has several hard links .*\n.*→ cp -p \/srv\/data\/a /,
+      /warning: \/srv\/data\/b was not given .* a mount of its own .*\n.*→ chown -R 2000:2000 \/srv\/data\/b /,
+      /warning: \/srv\/data\/c \(1 of 3\) was not given .* 100 directories deep\n/,
+      /warning: \/srv\/data\/d \(1 of 2\) could not be given to user 2000:2000: no\n.*→ On the host: chown -R /,
+    ]
+  ) assert.match(text, line);
+});
+
+Deno.test("a long walk reports how far it is, in the log every five seconds", async () => {
+  const during = (plan: GivePlan, advance: (time: number) => void): void => {
+    for (let count = 1; count <= 80; count++) {
+      advance(100);
+      plan.progress(count * 1000);
+    }
+  };
+  const files = new MemoryFiles("/srv/data");
+  const { text } = await give(files, { during });
+  assert.deepEqual(text.trim().split("\n"), [
+    "entrypoint: Giving the directories to user 2000:2000: 10000 files so far",
+    "entrypoint: Giving the directories to user 2000:2000: 60000 files so far",
+    "entrypoint: Gave /srv/data to user 2000:2000: 1 files and directories",
+  ]);
+  const shown = await give(new MemoryFiles("/srv/data"), {
+    during,
+    isTerminal: true,
+  });
+  assert.match(shown.text, /: 10000 files so far\r.*: 12000 files so far\r/);
+  assert.ok(!shown.text.includes("far\n"));
+});
+
+Deno.test("root gives what nobody else could replace by something of more worth", async () => {
+  const files = await provided();
+  files.makeDirectory("/home/ann/data");
+  files.makeDirectory("/home/ann/root");
+  files.chown("/home/ann", { uid: 1000, gid: 1000 });
+  files.chown("/home/ann/data", { uid: 1000, gid: 1000 });
+  files.link("/srv/log/link", "/etc");
+  files.chown("/srv/log/link", OWNER);
+  const can = (path: string): boolean =>
+    canGive(path, { own: OWN, user: OWNER }, files);
+  assert.deepEqual(
+    {
+      own: can("/srv/data"),
+      inside: can("/srv/data/config"),
+      creatable: can("/srv/new/deep"),
+      ofOneOwner: can("/home/ann/data"),
+      ofRootInHome: can("/home/ann/root"),
+      missingInHome: can("/home/ann/none"),
+      link: can("/srv/log/link"),
+    },
+    {
+      own: true,
+      inside: true,
+      creatable: true,
+      ofOneOwner: true,
+      ofRootInHome: false,
+      missingInHome: false,
+      link: false,
+    },
+  );
+  files.chmod("/home/ann", 0o777);
+  assert.equal(can("/home/ann/data"), false);
 });

@@ -56,6 +56,7 @@ Deno.test("links of root are followed, and a link that others can change is repo
     path: undefined,
     link: "/theirs/way/link",
     exposed: "/theirs",
+    isGivable: false,
   });
   files.link("/opt/loop", "loop");
   assert.equal(pathOf(files, "/opt/loop"), undefined);
