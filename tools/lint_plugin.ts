@@ -36,6 +36,7 @@ const IMPLEMENTATIONS = [
   "lib/os/open_path.ts",
   "lib/os/processes.ts",
   "lib/os/real_system.ts",
+  "lib/os/served_files.ts",
 ];
 
 /**

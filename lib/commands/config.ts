@@ -21,6 +21,7 @@ import {
   explanationText,
 } from "./explain.ts";
 import {
+  asReader,
   changeOfUserProblem,
   requireChangeOfUser,
 } from "../startup/become_user.ts";
@@ -125,7 +126,7 @@ async function restore(
   const { files } = context.system;
   const found = placeOf(settings, context.system);
   requireRegularSidecars(context.system, found);
-  requireCopy(context.system, found, Number(number));
+  requireCopy(asReader(settings, context.system), found, Number(number));
   const { data, conf, config } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
   const directories = { own, installed: [], config };

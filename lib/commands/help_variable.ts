@@ -21,6 +21,7 @@ import { logFileLocation, releaseFacts } from "../mattermost/releases.ts";
 import type { System } from "../os/system.ts";
 import { resolve } from "../settings/resolve.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
+import { asReader } from "../startup/become_user.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
 import { shippedConfig } from "../startup/plan.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
@@ -58,9 +59,10 @@ export function describeServerVariable(
     adapter: settings.DB_ADAPTER ?? release.defaultAdapter,
     logLocation: logFileLocation(release, paths.log),
   });
+  const reader = asReader(settings, system);
   const known = knownSettings({
-    shipped: shippedConfig({ paths }, { system, user: place.user }),
-    state: { text: configText(system, place) },
+    shipped: shippedConfig({ paths }, { system: reader, user: place.user }),
+    state: { text: configText(reader, place) },
     wanted,
   });
   const { givenBy } = readServerVariables(sources, {

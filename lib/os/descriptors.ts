@@ -47,8 +47,8 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 
-/** Type, mode, links, owner, inode, size and mount of a file: statx(2). */
-const STATX_MASK = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x100 | 0x200 | 0x1000;
+/** The basic facts and the mount of a file: statx(2). */
+const STATX_MASK = 0x7ff | 0x1000;
 /** Linux reports the mount from 5.8 on. */
 const STATX_MNT_ID = 0x1000;
 
@@ -63,6 +63,8 @@ const FIELD = {
   inodeHigh: 9,
   size: 10,
   sizeHigh: 11,
+  changed: 24,
+  modified: 28,
   deviceMajor: 34,
   deviceMinor: 35,
   mount: 36,
@@ -129,6 +131,12 @@ export interface EntryFacts {
   readonly links: number;
   /** The size in bytes. */
   readonly size: number;
+  /** `mtime`, in milliseconds since the epoch. */
+  readonly modified: number;
+  /** `ctime`, in milliseconds since the epoch. */
+  readonly changed: number;
+  /** The number of the device. */
+  readonly device: number;
   /** A text that is different for each file. */
   readonly id: string;
   /** A number that is different for each mount; for each device on Linux before 5.8. */
@@ -331,17 +339,28 @@ class StatFacts implements EntryFacts {
   get size(): number {
     return this.#get(FIELD.sizeHigh) * HIGH + this.#get(FIELD.size);
   }
+  get modified(): number {
+    return this.#time(FIELD.modified);
+  }
+  get changed(): number {
+    return this.#time(FIELD.changed);
+  }
   get id(): string {
     const inode = [FIELD.inodeHigh, FIELD.inode].map((at) => this.#get(at));
-    return `${this.#device} ${inode.join(" ")}`;
+    return `${this.device} ${inode.join(" ")}`;
   }
   get mount(): number {
     return (this.#get(FIELD.mask) & STATX_MNT_ID) === 0
-      ? this.#device
+      ? this.device
       : this.#get(FIELD.mountHigh) * HIGH + this.#get(FIELD.mount);
   }
-  get #device(): number {
+  get device(): number {
     return this.#get(FIELD.deviceMajor) * HIGH + this.#get(FIELD.deviceMinor);
+  }
+  /** A time before 1970 has a negative number of seconds. */
+  #time(field: number): number {
+    const seconds = (this.#get(field + 1) | 0) * HIGH + this.#get(field);
+    return seconds * 1000 + Math.floor(this.#get(field + 2) / 1e6);
   }
 }
 

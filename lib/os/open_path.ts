@@ -16,7 +16,12 @@ const MAX_LINKS = 40;
 
 /** The result of opening a path. */
 export type OpenedPath =
-  | { readonly kind: "open"; readonly descriptor: number }
+  | {
+    readonly kind: "open";
+    readonly descriptor: number;
+    /** Whether it is one of our directories, or inside one. */
+    readonly isOwn: boolean;
+  }
   | {
     readonly kind: "missing";
     /** The last directory that exists. */
@@ -110,7 +115,7 @@ export function openPath(
       descriptors.close(old);
     }
     keep = at.descriptor;
-    return { kind: "open", descriptor: keep };
+    return { kind: "open", descriptor: keep, isOwn: at.isOwn };
   } finally {
     if (keep === undefined) descriptors.close(at.descriptor);
   }

@@ -11,12 +11,12 @@ import { exec, prepareExec, rawVariables } from "./exec.ts";
 import { giveDirectories } from "./give.ts";
 import { realFiles, removePrivateDirectories } from "./files.ts";
 import {
-  actAs,
   becomeUser,
   missingCapabilities,
   supplementaryGroups,
 } from "./identity.ts";
 import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
+import { filesFor } from "./served_files.ts";
 import type { Clock, Output, System } from "./system.ts";
 
 /**
@@ -61,7 +61,7 @@ export function realSystem(): System {
     rawVariables,
     supplementaryGroups,
     missingCapabilities,
-    actAs,
+    filesFor,
     giveDirectories: (plan) => giveDirectories(plan),
     becomeUser(identity) {
       becomeUser(identity);

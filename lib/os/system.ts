@@ -343,8 +343,12 @@ export interface System {
   supplementaryGroups(): readonly number[];
   /** Finds the capabilities that this process lacks to become a user. */
   missingCapabilities(identity: Identity): readonly Capability[];
-  /** Runs a function, which must not wait, with the rights with which another user opens files. */
-  actAs<T>(identity: Identity, step: () => T): T;
+  /**
+   * Makes file operations that read with the rights of a user, for root: no link leads to what that
+   * user cannot read. They also read what only root can read in the given directories, if it could
+   * be given to the user.
+   */
+  filesFor(user: Identity, own: readonly string[]): Files;
   /** Creates directories and gives them to a user with everything in them. Only root can do that. */
   giveDirectories(plan: GivePlan): Promise<GiveReport>;
   /**

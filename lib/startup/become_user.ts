@@ -28,6 +28,23 @@ export function serverIdentity(
 }
 
 /**
+ * Makes a system that reads files as safely as the server's user would, for root: until it has
+ * become that user, every name in the directories of the settings may be a trap.
+ *
+ * @param settings The user and the directories.
+ * @param system This process.
+ * @returns The system, which is the same unless it is that of root.
+ */
+export function asReader<
+  T extends Pick<System, "uid" | "gid" | "files" | "filesFor">,
+>(settings: Settings, system: T): T {
+  const user = serverIdentity(settings, system);
+  if (system.uid !== 0 || user.uid === 0) return system;
+  const { MATTERMOST_DATA_DIR: data, MATTERMOST_CONF_DIR: conf } = settings;
+  return { ...system, files: system.filesFor(user, [data, conf]) };
+}
+
+/**
  * Takes the identity of the server's user if this process runs as root. From then on it can
  * do no more than the server, so a symbolic link that the server's user planted gains nothing.
  *

@@ -27,6 +27,7 @@ import { valuesBeforeRewrite } from "../mattermost/rewrites.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
 import type { System } from "../os/system.ts";
+import { asReader } from "./become_user.ts";
 import type { Context } from "./context.ts";
 import { databaseFromConfig } from "./configured_database.ts";
 import type { LoadedSettings } from "./load_settings.ts";
@@ -79,7 +80,7 @@ export function loadSettingsWithConfig(
   return loadSettings(context, {
     ...options,
     fromConfig(settings, driver) {
-      const { system } = context;
+      const system = asReader(settings, context.system);
       const { text } = readConfig(system, placeOf(settings, system));
       return databaseFromConfig(text, driver);
     },
@@ -136,10 +137,11 @@ export function logSummary(
  */
 export function planConfig(
   loaded: LoadedSettings,
-  { system, log }: Context,
+  { system: whole, log }: Context,
   { upgradeRulesFollow = false, reportsVariables = false }: PlanOptions,
 ): Plan {
   const { settings, release } = loaded;
+  const system = asReader(settings, whole);
   const place = placeOf(settings, system);
   const state = readConfig(system, place);
   requireProduct(loaded, state);

@@ -36,7 +36,7 @@ export interface UpgradeSides {
 export function decideForPlan(
   { release, database, paths, settings }: LoadedSettings,
   { facts, migrations }: UpgradeSides,
-  system: Pick<System, "files" | "uid" | "gid">,
+  system: Pick<System, "files" | "filesFor" | "uid" | "gid">,
 ): Decision {
   return decideUpgrade({
     target: release.version,
@@ -101,7 +101,10 @@ export async function confirmInstalledRelease(
     LoadedSettings,
     "paths" | "settings" | "release" | "installation"
   >,
-  system: Pick<System, "files" | "uid" | "gid" | "watchChild" | "clock">,
+  system: Pick<
+    System,
+    "files" | "filesFor" | "uid" | "gid" | "watchChild" | "clock"
+  >,
 ): Promise<boolean> {
   const { release, installation } = loaded;
   return isConfirmed(loaded, system) ||

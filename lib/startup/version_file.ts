@@ -21,7 +21,7 @@ import {
 } from "../config/replace_file.ts";
 import type { System } from "../os/system.ts";
 import { shellWord } from "../shell.ts";
-import { serverIdentity } from "./become_user.ts";
+import { asReader, serverIdentity } from "./become_user.ts";
 import { hostChown } from "./directories/path_remedies.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import type { Plan } from "./plan.ts";
@@ -36,11 +36,11 @@ import type { Plan } from "./plan.ts";
  */
 export function readVersionFile(
   { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
-  system: Pick<System, "files" | "uid" | "gid">,
+  system: Pick<System, "files" | "filesFor" | "uid" | "gid">,
 ): string | undefined {
   const path = paths.version;
   try {
-    return readOwnFile(system.files, path);
+    return readOwnFile(asReader(settings, system).files, path);
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
     const { uid, gid } = serverIdentity(settings, system);
@@ -81,7 +81,7 @@ function programDate(
  */
 export function isConfirmed(
   loaded: Pick<LoadedSettings, "paths" | "settings" | "release">,
-  system: Pick<System, "files" | "uid" | "gid">,
+  system: Pick<System, "files" | "filesFor" | "uid" | "gid">,
 ): boolean {
   const { paths, release } = loaded;
   // lstat, so that the date is not that of a link's target. Other errors are left to readVersionFile.

@@ -296,24 +296,37 @@ testWith(
   },
 );
 
+/** The number of renameat2(2), which exchanges two names at once with the flag 2. */
+const RENAMEAT2 = Deno.build.arch === "aarch64" ? 276 : 316;
+
+/** Exchanges each name with a link to a file or a directory of root, again and again. */
+const EXCHANGE = `
+  my ($data, $outside) = @ARGV;
+  chdir $data or die;
+  my %links = (
+    "config" => "$outside/directory",
+    "given" => "$outside/directory",
+    "VERSION" => "$outside/secret.json",
+    "config/config.json" => "$outside/secret.json",
+    "config/config.json.lock" => "$outside/secret.json",
+    "config/config.json.memory" => "$outside/secret.json",
+  );
+  my @names = keys %links;
+  for my $name (@names) { symlink $links{$name}, "$name.away"; }
+  while (1) {
+    for my $name (@names) {
+      my $away = "$name.away";
+      syscall(${RENAMEAT2}, -100, $name, -100, $away, 2) for 1 .. 20;
+    }
+  }`;
+
 testWith(
   [ROOT_USER, PERL],
   `while names are being replaced, root gives away nothing elsewhere`,
   async () => {
     await using home = await startedHome();
     const data = dirname(home.conf);
-    const directory = join(home.path, "outside/directory");
     const before = await outside(home);
-    const script = `
-    chdir $ARGV[0];
-    while (1) {
-      for my $name ("config", "given") {
-        rename $name, "$name.away" or next;
-        symlink $ARGV[1], $name;
-        unlink $name;
-        rename "$name.away", $name;
-      }
-    }`;
     for (let round = 0; round < 20; round++) {
       await run(["rm", "-rf", data]);
       await run(["cp", "-a", join(home.path, "pristine"), data]);
@@ -322,7 +335,7 @@ testWith(
         await home.write(`data/given/${each}`, "");
       }
       const racer = new Deno.Command("perl", {
-        args: ["-e", script, data, directory],
+        args: ["-e", EXCHANGE, data, join(home.path, "outside")],
         // That user may not be able to enter the directory of the tests.
         cwd: "/",
         ...SERVER,

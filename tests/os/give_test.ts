@@ -1,5 +1,5 @@
 /**
- * giveDirectories() on real directories, as root.
+ * giveDirectories() and filesFor() on real directories, as root.
  *
  * @module
  */
@@ -8,6 +8,8 @@ import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import type { Descriptors } from "../../lib/os/descriptors.ts";
 import { openDescriptors } from "../../lib/os/descriptors.ts";
+import { errorCode } from "../../lib/errors.ts";
+import { filesFor } from "../../lib/os/served_files.ts";
 import { giveDirectories } from "../../lib/os/give.ts";
 import type { GivePlan, GiveReport } from "../../lib/os/system.ts";
 import { run } from "../../tools/shared/process.ts";
@@ -406,5 +408,82 @@ testWith(
       }
     }
     assert.ok(rounds > 200, `${rounds} rounds`);
+  },
+);
+
+testWith(
+  [ROOT_USER],
+  "filesFor() reads what the user can read, and what would be given to the user",
+  async () => {
+    await using place = await createPlace();
+    await place.make(
+      ...["outside/secret", "outside/open", "data/config/config.json"],
+      ...["data/own", "data/hard", "elsewhere/config.json"],
+    );
+    const server = (...paths: string[]): Promise<void> =>
+      place.chown("2000:2000", ...paths);
+    await Deno.remove(place.at("data/hard"));
+    await Deno.link(place.at("outside/secret"), place.at("data/hard"));
+    await Deno.symlink("../outside/secret", place.at("data/link"));
+    await Deno.symlink("../outside/open", place.at("data/harmless"));
+    await Deno.symlink("../outside", place.at("data/directory"));
+    for (
+      const path of [
+        ...["outside/secret", "data/config/config.json", "data/own"],
+        "elsewhere/config.json",
+      ]
+    ) await Deno.chmod(place.at(path), 0o600);
+    await server("data/own", "data/link", "data/directory", "data/harmless");
+    await Deno.chown(place.at("data"), SERVER.uid, SERVER.gid);
+    await Deno.chmod(place.at("elsewhere"), 0o777);
+    const files = filesFor(SERVER, [place.at("data")]);
+    const read = (path: string, follow = true): string | undefined => {
+      try {
+        const found = files.read(place.at(path), { follow });
+        if (found === undefined) return "missing";
+        return found.bytes === undefined
+          ? `only facts, mode ${found.facts.mode.toString(8)}`
+          : new TextDecoder().decode(found.bytes);
+      } catch (error) {
+        return errorCode(error);
+      }
+    };
+    assert.deepEqual(
+      {
+        own: read("data/own"),
+        ofRoot: read("data/config/config.json"),
+        hard: read("data/hard"),
+        link: read("data/link"),
+        linkToOpen: read("data/harmless"),
+        notFollowed: read("data/harmless", false),
+        throughLink: read("data/directory/secret"),
+        exposed: read("elsewhere/config.json"),
+        missing: read("data/none"),
+      },
+      {
+        own: "data/own",
+        ofRoot: "data/config/config.json",
+        hard: "EACCES",
+        link: "only facts, mode 600",
+        linkToOpen: "outside/open",
+        notFollowed: "only facts, mode 777",
+        throughLink: "only facts, mode 600",
+        exposed: "EACCES",
+        missing: "missing",
+      },
+    );
+    const { uid, mtime } = await Deno.stat(
+      place.at("data/config/config.json"),
+    );
+    const found = files.read(place.at("data/config/config.json"), {
+      follow: false,
+    });
+    assert.equal(found?.facts.uid, uid);
+    assert.equal(found?.facts.modified, mtime?.getTime());
+    // The rights of root are back.
+    assert.equal(
+      await Deno.readTextFile(place.at("outside/secret")),
+      "outside/secret",
+    );
   },
 );

@@ -182,7 +182,7 @@ export function fakeSystem(world: World = {}): FakeSystem {
     },
     supplementaryGroups: () => [],
     missingCapabilities: () => world.missingCapabilities ?? [],
-    actAs: (_identity, step) => step(),
+    filesFor: () => files,
     giveDirectories(plan) {
       gifts.push(plan);
       return Promise.resolve({

@@ -1,0 +1,103 @@
+/**
+ * Reads files for root in directories in which the server's user can put a link or another file
+ * in place of each name.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "node:path";
+import { errorCode } from "../errors.ts";
+import type { Descriptors } from "./descriptors.ts";
+import { nameOf, openDescriptors, SystemCallError } from "./descriptors.ts";
+import { MAX_SIZE, realFiles } from "./files.ts";
+import { actAs } from "./identity.ts";
+import { openPath } from "./open_path.ts";
+import { isOnlyRoots } from "./permissions.ts";
+import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
+
+/**
+ * Makes file operations whose {@linkcode Files.read} has the rights of the server's user, so that
+ * no link makes root read what that user cannot read. A file that only root can read is read too
+ * where it would be given to that user.
+ *
+ * @param user The server's user.
+ * @param own The directories of the settings, the outer ones first.
+ * @returns The file operations. Nothing else is different.
+ */
+export function filesFor(user: Identity, own: readonly string[]): Files {
+  return {
+    ...realFiles,
+    read(path, options) {
+      try {
+        return actAs(user, () => realFiles.read(path, options));
+      } catch (error) {
+        if (!["EACCES", "EPERM"].includes(errorCode(error) ?? "")) throw error;
+        const given = readGivable(path, user, own);
+        if (given !== undefined) return given;
+        const facts = realFiles.stat(path);
+        // Without the content, so that the caller can only explain where a link leads.
+        if (facts !== undefined && realFiles.realPath(path) !== path) {
+          return { facts, bytes: undefined };
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+/** Reads a file that would be given to a user; `undefined` if it would not, or cannot be read. */
+function readGivable(
+  path: string,
+  owner: Identity,
+  own: readonly string[],
+): OpenedFile | undefined {
+  const descriptors = openDescriptors();
+  const open: number[] = [];
+  try {
+    const trust = { owner, own: idsOf(own, owner, descriptors) };
+    const directory = openPath(dirname(path), descriptors, trust);
+    if (directory.kind !== "exposed") open.push(directory.descriptor);
+    if (directory.kind !== "open") return undefined;
+    const isTrusted = directory.isOwn ||
+      isOnlyRoots(descriptors.examine(directory.descriptor));
+    if (!isTrusted) return undefined;
+    const name = nameOf(basename(path));
+    const file = descriptors.open(directory.descriptor, name, "file");
+    open.push(file);
+    const { type, uid, gid, mode, links, size, modified, changed, device } =
+      descriptors.examine(file);
+    if (type !== "file" || links > 1) return undefined;
+    const facts: FileFacts = {
+      ...{ isFile: true, isDirectory: false, isSymlink: false },
+      ...{ uid, gid, mode, size, modified, changed, device },
+    };
+    const bytes = size > MAX_SIZE ? undefined : descriptors.read(file, size);
+    return { facts, bytes };
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  } finally {
+    open.forEach((descriptor) => descriptors.close(descriptor));
+  }
+}
+
+/** Finds the ids of the directories that can be opened. */
+function idsOf(
+  own: readonly string[],
+  owner: Identity,
+  descriptors: Descriptors,
+): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const path of own) {
+    try {
+      const opened = openPath(path, descriptors, { owner, own: ids });
+      if (opened.kind === "exposed") continue;
+      const { descriptor } = opened;
+      if (opened.kind === "open") ids.add(descriptors.examine(descriptor).id);
+      descriptors.close(descriptor);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+    }
+  }
+  return ids;
+}
