@@ -1,21 +1,36 @@
 /**
  * `app:secrets`: generates the four secrets as lines, as JSON, or as files for Docker secrets.
  *
- * It never overwrites a file, and does not print a value that it writes into a file.
+ * It never overwrites a file, and does not print a value that it writes into a file. Root writes
+ * as the server's user where somebody else can change names.
  *
  * @module
  */
 
+import { isAbsolute, join } from "node:path";
 import { makeSecret } from "../config/secret.ts";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import {
+  EntrypointError,
+  errorCode,
+  ExitCode,
+  trySystemCall,
+} from "../errors.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { GENERATED_SECRETS } from "../settings/catalogue.ts";
 import { fileVariable, secretFileName } from "../settings/describe.ts";
 import { didYouMean } from "../settings/spelling.ts";
-import type { Files } from "../os/system.ts";
+import { resolve } from "../settings/resolve.ts";
+import { isOnlyRoots } from "../os/permissions.ts";
+import type { System } from "../os/system.ts";
 import { readArguments } from "./arguments.ts";
+import {
+  becomeServerUser,
+  requireChangeOfUser,
+} from "../startup/become_user.ts";
 import type { Context } from "../startup/context.ts";
 import { printable } from "../printable.ts";
+import { resolveForRoot } from "../startup/directories/unsafe_links.ts";
+import { sourcesOf } from "../startup/setting_sources.ts";
 
 const FORMATS: readonly string[] = ["env", "json"];
 
@@ -33,7 +48,8 @@ interface SecretFile {
  * @returns The exit code 0.
  * @throws {EntrypointError} With code 64 for wrong arguments, 73 if a file exists or cannot be written.
  */
-export function secrets(args: readonly string[], { system }: Context): number {
+export function secrets(args: readonly string[], context: Context): number {
+  const { system } = context;
   const { format = "env", write } = readArguments(args, {
     command: "app:secrets",
     values: ["format", "write"],
@@ -45,7 +61,10 @@ export function secrets(args: readonly string[], { system }: Context): number {
   }));
   const lines = write === undefined
     ? generated.map(({ name, value }) => [name, value])
-    : writeFiles(generated, { directory: write, files: system.files });
+    : writeFiles(generated, {
+      directory: write,
+      system: writerFor(write, context),
+    });
   const text = format === "json"
     ? `${JSON.stringify(Object.fromEntries(lines), undefined, 2)}\n`
     : lines.map(([name, value]) => `${name}=${value}\n`).join("");
@@ -53,12 +72,33 @@ export function secrets(args: readonly string[], { system }: Context): number {
   return ExitCode.ok;
 }
 
+/** Root writes only where nobody else can change names, and elsewhere becomes the server's user. */
+function writerFor(directory: string, context: Context): System {
+  const { system } = context;
+  const { files } = system;
+  if (system.uid !== 0) return system;
+  const isSafe = trySystemCall(() => {
+    const start = isAbsolute(directory) ? "/" : files.realPath(".");
+    const { path } = resolveForRoot(join(start, directory), files);
+    const facts = path === undefined ? undefined : files.stat(path);
+    return path !== undefined && (facts === undefined || isOnlyRoots(facts));
+  });
+  if (isSafe === true) return system;
+  const { settings } = resolve(sourcesOf(system));
+  requireChangeOfUser(settings, system);
+  return becomeServerUser(settings, context).system;
+}
+
 /** Writes all files or none, and returns the variables that name them. */
 function writeFiles(
   generated: readonly { readonly name: SettingName; readonly value: string }[],
-  { directory, files }: { readonly directory: string; readonly files: Files },
+  { directory, system }: {
+    readonly directory: string;
+    readonly system: System;
+  },
 ): [variable: string, path: string][] {
-  const home = openDirectory(directory, files);
+  const { files } = system;
+  const home = openDirectory(directory, system);
   const planned = generated.map(({ name, value }) => ({
     variable: fileVariable(name),
     path: `${home}/${secretFileName(name)}`,
@@ -67,7 +107,7 @@ function writeFiles(
   const written: SecretFile[] = [];
   try {
     for (const file of planned) {
-      writeFile(file, files);
+      writeFile(file, system);
       written.push(file);
     }
     files.syncDirectory(home);
@@ -79,22 +119,24 @@ function writeFiles(
 }
 
 /** Creates the directory if it does not exist, with access for its owner only. */
-function openDirectory(directory: string, files: Files): string {
+function openDirectory(directory: string, system: System): string {
+  const { files } = system;
   try {
     files.makeDirectory(directory, 0o700);
     return files.realPath(directory);
   } catch (error) {
-    throw cannotWrite(directory, error);
+    throw cannotWrite(directory, error, system);
   }
 }
 
-function writeFile({ path, value }: SecretFile, files: Files): void {
+function writeFile({ path, value }: SecretFile, system: System): void {
+  const { files } = system;
   try {
     files.create(path, value, 0o600);
   } catch (error) {
     if (errorCode(error) === "EEXIST") throw fileExists(path);
     if (files.lstat(path) !== undefined) files.remove(path);
-    throw cannotWrite(path, error);
+    throw cannotWrite(path, error, system);
   }
 }
 
@@ -109,12 +151,19 @@ function fileExists(path: string): EntrypointError {
   );
 }
 
-function cannotWrite(path: string, cause: unknown): EntrypointError {
+function cannotWrite(
+  path: string,
+  cause: unknown,
+  { uid, gid }: Pick<System, "uid" | "gid">,
+): EntrypointError {
   return new EntrypointError(
-    `${path} cannot be written (${errorCode(cause) ?? "unknown error"})`,
+    `${path} cannot be written by user ${uid}:${gid} (${
+      errorCode(cause) ?? "unknown error"
+    })`,
     {
       code: ExitCode.cannotWrite,
-      remedy: "Choose a directory with --write that this user can write to",
+      remedy:
+        "Choose a directory with --write that this user can write to, or start as its owner: docker run --user UID:GID …",
       cause,
     },
   );

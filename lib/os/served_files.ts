@@ -18,20 +18,21 @@ import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
 /**
  * Makes file operations whose {@linkcode Files.read} has the rights of the server's user, so that
  * no link makes root read what that user cannot read. A file that only root can read is read too
- * where it would be given to that user.
+ * where it would be given to that user, if the directories of the settings are named.
  *
  * @param user The server's user.
  * @param own The directories of the settings, the outer ones first.
  * @returns The file operations. Nothing else is different.
  */
-export function filesFor(user: Identity, own: readonly string[]): Files {
+export function filesFor(user: Identity, own?: readonly string[]): Files {
   return {
     ...realFiles,
     read(path, options) {
       try {
         return actAs(user, () => realFiles.read(path, options));
       } catch (error) {
-        if (!["EACCES", "EPERM"].includes(errorCode(error) ?? "")) throw error;
+        const isRefused = ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
+        if (!isRefused || own === undefined) throw error;
         const given = readGivable(path, user, own);
         if (given !== undefined) return given;
         const facts = realFiles.stat(path);

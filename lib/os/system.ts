@@ -345,10 +345,10 @@ export interface System {
   missingCapabilities(identity: Identity): readonly Capability[];
   /**
    * Makes file operations that read with the rights of a user, for root: no link leads to what that
-   * user cannot read. They also read what only root can read in the given directories, if it could
-   * be given to the user.
+   * user cannot read. They also read what only root can read in directories of the settings, if these
+   * are named, and if it could be given to the user.
    */
-  filesFor(user: Identity, own: readonly string[]): Files;
+  filesFor(user: Identity, own?: readonly string[]): Files;
   /** Creates directories and gives them to a user with everything in them. Only root can do that. */
   giveDirectories(plan: GivePlan): Promise<GiveReport>;
   /**

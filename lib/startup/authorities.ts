@@ -12,7 +12,7 @@
 import { X509Certificate } from "node:crypto";
 import { describeExpiry, formatDate } from "../certificate_expiry.ts";
 import type { Problem } from "../errors.ts";
-import { errorCode } from "../errors.ts";
+import { EntrypointError, errorCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
 import type { System } from "../os/system.ts";
 
@@ -25,6 +25,8 @@ export interface AuthorityLocations {
   readonly directory: string;
   /** The file of `DB_SSL_CA`; empty if it is not set. */
   readonly databaseFile: string;
+  /** Reads that file; by default as any other. */
+  readonly readDatabaseFile?: (path: string) => string;
   /** The operator's own bundle (`SSL_CERT_FILE`), which replaces all others; `undefined` if it is not set. */
   readonly bundleOverride: string | undefined;
 }
@@ -75,13 +77,25 @@ const CERTIFICATE_REGEXP =
  */
 export function findAuthorities(
   { files, clock }: Pick<System, "files" | "clock">,
-  { directory, databaseFile, bundleOverride }: AuthorityLocations,
+  { directory, databaseFile, readDatabaseFile, bundleOverride }:
+    AuthorityLocations,
 ): Authorities {
   const problems: Problem[] = [];
   const read = (path: string): string => {
     try {
-      return files.readText(path);
+      return path === databaseFile && readDatabaseFile !== undefined
+        ? readDatabaseFile(path)
+        : files.readText(path);
     } catch (error) {
+      if (error instanceof EntrypointError) {
+        const { message, remedy } = error;
+        problems.push({
+          subject: "DB_SSL_CA",
+          message,
+          ...(remedy === undefined ? {} : { remedy }),
+        });
+        return "";
+      }
       const variable = path === databaseFile
         ? "DB_SSL_CA"
         : "MATTERMOST_CA_DIR";

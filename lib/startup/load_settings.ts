@@ -42,6 +42,7 @@ import type { Context } from "./context.ts";
 import { serverIdentity } from "./become_user.ts";
 import { once } from "./once.ts";
 import { type Paths, pathsOf } from "./paths.ts";
+import { readServedFile } from "./served_file.ts";
 import { sourcesOf } from "./setting_sources.ts";
 
 /** The settings, with the release and the database that follow from them. */
@@ -161,15 +162,28 @@ export async function loadSettings(
     database: { ...database, source: { ...database.source, givenBy } },
     serverVariables,
     warnings: [...findings.warnings, ...oddities],
-    authorities: once(() => authoritiesOf(settings, system)),
+    authorities: once(() =>
+      authoritiesOf(settings, system, database.source.adapter)
+    ),
   };
 }
 
-function authoritiesOf(settings: Settings, system: System): Authorities {
+function authoritiesOf(
+  settings: Settings,
+  system: System,
+  adapter: Adapter,
+): Authorities {
   const bundle = system.env[BUNDLE_VARIABLE] ?? "";
   return findAuthorities(system, {
     directory: settings.MATTERMOST_CA_DIR,
     databaseFile: settings.DB_SSL_CA,
+    // The server's driver for MySQL does not open it: it is part of the bundle.
+    ...(adapter === "postgres"
+      ? {
+        readDatabaseFile: (path) =>
+          readServedFile(path, "DB_SSL_CA", { settings, system }),
+      }
+      : {}),
     bundleOverride: bundle === "" ? undefined : bundle,
   });
 }

@@ -10,10 +10,11 @@ import { REASONS } from "../database/reasons.ts";
 import type { DataSource } from "../database/data_source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import type { System } from "../os/system.ts";
+import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { requireAuthorities } from "./ca_bundle.ts";
+import { readServedFile, type ServedSystem } from "./served_file.ts";
 
 /**
  * Waits until the database accepts the login, for `DB_TIMEOUT` seconds at most.
@@ -32,6 +33,7 @@ export async function openDatabase(
   const authorities = requireAuthorities(loaded, context);
   const ca = databaseAuthorities(source, {
     system,
+    settings,
     trusted: authorities.trusted,
   });
   const ready = await waitForDatabase(source, {
@@ -72,32 +74,38 @@ function seconds(milliseconds: number): number {
  * of the database.
  *
  * @param source The database.
- * @param options The file system, and the authorities to trust if the source names none.
+ * @param options The system, the server's user, and the authorities to trust if the source names none.
  * @returns PEM texts; `undefined` for those of the runtime, or if the certificate is not verified.
- * @throws {EntrypointError} With code 66 if the file of `DB_SSL_CA` cannot be read.
+ * @throws {EntrypointError} With code 66 if the file of `DB_SSL_CA` cannot be read, for PostgreSQL by the server's user.
  */
 export function databaseAuthorities(
   { adapter, sslCa, sslMode }: DataSource,
-  { system, trusted }: {
-    readonly system: Pick<System, "files">;
+  { system, settings, trusted }: {
+    readonly system: ServedSystem;
+    readonly settings: Settings;
     readonly trusted: Authorities["trusted"];
   },
 ): readonly string[] | undefined {
   if (sslCa !== undefined) {
-    const text = readAuthority(sslCa, system);
     // The PostgreSQL driver trusts only this file (sslrootcert); for MySQL it is part of the bundle.
-    return adapter === "postgres" ? [text] : [text, ...trusted() ?? []];
+    return adapter === "postgres"
+      ? [
+        readAuthority(sslCa, () =>
+          readServedFile(sslCa, "DB_SSL_CA", { settings, system })),
+      ]
+      : [
+        readAuthority(sslCa, () => system.files.readText(sslCa)),
+        ...trusted() ?? [],
+      ];
   }
   return sslMode.startsWith("verify-") ? trusted() : undefined;
 }
 
-function readAuthority(
-  path: string,
-  { files }: Pick<System, "files">,
-): string {
+function readAuthority(path: string, read: () => string): string {
   try {
-    return files.readText(path);
+    return read();
   } catch (error) {
+    if (error instanceof EntrypointError) throw error;
     throw new EntrypointError(
       `The file ${path} of DB_SSL_CA cannot be read (${errorCode(error)})`,
       {

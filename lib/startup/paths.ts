@@ -58,7 +58,7 @@ export function pathsOf(settings: Settings): Paths {
  */
 export function placeOf(
   settings: Settings,
-  system: Pick<System, "uid" | "gid" | "files">,
+  system: Pick<System, "uid" | "gid" | "files" | "supplementaryGroups">,
 ): ConfigPlace {
   const { config, data } = pathsOf(settings);
   const user = serverIdentity(settings, system);

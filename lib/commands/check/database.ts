@@ -40,7 +40,8 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
   const found = name === undefined ? [] : [name];
   let session: Session | undefined;
   try {
-    const ca = databaseAuthorities(source, context);
+    const { settings } = plan;
+    const ca = databaseAuthorities(source, { ...context, settings });
     const before = system.clock.now();
     session = await connect(source, {
       signal,

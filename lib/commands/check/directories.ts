@@ -10,7 +10,10 @@ import { shellWord } from "../../shell.ts";
 import type { System } from "../../os/system.ts";
 import { checkPaths } from "../../startup/directories/check_paths.ts";
 import type { Paths } from "../../startup/paths.ts";
-import { serverIdentity } from "../../startup/become_user.ts";
+import {
+  changeOfUserProblem,
+  serverIdentity,
+} from "../../startup/become_user.ts";
 import type { CheckContext, Finding } from "./finding.ts";
 import { failed, ok, warning } from "./finding.ts";
 
@@ -30,9 +33,13 @@ export async function checkDirectories(
   { plan, system }: CheckContext,
 ): Promise<Finding[]> {
   const diagnoses = await checkPaths(plan, system, { writesProbes: false });
-  const bad = diagnoses.map((diagnosis) =>
-    (diagnosis.isRequired ? failed : warning)("directories.access", diagnosis)
-  );
+  const stuck = changeOfUserProblem(plan.settings, system);
+  const bad = [
+    ...(stuck === undefined ? [] : [failed("directories.access", stuck)]),
+    ...diagnoses.map((diagnosis) =>
+      (diagnosis.isRequired ? failed : warning)("directories.access", diagnosis)
+    ),
+  ];
   const { uid, gid } = serverIdentity(plan.settings, system);
   const good = ok(
     "directories.access",

@@ -27,7 +27,7 @@ import { canGive } from "./give_directories.ts";
 import type { Identity, System } from "../../os/system.ts";
 import type { Context } from "../context.ts";
 import { serverIdentity } from "../become_user.ts";
-import { onceEach } from "../once.ts";
+import { once, onceEach } from "../once.ts";
 import type { Plan } from "../plan.ts";
 import type { Denial } from "./path_remedies.ts";
 import { describeDenial, readKernelFacts } from "./path_remedies.ts";
@@ -71,7 +71,7 @@ export async function checkPaths(
   const { files } = system;
   const check: PathCheck = {
     system,
-    identity,
+    user: once(() => ({ ...identity, groups: system.supplementaryGroups() })),
     own: ownDirectories(plan),
     mounts: kernelFacts?.mounts,
     // The paths share most of their parents.
@@ -146,7 +146,8 @@ interface PathCheck {
   readonly stat: System["files"]["stat"];
   /** `realPath` of the files, called once for each path. */
   readonly realPath: System["files"]["realPath"];
-  readonly identity: Identity;
+  /** The server's user with its groups, which only a failure needs. */
+  readonly user: () => Identity;
   /** The directories of the settings. */
   readonly own: readonly string[];
   /** The table of mounts if owners, modes and mounts decide; `undefined` to write probe files. */
@@ -185,7 +186,7 @@ function checkByMode(
   path: string,
   check: PathCheck & { readonly mounts: string },
 ): Denial | undefined {
-  const { system: { uid, files }, identity, own } = check;
+  const { system: { uid, files }, user, own } = check;
   const real = check.realPath(path);
   if (mountOf(check.mounts, real)?.readOnly === true) {
     return { code: "EROFS", path: real, lacks: "none" };
@@ -196,7 +197,7 @@ function checkByMode(
     : written.path;
   const willBeGiven = uid === 0 && written.preparedByRoot &&
     denial?.path === real &&
-    canGive(directory, { own, user: identity }, files);
+    canGive(directory, { own, user: user() }, files);
   return willBeGiven ? undefined : denial;
 }
 
@@ -213,10 +214,11 @@ function denialOf(error: unknown, path: string, check: PathCheck): Denial {
 /** Finds the first parent directory, or else the path itself, whose owner and mode deny access. */
 function denialByMode(
   path: string,
-  { stat, realPath, identity }: PathCheck,
+  { stat, realPath, user }: PathCheck,
 ): Denial | undefined {
   // A user that may not even examine a path learns nothing more about it.
   return trySystemCall(() => {
+    const identity = user();
     // Below a closed directory nothing resolves; the name as it is shows which directory that is.
     const real = trySystemCall(() => realPath(path)) ?? path;
     const closed = inaccessibleParent(real, identity, stat);

@@ -120,7 +120,7 @@ export interface UnsafeLink {
 /** The process that reads a file, and the user that the file is for. */
 export interface LinkReader {
   /** The user of this process, and the file system. */
-  readonly system: Pick<System, "uid" | "files">;
+  readonly system: Pick<System, "uid" | "files" | "supplementaryGroups">;
   /** The server's user, who may have made a link on the way. */
   readonly user: Identity;
 }
@@ -137,11 +137,13 @@ export interface LinkReader {
 export function findUnsafeLink(
   path: string,
   facts: FileFacts,
-  { system: { uid, files }, user }: LinkReader,
+  { system, user: { uid, gid } }: LinkReader,
 ): UnsafeLink | undefined {
-  if (uid === user.uid) return undefined;
+  const { files } = system;
+  if (uid === system.uid) return undefined;
   const { link } = resolveForRoot(path, files);
   if (link === undefined) return undefined;
+  const user = { uid, gid, groups: system.supplementaryGroups() };
   const target = files.realPath(path);
   const closed = inaccessibleParent(target, user, (each) => files.stat(each)) ??
     (permits(facts, user, { bits: MAY_READ }) ? undefined : target);

@@ -120,7 +120,10 @@ Deno.test("if one file cannot be written, none is left", () => {
         what === `${step} ${path}` ? { code: "ENOSPC" } : undefined;
       const error = failure(["--write", "/run"], fakeSystem({ files }));
       assert.equal(error.code, 73);
-      assert.equal(error.message, `${path} cannot be written (ENOSPC)`);
+      assert.equal(
+        error.message,
+        `${path} cannot be written by user 0:0 (ENOSPC)`,
+      );
       assert.deepEqual(files.list("/run"), []);
     }
   }
@@ -146,7 +149,10 @@ Deno.test("a directory that cannot be created ends with code 73", () => {
   files.fault = () => ({ code: "EROFS" });
   const error = failure(["--write", "/run"], fakeSystem({ files }));
   assert.equal(error.code, 73);
-  assert.match(error.message, /^\/run cannot be written \(EROFS\)$/);
+  assert.match(
+    error.message,
+    /^\/run cannot be written by user 0:0 \(EROFS\)$/,
+  );
 });
 
 Deno.test("a wrong format or option is a usage error", () => {
@@ -175,4 +181,23 @@ Deno.test("makeSecret() uses every letter and digit equally often", () => {
   const frequencies = [...counts.values()];
   assert.equal(frequencies.reduce((sum, count) => sum + count), 248 * 64);
   assert.ok(Math.max(...frequencies) - Math.min(...frequencies) <= 1);
+});
+
+Deno.test("root writes as the server's user where other users can change names", () => {
+  for (const directory of ["/theirs", "/theirs/new", "/open"]) {
+    const files = new MemoryFiles("/theirs", "/open", "/roots");
+    files.chown("/theirs", { uid: 2000, gid: 2000 });
+    files.chmod("/open", 0o777);
+    const system = fakeSystem({ files });
+    run(["--write", directory], system);
+    assert.deepEqual(system.identities, [{ uid: 2000, gid: 2000 }]);
+    const secret = files.stat(`${directory}/mattermost_secret_key`);
+    assert.equal(secret?.uid, 2000);
+    const stuck = fakeSystem({ files, missingCapabilities: ["SETUID"] });
+    const error = failure(["--write", directory], stuck);
+    assert.match(error.message, /lacks CAP_SETUID/);
+  }
+  const system = fakeSystem({ files: new MemoryFiles("/roots") });
+  run(["--write", "/roots/new"], system);
+  assert.deepEqual(system.identities, []);
 });

@@ -101,7 +101,8 @@ Deno.test("the authorities for the database depend on driver, DB_SSL_MODE and DB
   const { plan, system } = await ready();
   system.files.place("/ca.pem", "the file");
   const { source } = plan.database;
-  const trust = { system, trusted: () => ["all others"] };
+  const { settings } = plan;
+  const trust = { system, settings, trusted: () => ["all others"] };
   const authorities = (
     change: Partial<typeof source>,
   ): readonly string[] | undefined =>
@@ -116,6 +117,7 @@ Deno.test("the authorities for the database depend on driver, DB_SSL_MODE and DB
   assert.deepEqual(
     databaseAuthorities({ ...source, sslCa: "/ca.pem", adapter: "mysql" }, {
       system,
+      settings,
       trusted: () => undefined,
     }),
     ["the file"],
