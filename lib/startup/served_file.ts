@@ -11,7 +11,7 @@ import {
   trySystemCall,
 } from "../errors.ts";
 import { inaccessibleParent, MAY_READ, permits } from "../os/permissions.ts";
-import type { Identity, System } from "../os/system.ts";
+import type { Files, Identity, System } from "../os/system.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { shellWord } from "../shell.ts";
 import { serverIdentity } from "./become_user.ts";
@@ -46,11 +46,7 @@ export function readServedFile(
   const user = serverIdentity(settings, system);
   if (system.uid !== 0 || user.uid === 0) return files.readText(path);
   try {
-    const found = system.filesFor(user).read(path, { follow: true });
-    // Whatever is no regular file is explained by reading it in the usual way.
-    if (found?.bytes !== undefined) {
-      return new TextDecoder().decode(found.bytes);
-    }
+    return readAsUser(path, system.filesFor(user));
   } catch (error) {
     const code = errorCode(error);
     if (code !== "EACCES" && code !== "EPERM") throw error;
@@ -74,8 +70,19 @@ export function readServedFile(
         },
       );
     }
+    // Root that cannot take the rights of that user only looks.
+    if (code === "EPERM") return files.readText(path);
+    throw error;
   }
-  return files.readText(path);
+}
+
+/** Reads a regular file, and never a second time with other rights, since it may be another file then. */
+function readAsUser(path: string, files: Pick<Files, "read">): string {
+  const found = files.read(path, { follow: true });
+  if (found?.bytes !== undefined) return new TextDecoder().decode(found.bytes);
+  throw Object.assign(new Error(`${path} is not a regular file`), {
+    code: found === undefined ? "ENOENT" : "EINVAL",
+  });
 }
 
 /** Finds the file or directory whose owner and mode keep a user from reading a file. */

@@ -8,13 +8,15 @@
  */
 
 import { dirname, join } from "node:path";
-import { EntrypointError, ExitCode } from "../../errors.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../../errors.ts";
 import type { FileFacts, Identity, System } from "../../os/system.ts";
 import {
   inaccessibleParent,
   isHarmlessName,
   isSafeName,
+  MAY_ENTER,
   MAY_READ,
+  MAY_WRITE,
   permits,
 } from "../../os/permissions.ts";
 import { shellWord } from "../../shell.ts";
@@ -24,6 +26,9 @@ export type LinkFiles = Pick<System["files"], "lstat" | "readLink">;
 
 /** The limit of Linux: https://man7.org/linux/man-pages/man7/path_resolution.7.html */
 const MAX_LINKS = 40;
+
+/** In a directory with this bit, only the owner of an entry can rename or remove it (sticky bit, chmod(1)). */
+const STICKY = 0o1000;
 
 /** Where a path leads. */
 export interface ResolvedPath {
@@ -40,12 +45,20 @@ export interface ResolvedPath {
   readonly isGivable: boolean;
 }
 
+/** Decides from the facts of a directory and of an entry, if there is one, whether the name keeps its meaning. */
+export type NameCheck = (
+  directory: FileFacts,
+  entry: FileFacts | undefined,
+) => boolean;
+
 /** What root may give: the server's user, and the directories whose whole content is its own. */
 export interface Ownership {
   /** The server's user. */
   readonly user: Identity;
   /** The directories of the settings. */
   readonly own: readonly string[];
+  /** Decides whether a name keeps its meaning; by default if only root can change it. */
+  readonly isSafe?: NameCheck;
 }
 
 /**
@@ -69,6 +82,7 @@ export function resolveForRoot(
   let exposed: string | undefined;
   let isOwn = false;
   let isGivable = true;
+  const isSafe: NameCheck = ownership?.isSafe ?? isSafeName;
   for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
     if (part === "..") {
       at = dirname(at);
@@ -78,7 +92,7 @@ export function resolveForRoot(
     const facts = files.lstat(next);
     const directory = files.lstat(at);
     isOwn ||= ownership?.own.includes(at) === true;
-    if (directory === undefined || !isSafeName(directory, facts)) {
+    if (directory === undefined || !isSafe(directory, facts)) {
       exposed ??= at;
       isGivable &&= directory !== undefined && facts !== undefined &&
         ownership !== undefined &&
@@ -105,6 +119,32 @@ export function resolveForRoot(
     exposed,
     isGivable,
   };
+}
+
+/**
+ * Tells whether a user can decide where a path leads.
+ *
+ * @param path An absolute path.
+ * @param user The user, with its groups.
+ * @param files The file system.
+ * @returns Whether it can replace a part of the path, or a link that the path leads through.
+ */
+export function canRedirect(
+  path: string,
+  user: Identity,
+  files: LinkFiles,
+): boolean {
+  const isSafe: NameCheck = (directory, entry) => {
+    // Its owner can change its mode.
+    if (directory.uid === user.uid) return false;
+    const bits = MAY_WRITE | MAY_ENTER;
+    if (!permits(directory, user, { bits })) return true;
+    const isSticky = (directory.mode & STICKY) !== 0;
+    return isSticky && entry !== undefined && entry.uid !== user.uid;
+  };
+  return trySystemCall(() =>
+    resolveForRoot(path, files, { user, own: [], isSafe }).path !== undefined
+  ) === false;
 }
 
 /** A symbolic link through which root reads what the server's user cannot read. */

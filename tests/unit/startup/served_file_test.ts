@@ -10,7 +10,8 @@ const PATH = "/certificates/ca.pem";
 /** Reads as root, where the kernel refuses what the server's user may not read. */
 function read(
   files: MemoryFiles,
-  { groups = [], settings = SETTINGS }: {
+  { code = "EACCES", groups = [], settings = SETTINGS }: {
+    readonly code?: string;
     readonly groups?: readonly number[];
     readonly settings?: Settings;
   } = {},
@@ -20,7 +21,7 @@ function read(
   system.filesFor = () => {
     const refusing = new MemoryFiles();
     refusing.read = () => {
-      throw Object.assign(new Error("refused"), { code: "EACCES" });
+      throw Object.assign(new Error("refused"), { code });
     };
     return refusing;
   };
@@ -48,10 +49,15 @@ Deno.test("a file that the server's user may not read is refused with file, owne
   });
 });
 
-Deno.test("supplementary groups count, and with MATTERMOST_UID=0 root reads everything", () => {
+Deno.test("root that cannot take the rights of the server's user decides by owner, groups and mode", () => {
   const files = disk(0o640);
   files.chown(PATH, { uid: 0, gid: 3000 });
-  assert.equal(read(files, { groups: [3000] }), "text");
+  const code = "EPERM";
+  assert.equal(read(files, { code, groups: [3000] }), "text");
+  assert.throws(() => read(files, { code }), { code: 66 });
+});
+
+Deno.test("with MATTERMOST_UID=0 root reads everything", () => {
   const settings = { MATTERMOST_UID: 0, MATTERMOST_GID: 0 } as Settings;
   assert.equal(read(disk(0o600), { settings }), "text");
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  canRedirect,
   findUnsafeLink,
   resolveForRoot,
 } from "../../../../lib/startup/directories/unsafe_links.ts";
@@ -85,4 +86,29 @@ Deno.test("a link of the server's user to a file that this user cannot read is u
   assert.deepEqual(find(), { ...found, closed: "/secret" });
   files.chown("/data", { uid: 0, gid: 0 }, { recursive: true });
   assert.equal(find(), undefined, "a link of root");
+});
+
+Deno.test("a user can redirect a path through its own directories, its group's, and its links", () => {
+  const files = new MemoryFiles("/run/secrets", "/data", "/ann", "/team");
+  for (const path of ["/run/secrets/x", "/data/x", "/ann/x", "/team/x"]) {
+    files.place(path, "");
+  }
+  files.chmod("/run/secrets", 0o1777);
+  files.chown("/data", THEIRS);
+  files.chown("/ann", { uid: 1000, gid: 1000 });
+  files.chown("/team", { uid: 1000, gid: 3000 });
+  files.chmod("/team", 0o770);
+  files.link("/run/secrets/link", "/data/x");
+  files.link("/run/secrets/theirs", "/ann/x");
+  files.chown("/run/secrets/theirs", THEIRS);
+  const can = (path: string): boolean =>
+    canRedirect(path, { ...THEIRS, groups: [3000] }, files);
+  const paths = [
+    ...["/run/secrets/x", "/ann/x", "/data/x", "/team/x"],
+    ...["/run/secrets/link", "/run/secrets/theirs", "/run/secrets/none"],
+  ];
+  assert.deepEqual(paths.map(can), [
+    ...[false, false, true, true],
+    ...[true, true, true],
+  ]);
 });
