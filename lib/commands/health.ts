@@ -21,6 +21,7 @@ import { resolve } from "../settings/resolve.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import type { System } from "../os/system.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
+import { asReader } from "../startup/become_user.ts";
 import type { Context } from "../startup/context.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 import { printable } from "../printable.ts";
@@ -82,9 +83,10 @@ async function checkHealth(
   const { settings } = resolve(sources);
   const configPath = `${settings.MATTERMOST_CONF_DIR}/config.json`;
   const versionPath = `${settings.MATTERMOST_DATA_DIR}/VERSION`;
-  const { text: config, fault } = readOptional(configPath, system);
+  const reader = asReader(settings, system);
+  const { text: config, fault } = readOptional(configPath, reader);
   const release = knownRelease(settings.MATTERMOST_VERSION) ??
-    knownRelease(readOptional(versionPath, system).text);
+    knownRelease(readOptional(versionPath, reader).text);
   const overrides = (release ?? releaseFacts(ASSUMED_RELEASES[0]))
     .environmentOverrides;
   const place = serverAddress({
