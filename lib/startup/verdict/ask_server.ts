@@ -16,7 +16,7 @@ import {
   verdictWatch,
 } from "../../mattermost/verdict.ts";
 import type { System } from "../../os/system.ts";
-import { serverIdentity } from "../become_user.ts";
+import { asReader, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
 import type { LoadedSettings } from "../load_settings.ts";
 
@@ -108,9 +108,8 @@ export async function askServer(
       ...(system.uid === 0 ? serverIdentity(settings, system) : {}),
     });
     signal.throwIfAborted();
-    const found = trySystemCall(() =>
-      system.files.read(config, { follow: false })
-    );
+    const { files } = asReader(settings, system);
+    const found = trySystemCall(() => files.read(config, { follow: false }));
     return {
       verdict: inSentences(readVerdict(observation), loaded, system),
       databaseError: readDatabaseError(observation),

@@ -12,6 +12,7 @@ import { EntrypointError, ExitCode } from "../../errors.ts";
 import { foldKey } from "../../json.ts";
 import { confirmLines } from "../../mattermost/installed_release.ts";
 import { isExplicit } from "../../settings/origin.ts";
+import { asReader } from "../become_user.ts";
 import type { Context } from "../context.ts";
 import { buildServerEnvironment } from "../handoff.ts";
 import type { Plan } from "../plan.ts";
@@ -65,7 +66,7 @@ export async function requireAccepted(
   const { release, database: { source }, state } = plan;
   if (
     release.databases[source.adapter] === undefined ||
-    isAccepted(plan, context.system)
+    isAccepted(plan, asReader(plan.settings, context.system))
   ) return state.accepted;
   const judgement = await judge(plan, context);
   switch (judgement.kind) {
@@ -143,7 +144,11 @@ export async function judge(
     case "accepted":
       return {
         kind: "accepted",
-        acceptance: describeAcceptance(plan, answer, system),
+        acceptance: describeAcceptance(
+          plan,
+          answer,
+          asReader(plan.settings, system),
+        ),
         notJudged,
       };
     case "none":
