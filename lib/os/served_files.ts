@@ -9,6 +9,7 @@ import { basename, dirname } from "node:path";
 import { errorCode } from "../errors.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { nameOf, openDescriptors, SystemCallError } from "./descriptors.ts";
+import { Errno } from "./execvp.ts";
 import { MAX_SIZE, realFiles } from "./files.ts";
 import { actAs } from "./identity.ts";
 import { openPath } from "./open_path.ts";
@@ -34,6 +35,7 @@ export function filesFor(user: Identity, own?: readonly string[]): Files {
         const isRefused = ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
         if (!isRefused || own === undefined) throw error;
         const given = readGivable(path, user, own);
+        if (given === MISSING) return undefined;
         if (given !== undefined) return given;
         const facts = realFiles.stat(path);
         // Without the content, so that the caller can only explain where a link leads.
@@ -46,19 +48,23 @@ export function filesFor(user: Identity, own?: readonly string[]): Files {
   };
 }
 
+/** A file that does not exist, which a user who may not enter a directory cannot tell. */
+const MISSING = Symbol("missing");
+
 /** Reads a file that would be given to a user; `undefined` if it would not, or cannot be read. */
 function readGivable(
   path: string,
   owner: Identity,
   own: readonly string[],
-): OpenedFile | undefined {
+): OpenedFile | typeof MISSING | undefined {
   const descriptors = openDescriptors();
   const open: number[] = [];
   try {
     const trust = { owner, own: idsOf(own, owner, descriptors) };
     const directory = openPath(dirname(path), descriptors, trust);
     if (directory.kind !== "exposed") open.push(directory.descriptor);
-    if (directory.kind !== "open") return undefined;
+    if (directory.kind === "missing") return MISSING;
+    if (directory.kind === "exposed") return undefined;
     const isTrusted = directory.isOwn ||
       isOnlyRoots(descriptors.examine(directory.descriptor));
     if (!isTrusted) return undefined;
@@ -75,8 +81,8 @@ function readGivable(
     const bytes = size > MAX_SIZE ? undefined : descriptors.read(file, size);
     return { facts, bytes };
   } catch (error) {
-    if (error instanceof SystemCallError) return undefined;
-    throw error;
+    if (!(error instanceof SystemCallError)) throw error;
+    return error.errno === Errno.ENOENT ? MISSING : undefined;
   } finally {
     open.forEach((descriptor) => descriptors.close(descriptor));
   }
