@@ -26,6 +26,7 @@ import {
 } from "../mattermost/migrations.ts";
 import type { FileFacts, System } from "../os/system.ts";
 import { inRange } from "../release_range.ts";
+import { asReader } from "./become_user.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import type { Plan } from "./plan.ts";
 
@@ -44,17 +45,18 @@ export interface ServerMigrations {
  * Reads the migrations that the installed server contains. For a program of 200 MB this takes
  * about 0.1 s the first time.
  *
- * @param loaded The release, the paths and the database product.
- * @param system The file system.
+ * @param loaded The release, the paths, the database product and the server's user.
+ * @param system The file system, and the user of this process.
  * @returns The migrations.
  */
 export async function readServerMigrations(
-  { release, paths, database }: Pick<
+  { release, paths, database, settings }: Pick<
     LoadedSettings,
-    "release" | "paths" | "database"
+    "release" | "paths" | "database" | "settings"
   >,
-  { files }: Pick<System, "files">,
+  system: Pick<System, "files" | "filesFor" | "uid" | "gid">,
 ): Promise<ServerMigrations> {
+  const { files } = asReader(settings, system);
   const path = `${paths.install}/${release.binary}`;
   const program = trySystemCall(() => files.stat(path));
   if (!inRange(release.version, MORPH_RELEASES) || !program?.isFile) {
