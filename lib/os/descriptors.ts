@@ -139,8 +139,11 @@ export interface EntryFacts {
   readonly device: number;
   /** A text that is different for each file. */
   readonly id: string;
-  /** A number that is different for each mount; for each device on Linux before 5.8. */
-  readonly mount: number;
+  /**
+   * A number that is different for each mount. On Linux before 5.8 it is the device of a directory,
+   * and `undefined` for anything else, because overlayfs has another device for files.
+   */
+  readonly mount: number | undefined;
 }
 
 /** Reads the entries of a directory one after another. */
@@ -349,10 +352,11 @@ class StatFacts implements EntryFacts {
     const inode = [FIELD.inodeHigh, FIELD.inode].map((at) => this.#get(at));
     return `${this.device} ${inode.join(" ")}`;
   }
-  get mount(): number {
-    return (this.#get(FIELD.mask) & STATX_MNT_ID) === 0
-      ? this.device
-      : this.#get(FIELD.mountHigh) * HIGH + this.#get(FIELD.mount);
+  get mount(): number | undefined {
+    if ((this.#get(FIELD.mask) & STATX_MNT_ID) !== 0) {
+      return this.#get(FIELD.mountHigh) * HIGH + this.#get(FIELD.mount);
+    }
+    return this.type === "directory" ? this.device : undefined;
   }
   get device(): number {
     return this.#get(FIELD.deviceMajor) * HIGH + this.#get(FIELD.deviceMinor);

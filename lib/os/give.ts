@@ -84,8 +84,8 @@ export async function giveDirectories(
       continue;
     }
     try {
-      if (isOwn) ids.add(descriptors.examine(opened.descriptor).id);
       const { descriptor } = opened;
+      if (isOwn) ids.add(descriptors.examine(descriptor).id);
       const count = await walk.give(descriptor, path);
       if (count > 0) given.push({ path, count });
     } finally {
@@ -141,7 +141,7 @@ class Walk {
   #count = 0;
   #refusals = 0;
   /** The owner of the top directory before the walk, and its mount. */
-  #top = { uid: 0, mount: 0 };
+  #top: Pick<EntryFacts, "uid" | "mount"> = { uid: 0, mount: undefined };
 
   constructor(plan: GivePlan, descriptors: Descriptors) {
     this.#plan = plan;
@@ -160,14 +160,19 @@ class Walk {
    */
   async give(descriptor: number, path: string): Promise<number> {
     const before = this.#count;
-    const { uid, mount, type } = this.#descriptors.examine(descriptor);
-    if (type !== "directory") return 0;
-    this.#top = { uid, mount };
+    const facts = this.#descriptors.examine(descriptor);
+    this.#top = { uid: facts.uid, mount: facts.mount };
     this.#refusals = 0;
     this.#batchEnd = performance.now() + BATCH_TIME;
     const frames: Frame[] = [];
-    const open = (): number => this.#descriptors.reopen(descriptor);
-    push(this.#enter(open, path, undefined));
+    const isGiven = this.#isGiven(facts);
+    try {
+      const open = (): number => this.#descriptors.reopen(descriptor);
+      push(this.#enter(open, path, undefined));
+    } catch (error) {
+      // Root may not even look into a directory on NFS, but its owner may.
+      if (!isGiven) this.#refuse(errnoOf(error), path);
+    }
     try {
       for (
         let frame = frames.at(-1);
@@ -255,7 +260,9 @@ class Walk {
 
   #giveFile(facts: EntryFacts, pathOf: () => string, give: () => number): void {
     const { owner, mountedFile } = this.#plan;
-    if (facts.mount !== this.#top.mount && pathOf() !== mountedFile) {
+    const isMount = facts.mount !== undefined &&
+      facts.mount !== this.#top.mount;
+    if (isMount && pathOf() !== mountedFile) {
       this.#note("mount", pathOf());
     } else if (facts.links > 1 && !this.#mayHaveLinks(facts)) {
       this.#note("links", pathOf());
@@ -290,7 +297,6 @@ class Walk {
       const facts = attempt(() =>
         this.#descriptors.examineName(descriptor, name)
       );
-      // Root may not even look into a directory on NFS, but its owner may.
       if (facts !== undefined && !this.#isGiven(facts)) {
         this.#refuse(errno, path);
       }

@@ -51,7 +51,7 @@ interface Place {
   readonly path: string;
   readonly uid: number;
   readonly mode: number;
-  readonly mount: number;
+  readonly mount: number | undefined;
   /** Whether it is one of our directories, or inside one. */
   readonly isOwn: boolean;
 }

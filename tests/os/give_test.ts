@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import type { Descriptors } from "../../lib/os/descriptors.ts";
-import { openDescriptors } from "../../lib/os/descriptors.ts";
+import { openDescriptors, SystemCallError } from "../../lib/os/descriptors.ts";
 import { errorCode } from "../../lib/errors.ts";
 import { filesFor } from "../../lib/os/served_files.ts";
 import { giveDirectories } from "../../lib/os/give.ts";
@@ -340,6 +340,45 @@ testWith(
     );
     const [theirs, root] = ["2000:2000", "0:0"];
     assert.deepEqual(owners, [root, root, theirs, theirs, theirs, theirs]);
+  },
+);
+
+testWith(
+  [ROOT_USER],
+  "what root may not open, as on NFS, is no error, and is named only if it is foreign",
+  async () => {
+    for (const owner of ["2000:2000", "0:0"]) {
+      await using place = await createPlace();
+      await place.make("data/inner/file");
+      await place.chown(owner, "data/inner");
+      await Deno.chown(place.at("data"), SERVER.uid, SERVER.gid);
+      const descriptors: Descriptors = {
+        ...openDescriptors(),
+        open(directory, name, flag) {
+          if (flag !== "directory") {
+            return openDescriptors().open(directory, name, flag);
+          }
+          throw new SystemCallError("openat", 13);
+        },
+        give: () => 1,
+      };
+      const { notGiven } = await place.give(["data"], { descriptors });
+      assert.deepEqual(
+        notGiven.map(({ path, cause }) => [path, cause]),
+        owner === "0:0" ? [["data/inner", "permission denied"]] : [],
+      );
+      const closed: Descriptors = {
+        ...descriptors,
+        reopen() {
+          throw new SystemCallError("openat", 13);
+        },
+      };
+      const report = await place.give(["data", "data/inner"], {
+        descriptors: closed,
+      });
+      assert.equal(report.notGiven.length, owner === "0:0" ? 1 : 0);
+      assert.deepEqual(report.given, []);
+    }
   },
 );
 

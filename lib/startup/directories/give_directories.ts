@@ -68,7 +68,7 @@ export async function giveDirectories(
     own,
     installed,
     mountedFile: config,
-    owner,
+    owner: { ...owner, groups: system.supplementaryGroups() },
     signal,
     progress: progress.update,
   });

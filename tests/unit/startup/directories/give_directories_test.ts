@@ -70,7 +70,7 @@ Deno.test("directories that are missing or belong to somebody else are given, th
     [{
       own: OWN,
       installed: ["/srv/plugins"],
-      owner: OWNER,
+      owner: { ...OWNER, groups: [] },
       mountedFile: "/srv/data/config/config.json",
     }],
   );
