@@ -125,8 +125,9 @@ async function restore(
   requireChangeOfUser(settings, context.system);
   const { files } = context.system;
   const found = placeOf(settings, context.system);
-  requireRegularSidecars(context.system, found);
-  requireCopy(asReader(settings, context.system), found, Number(number));
+  const reader = asReader(settings, context.system);
+  requireRegularSidecars(reader, found);
+  requireCopy(reader, found, Number(number));
   const { data, conf, config } = pathsOf(settings);
   const own = [data, conf].filter((path) => files.exists(path));
   const directories = { own, installed: [], config };

@@ -8,7 +8,7 @@
 import { ExitCode } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
-import { requireChangeOfUser } from "../startup/become_user.ts";
+import { asReader, requireChangeOfUser } from "../startup/become_user.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
@@ -79,7 +79,7 @@ export async function migrate(
   requireAnswers(plan, permit, context);
   const accepted = await requireAccepted(plan, context);
   const bundle = readBundle(plan);
-  requireRegularFiles(plan, bundle, system);
+  requireRegularFiles(plan, bundle, asReader(plan.settings, system));
   const served = await prepareDirectories(plan, context);
   await writePlan(
     plan,

@@ -12,7 +12,7 @@ import { EntrypointError, ExitCode } from "../errors.ts";
 import type { Permit } from "../upgrade/verdict.ts";
 import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
-import { requireChangeOfUser } from "../startup/become_user.ts";
+import { asReader, requireChangeOfUser } from "../startup/become_user.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";
 import {
   confirmInstalledRelease,
@@ -75,7 +75,7 @@ export async function start(
   const permit = await guardAfterMigration(ready, context);
   requireAnswers(plan, permit, context);
   const bundle = readBundle(plan);
-  requireRegularFiles(plan, bundle, context.system);
+  requireRegularFiles(plan, bundle, asReader(plan.settings, context.system));
   // This gives up root, so that the server's user writes everything that follows.
   const served = await prepareDirectories(plan, context);
   const { system } = served;

@@ -8,16 +8,21 @@
 import { basename, dirname } from "node:path";
 import { errorCode } from "../errors.ts";
 import type { Descriptors } from "./descriptors.ts";
-import { nameOf, openDescriptors, SystemCallError } from "./descriptors.ts";
+import {
+  nameOf,
+  openDescriptors,
+  SystemCallError,
+  textOf,
+} from "./descriptors.ts";
 import { Errno } from "./execvp.ts";
 import { MAX_SIZE, realFiles } from "./files.ts";
 import { actAs } from "./identity.ts";
-import { openPath } from "./open_path.ts";
+import { type OpenedPath, openPath } from "./open_path.ts";
 import { isOnlyRoots } from "./permissions.ts";
 import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
 
 /**
- * Makes file operations whose {@linkcode Files.read} has the rights of the server's user, so that
+ * Makes file operations whose {@linkcode Files.read} and {@linkcode Files.list} have the rights of the server's user, so that
  * no link makes root read what that user cannot read. A file that only root can read is read too
  * where it would be given to that user, if the directories of the settings are named.
  *
@@ -26,14 +31,26 @@ import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
  * @returns The file operations. Nothing else is different.
  */
 export function filesFor(user: Identity, own?: readonly string[]): Files {
+  const isRefused = (error: unknown): boolean =>
+    ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
   return {
     ...realFiles,
+    list(path) {
+      try {
+        return actAs(user, () => realFiles.list(path));
+      } catch (error) {
+        const names = isRefused(error) && own !== undefined
+          ? listGivable(path, user, own)
+          : undefined;
+        if (names === undefined) throw error;
+        return names;
+      }
+    },
     read(path, options) {
       try {
         return actAs(user, () => realFiles.read(path, options));
       } catch (error) {
-        const isRefused = ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
-        if (!isRefused || own === undefined) throw error;
+        if (!isRefused(error) || own === undefined) throw error;
         const given = readGivable(path, user, own);
         if (given === MISSING) return undefined;
         if (given !== undefined) return given;
@@ -57,34 +74,74 @@ function readGivable(
   owner: Identity,
   own: readonly string[],
 ): OpenedFile | typeof MISSING | undefined {
+  return inDirectory(
+    dirname(path),
+    { owner, own },
+    (directory, descriptors) => {
+      const name = nameOf(basename(path));
+      const file = descriptors.open(directory, name, "file");
+      try {
+        const { type, uid, gid, mode, links, size, modified, changed, device } =
+          descriptors.examine(file);
+        if (type !== "file" || links > 1) return undefined;
+        const facts: FileFacts = {
+          ...{ isFile: true, isDirectory: false, isSymlink: false },
+          ...{ uid, gid, mode, size, modified, changed, device },
+        };
+        const bytes = size > MAX_SIZE
+          ? undefined
+          : descriptors.read(file, size);
+        return { facts, bytes };
+      } finally {
+        descriptors.close(file);
+      }
+    },
+  );
+}
+
+/** Lists a directory that would be given to a user; `undefined` if it would not, or cannot be read. */
+function listGivable(
+  path: string,
+  owner: Identity,
+  own: readonly string[],
+): readonly string[] | undefined {
+  const names = inDirectory(path, { owner, own }, (directory, descriptors) => {
+    const readable = descriptors.reopen(directory);
+    try {
+      const listing = descriptors.list(readable);
+      const found: string[] = [];
+      while (listing.next()) found.push(textOf(listing.name));
+      return found.sort();
+    } finally {
+      descriptors.close(readable);
+    }
+  });
+  return names === MISSING ? [] : names;
+}
+
+/** Opens a directory in which everything would be given, or only root can change names. */
+function inDirectory<T>(
+  path: string,
+  { owner, own }: { readonly owner: Identity; readonly own: readonly string[] },
+  use: (directory: number, descriptors: Descriptors) => T,
+): T | typeof MISSING | undefined {
   const descriptors = openDescriptors();
-  const open: number[] = [];
+  let opened: OpenedPath | undefined;
   try {
     const trust = { owner, own: idsOf(own, owner, descriptors) };
-    const directory = openPath(dirname(path), descriptors, trust);
-    if (directory.kind !== "exposed") open.push(directory.descriptor);
-    if (directory.kind === "missing") return MISSING;
-    if (directory.kind === "exposed") return undefined;
-    const isTrusted = directory.isOwn ||
-      isOnlyRoots(descriptors.examine(directory.descriptor));
-    if (!isTrusted) return undefined;
-    const name = nameOf(basename(path));
-    const file = descriptors.open(directory.descriptor, name, "file");
-    open.push(file);
-    const { type, uid, gid, mode, links, size, modified, changed, device } =
-      descriptors.examine(file);
-    if (type !== "file" || links > 1) return undefined;
-    const facts: FileFacts = {
-      ...{ isFile: true, isDirectory: false, isSymlink: false },
-      ...{ uid, gid, mode, size, modified, changed, device },
-    };
-    const bytes = size > MAX_SIZE ? undefined : descriptors.read(file, size);
-    return { facts, bytes };
+    opened = openPath(path, descriptors, trust);
+    if (opened.kind === "missing") return MISSING;
+    if (opened.kind === "exposed") return undefined;
+    const isTrusted = opened.isOwn ||
+      isOnlyRoots(descriptors.examine(opened.descriptor));
+    return isTrusted ? use(opened.descriptor, descriptors) : undefined;
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
     return error.errno === Errno.ENOENT ? MISSING : undefined;
   } finally {
-    open.forEach((descriptor) => descriptors.close(descriptor));
+    if (opened !== undefined && opened.kind !== "exposed") {
+      descriptors.close(opened.descriptor);
+    }
   }
 }
 

@@ -519,6 +519,18 @@ testWith(
     });
     assert.equal(found?.facts.uid, uid);
     assert.equal(found?.facts.modified, mtime?.getTime());
+    const list = (path: string): readonly string[] | string | undefined => {
+      try {
+        return files.list(place.at(path));
+      } catch (error) {
+        return errorCode(error);
+      }
+    };
+    await Deno.chmod(place.at("data/config"), 0o700);
+    await Deno.chmod(place.at("outside"), 0o700);
+    assert.deepEqual(list("data/config"), ["config.json"]);
+    assert.equal(list("data/directory"), "EACCES");
+    assert.deepEqual(list("data/none"), []);
     // The rights of root are back.
     assert.equal(
       await Deno.readTextFile(place.at("outside/secret")),

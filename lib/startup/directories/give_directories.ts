@@ -53,14 +53,15 @@ export async function giveDirectories(
   owner: Identity,
   { system, log, signal }: Context,
 ): Promise<void> {
-  const { files } = system;
   const { own, config } = directories;
+  // A directory is listed only if it belongs to the server's user.
+  const files = system.filesFor(owner);
   const isForeign = (path: string): boolean =>
     hasOtherOwner(path, files, owner);
   const installed = directories.installed.filter(isForeign);
   const isDone = installed.length === 0 &&
     !own.some((path) => isMissing(path, files) || isForeign(path));
-  // The C library is loaded only if there is something to do.
+  // Most starts end here.
   if (isDone) return;
   const user = `${owner.uid}:${owner.gid}`;
   const progress = reportProgress(user, { system, log });
