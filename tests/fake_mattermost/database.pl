@@ -76,7 +76,7 @@ sub postgres_target {
   } else {
     $option{$1} = $2 =~ s/^'(.*)'$/$1/r while $source =~ /\G\s*([^\s=]+)\s*=\s*('[^']*'|\S*)/gc;
   }
-  $option{user} //= getpwuid($<) // $ENV{USER};
+  $option{user} //= ($ENV{FAKE_NAMELESS} ? undef : getpwuid($<)) // $ENV{USER};
   return undef, 'pq: Could not detect default username. Please provide one explicitly' . (before('4.0.0') ? '.' : '')
     unless defined $option{user};
   my %place = $option{host} =~ m{^/}

@@ -192,6 +192,8 @@ class Lab implements AsyncDisposable {
       const env = {
         PATH: "/usr/bin:/bin",
         FAKE_JOURNAL: journal,
+        // As where the transcripts were recorded.
+        FAKE_NAMELESS: "1",
         ...(test.defaults === undefined
           ? {}
           : { MM_CUSTOM_DEFAULTS_PATH: defaults }),
