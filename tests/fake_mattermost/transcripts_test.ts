@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { readVerdict, verdictWatch } from "../../lib/mattermost/verdict.ts";
 import { inRange } from "../../lib/release_range.ts";
 import { installFakeMattermost } from "./install.ts";
 import { readTable, readTranscripts, type Transcript } from "./recorded.ts";
@@ -360,4 +361,50 @@ Deno.test("11.6.0 accepts and refuses as recorded", async () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+/** What the program must read from the transcripts of real servers, by their names. */
+const VERDICTS:
+  readonly (readonly [names: RegExp, kind: string, words: RegExp])[] = [
+    [/^server-good/, "accepted", /^$/],
+    [/^server-null-section/, "accepted", /^$/],
+    [
+      /^server-bad(-mysql)?$/,
+      "refused",
+      /^(Invalid maximum users per team|model\.config\.is_valid\.max_users\.app_error$)/,
+    ],
+    [
+      /^server-wrong-type(-mysql)?$/,
+      "refused",
+      /MaxUsersPerTeam|^utils\.config\.load_config\.decoding\.panic$/,
+    ],
+    [/^server-log-console-off$/, "none", /^it /],
+    [/^server-read-only-directory$/, "accepted|none", /^$|persist/],
+  ];
+
+Deno.test("the program reads the verdicts of real servers as they were meant", async () => {
+  let count = 0;
+  for (const { name, release, output, code } of await readTranscripts()) {
+    const expected = VERDICTS.find(([names]) => names.test(name));
+    // 3.6 has no defaults for a section that is missing.
+    if (expected === undefined || release === "3.6.0" && /null/.test(name)) {
+      continue;
+    }
+    const lines = output.split("\n");
+    const end = lines.findIndex(verdictWatch());
+    const verdict = readVerdict({
+      lines: end < 0 ? lines : lines.slice(0, end + 1),
+      code,
+    });
+    const [, kind, words] = expected;
+    const said = "sentence" in verdict
+      ? verdict.sentence
+      : "reason" in verdict
+      ? verdict.reason
+      : "";
+    assert.match(verdict.kind, new RegExp(`^(${kind})$`), `${release} ${name}`);
+    assert.match(said, words, `${release} ${name}`);
+    count++;
+  }
+  assert.ok(count > 50, `${count}`);
 });
