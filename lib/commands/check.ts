@@ -8,7 +8,8 @@
 import { isAbsolute } from "node:path";
 import type { Authorities } from "../startup/authorities.ts";
 import { DEFAULT_RELEASE } from "../default_release.ts";
-import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { installedProgram } from "../mattermost/installed_release.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
@@ -104,12 +105,9 @@ async function rehearse(
   deadline: number,
 ): Promise<Outcome> {
   const { system } = context;
-  const programs = ["mattermost", "platform"].map((name) =>
-    `${directory}/bin/${name}`
-  );
   if (
     !isAbsolute(directory) ||
-    !programs.some((path) => trySystemCall(() => system.files.exists(path)))
+    installedProgram(directory, system.files) === undefined
   ) {
     throw new EntrypointError(
       `The directory of --for must be the absolute path of an unpacked Mattermost, with its server in bin/: it is ${
