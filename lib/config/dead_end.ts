@@ -12,7 +12,7 @@
 
 import type { Json } from "../json.ts";
 import { isJsonObject, valueAt } from "../json.ts";
-import { variableOf } from "../mattermost/effective_value.ts";
+import { isTrue, variableOf } from "../mattermost/effective_value.ts";
 import type { Adapter } from "../settings/adapter.ts";
 import { setValue } from "./json_path.ts";
 import { makeNode, parseDocument, printDocument } from "./json_text.ts";
@@ -43,10 +43,6 @@ interface Replacement {
   readonly hidesOthers?: true;
 }
 
-function isOn(value: Json): boolean {
-  return value === true || /^(?:1|t|true)$/i.test(String(value));
-}
-
 function isFilled(value: Json): boolean {
   return !["", "{}", "[]", '""'].includes(JSON.stringify(value)) &&
     value !== "";
@@ -69,7 +65,7 @@ const REPLACEMENTS: readonly Replacement[] = [
   ...["EnableDiagnostics", "EnableSentry"].map((key) => ({
     path: `LogSettings.${key}`,
     value: false,
-    applies: isOn,
+    applies: isTrue,
   })),
   ...LOGS.flatMap((section) =>
     [["AdvancedLoggingJSON", {}], ["AdvancedLoggingConfig", ""]].map((
@@ -85,11 +81,11 @@ const REPLACEMENTS: readonly Replacement[] = [
     "NotificationLogSettings.EnableFile",
     "ExperimentalAuditSettings.FileEnabled",
     "ExperimentalAuditSettings.SysLogEnabled",
-  ].map((path) => ({ path, value: false, applies: isOn })),
+  ].map((path) => ({ path, value: false, applies: isTrue })),
   ...["ClusterSettings.Enable", "MetricsSettings.Enable"].map((path) => ({
     path,
     value: false,
-    applies: isOn,
+    applies: isTrue,
     hidesOthers: true as const,
   })),
   {

@@ -80,4 +80,14 @@ export function effectiveValue(
   return parseVariable(text, type ?? "text") ?? current;
 }
 
+/**
+ * Checks whether a value is true: in config.json, or as the text of a variable.
+ *
+ * @param value The value of a key; `undefined` if there is none.
+ * @returns Whether it is true or a text for it: https://pkg.go.dev/strconv#ParseBool
+ */
+export function isTrue(value: Json | undefined): boolean {
+  return value === true || /^(?:1|t|true)$/i.test(String(value));
+}
+
 const RAW_REGEXP = /\.AdvancedLoggingJSON$/i;

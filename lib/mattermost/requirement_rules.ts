@@ -12,6 +12,7 @@
  */
 
 import { isJsonObject, type Json } from "../json.ts";
+import { isTrue } from "./effective_value.ts";
 
 /** The edition of the server; `undefined` if it is unknown. */
 export type Edition = "team" | "enterprise" | undefined;
@@ -282,11 +283,6 @@ export const NEEDED_KEYS: readonly NeededKey[] = [
   { path: "LogSettings.EnableFile", value: true, releases: "<5.10.0" },
   { path: "LogSettings.FileLevel", value: "INFO", releases: "<5.10.0" },
 ];
-
-// The texts of a variable that the server accepts: https://pkg.go.dev/strconv#ParseBool.
-function isTrue(value: Json | undefined): boolean {
-  return value === true || /^(?:1|t|true)$/i.test(String(value));
-}
 
 function isFalse(value: Json | undefined): boolean {
   return value === false || /^(?:0|f|false)$/i.test(String(value));
