@@ -7,7 +7,6 @@
 
 import assert from "node:assert/strict";
 import { freePort } from "../../tools/shared/database_server.ts";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
   assertClean,
@@ -17,21 +16,15 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
-const PASSWORD = "pass-of-the-database";
-const database = await startPostgres();
-await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
-await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+const database = await startServerDatabase();
 
 function settingsOf(home: Home): Record<string, string> {
-  return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_PASS: PASSWORD,
-  };
+  return databaseSettings(home, database);
 }
 
 /** The same program, started by a shell script that ends in `exec "$@"`. */

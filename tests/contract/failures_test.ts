@@ -7,7 +7,6 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { ROOT_USER, testWith } from "../support/needs.ts";
 import {
@@ -19,6 +18,10 @@ import {
   runProgram,
   testPrograms,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 /** Characters that need quoting in a data source. */
 const PASSWORD = "p@ss:w/o?r#d%41'\"$ \\ü";
@@ -30,22 +33,13 @@ const LANES = 3;
 /** A role without privileges. */
 const STRANGER = "stranger-password";
 
-const database = await startPostgres();
-await database.sql(
-  `CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`,
-);
+const database = await startServerDatabase(PASSWORD);
 await database.sql(`CREATE ROLE stranger LOGIN PASSWORD '${STRANGER}'`);
-await database.sql("CREATE DATABASE mattermost OWNER mattermost");
 
 /** Settings that start a server. */
 function settingsOf(home: Home): Record<string, string> {
   return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_PASS: PASSWORD,
+    ...databaseSettings(home, database, PASSWORD),
     MATTERMOST_LINK_SALT: SALT,
     DB_TIMEOUT: "30",
   };

@@ -21,26 +21,21 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const IS_ROOT = ROOT_USER.isMet;
 /** A user that owns nothing. */
 const OTHER = 65533;
-const PASSWORD = "pass-of-the-database";
 /** The configuration in the package of 11.6.0. */
 const PACKAGE = JSON.stringify(recorded);
-const database = await startPostgres();
-await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
-await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+const database = await startServerDatabase();
 
 function settingsOf(home: Home): Record<string, string> {
-  return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_PASS: PASSWORD,
-  };
+  return databaseSettings(home, database);
 }
 
 async function readConfig(

@@ -8,7 +8,6 @@
 import assert from "node:assert/strict";
 import { basename, dirname, join, relative } from "node:path";
 import { sidecarPaths } from "../../lib/config/file.ts";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { tablesOf } from "../support/release_migrations.ts";
@@ -22,18 +21,20 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 /** The server's user. */
 const SERVER = { uid: 2000, gid: 2000 };
-const PASSWORD = "pass-of-the-database";
 /** A text that only root can read. */
 const SECRET = "what-root-alone-may-read";
 /** Homes in parallel, each with one start at a time. */
 const LANES = 4;
 
-const database = await startPostgres();
-await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
-await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+const database = await startServerDatabase();
 // The database is up to date, so that app:migrate succeeds.
 await database.sql(
   `SET ROLE mattermost; ${tablesOf("11.7.9")}`,
@@ -42,13 +43,8 @@ await database.sql(
 
 function settingsOf(home: Home): Record<string, string> {
   return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
+    ...databaseSettings(home, database),
     MATTERMOST_CA_DIR: join(home.path, "ca.d"),
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_PASS: PASSWORD,
   };
 }
 

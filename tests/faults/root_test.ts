@@ -6,7 +6,6 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
@@ -19,8 +18,12 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
-const PASSWORD = "pass-of-the-database";
 /** Milliseconds in which the program has to end after SIGTERM. */
 const END_TIME = 300;
 
@@ -36,19 +39,12 @@ const DROPPING: Need = {
   }).output().then(({ success }) => success, () => false),
 };
 
-const database = await startPostgres();
-await database.sql(`CREATE ROLE mattermost LOGIN PASSWORD '${PASSWORD}'`);
-await database.sql("CREATE DATABASE mattermost OWNER mattermost");
+const database = await startServerDatabase();
 
 function settingsOf(home: Home): Record<string, string> {
   return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
+    ...databaseSettings(home, database),
     MATTERMOST_CA_DIR: join(home.path, "ca.d"),
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_PASS: PASSWORD,
   };
 }
 
