@@ -25,7 +25,7 @@ import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 import { confirmInstalledRelease } from "../startup/upgrade_guard.ts";
 
-/** Subcommands that change nothing, for whoever wants to know what is installed. */
+/** Subcommands that change nothing. */
 const HARMLESS = ["version", "help", "completion"];
 
 /**

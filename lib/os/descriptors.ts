@@ -150,7 +150,7 @@ export interface EntryFacts {
 export interface Listing {
   /** The name of the present entry. It is valid until the next one is read. */
   readonly name: Name;
-  /** Whether the present entry is a directory, as far as the file system tells. */
+  /** Whether the file system reports that the present entry is a directory. */
   readonly isDirectory: boolean;
   /** Goes to the next entry; `false` at the end. */
   next(): boolean;

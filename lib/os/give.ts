@@ -6,8 +6,8 @@
  * either in a directory in which nobody else can change a name, or by a descriptor that was
  * examined.
  *
- * A directory is given after everything in it. So whoever finds that it belongs to the server's
- * user need not look into it, and a walk that was interrupted is continued by the next start.
+ * A directory is given after everything in it. So a directory that already belongs to the server's
+ * user need not be entered, and the next start continues a walk that was interrupted.
  *
  * @module
  */
@@ -241,7 +241,7 @@ class Walk {
       );
       return undefined;
     }
-    // Whoever replaces the name from here on changes nothing.
+    // From here on, replacing the name has no effect.
     const file = attempt(() =>
       this.#descriptors.open(descriptor, name, "path")
     );

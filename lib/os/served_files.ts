@@ -65,7 +65,7 @@ export function filesFor(user: Identity, own?: readonly string[]): Files {
   };
 }
 
-/** A file that does not exist, which a user who may not enter a directory cannot tell. */
+/** A file that does not exist, in a directory that the user may not enter. */
 const MISSING = Symbol("missing");
 
 /** Reads a file that would be given to a user; `undefined` if it would not, or cannot be read. */

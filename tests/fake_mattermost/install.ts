@@ -74,7 +74,7 @@ export async function installFakeMattermost(
   await Deno.chmod(target, 0o755);
 }
 
-/** The English translations, as far as refusals need them. */
+/** The English translations that refusals need. */
 async function sentences(
   version: string,
 ): Promise<readonly { readonly id: string; readonly translation: string }[]> {

@@ -1,6 +1,6 @@
 /**
- * The migrations of each release, for tests. The numbers are those of real releases as far as
- * they were read; the names are made up, except those that were given to two numbers.
+ * The migrations of each release, for tests. Numbers that were read from a real
+ * release are its own; the names are made up, except those that were given to two numbers.
  *
  * @module
  */

@@ -250,7 +250,7 @@ Deno.test("what a killed start has left is removed, and what a running one uses 
   assert.deepEqual(files.list("/tmp"), ["mattermost-entrypoint-new"]);
 });
 
-/** Starts as far as config.json; returns how often the server was asked. */
+/** Starts up to the writing of config.json; returns how often the server was asked. */
 async function start(
   files: MemoryFiles,
   world: World = {},
