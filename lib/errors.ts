@@ -133,18 +133,55 @@ export function formatError(error: unknown): string {
   });
 }
 
+/** The code of Deno's error for a path in `/dev`, `/proc` or `/sys`, which it opens only with all permissions. */
+export const NOT_CAPABLE = "NotCapable";
+
+/** The code of a file that is not read because it is a FIFO, a socket or a device. */
+export const NOT_REGULAR = "not a regular file";
+
+/** The code of a file that is not read because of its size. */
+export const TOO_LARGE = "too large";
+
+/**
+ * The names of the numbers to which Deno gives no `code` (errno(3); the same on x86_64 and
+ * aarch64). The number is in the message, or in `errno` where `node:fs` names it `UNKNOWN`.
+ */
+const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  6: "ENXIO",
+  8: "ENOEXEC",
+  19: "ENODEV",
+  23: "ENFILE",
+  26: "ETXTBSY",
+  27: "EFBIG",
+  31: "EMLINK",
+  35: "EDEADLK",
+  37: "ENOLCK",
+  38: "ENOSYS",
+  75: "EOVERFLOW",
+  108: "ESHUTDOWN",
+  112: "EHOSTDOWN",
+  116: "ESTALE",
+  117: "EUCLEAN",
+  121: "EREMOTEIO",
+  122: "EDQUOT",
+};
+
 /**
  * Gets the code that the operating system or a driver gave an error: `ENOENT`,
  * `ECONNREFUSED`, `28P01`.
  *
  * @param error Anything that was thrown.
- * @returns The code; `undefined` if the error has none.
+ * @returns The code, or `errno 133` for a number without a name; `undefined` if the error has none.
  */
 export function errorCode(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) {
-    return undefined;
-  }
-  return typeof error.code === "string" ? error.code : undefined;
+  if (typeof error !== "object" || error === null) return undefined;
+  const { name, message, code, errno } = error as Record<string, unknown>;
+  if (typeof code === "string" && code !== "UNKNOWN") return code;
+  if (name === NOT_CAPABLE) return NOT_CAPABLE;
+  const number = typeof errno === "number"
+    ? -errno
+    : Number(/\(os error (\d+)\)/.exec(String(message))?.[1]);
+  return number > 0 ? ERRNO_NAMES[number] ?? `errno ${number}` : undefined;
 }
 
 /**

@@ -6,8 +6,9 @@
 
 import type { Command } from "./startup/context.ts";
 import type { Problem } from "./errors.ts";
-import { EntrypointError, errorCode, ExitCode } from "./errors.ts";
+import { EntrypointError, ExitCode } from "./errors.ts";
 import { parseEnvFile } from "./env_file.ts";
+import { explainSystemError, unexpectedSystemError } from "./system_errors.ts";
 import { Log } from "./log.ts";
 import { flag } from "./settings/kinds.ts";
 import {
@@ -92,8 +93,9 @@ export async function run(
     return signalCode ?? code;
   } catch (error) {
     if (signalCode !== undefined) return signalCode;
-    log.fail(error);
-    return error instanceof EntrypointError ? error.code : ExitCode.bug;
+    const shown = unexpectedSystemError(error);
+    log.fail(shown);
+    return shown instanceof EntrypointError ? shown.code : ExitCode.bug;
   }
 }
 
@@ -208,9 +210,11 @@ function readEnvFile(file: string, { files }: System): Uint8Array {
   try {
     opened = files.read(file, { follow: true });
   } catch (error) {
-    // Deno gives no code where it refuses to read files below /dev and /proc.
-    const code = errorCode(error) ?? "the program may not open it";
-    throw envFileError(file, `cannot be read (${code})`, { cause: error });
+    const { reason, remedy } = explainSystemError(error, file);
+    throw envFileError(file, `cannot be read: ${reason}`, {
+      cause: error,
+      remedy,
+    });
   }
   if (opened === undefined) throw envFileError(file, "does not exist");
   if (!opened.facts.isFile) throw envFileError(file, "is not a regular file");

@@ -22,7 +22,7 @@ import { dirname, join, normalize } from "node:path";
 const ALLOWED: Readonly<Record<string, string>> = {
   "lib/commands/version.ts describeProgram":
     "a test cannot choose the commit of the build",
-  "lib/config/file.ts sidecarPaths":
+  "lib/config/lock.ts sidecarPaths":
     "a test puts a link at each of these paths, and must not miss one",
   "lib/mattermost/releases.ts failsOnListenError":
     "a start is to look at the port where the server would not end; not done yet",

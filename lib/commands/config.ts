@@ -7,7 +7,7 @@
  */
 
 import { redactText } from "../config/redact.ts";
-import { awaitConfigLock, requireRegularSidecars } from "../config/file.ts";
+import { lockConfig, requireRegularSidecars } from "../config/lock.ts";
 import { requireCopy, restoreCopy } from "../config/restore.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
@@ -68,7 +68,7 @@ export async function config(
   const loaded = await loadSettingsWithConfig(context);
   // The next start would refuse a server of another release.
   await confirmRelease(loaded.release, loaded.installation, system);
-  const plan = planConfig(loaded, context, {});
+  const plan = await planConfig(loaded, context, {});
   plan.warnings.forEach((warning) => log.warn(warning));
   const problem = changeOfUserProblem(plan.settings, system);
   if (problem !== undefined) log.warn(problem);
@@ -137,9 +137,12 @@ async function restore(
     context,
   );
   const place = placeOf(settings, system);
-  await awaitConfigLock(system, place);
-  for (const line of restoreCopy(system, place, Number(number))) {
-    log.info(line);
+  const lock = await lockConfig(system, place, context.signal);
+  try {
+    const options = { number: Number(number), lock };
+    for (const line of restoreCopy(system, place, options)) log.info(line);
+  } finally {
+    lock.release();
   }
   return ExitCode.ok;
 }

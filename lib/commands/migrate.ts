@@ -56,7 +56,7 @@ export async function migrate(
   requireServer(loaded, system);
   requireChangeOfUser(loaded.settings, system);
   const isAnswered = await confirmInstalledRelease(loaded, system);
-  const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
+  const plan = await planConfig(loaded, context, { upgradeRulesFollow: true });
   logSummary(plan, context);
   const [database, migrations] = await Promise.all([
     openDatabase(plan, context),
@@ -91,7 +91,7 @@ export async function migrate(
   const work = { database: { session, facts }, permit, migrations };
   const code = await runMigration(plan, work, served);
   if (code === ExitCode.ok) {
-    recordRelease(plan, served.system, isAnswered);
+    await recordRelease(plan, served.system, isAnswered);
     rememberMigrations(plan, migrations, served.system);
   }
   await session.close();

@@ -15,6 +15,7 @@ import {
   ExitCode,
   trySystemCall,
 } from "../errors.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { GENERATED_SECRETS } from "../settings/catalogue.ts";
 import { fileVariable, secretFileName } from "../settings/describe.ts";
@@ -156,14 +157,14 @@ function cannotWrite(
   cause: unknown,
   { uid, gid }: Pick<System, "uid" | "gid">,
 ): EntrypointError {
+  const { reason, remedy } = explainSystemError(cause, path);
   return new EntrypointError(
-    `${path} cannot be written by user ${uid}:${gid} (${
-      errorCode(cause) ?? "unknown error"
-    })`,
+    `${path} cannot be written by user ${uid}:${gid}: ${reason}`,
     {
       code: ExitCode.cannotWrite,
-      remedy:
-        "Choose a directory with --write that this user can write to, or start as its owner: docker run --user UID:GID …",
+      remedy: isDenied(cause)
+        ? "Choose a directory with --write that this user can write to, or start as its owner: docker run --user UID:GID …"
+        : remedy,
       cause,
     },
   );

@@ -91,7 +91,7 @@ export async function start(
     const code = await runMigration(plan, work, served);
     if (code !== ExitCode.ok) throw migrationFailed(code);
   }
-  recordRelease(plan, system, isAnswered);
+  await recordRelease(plan, system, isAnswered);
   rememberMigrations(plan, migrations, system);
   context.signal.throwIfAborted();
   await Promise.all([database.session.close(), releaseSignals()]);
@@ -127,7 +127,9 @@ async function openMeanwhile(
   try {
     // What follows would judge a server of another release by the wrong rules.
     const isAnswered = await confirmInstalledRelease(loaded, system);
-    const plan = planConfig(loaded, context, { upgradeRulesFollow: true });
+    const plan = await planConfig(loaded, context, {
+      upgradeRulesFollow: true,
+    });
     // The summary has already printed the warnings about the settings.
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));

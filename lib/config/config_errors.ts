@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { Identity } from "../os/system.ts";
 import { shellWord } from "../shell.ts";
 import type { ConfigCopy } from "./copies.ts";
@@ -150,15 +151,14 @@ export function unreadableConfig(
   error: unknown,
   reader: Identity,
 ): EntrypointError {
-  const code = errorCode(error);
-  const denied = code === "EACCES" || code === "EPERM";
+  const { reason, remedy } = explainSystemError(error, path);
   return new EntrypointError(
-    denied
+    isDenied(error)
       ? `${path} cannot be read by user ${reader.uid}`
-      : `${path} cannot be read (${code ?? String(error)})`,
+      : `${path} cannot be read: ${reason}`,
     {
       code: ExitCode.badConfig,
-      ...(denied ? { remedy: chownCommand(path, reader) } : {}),
+      remedy: isDenied(error) ? chownCommand(path, reader) : remedy,
       cause: error,
     },
   );
@@ -186,43 +186,30 @@ export function unwritableConfig(
   { path, link, writer }: WriteAttempt,
 ): EntrypointError {
   const directory = dirname(path);
-  const code = errorCode(error);
   const elsewhere =
     `Set MATTERMOST_CONF_DIR to a directory on a writable volume, and copy the configuration there: cp ${
       shellWord(path)
     } "$MATTERMOST_CONF_DIR"/config.json`;
-  const [cause, remedy] = ((): [string, string | undefined] => {
-    if (code === "ENOSPC" || code === "EDQUOT") {
-      const reason = code === "ENOSPC"
-        ? "no space is left on the device"
-        : "the disk quota is used up";
-      return [
-        reason,
-        `Free some space, then start again: df -h ${shellWord(directory)}`,
-      ];
-    }
+  const fault = explainSystemError(error, directory);
+  const [cause, remedy] = ((): [string, string] => {
     if (link?.startsWith("..data/")) {
       return [
         "it is mounted from a Kubernetes Secret or ConfigMap, which is read-only, but the server must be able to write it",
         elsewhere,
       ];
     }
-    if (code === "EROFS") return ["the file system is read-only", elsewhere];
-    if (code === "EACCES" || code === "EPERM") {
+    if (errorCode(error) === "EROFS") return [fault.reason, elsewhere];
+    if (isDenied(error)) {
       return [
         `user ${writer.uid} cannot write to ${directory}`,
         chownCommand(directory, writer),
       ];
     }
-    return [code ?? String(error), undefined];
+    return [fault.reason, fault.remedy];
   })();
   return new EntrypointError(
     `Cannot write ${path}: ${cause}; nothing is lost`,
-    {
-      code: ExitCode.cannotWrite,
-      ...(remedy === undefined ? {} : { remedy }),
-      cause: error,
-    },
+    { code: ExitCode.cannotWrite, remedy, cause: error },
   );
 }
 

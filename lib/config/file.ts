@@ -1,5 +1,5 @@
 /**
- * Reads, locks and writes config.json on the disk.
+ * Reads and writes config.json on the disk.
  *
  * The entrypoint keeps more files beside `config.json`: `config.json.1` to `.3` are its last valid
  * copies, `config.json.memory` is the last-applied state (digests of what the entrypoint wrote
@@ -21,15 +21,14 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
 import type { EntrypointError } from "../errors.ts";
-import { errorCode, trySystemCall } from "../errors.ts";
+import type { System } from "../os/system.ts";
+import { explainSystemError } from "../system_errors.ts";
 import type { ConfigCopy } from "./copies.ts";
-import { addCopy, copyPaths, listCopies } from "./copies.ts";
+import { addCopy, listCopies } from "./copies.ts";
 import type { Json } from "../json.ts";
 import type { ConfigLocation, ConfigSystem } from "./location.ts";
 import {
-  fallbackBases,
   markerPath,
   readConfigBytes,
   resolveConfigPath,
@@ -42,10 +41,10 @@ import {
   readLastApplied,
   writeLastApplied,
 } from "./last_applied.ts";
+import type { ConfigLock } from "./lock.ts";
 import type { LastApplied } from "./merge.ts";
 import { stateDuringWrite } from "./merge.ts";
-import { requireRegularFile, tryReadOwnFile } from "./own_file.ts";
-import { makeDirectories, removeTemporaries } from "./replace_file.ts";
+import { tryReadOwnFile } from "./own_file.ts";
 import {
   isPermissionError,
   makePrivate,
@@ -73,16 +72,6 @@ export interface ConfigState extends LastAppliedState {
   readonly notices: readonly string[];
   /** The digest function of the last-applied state, for the merge. */
   digest(value: Json): string;
-}
-
-/** The lock that a writer of config.json holds. */
-export interface ConfigLock {
-  /** The path prefix of the copies, the last-applied state and the lock. */
-  readonly base: string;
-  /** Notices for the operator. */
-  readonly notices: readonly string[];
-  /** Releases the lock. */
-  release(): void;
 }
 
 /** A new config.json, and the state that it replaces. */
@@ -145,6 +134,40 @@ export function readConfig(
   throw unusableConfig(path, content, copies());
 }
 
+/** Milliseconds between attempts to read a config.json that is not valid: half a second in all. */
+const READ_PAUSES = [20, 40, 80, 160, 200];
+
+/**
+ * Reads config.json like {@linkcode readConfig}. If it is not valid, it is read again for half a
+ * second, because another server may be writing it: the server truncates the file first.
+ *
+ * @param system Files, random bytes, and the clock.
+ * @param place Where config.json is.
+ * @returns The configuration on the disk.
+ * @throws {EntrypointError} As {@linkcode readConfig}.
+ */
+export async function readSettledConfig(
+  system: ConfigSystem & Pick<System, "clock">,
+  place: ConfigPlace,
+): Promise<ConfigState> {
+  for (const pause of READ_PAUSES) {
+    try {
+      const state = readConfig(system, place);
+      if (!state.torn) return state;
+    } catch (error) {
+      if (!isInvalid(system, place)) throw error;
+    }
+    await system.clock.sleep(pause);
+  }
+  return readConfig(system, place);
+}
+
+function isInvalid(system: ConfigSystem, place: ConfigPlace): boolean {
+  const { path } = resolveConfigPath(system, place);
+  const found = readConfigBytes(system, place, path);
+  return found !== undefined && "fault" in parseConfig(found);
+}
+
 /**
  * Checks whether the configuration on the disk has not changed since it was read, which is much
  * faster than {@linkcode readConfig}.
@@ -168,112 +191,6 @@ export function isUnchanged(
   return found === undefined
     ? state.text === undefined
     : state.text !== undefined && decodeText(found) === state.text;
-}
-
-/**
- * Lists the files that the entrypoint creates beside config.json, except temporary files, whose
- * names are random.
- *
- * @param base The path prefix of these files.
- * @returns The paths.
- */
-export function sidecarPaths(base: string): readonly string[] {
-  return [
-    ...["lock", "broken"].map((end) => `${base}.${end}`),
-    ...[lastAppliedPath(base), markerPath(base), ...copyPaths(base)],
-  ];
-}
-
-/**
- * Checks that the files beside config.json are regular files, before anything is changed. It
- * ignores files that cannot be examined; opening them reports the error.
- *
- * @param system Files.
- * @param place Where config.json is.
- * @throws {EntrypointError} With code 73 if one of them is not a regular file.
- */
-export function requireRegularSidecars(
-  system: ConfigSystem,
-  place: ConfigPlace,
-): void {
-  const { files } = system;
-  const { path } = resolveConfigPath(system, place);
-  for (const base of new Set([path, ...fallbackBases(place)])) {
-    const names = new Set(trySystemCall(() => files.list(dirname(base))));
-    for (const each of sidecarPaths(base)) {
-      // Examining a file that does not exist costs an exception.
-      if (names.has(basename(each))) requireRegularFile(files, each);
-    }
-  }
-}
-
-/**
- * Waits until no other process holds the lock. {@linkcode lockConfig} waits too, but it blocks
- * signals meanwhile, and the other process may be paused for a long time.
- *
- * @param system Files.
- * @param place Where config.json is.
- * @throws {EntrypointError} With code 73 if the lock file is not a regular file.
- */
-export async function awaitConfigLock(
-  system: ConfigSystem,
-  place: ConfigPlace,
-): Promise<void> {
-  const { path } = resolveConfigPath(system, place);
-  const bases = [
-    sidecarBase(system, place, path),
-    path,
-    ...fallbackBases(place),
-  ];
-  for (const base of new Set(bases)) {
-    requireRegularFile(system.files, `${base}.lock`);
-    // lockConfig() reports errors.
-    await system.files.waitForUnlock(`${base}.lock`).catch(() => {});
-  }
-}
-
-/**
- * Locks config.json against other starts on the same volume. It creates the directory if needed,
- * and removes temporary files of a killed process. If the file system has no locks, the result
- * has a notice.
- *
- * @param system Files.
- * @param place Where config.json is.
- * @returns The lock, to be released after the write.
- * @throws {EntrypointError} With code 73 if the directory cannot be created or a file beside
- * config.json is not a regular file, 65 if config.json is a dangling link.
- */
-export function lockConfig(
-  system: ConfigSystem,
-  place: ConfigPlace,
-): ConfigLock {
-  const target = resolveConfigPath(system, place);
-  const { files } = system;
-  try {
-    makeDirectories(files, dirname(target.path));
-  } catch (error) {
-    throw unwritableConfig(error, { ...target, writer: place.user });
-  }
-  requireRegularSidecars(system, place);
-  const first = sidecarBase(system, place, target.path);
-  const bases = new Set([first, target.path, ...fallbackBases(place)]);
-  let reason: string | undefined;
-  for (const base of bases) {
-    const path = `${base}.lock`;
-    try {
-      const lock = files.lock(path);
-      for (const file of new Set([target.path, base])) {
-        removeTemporaries(system, file);
-      }
-      return { base, notices: [], release: () => lock.release() };
-    } catch (error) {
-      reason ??= errorCode(error) ?? String(error);
-      if (!isPermissionError(error)) break;
-    }
-  }
-  const notice =
-    `${first}.lock cannot be locked (${reason}); do not start two servers on this volume at the same time`;
-  return { base: first, notices: [notice], release: () => {} };
 }
 
 /**
@@ -306,7 +223,8 @@ export function writeConfig(
     } catch (error) {
       // On a full disk the server would truncate config.json, so only missing permissions are ignored.
       if (!isPermissionError(error)) throw fail(error);
-      notices.push(`Cannot keep a copy of ${path} (${errorCode(error)})`);
+      const { reason } = explainSystemError(error, path);
+      notices.push(`Cannot keep a copy of ${path}: ${reason}`);
     }
     return { written: false, notices };
   }

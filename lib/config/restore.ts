@@ -14,7 +14,7 @@ import {
 import type { ConfigCopy } from "./copies.ts";
 import { addCopy, listCopies } from "./copies.ts";
 import type { ConfigPlace } from "./file.ts";
-import { lockConfig } from "./file.ts";
+import type { ConfigLock } from "./lock.ts";
 import type { ConfigSystem } from "./location.ts";
 import {
   fallbackBases,
@@ -57,7 +57,7 @@ export function requireCopy(
  *
  * @param system Files and random bytes.
  * @param place Where config.json is.
- * @param number The number of the copy; 1 is the newest.
+ * @param options The number of the copy, 1 is the newest; and the lock that is held.
  * @returns Notices for the operator.
  * @throws {EntrypointError} With code 64 if there is no such copy, 65 if it is not valid, 73 if
  * config.json cannot be written.
@@ -65,40 +65,35 @@ export function requireCopy(
 export function restoreCopy(
   system: ConfigSystem,
   place: ConfigPlace,
-  number: number,
+  { number, lock }: { readonly number: number; readonly lock: ConfigLock },
 ): readonly string[] {
-  const lock = lockConfig(system, place);
+  const target = resolveConfigPath(system, place);
+  const { path } = target;
+  const { base } = lock;
+  const copy = findCopy(listCopies(system, base), place, number);
+  const { text } = copy;
+  if (text === undefined) throw unusableCopy(system, place, copy);
+  const found = readConfigBytes(system, place, path);
+  const content = found === undefined ? undefined : parseConfig(found);
+  const present = content !== undefined && "text" in content
+    ? content.text
+    : undefined;
+  const notices: string[] = [...lock.notices];
   try {
-    const target = resolveConfigPath(system, place);
-    const { path } = target;
-    const { base } = lock;
-    const copy = findCopy(listCopies(system, base), place, number);
-    const { text } = copy;
-    if (text === undefined) throw unusableCopy(system, place, copy);
-    const found = readConfigBytes(system, place, path);
-    const content = found === undefined ? undefined : parseConfig(found);
-    const present = content !== undefined && "text" in content
-      ? content.text
-      : undefined;
-    const notices: string[] = [...lock.notices];
-    try {
-      if (present !== undefined) {
-        addCopy(system, base, present);
-      } else if (found !== undefined && found.length > 0) {
-        replaceFile(system, `${base}.broken`, new TextDecoder().decode(found));
-        notices.push(`The invalid config.json is kept as ${base}.broken`);
-      }
-      const state = { text: present, torn: false };
-      replaceConfig(system, { path, base, text, state });
-      addCopy(system, base, text);
-    } catch (error) {
-      throw unwritableConfig(error, { ...target, writer: place.user });
+    if (present !== undefined) {
+      addCopy(system, base, present);
+    } else if (found !== undefined && found.length > 0) {
+      replaceFile(system, `${base}.broken`, new TextDecoder().decode(found));
+      notices.push(`The invalid config.json is kept as ${base}.broken`);
     }
-    const date = new Date(copy.modified).toISOString();
-    return [...notices, `Restored ${path} from copy ${number} of ${date}`];
-  } finally {
-    lock.release();
+    const state = { text: present, torn: false };
+    replaceConfig(system, { path, base, text, state });
+    addCopy(system, base, text);
+  } catch (error) {
+    throw unwritableConfig(error, { ...target, writer: place.user });
   }
+  const date = new Date(copy.modified).toISOString();
+  return [...notices, `Restored ${path} from copy ${number} of ${date}`];
 }
 
 function findCopy(

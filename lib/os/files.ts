@@ -11,12 +11,13 @@ import {
   fstatSync,
   mkdtempSync,
   openSync,
+  read as readWithCallback,
   readSync,
   statfsSync,
   type Stats,
   writeFileSync,
 } from "node:fs";
-import { errorCode } from "../errors.ts";
+import { errorCode, NOT_REGULAR } from "../errors.ts";
 import type {
   FileFacts,
   Files,
@@ -27,9 +28,11 @@ import type {
 /** Files with more bytes are not read. A config.json has some ten thousand. */
 export const MAX_SIZE = 64 * 1024 ** 2;
 
-/** File operations on the real file system, synchronous except for {@linkcode Files.waitForUnlock}. */
+/** The same for {@linkcode Files.readParts}. A server's program has 200 MB. */
+const MAX_PROGRAM_SIZE = 4 * 1024 ** 3;
+
+/** File operations on the real file system, synchronous except for {@linkcode Files.readParts}. */
 export const realFiles: Files = {
-  readText: (path) => Deno.readTextFileSync(path),
   read,
   readParts,
   exists,
@@ -74,22 +77,16 @@ export const realFiles: Files = {
     using directory = Deno.openSync(path, { read: true });
     directory.syncSync();
   },
-  lock(path) {
-    const file = Deno.openSync(path, {
-      create: true,
-      write: true,
-      mode: 0o600,
-    });
-    file.lockSync(true);
-    return { release: () => file.close() };
-  },
-  async waitForUnlock(path) {
-    if (!exists(path)) return;
-    using file = Deno.openSync(path, { write: true });
-    // Faster than lock(), which uses a thread, and usually nobody holds the lock.
-    if (!file.tryLockSync(true)) await file.lock(true);
-    // Not left to the end of the block: a thread of Deno may keep the file open for longer.
-    file.unlockSync();
+  tryLock(path) {
+    const file = openLock(path);
+    try {
+      if (file.tryLockSync(true)) return { release: () => file.close() };
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
+    return undefined;
   },
   freeSpace(path) {
     const { bsize, bavail } = statfsSync(path);
@@ -143,6 +140,30 @@ function makePrivateDirectory(
     throw error;
   }
   return directory;
+}
+
+/**
+ * Opens a lock file. Deno locks only files that it opened itself, and it has no `O_NOFOLLOW`. So
+ * the file is created without following a link first, and must then be the same one. Opening it
+ * for reading and writing does not wait, even if it is a FIFO by then (fifo(7)).
+ */
+function openLock(path: string): Deno.FsFile {
+  const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+  const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+  const descriptor = openSync(path, flags, 0o600);
+  try {
+    const expected = fstatSync(descriptor);
+    const file = Deno.openSync(path, { read: true, write: true });
+    const { dev, ino } = file.statSync();
+    if (expected.isFile() && expected.dev === dev && expected.ino === ino) {
+      return file;
+    }
+    file.close();
+  } finally {
+    closeSync(descriptor);
+  }
+  const code = NOT_REGULAR;
+  throw Object.assign(new Error(`${code}: open '${path}'`), { code });
 }
 
 function withDescriptor(
@@ -206,17 +227,37 @@ async function* readParts(
   path: string,
   { size, overlap }: { readonly size: number; readonly overlap: number },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
-  const buffer = new Uint8Array(overlap + size);
-  let kept = 0;
-  while (true) {
-    const count = await file.read(buffer.subarray(kept));
-    if (count === null) return;
-    const end = kept + count;
-    yield buffer.subarray(0, end);
-    kept = Math.min(overlap, end);
-    buffer.copyWithin(0, end - kept, end);
+  const { O_NONBLOCK, O_RDONLY } = constants;
+  const descriptor = openSync(path, O_RDONLY | O_NONBLOCK);
+  try {
+    const facts = fstatSync(descriptor);
+    if (!facts.isFile() || facts.size > MAX_PROGRAM_SIZE) return;
+    const buffer = new Uint8Array(overlap + size);
+    let kept = 0;
+    while (true) {
+      const count = await readSome(descriptor, buffer.subarray(kept));
+      if (count === 0) return;
+      const end = kept + count;
+      yield buffer.subarray(0, end);
+      kept = Math.min(overlap, end);
+      buffer.copyWithin(0, end - kept, end);
+    }
+  } finally {
+    closeSync(descriptor);
   }
+}
+
+function readSome(descriptor: number, buffer: Uint8Array): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  readWithCallback(
+    descriptor,
+    buffer,
+    0,
+    buffer.length,
+    null,
+    (error, count) => error === null ? resolve(count) : reject(error),
+  );
+  return promise;
 }
 
 function factsOfOpen(stats: Stats): FileFacts {

@@ -128,8 +128,6 @@ export interface FileLock {
 
 /** File operations. They throw errors with the `code` of the system (`ENOENT`, `EACCES`). */
 export interface Files {
-  /** Reads a file as UTF-8. */
-  readText(path: string): string;
   /**
    * Reads a regular file of up to 64 MiB, without waiting for the writer of a FIFO.
    * `undefined` if the file does not exist. If `follow` is false, a symbolic link at the end
@@ -140,9 +138,9 @@ export interface Files {
     options: { readonly follow: boolean },
   ): OpenedFile | undefined;
   /**
-   * Reads a file of any size in parts of up to `size` bytes, symbolic links followed. Each part
-   * but the first begins with the last `overlap` bytes of the one before, and is valid until
-   * the next one is read.
+   * Reads a regular file of up to 4 GiB in parts of up to `size` bytes, symbolic links followed.
+   * Each part but the first begins with the last `overlap` bytes of the one before, and is valid
+   * until the next one is read. Anything else has no parts.
    */
   readParts(
     path: string,
@@ -188,12 +186,10 @@ export interface Files {
   /** Flushes the entries of a directory to the disk (fsync(2)). */
   syncDirectory(path: string): void;
   /**
-   * Takes the exclusive lock of a file, and creates the file if necessary. Blocks the whole
-   * program, signal handlers included, while another process holds the lock.
+   * Takes the exclusive lock of a regular file, and creates the file if necessary. `undefined`
+   * if another process holds the lock. Never waits, and never follows a symbolic link.
    */
-  lock(path: string): FileLock;
-  /** Resolves when no process holds the lock of a file, or if the file does not exist. Does not block. */
-  waitForUnlock(path: string): Promise<void>;
+  tryLock(path: string): FileLock | undefined;
   /** Gets the free bytes of the file system that contains a path, without those reserved for root. */
   freeSpace(path: string): number;
 }

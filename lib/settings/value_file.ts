@@ -7,6 +7,7 @@
 
 import type { Problem } from "../errors.ts";
 import { errorCode, ExitCode } from "../errors.ts";
+import { explainCode } from "../system_errors.ts";
 import { HIDDEN, hideCredentials } from "../hidden.ts";
 import { shellWord } from "../shell.ts";
 import type { SettingProblem } from "./setting_problem.ts";
@@ -210,8 +211,8 @@ function unreadableFile(
 ): SettingProblem {
   const code = errorCode(error) ?? "unknown error";
   const [reason, remedy] = FILE_ERRORS[code] ?? [
-    `cannot be read (${code})`,
-    (path: string): string => `Check the mount of ${path}`,
+    `cannot be read: ${explainCode(code, path).reason}`,
+    (path: string): string => explainCode(code, path).remedy,
   ];
   const problem = { subject: name, code: ExitCode.unreadable };
   const isMissing = MISSING_CODES.includes(code);

@@ -13,6 +13,8 @@ import { X509Certificate } from "node:crypto";
 import { describeExpiry, formatDate } from "../certificate_expiry.ts";
 import type { Problem } from "../errors.ts";
 import { EntrypointError, errorCode } from "../errors.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
+import { readNamedText } from "../os/named_file.ts";
 import { shellWord } from "../shell.ts";
 import type { System } from "../os/system.ts";
 
@@ -85,7 +87,7 @@ export function findAuthorities(
     try {
       return path === databaseFile && readDatabaseFile !== undefined
         ? readDatabaseFile(path)
-        : files.readText(path);
+        : readNamedText(files, path);
     } catch (error) {
       if (error instanceof EntrypointError) {
         const { message, remedy } = error;
@@ -154,7 +156,7 @@ function baseBundle(
   const path = wholeBundle ??
     SYSTEM_BUNDLES.find((path) => files.stat(path)?.isFile === true);
   try {
-    return path === undefined ? "" : files.readText(path);
+    return path === undefined ? "" : readNamedText(files, path);
   } catch {
     // The server reads this file by itself, and starts without it.
     return "";
@@ -190,13 +192,15 @@ function unreadable(
   error: unknown,
   { path, variable }: { readonly path: string; readonly variable: string },
 ): Problem {
-  const code = errorCode(error) ?? "unknown error";
+  const { reason, remedy } = explainSystemError(error, path);
   return {
     subject: "",
-    message: `The file ${path} of ${variable} cannot be read (${code})`,
-    remedy: code === "ENOENT"
+    message: `The file ${path} of ${variable} cannot be read: ${reason}`,
+    remedy: errorCode(error) === "ENOENT"
       ? `Mount the certificates at ${path}, or correct ${variable}`
-      : `On the host: chmod a+r FILE   # the one that is mounted at ${path}; certificates are not secret`,
+      : isDenied(error)
+      ? `On the host: chmod a+r FILE   # the one that is mounted at ${path}; certificates are not secret`
+      : remedy,
   };
 }
 

@@ -10,7 +10,8 @@ import type { Authorities } from "./authorities.ts";
 import { BUNDLE_VARIABLE, joinBundle } from "./authorities.ts";
 import { tryReadOwnFile } from "../config/own_file.ts";
 import { replaceFile } from "../config/replace_file.ts";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 
@@ -78,15 +79,15 @@ export function writeBundle(
   try {
     replaceFile(system, path, text);
   } catch (error) {
+    const directory = dirname(path);
+    const { reason, remedy } = explainSystemError(error, directory);
     throw new EntrypointError(
-      `The bundle of certificates ${path} cannot be written (${
-        errorCode(error)
-      })`,
+      `The bundle of certificates ${path} cannot be written: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy: `Make ${
-          dirname(path)
-        } writable for the server's user, or set SSL_CERT_FILE to a complete bundle of your own`,
+        remedy: isDenied(error)
+          ? `Make ${directory} writable for the server's user, or set SSL_CERT_FILE to a complete bundle of your own`
+          : remedy,
         cause: error,
       },
     );

@@ -80,7 +80,7 @@ export async function loadSettings(
     readonly fromConfig: (
       settings: Settings,
       driver: Adapter | undefined,
-    ) => ConfiguredDatabase | undefined;
+    ) => Promise<ConfiguredDatabase | undefined>;
     readonly assume?: string;
   },
 ): Promise<LoadedSettings> {
@@ -121,7 +121,7 @@ export async function loadSettings(
   });
   if (own.problem !== undefined) problems.push(own.problem);
   const onDisk = own.database === undefined && settings.DB_HOST === undefined
-    ? options.fromConfig(
+    ? await options.fromConfig(
       settings,
       overrides === "none" ? undefined : product.driver,
     )

@@ -10,6 +10,8 @@ import { REASONS } from "../database/reasons.ts";
 import type { DataSource } from "../database/data_source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { readNamedText } from "../os/named_file.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
@@ -94,7 +96,7 @@ export function databaseAuthorities(
           readServedFile(sslCa, "DB_SSL_CA", { settings, system })),
       ]
       : [
-        readAuthority(sslCa, () => system.files.readText(sslCa)),
+        readAuthority(sslCa, () => readNamedText(system.files, sslCa)),
         ...trusted() ?? [],
       ];
   }
@@ -106,12 +108,14 @@ function readAuthority(path: string, read: () => string): string {
     return read();
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
+    const { reason, remedy } = explainSystemError(error, path);
     throw new EntrypointError(
-      `The file ${path} of DB_SSL_CA cannot be read (${errorCode(error)})`,
+      `The file ${path} of DB_SSL_CA cannot be read: ${reason}`,
       {
         code: ExitCode.unreadable,
-        remedy:
-          `Mount the certificates at ${path} so that the server's user can read them`,
+        remedy: isDenied(error) || errorCode(error) === "ENOENT"
+          ? `Mount the certificates at ${path} so that the server's user can read them`
+          : remedy,
         cause: error,
       },
     );

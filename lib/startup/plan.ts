@@ -9,7 +9,7 @@ import { isJsonObject, valueAt } from "../json.ts";
 import type { Assignment } from "../config/assignment.ts";
 import { assignments, isObsolete } from "../config/assignments.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
-import { readConfig } from "../config/file.ts";
+import { readSettledConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { withoutLogin } from "../database/data_source.ts";
 import { makeSecret } from "../config/secret.ts";
@@ -79,9 +79,10 @@ export function loadSettingsWithConfig(
 ): Promise<LoadedSettings> {
   return loadSettings(context, {
     ...options,
-    fromConfig(settings, driver) {
+    async fromConfig(settings, driver) {
       const system = asReader(settings, context.system);
-      const { text } = readConfig(system, placeOf(settings, system));
+      const place = placeOf(settings, system);
+      const { text } = await readSettledConfig(system, place);
       return databaseFromConfig(text, driver);
     },
   });
@@ -135,15 +136,15 @@ export function logSummary(
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
-export function planConfig(
+export async function planConfig(
   loaded: LoadedSettings,
   { system: whole, log }: Context,
   { upgradeRulesFollow = false, reportsVariables = false }: PlanOptions,
-): Plan {
+): Promise<Plan> {
   const { settings, release } = loaded;
   const system = asReader(settings, whole);
   const place = placeOf(settings, system);
-  const state = readConfig(system, place);
+  const state = await readSettledConfig(system, place);
   requireProduct(loaded, state);
   const shipped = shippedConfig(loaded, { system, user: place.user });
   const desired = desiredConfig(state, loaded, shipped);

@@ -11,7 +11,8 @@ import {
   trySystemCall,
 } from "../errors.ts";
 import { inaccessibleParent, MAY_READ, permits } from "../os/permissions.ts";
-import type { Files, Identity, System } from "../os/system.ts";
+import { readNamedText } from "../os/named_file.ts";
+import type { Identity, System } from "../os/system.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { shellWord } from "../shell.ts";
 import { serverIdentity } from "./become_user.ts";
@@ -44,9 +45,9 @@ export function readServedFile(
 ): string {
   const { files } = system;
   const user = serverIdentity(settings, system);
-  if (system.uid !== 0 || user.uid === 0) return files.readText(path);
+  if (system.uid !== 0 || user.uid === 0) return readNamedText(files, path);
   try {
-    return readAsUser(path, system.filesFor(user));
+    return readNamedText(system.filesFor(user), path);
   } catch (error) {
     const code = errorCode(error);
     if (code !== "EACCES" && code !== "EPERM") throw error;
@@ -71,18 +72,9 @@ export function readServedFile(
       );
     }
     // Root that cannot take the rights of that user only looks.
-    if (code === "EPERM") return files.readText(path);
+    if (code === "EPERM") return readNamedText(files, path);
     throw error;
   }
-}
-
-/** Reads a regular file, and never a second time with other rights, since it may be another file then. */
-function readAsUser(path: string, files: Pick<Files, "read">): string {
-  const found = files.read(path, { follow: true });
-  if (found?.bytes !== undefined) return new TextDecoder().decode(found.bytes);
-  throw Object.assign(new Error(`${path} is not a regular file`), {
-    code: found === undefined ? "ENOENT" : "EINVAL",
-  });
 }
 
 /** Finds the file or directory whose owner and mode keep a user from reading a file. */

@@ -11,7 +11,7 @@
 
 import { Buffer } from "node:buffer";
 import { trySystemCall } from "../errors.ts";
-import { lockConfig } from "../config/file.ts";
+import { tryLockConfig } from "../config/lock.ts";
 import {
   attempt,
   removeTemporaries,
@@ -106,8 +106,8 @@ function headerOf({ size, modified }: FileFacts): string {
 }
 
 /**
- * Remembers the names that were read from the program. If that fails, the next start reads the
- * program again.
+ * Remembers the names that were read from the program. If that fails, or another start holds the
+ * lock, the next start reads the program again.
  *
  * @param plan The paths.
  * @param migrations The migrations that the installed server contains.
@@ -121,7 +121,8 @@ export function rememberMigrations(
   if (unsaved === undefined) return;
   attempt(() => {
     // Under the lock, so that the temporary file of another start is not removed.
-    const lock = lockConfig(system, place);
+    const lock = tryLockConfig(system, place);
+    if (typeof lock === "string") return;
     try {
       if (lock.notices.length === 0) {
         removeTemporaries(system, paths.migrations);

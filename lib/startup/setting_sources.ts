@@ -5,6 +5,7 @@
  */
 
 import { trySystemCall } from "../errors.ts";
+import { readNamedFile } from "../os/named_file.ts";
 import type { Sources } from "../settings/resolve.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { rowOf } from "../settings/catalogue.ts";
@@ -30,7 +31,7 @@ export function sourcesOf(
   const { env, files } = system;
   return {
     env,
-    readFile: (path) => readRegularFile(path, filesToRead(path, system)),
+    readFile: (path) => readNamedFile(filesToRead(path, system), path),
     exists: (path) => trySystemCall(() => files.exists(path)) ?? false,
   };
 }
@@ -53,18 +54,4 @@ function filesToRead(path: string, system: SourceSystem): System["files"] {
 function idOf(name: SettingName, env: System["env"]): number {
   const id = Number(env[name] || rowOf(name).fallback);
   return Number.isInteger(id) ? id : Number(rowOf(name).fallback);
-}
-
-/** Links are followed, since Kubernetes mounts secrets through them. */
-function readRegularFile(path: string, files: System["files"]): Uint8Array {
-  const found = files.read(path, { follow: true });
-  if (found?.bytes !== undefined) return found.bytes;
-  const code = found === undefined
-    ? "ENOENT"
-    : found.facts.isDirectory
-    ? "EISDIR"
-    : found.facts.isFile
-    ? "EFBIG"
-    : "not a regular file";
-  throw Object.assign(new Error(code), { code });
 }

@@ -6,13 +6,9 @@
  */
 
 import { dirname } from "node:path";
-import {
-  EntrypointError,
-  errorCode,
-  ExitCode,
-  trySystemCall,
-} from "../errors.ts";
-import { lockConfig } from "../config/file.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import { explainSystemError, isDenied } from "../system_errors.ts";
+import { lockConfig } from "../config/lock.ts";
 import { readOwnFile } from "../config/own_file.ts";
 import {
   attempt,
@@ -20,7 +16,6 @@ import {
   replaceFile,
 } from "../config/replace_file.ts";
 import type { System } from "../os/system.ts";
-import { shellWord } from "../shell.ts";
 import { asReader, serverIdentity } from "./become_user.ts";
 import { hostChown } from "./directories/path_remedies.ts";
 import type { LoadedSettings } from "./load_settings.ts";
@@ -44,13 +39,14 @@ export function readVersionFile(
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
     const { uid, gid } = serverIdentity(settings, system);
+    const { reason, remedy } = explainSystemError(error, path);
     throw new EntrypointError(
-      `${path}, which records the release that last ran, cannot be read (${
-        errorCode(error)
-      })`,
+      `${path}, which records the release that last ran, cannot be read: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy: hostChown(`${uid}:${gid}`, paths.data),
+        remedy: isDenied(error)
+          ? hostChown(`${uid}:${gid}`, paths.data)
+          : remedy,
         cause: error,
       },
     );
@@ -98,18 +94,18 @@ export function isConfirmed(
  * @param isAnswered Whether the program confirmed its release, so that the next start can skip that.
  * @throws {EntrypointError} With code 73 if it cannot be written.
  */
-export function recordRelease(
+export async function recordRelease(
   plan: Plan,
   system: System,
   isAnswered: boolean,
-): void {
+): Promise<void> {
   if (isConfirmed(plan, system)) return;
   const { paths: { version }, place, release } = plan;
   const text = `${release.version}\n`;
   const isRecorded = readVersionFile(plan, system) === text;
   if (isRecorded && !isAnswered) return;
   // Under the lock, so that the temporary file of another start is not removed.
-  const lock = lockConfig(system, place);
+  const lock = await lockConfig(system, place);
   try {
     if (lock.notices.length === 0) removeTemporaries(system, version);
     replaceFile(system, version, text);
@@ -121,15 +117,14 @@ export function recordRelease(
   } catch (error) {
     // Only the date is out of date, so the next start asks the program again.
     if (isRecorded) return;
-    const directory = shellWord(dirname(version));
+    const { reason, remedy } = explainSystemError(error, dirname(version));
     throw new EntrypointError(
-      `${version}, which records the release that last ran, cannot be written (${
-        errorCode(error)
-      })`,
+      `${version}, which records the release that last ran, cannot be written: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy:
-          `df -h ${directory}; ls -ld ${directory}   # make room there, and let the server's user write`,
+        remedy: isDenied(error)
+          ? `${remedy}   # let the server's user write there`
+          : remedy,
         cause: error,
       },
     );

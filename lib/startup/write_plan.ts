@@ -4,14 +4,8 @@
  * @module
  */
 
-import {
-  awaitConfigLock,
-  isUnchanged,
-  lockConfig,
-  readConfig,
-  requireRegularSidecars,
-  writeConfig,
-} from "../config/file.ts";
+import { isUnchanged, readSettledConfig, writeConfig } from "../config/file.ts";
+import { lockConfig, requireRegularSidecars } from "../config/lock.ts";
 import type { Acceptance } from "../config/last_applied.ts";
 import { requireRegularFile } from "../config/own_file.ts";
 import type { System } from "../os/system.ts";
@@ -48,16 +42,15 @@ export function requireRegularFiles(
  */
 export async function writePlan(
   plan: Plan,
-  { system, log }: Context,
+  { system, log, signal }: Context,
   accepted?: Acceptance,
 ): Promise<void> {
   const { place } = plan;
-  await awaitConfigLock(system, place);
-  const lock = lockConfig(system, place);
+  const lock = await lockConfig(system, place, signal);
   try {
     const { state, merged } = isUnchanged(system, place, plan.state)
       ? plan
-      : mergeAgain(plan, system);
+      : await mergeAgain(plan, system);
     const report = writeConfig(system, place, {
       lock,
       state,
@@ -89,10 +82,10 @@ export async function writePlan(
   }
 }
 
-function mergeAgain(
+async function mergeAgain(
   plan: Plan,
   system: System,
-): Pick<Plan, "state" | "merged"> {
-  const state = readConfig(system, plan.place);
+): Promise<Pick<Plan, "state" | "merged">> {
+  const state = await readSettledConfig(system, plan.place);
   return { state, ...mergeInto(state, plan, system) };
 }

@@ -146,10 +146,10 @@ testWith(
     ]);
     assert.equal(right.written, false);
     assert.deepEqual(right.notices, [
-      `Cannot keep a copy of ${path} (EACCES)`,
+      `Cannot keep a copy of ${path}: permission denied (EACCES)`,
     ]);
     assert.deepEqual(right.lockNotices, [
-      `${path}.lock cannot be locked (EACCES); do not start two servers on this volume at the same time`,
+      `${path}.lock cannot be locked: permission denied (EACCES); do not start two servers on this volume at the same time`,
     ]);
     assert.deepEqual(await names(conf), ["config.json"]);
   },
@@ -215,7 +215,7 @@ testWith(
     assert.deepEqual(outcome, {
       code: 73,
       message:
-        `Cannot write ${path}: the file system is read-only; nothing is lost`,
+        `Cannot write ${path}: the file system is read-only (EROFS); nothing is lost`,
       remedy:
         `Set MATTERMOST_CONF_DIR to a directory on a writable volume, and copy the configuration there: cp ${path} "$MATTERMOST_CONF_DIR"/config.json`,
     });

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { basename, dirname, join, relative } from "node:path";
-import { sidecarPaths } from "../../lib/config/file.ts";
+import { sidecarPaths } from "../../lib/config/lock.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { tablesOf } from "../support/release_migrations.ts";

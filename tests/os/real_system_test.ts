@@ -46,7 +46,7 @@ Deno.test("files can be created, overwritten in place, renamed and removed", () 
     const path = join(home, "file");
     const long = "ü".repeat(100_000);
     files.create(path, long, 0o640);
-    assert.equal(files.readText(path), long);
+    assert.equal(Deno.readTextFileSync(path), long);
     assert.equal(codeOf(() => files.create(path, "again", 0o600)), "EEXIST");
     const inode = Deno.statSync(path).ino;
     files.overwrite(path, "short");
@@ -61,7 +61,7 @@ Deno.test("files can be created, overwritten in place, renamed and removed", () 
     files.rename(path, `${path}2`);
     files.syncDirectory(home);
     assert.deepEqual(files.list(home), ["file2"]);
-    assert.equal(files.readText(`${path}2`), "short");
+    assert.equal(Deno.readTextFileSync(`${path}2`), "short");
     files.remove(`${path}2`);
     assert.deepEqual(files.list(home), []);
   }));
@@ -167,7 +167,7 @@ Deno.test("read() reads only regular files, does not block, and follows links on
     assert.equal(codeOf(() => files.tryWriting(fifo)), "ENXIO");
     assert.equal(codeOf(() => files.tryWriting(join(home, "none"))), "ENOENT");
     files.tryWriting(path);
-    assert.equal(files.readText(path), "text");
+    assert.equal(await Deno.readTextFile(path), "text");
     files.createEmpty(`${path}2`, 0o600);
     assert.equal(files.stat(`${path}2`)?.size, 0);
     assert.equal(codeOf(() => files.createEmpty(link, 0o600)), "EEXIST");
@@ -182,7 +182,10 @@ Deno.test("stat() and list() accept a missing file, and throw on other errors", 
     assert.equal(files.lstat(join(path, "below")), undefined);
     assert.deepEqual(files.list(join(home, "none")), []);
     assert.equal(codeOf(() => files.list(path)), "ENOTDIR");
-    assert.equal(codeOf(() => files.readText(join(home, "none"))), "ENOENT");
+    assert.equal(
+      codeOf(() => Deno.readTextFileSync(join(home, "none"))),
+      "ENOENT",
+    );
     Deno.symlinkSync("loop", join(home, "loop"));
     assert.equal(codeOf(() => files.stat(join(home, "loop"))), "ELOOP");
   }));
@@ -220,21 +223,24 @@ Deno.test("stat() and realPath() follow links, lstat() and readLink() do not", (
     assert.equal(files.realPath(link), files.realPath(deep));
   }));
 
-Deno.test("waitForUnlock() waits until the lock is released", () =>
+Deno.test("tryLock() takes a lock once, and only of a regular file", () =>
   withDirectory(async (home) => {
     const { files } = system;
     const path = join(home, "lock");
-    const held = files.lock(path);
-    let isFree = false;
-    const waiting = files.waitForUnlock(path).then(() => isFree = true);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(isFree, false);
+    const held = files.tryLock(path);
+    assert.ok(held);
+    assert.equal(files.tryLock(path), undefined);
     held.release();
-    await waiting;
-    files.lock(path).release();
+    files.tryLock(path)?.release();
+    assert.ok(files.tryLock(path));
     assert.equal(files.stat(path)?.mode, 0o600);
-    await files.waitForUnlock(join(home, "none"));
-    assert.deepEqual(files.list(home), ["lock"]);
+    await new Deno.Command("mkfifo", { args: [`${path}-fifo`] }).output();
+    await Deno.symlink("target", `${path}-link`);
+    const codes = ["fifo", "link", "directory/x"].map((name) =>
+      codeOf(() => files.tryLock(`${path}-${name}`))
+    );
+    assert.deepEqual(codes, ["not a regular file", "ELOOP", "ENOENT"]);
+    assert.deepEqual(files.list(home), ["lock", "lock-fifo", "lock-link"]);
   }));
 
 Deno.test("sleep() ends after its time, or at once with the reason of its signal", async () => {
@@ -367,7 +373,7 @@ Deno.test("a private directory has one file, which only its owner can read", asy
         [mode, owner.uid, owner.gid],
       );
     }
-    assert.equal(files.readText(`${directory}/f`), `in ${directory}`);
+    assert.equal(await Deno.readTextFile(`${directory}/f`), `in ${directory}`);
     await Deno.writeTextFile(`${root}/kept`, "");
     await Deno.symlink(root, `${directory}/link`);
     files.removeDirectory(directory);

@@ -4,11 +4,14 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import type { Assignment } from "../../lib/config/assignment.ts";
 import type { ConfigPlace } from "../../lib/config/file.ts";
 import type { ConfigSystem } from "../../lib/config/location.ts";
 import type { WriteReport } from "../../lib/config/file.ts";
-import { lockConfig, readConfig, writeConfig } from "../../lib/config/file.ts";
+import { readConfig, writeConfig } from "../../lib/config/file.ts";
+import { type ConfigLock, tryLockConfig } from "../../lib/config/lock.ts";
+import { restoreCopy } from "../../lib/config/restore.ts";
 import type { MergeResult } from "../../lib/config/merge.ts";
 import { merge } from "../../lib/config/merge.ts";
 
@@ -23,7 +26,7 @@ export interface StartReport extends MergeResult, WriteReport {
  *
  * @param world Files and random bytes.
  * @param place The location of config.json.
- * @param options The desired values, and a function that generates secrets.
+ * @param options The desired values, a function that generates secrets, and the lock, if the caller holds it.
  * @returns The merge, and the notices of each step.
  */
 export function startConfig(
@@ -32,9 +35,10 @@ export function startConfig(
   options: {
     readonly wanted: readonly Assignment[];
     readonly generate?: () => string;
+    readonly lock?: ConfigLock;
   },
 ): StartReport {
-  const lock = lockConfig(world, place);
+  const lock = options.lock ?? lockNow(world, place);
   try {
     const state = readConfig(world, place);
     const result = merge({
@@ -59,6 +63,40 @@ export function startConfig(
       lockNotices: lock.notices,
       readNotices: state.notices,
     };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Takes the lock, which no other process holds.
+ *
+ * @param world Files and random bytes.
+ * @param place The location of config.json.
+ * @returns The lock.
+ */
+export function lockNow(world: ConfigSystem, place: ConfigPlace): ConfigLock {
+  const lock = tryLockConfig(world, place);
+  assert.ok(typeof lock !== "string", `another process holds ${lock}`);
+  return lock;
+}
+
+/**
+ * Restores a copy, as `app:config --restore` does.
+ *
+ * @param world Files and random bytes.
+ * @param place The location of config.json.
+ * @param number The number of the copy.
+ * @returns The notices.
+ */
+export function restoreNow(
+  world: ConfigSystem,
+  place: ConfigPlace,
+  number: number,
+): readonly string[] {
+  const lock = lockNow(world, place);
+  try {
+    return restoreCopy(world, place, { number, lock });
   } finally {
     lock.release();
   }

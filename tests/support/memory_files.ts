@@ -45,6 +45,8 @@ export class MemoryFiles implements Files {
   /** The owner of files that the program creates; files that a test places belong to root. */
   user = { uid: 0, gid: 0 };
   lockError: string | undefined;
+  /** The files that a process holds the lock of. */
+  readonly locked = new Set<string>();
   /** Whether the process has ended: then every call throws. */
   dead = false;
   #inode = 1;
@@ -59,6 +61,7 @@ export class MemoryFiles implements Files {
   /** Starts a new process with the same disk. */
   reboot(): void {
     this.dead = false;
+    this.locked.clear();
     this.steps = 0;
     this.journal.length = 0;
     this.fault = () => undefined;
@@ -203,18 +206,14 @@ export class MemoryFiles implements Files {
     this.#step(`sync ${path}`);
     this.#need(path);
   }
-  lock(path: string): { release(): void } {
+  tryLock(path: string): { release(): void } | undefined {
     if (this.lockError !== undefined) throw failure(this.lockError, path);
     this.#step(`lock ${path}`);
     this.#need(parentOf(path));
     if (!this.nodes.has(path)) this.#make(path, "file", 0o600);
-    return { release: () => {} };
-  }
-  waitForUnlock(path: string): Promise<void> {
-    return Promise.resolve().then(() => {
-      this.#alive();
-      this.#need(path);
-    });
+    if (this.locked.has(path)) return undefined;
+    this.locked.add(path);
+    return { release: () => this.locked.delete(path) };
   }
   /** Creates a symbolic link. */
   link(path: string, target: string): void {

@@ -81,3 +81,27 @@ Deno.test("errorCode() returns a code only if it is a text", () => {
   assert.equal(errorCode(null), undefined);
   assert.equal(errorCode("ENOENT"), undefined);
 });
+
+Deno.test("errorCode() finds the number where Deno gives no code", () => {
+  const failed = (text: string): Error => new Error(`${text}: open '/x'`);
+  for (
+    const [number, code] of [
+      [37, "ENOLCK"],
+      [38, "ENOSYS"],
+      [116, "ESTALE"],
+      [121, "EREMOTEIO"],
+      [122, "EDQUOT"],
+      [133, "errno 133"],
+    ] as const
+  ) {
+    assert.equal(errorCode(failed(`Some words (os error ${number})`)), code);
+    assert.equal(
+      errorCode(
+        Object.assign(new Error(), { code: "UNKNOWN", errno: -number }),
+      ),
+      code,
+    );
+  }
+  const refused = new Deno.errors.NotCapable("Requires all access to /proc/x");
+  assert.equal(errorCode(refused), "NotCapable");
+});

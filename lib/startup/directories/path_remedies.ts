@@ -6,6 +6,8 @@
 
 import { trySystemCall } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
+import { explainCode } from "../../system_errors.ts";
+import { readNamedText } from "../../os/named_file.ts";
 import type { Mount } from "../../os/permissions.ts";
 import { hostId, mountOf } from "../../os/permissions.ts";
 import type { Identity, System } from "../../os/system.ts";
@@ -68,16 +70,15 @@ async function readProcFile(
   path: string,
   { files, runChild, env }: Pick<System, "files" | "runChild" | "env">,
 ): Promise<string> {
-  try {
-    return files.readText(path);
-  } catch {
-    const child = runChild({
-      command: ["cat", path],
-      env: { PATH: env["PATH"] ?? "" },
-      output: "capture",
-    });
-    return await child.then(({ stdout }) => stdout, () => "");
-  }
+  const text = trySystemCall(() => readNamedText(files, path)) ?? "";
+  // The kernel states no size for these files.
+  if (text !== "") return text;
+  const child = runChild({
+    command: ["cat", path],
+    env: { PATH: env["PATH"] ?? "" },
+    output: "capture",
+  });
+  return await child.then(({ stdout }) => stdout, () => "");
 }
 
 /**
@@ -109,12 +110,6 @@ export function describeDenial(
       remedy: readOnlyRemedy(written, mount),
     };
   }
-  if (denial.code === "ENOSPC" || denial.code === "EDQUOT") {
-    return {
-      message: explain("the disk is full"),
-      remedy: `df -h ${shellWord(written.path)}   # make room there`,
-    };
-  }
   if (denial.code === "ENOTDIR") {
     return {
       message: explain(`${denial.path} is not a directory`),
@@ -122,6 +117,10 @@ export function describeDenial(
         shellWord(denial.path)
       }   # remove it, or choose another directory`,
     };
+  }
+  if (!["EACCES", "EPERM"].includes(denial.code)) {
+    const { reason, remedy } = explainCode(denial.code, denial.path);
+    return { message: explain(reason), remedy };
   }
   const reason = denialReason(denial, files);
   // A remedy must not give away the target of a link that somebody else made.

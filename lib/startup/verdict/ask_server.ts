@@ -15,6 +15,7 @@ import {
   type Verdict,
   verdictWatch,
 } from "../../mattermost/verdict.ts";
+import { readNamedText } from "../../os/named_file.ts";
 import type { System } from "../../os/system.ts";
 import { asReader, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
@@ -136,7 +137,10 @@ function inSentences(
   if (verdict.kind !== "refused") return verdict;
   const sentence = translate(
     verdict.sentence,
-    () => trySystemCall(() => files.readText(`${paths.install}/i18n/en.json`)),
+    () =>
+      trySystemCall(() =>
+        readNamedText(files, `${paths.install}/i18n/en.json`)
+      ),
   );
   return { ...verdict, sentence };
 }

@@ -122,7 +122,7 @@ Deno.test("if one file cannot be written, none is left", () => {
       assert.equal(error.code, 73);
       assert.equal(
         error.message,
-        `${path} cannot be written by user 0:0 (ENOSPC)`,
+        `${path} cannot be written by user 0:0: no space is left on the device (ENOSPC)`,
       );
       assert.deepEqual(files.list("/run"), []);
     }
@@ -151,7 +151,7 @@ Deno.test("a directory that cannot be created ends with code 73", () => {
   assert.equal(error.code, 73);
   assert.match(
     error.message,
-    /^\/run cannot be written by user 0:0 \(EROFS\)$/,
+    /^\/run cannot be written by user 0:0: the file system is read-only \(EROFS\)$/,
   );
 });
 

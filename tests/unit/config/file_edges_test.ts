@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
-import { lockConfig, readConfig } from "../../../lib/config/file.ts";
+import { readConfig } from "../../../lib/config/file.ts";
 import type { ConfigSystem } from "../../../lib/config/location.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
-import { assign, startConfig } from "../../support/config_start.ts";
+import {
+  assign,
+  lockNow,
+  restoreNow,
+  startConfig,
+} from "../../support/config_start.ts";
 import type { StartReport } from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
@@ -93,33 +97,24 @@ Deno.test("file: a lost last-applied state is written again, even if config.json
 
 Deno.test("file: the lock is released, even after a failed restore", () => {
   const files = started();
-  let held = 0;
-  files.lock = () => {
-    held++;
-    return { release: () => held-- };
-  };
-  const lock = lockConfig(systemOf(files), PLACE);
-  assert.equal(held, 1);
+  const lock = lockNow(systemOf(files), PLACE);
+  assert.deepEqual([...files.locked], [`${PATH}.lock`]);
   lock.release();
-  assert.equal(held, 0);
-  files.lock = () => {
-    held++;
-    return { release: () => held -= 2 };
-  };
-  assert.throws(() => restoreCopy(systemOf(files), PLACE, 9));
-  assert.equal(held, -1);
+  assert.equal(files.locked.size, 0);
+  assert.throws(() => restoreNow(systemOf(files), PLACE, 9));
+  assert.equal(files.locked.size, 0);
 });
 
 Deno.test("file: a directory that cannot be created is an error with code 73", () => {
   const files = new MemoryFiles("/");
   fail(files, /^mkdir/, "EROFS");
-  assert.throws(() => lockConfig(systemOf(files), PLACE), hasCode(73));
+  assert.throws(() => lockNow(systemOf(files), PLACE), hasCode(73));
 });
 
 Deno.test("file: the fallback directory is used only without permission, and the first error is reported", () => {
   const files = started("/data");
   fail(files, /^lock \/conf\//, "ENOLCK");
-  const lock = lockConfig(systemOf(files), AND_DATA);
+  const lock = lockNow(systemOf(files), AND_DATA);
   assert.equal(lock.base, PATH);
   assert.equal(lock.notices.length, 1);
   files.fault = (_step, what) =>
@@ -128,15 +123,18 @@ Deno.test("file: the fallback directory is used only without permission, and the
       : what.startsWith("lock /data/")
       ? { code: "EROFS" }
       : undefined;
-  const none = lockConfig(systemOf(files), AND_DATA);
-  assert.match(none.notices.join(), /cannot be locked \(EACCES\)/);
+  const none = lockNow(systemOf(files), AND_DATA);
+  assert.match(
+    none.notices.join(),
+    /cannot be locked: permission denied \(EACCES\);/,
+  );
 });
 
 Deno.test("file: without access to the fallback directory, the files are beside config.json again", () => {
   const files = new MemoryFiles("/conf", "/data");
   files.place("/data/config.json.memory", "{}");
   fail(files, /^lock \/data\//, "EROFS");
-  assert.equal(lockConfig(systemOf(files), AND_DATA).base, PATH);
+  assert.equal(lockNow(systemOf(files), AND_DATA).base, PATH);
 });
 
 Deno.test("file: temporary files of a killed start are removed in both directories", () => {
@@ -146,7 +144,7 @@ Deno.test("file: temporary files of a killed start are removed in both directori
   files.place("/data/.config.json.00.tmp", "x");
   files.place("/conf/.other.json.00.tmp", "x");
   files.place("/conf/.config.json.mine", "x");
-  lockConfig(systemOf(files), AND_DATA);
+  lockNow(systemOf(files), AND_DATA);
   assert.deepEqual(files.list("/conf"), [
     ".config.json.mine",
     ".other.json.00.tmp",
@@ -238,12 +236,15 @@ Deno.test("file: a restore reports a missing lock, keeps no empty file, and fail
   const files = started();
   files.lockError = "ENOLCK";
   files.place(PATH, "");
-  const lines = restoreCopy(systemOf(files), PLACE, 1);
-  assert.match(lines.join("\n"), /cannot be locked \(ENOLCK\)/);
+  const lines = restoreNow(systemOf(files), PLACE, 1);
+  assert.match(
+    lines.join("\n"),
+    /cannot be locked: the file system supports no locks \(ENOLCK\)/,
+  );
   assert.equal(files.stat(`${PATH}.broken`), undefined);
   fail(files, /^write/, "ENOSPC");
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 2),
+    () => restoreNow(systemOf(files), PLACE, 2),
     hasCode(73),
   );
 });
@@ -251,7 +252,7 @@ Deno.test("file: a restore reports a missing lock, keeps no empty file, and fail
 Deno.test("file: a restore uses the copy with the given number, and keeps it as the newest", () => {
   const files = started();
   const second = files.readText(`${PATH}.2`);
-  restoreCopy(systemOf(files), PLACE, 2);
+  restoreNow(systemOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), second);
   assert.equal(listCopies(systemOf(files), PATH)[0]?.text, second);
 });
@@ -260,7 +261,7 @@ Deno.test("file: a missing number between copies is not replaced by the next one
   const files = started();
   files.remove(`${PATH}.1`);
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 1),
+    () => restoreNow(systemOf(files), PLACE, 1),
     /There is no copy 1 of .*; existing copies: 2, 3$/,
   );
 });
@@ -310,7 +311,7 @@ Deno.test("file: a restore that fails in place writes back the previous content"
       ? { code: "ENOSPC" }
       : undefined;
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 3),
+    () => restoreNow(systemOf(files), PLACE, 3),
     hasCode(73),
   );
   assert.equal(files.readText(PATH), old);

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import type { ConfigPlace } from "../../../lib/config/file.ts";
-import { restoreCopy } from "../../../lib/config/restore.ts";
 import { listCopies } from "../../../lib/config/copies.ts";
 import type { ConfigSystem } from "../../../lib/config/location.ts";
-import { lockConfig, readConfig } from "../../../lib/config/file.ts";
+import { readConfig } from "../../../lib/config/file.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 import type { Assignment } from "../../../lib/config/assignment.ts";
 import { attempt } from "../../../lib/config/replace_file.ts";
 import type { StartReport } from "../../support/config_start.ts";
-import { assign, editsIn, startConfig } from "../../support/config_start.ts";
+import {
+  assign,
+  editsIn,
+  lockNow,
+  restoreNow,
+  startConfig,
+} from "../../support/config_start.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 
 const PATH = "/conf/config.json";
@@ -257,7 +262,7 @@ Deno.test("file: a missing config.json is not created again if there is a copy",
         error.remedy ?? "",
       ),
   );
-  restoreCopy(systemOf(files), PLACE, 1);
+  restoreNow(systemOf(files), PLACE, 1);
   assert.deepEqual(JSON.parse(files.readText(PATH)), { A: { x: "1" } });
 });
 
@@ -266,7 +271,7 @@ Deno.test("file: a restore keeps the present content", () => {
   const first = start(files, [assign("A.x", "1")]).text;
   start(files, [assign("A.x", "2")]);
   files.place(PATH, '{"half');
-  const lines = restoreCopy(systemOf(files), PLACE, 2);
+  const lines = restoreNow(systemOf(files), PLACE, 2);
   assert.equal(files.readText(PATH), first);
   assert.equal(files.readText(`${PATH}.broken`), '{"half');
   assert.match(
@@ -274,7 +279,7 @@ Deno.test("file: a restore keeps the present content", () => {
     /kept as \/conf\/config\.json\.broken\n.*Restored .* from copy 2/,
   );
   files.place(PATH, '{"edit":1}');
-  restoreCopy(systemOf(files), PLACE, 3);
+  restoreNow(systemOf(files), PLACE, 3);
   assert.ok(
     listCopies(systemOf(files), PATH).some(({ text }) => text === '{"edit":1}'),
   );
@@ -283,29 +288,38 @@ Deno.test("file: a restore keeps the present content", () => {
 Deno.test("file: only an existing, valid copy can be restored", () => {
   const files = new MemoryFiles("/conf");
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 1),
+    () => restoreNow(systemOf(files), PLACE, 1),
     fails(64, /There is no copy 1 of .*; existing copies: none/, /^$/),
   );
   start(files, [assign("A.x", "1")]);
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 4),
+    () => restoreNow(systemOf(files), PLACE, 4),
     fails(64, /There is no copy 4 of .*; existing copies: 1$/, /^$/),
   );
   files.place(`${PATH}.1`, "{");
   assert.throws(
-    () => restoreCopy(systemOf(files), PLACE, 1),
+    () => restoreNow(systemOf(files), PLACE, 1),
     fails(65, /config\.json\.1 is not a valid config\.json/, /./),
   );
 });
 
 Deno.test("file: a file system without locks is a notice", () => {
-  for (const code of ["ENOLCK", "EOPNOTSUPP"]) {
+  for (
+    const code of [
+      "ENOLCK",
+      "ENOSYS",
+      "EOPNOTSUPP",
+      "EBADF",
+      "EACCES",
+      "EINVAL",
+    ]
+  ) {
     const files = new MemoryFiles("/conf");
     files.lockError = code;
-    const lock = lockConfig(systemOf(files), PLACE);
+    const lock = lockNow(systemOf(files), PLACE);
     assert.match(
       lock.notices.join(),
-      new RegExp(`cannot be locked \\(${code}\\); do not start two`),
+      new RegExp(`cannot be locked: .* \\(${code}\\); do not start two`),
     );
     assert.equal(start(files, [assign("A.x", "1")]).written, true);
   }
@@ -373,7 +387,11 @@ Deno.test("file: a full disk has code 73 even if config.json is unchanged, becau
     what.startsWith("write") ? { code: "ENOSPC" } : undefined;
   assert.throws(
     () => start(files, [assign("A.x", "1")]),
-    fails(73, /no space is left on the device; nothing is lost$/, /df -h/),
+    fails(
+      73,
+      /no space is left on the device \(ENOSPC\); nothing is lost$/,
+      /df -h/,
+    ),
   );
 });
 
@@ -435,7 +453,7 @@ Deno.test("file: a kill at any step of a restore leaves a state that the next st
     const old = listCopies(systemOf(files), PATH)[0]?.text;
     files.place(PATH, "{torn");
     files.fault = (now) => now === step ? "death" : undefined;
-    attempt(() => restoreCopy(systemOf(files), PLACE, 1));
+    attempt(() => restoreNow(systemOf(files), PLACE, 1));
     if (!files.dead) {
       assert.ok(step > 5);
       return;
@@ -443,7 +461,7 @@ Deno.test("file: a kill at any step of a restore leaves a state that the next st
     files.reboot();
     const text = files.readText(PATH);
     assert.ok(text === "{torn" || text === old);
-    restoreCopy(systemOf(files), PLACE, 1);
+    restoreNow(systemOf(files), PLACE, 1);
     assert.equal(files.readText(PATH), old);
     start(files, [assign("A.x", "new")]);
   }

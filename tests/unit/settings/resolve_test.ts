@@ -128,8 +128,13 @@ Deno.test("the error for a file that cannot be read has its path, the reason and
     ],
     [
       "EIO",
-      /^The file \/pass of DB_PASS_FILE cannot be read \(EIO\)$/,
-      /mount/,
+      /^The file \/pass of DB_PASS_FILE cannot be read: the device reports an input\/output error \(EIO\)$/,
+      /dmesg/,
+    ],
+    [
+      "not a regular file",
+      /^The file \/pass of DB_PASS_FILE cannot be read: it is a FIFO, a socket or a device$/,
+      /ls -lL \/pass/,
     ],
   ];
   for (const [code, message, remedy] of table) {

@@ -144,18 +144,19 @@ Deno.test("a file that cannot be read is reported with its variable and a remedy
   const missing = find(disk({}), { databaseFile: "/run/db/ca.pem" });
   assert.deepEqual(missing.problems, [{
     subject: "",
-    message: "The file /run/db/ca.pem of DB_SSL_CA cannot be read (ENOENT)",
+    message:
+      "The file /run/db/ca.pem of DB_SSL_CA cannot be read: it does not exist (ENOENT)",
     remedy: "Mount the certificates at /run/db/ca.pem, or correct DB_SSL_CA",
   }]);
 
   const files = disk({ [`${DIRECTORY}/private.crt`]: authority.certificate });
-  files.readText = (path) => {
+  files.read = (path) => {
     throw Object.assign(new Error(path), { code: "EACCES" });
   };
   const [closed] = find(files).problems;
   assert.equal(
     closed?.message,
-    `The file ${DIRECTORY}/private.crt of MATTERMOST_CA_DIR cannot be read (EACCES)`,
+    `The file ${DIRECTORY}/private.crt of MATTERMOST_CA_DIR cannot be read: permission denied (EACCES)`,
   );
   assert.match(closed?.remedy ?? "", /^On the host: chmod a\+r /);
 });
@@ -169,7 +170,7 @@ Deno.test("a MATTERMOST_CA_DIR that is not a directory or cannot be read is repo
       ],
       [
         "EACCES",
-        `The file ${DIRECTORY} of MATTERMOST_CA_DIR cannot be read (EACCES)`,
+        `The file ${DIRECTORY} of MATTERMOST_CA_DIR cannot be read: permission denied (EACCES)`,
       ],
     ]
   ) {

@@ -79,8 +79,8 @@ Deno.test("a bundle that cannot be written ends the start with 73 and a remedy",
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        `The bundle of certificates ${BUNDLE} cannot be written (ENOSPC)` &&
-      error.remedy?.includes("SSL_CERT_FILE") === true,
+        `The bundle of certificates ${BUNDLE} cannot be written: no space is left on the device (ENOSPC)` &&
+      error.remedy?.includes("df -h ") === true,
   );
 });
 
@@ -127,6 +127,6 @@ Deno.test("the authorities for the database depend on driver, DB_SSL_MODE and DB
     (error) =>
       error instanceof EntrypointError && error.code === 66 &&
       error.message ===
-        "The file /gone.pem of DB_SSL_CA cannot be read (ENOENT)",
+        "The file /gone.pem of DB_SSL_CA cannot be read: it does not exist (ENOENT)",
   );
 });

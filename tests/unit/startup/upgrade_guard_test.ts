@@ -100,7 +100,7 @@ Deno.test("a VERSION file that cannot be read ends with 73, and does not count a
     (error) =>
       error instanceof EntrypointError && error.code === 73 &&
       error.message ===
-        "/opt/mattermost/data/VERSION, which records the release that last ran, cannot be read (EACCES)" &&
+        "/opt/mattermost/data/VERSION, which records the release that last ran, cannot be read: permission denied (EACCES)" &&
       error.remedy ===
         "On the host: chown -R 1234:1234 HOST_DIRECTORY   # the one that is mounted at /opt/mattermost/data",
   );

@@ -164,8 +164,9 @@ Deno.test("a full disk is reported as a full disk", async () => {
     subject: "/var/log/mattermost",
     isRequired: true,
     message:
-      "User 2000:2000 cannot write to /var/log/mattermost, the directory of log files: the disk is full",
-    remedy: "df -h /var/log/mattermost   # make room there",
+      "User 2000:2000 cannot write to /var/log/mattermost, the directory of log files: no space is left on the device (ENOSPC)",
+    remedy:
+      "Free some space, then start again: df -h /var/log/mattermost; df -i /var/log/mattermost   # space, or inodes if IUse% is 100%",
   }]);
 });
 

@@ -91,12 +91,18 @@ Deno.test("without a table of mounts, EROFS means the root file system", () => {
 });
 
 Deno.test("a full disk and a used-up quota need room, whatever the owner", () => {
-  for (const code of ["ENOSPC", "EDQUOT"]) {
-    assert.deepEqual(remedyFor({ denial: { code, lacks: "none" } }), {
-      message:
-        "User 1000:1000 cannot write to /data, the directory of uploaded files: the disk is full",
-      remedy: "df -h /data   # make room there",
-    });
+  for (
+    const [code, reason, command] of [
+      ["ENOSPC", "no space is left on the device", "df -h /data; df -i /data"],
+      ["EDQUOT", "the disk quota is used up", "du -sh /data"],
+    ] as const
+  ) {
+    const { message, remedy } = remedyFor({ denial: { code, lacks: "none" } });
+    assert.equal(
+      message,
+      `User 1000:1000 cannot write to /data, the directory of uploaded files: ${reason} (${code})`,
+    );
+    assert.ok(remedy?.includes(`start again: ${command} `));
   }
 });
 
