@@ -126,7 +126,7 @@ export function readConfigBytes(
 
 /**
  * Returns the path prefix of the copies, the last-applied state and the lock. They are beside
- * config.json, unless the fallback directory has a last-applied state.
+ * config.json, unless the fallback directory has a newer last-applied state.
  *
  * @param system Files.
  * @param place Where config.json is.
@@ -138,10 +138,12 @@ export function sidecarBase(
   place: ConfigLocation,
   path: string,
 ): string {
-  return fallbackBases(place).find((base) =>
-    files.exists(lastAppliedPath(base))
-  ) ??
-    path;
+  const modified = (base: string): number =>
+    files.lstat(lastAppliedPath(base))?.modified ?? 0;
+  return fallbackBases(place).find((base) => {
+    const time = modified(base);
+    return time > 0 && time > modified(path);
+  }) ?? path;
 }
 
 /**

@@ -12,6 +12,16 @@ import type { System } from "../os/system.ts";
 /** The parts of the system that replacing a file needs. */
 export type ReplaceSystem = Pick<System, "files" | "random">;
 
+/** The codes of file systems that cannot flush a directory, and of one that may not be read. */
+const HARMLESS = [
+  "EINVAL",
+  "ENOSYS",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "EACCES",
+  "EBADF",
+];
+
 /** The mode of files, which may all hold secrets. */
 const PRIVATE_MODE = 0o600;
 /** The mode of directories. The group has access, so that a backup program can run in it. */
@@ -75,8 +85,7 @@ export function syncDirectory(files: System["files"], directory: string): void {
     files.syncDirectory(directory);
   } catch (error) {
     // Some network file systems do not support it, and the directory may not be readable.
-    const harmless = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES", "EBADF"];
-    if (!harmless.includes(errorCode(error) ?? "")) throw error;
+    if (!HARMLESS.includes(errorCode(error) ?? "")) throw error;
   }
 }
 

@@ -15,6 +15,7 @@ import {
   readSync,
   statfsSync,
   type Stats,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { errorCode, NOT_REGULAR } from "../errors.ts";
@@ -69,8 +70,16 @@ export const realFiles: Files = {
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
-  createEmpty: (path, mode) =>
-    Deno.openSync(path, { createNew: true, write: true, mode }).close(),
+  tryCreating(path) {
+    const { O_CREAT, O_EXCL, O_WRONLY } = constants;
+    closeSync(openSync(path, O_CREAT | O_EXCL | O_WRONLY, 0o600));
+    try {
+      unlinkSync(path);
+    } catch {
+      // An error that does not last must not leave the file.
+      if (exists(path)) unlinkSync(path);
+    }
+  },
   tryWriting: (path) =>
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)),
   syncDirectory(path) {

@@ -179,8 +179,8 @@ export interface Files {
   chmod(path: string, mode: number): void;
   /** Sets `mtime`, in milliseconds since the epoch. */
   setModified(path: string, time: number): void;
-  /** Creates an empty file, which must not exist, without flushing it to the disk. */
-  createEmpty(path: string, mode: number): void;
+  /** Creates an empty file, which must not exist, and removes it. */
+  tryCreating(path: string): void;
   /** Opens an existing file for writing and closes it, without waiting for the reader of a FIFO. */
   tryWriting(path: string): void;
   /** Flushes the entries of a directory to the disk (fsync(2)). */

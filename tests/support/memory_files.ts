@@ -192,11 +192,13 @@ export class MemoryFiles implements Files {
     this.#step(`utime ${path}`);
     this.#need(this.#follow(path)).modified = time;
   }
-  createEmpty(path: string, mode: number): void {
+  tryCreating(path: string): void {
     this.#step(`make ${path}`);
     if (this.nodes.has(path)) throw failure("EEXIST", path);
     this.#need(parentOf(path));
-    this.#make(path, "file", mode);
+    this.#make(path, "file", 0o600);
+    this.#step(`unmake ${path}`);
+    this.nodes.delete(path);
   }
   tryWriting(path: string): void {
     this.#step(`open ${path}`);

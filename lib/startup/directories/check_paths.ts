@@ -34,8 +34,8 @@ import { describeDenial, readKernelFacts } from "./path_remedies.ts";
 import type { WrittenPath } from "./written_paths.ts";
 import { ownDirectories, writtenPaths } from "./written_paths.ts";
 
-/** The mode of a probe file. */
-const PROBE_MODE = 0o600;
+/** The beginning of the name of a probe file; random digits follow. */
+const PROBE_PREFIX = ".entrypoint-";
 
 /** A path that cannot be written, with its remedy. */
 export interface PathProblem extends Problem {
@@ -237,14 +237,22 @@ function denialByMode(
 /** Writes without leaving a trace: creates and removes a file in a directory, or opens a file. */
 function writeProbe(
   path: string,
-  { system: { files, random }, stat }: PathCheck,
+  { system: { files, random }, stat, own }: PathCheck,
 ): void {
   if (stat(path)?.isDirectory === true) {
     // Nobody can predict the name and put something there.
-    const probe = `${path}/.entrypoint-${toHex(random(8))}`;
-    files.createEmpty(probe, PROBE_MODE);
-    files.remove(probe);
+    files.tryCreating(`${path}/${PROBE_PREFIX}${toHex(random(8))}`);
+    if (own.includes(path)) removeProbes(path, files);
   } else {
     files.tryWriting(path);
   }
+}
+
+/** Removes what starts have left that were killed, or that could not remove anything. */
+function removeProbes(path: string, files: System["files"]): void {
+  trySystemCall(() => {
+    for (const name of files.list(path)) {
+      if (name.startsWith(PROBE_PREFIX)) files.remove(`${path}/${name}`);
+    }
+  });
 }
