@@ -137,10 +137,10 @@ export function formatError(error: unknown): string {
 export const NOT_CAPABLE = "NotCapable";
 
 /** The code of a file that is not read because it is a FIFO, a socket or a device. */
-export const NOT_REGULAR = "not a regular file";
+export const NOT_REGULAR = "NotRegular";
 
 /** The code of a file that is not read because of its size. */
-export const TOO_LARGE = "too large";
+export const TOO_LARGE = "TooLarge";
 
 /**
  * The names of the numbers to which Deno gives no `code` (errno(3); the same on x86_64 and

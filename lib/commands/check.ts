@@ -10,6 +10,7 @@ import type { Authorities } from "../startup/authorities.ts";
 import { DEFAULT_RELEASE } from "../default_release.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { installedProgram } from "../mattermost/installed_release.ts";
+import { unexpectedSystemError } from "../system_errors.ts";
 import { readArguments, readSeconds } from "./arguments.ts";
 import { checkCluster } from "./check/cluster.ts";
 import { checkDatabase } from "./check/database.ts";
@@ -156,12 +157,13 @@ async function runChecks(
       }),
     );
   } catch (error) {
-    if (!(error instanceof EntrypointError)) throw error;
-    const subject = error.code === ExitCode.badConfig
+    const known = unexpectedSystemError(error);
+    if (!(known instanceof EntrypointError)) throw error;
+    const subject = known.code === ExitCode.badConfig
       ? "settings.config"
       : "settings.values";
-    const findings = findingsFromError(subject, error);
-    return { report: { release: undefined, findings }, code: error.code };
+    const findings = findingsFromError(subject, known);
+    return { report: { release: undefined, findings }, code: known.code };
   }
   const left = Math.max(
     SHORTEST_CHECK,
@@ -235,8 +237,9 @@ async function runCheck(
   try {
     return await Promise.race([check({ ...context, signal }), timeout]);
   } catch (error) {
-    if (!(error instanceof EntrypointError)) throw error;
-    return findingsFromError(subject, error);
+    const known = unexpectedSystemError(error);
+    if (!(known instanceof EntrypointError)) throw error;
+    return findingsFromError(subject, known);
   } finally {
     timeout.catch(() => {});
     done.abort();

@@ -14,6 +14,7 @@ import {
   guardUpgrade,
 } from "../startup/upgrade_guard.ts";
 import { requireServer } from "../startup/handoff.ts";
+import { requireServerAccess } from "../startup/directories/server_access.ts";
 import { prepareDirectories } from "../startup/directories/prepare_directories.ts";
 import { recordRelease } from "../startup/version_file.ts";
 import { requireRegularFiles, writePlan } from "../startup/write_plan.ts";
@@ -53,6 +54,7 @@ export async function migrate(
   readArguments(args, { command: "app:migrate" });
   const { system, log } = context;
   const loaded = await loadSettingsWithConfig(context);
+  await requireServerAccess(loaded, system);
   requireServer(loaded, system);
   requireChangeOfUser(loaded.settings, system);
   const isAnswered = await confirmInstalledRelease(loaded, system);

@@ -14,6 +14,7 @@ import { readArguments } from "./arguments.ts";
 import type { Context } from "../startup/context.ts";
 import { asReader, requireChangeOfUser } from "../startup/become_user.ts";
 import { requirePaths } from "../startup/directories/check_paths.ts";
+import { requireServerAccess } from "../startup/directories/server_access.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
@@ -67,6 +68,7 @@ export async function start(
   const serverArgs = end < 0 ? [] : args.slice(end + 1);
   const loaded = await loadSettingsWithConfig(context);
   logSummary(loaded, context);
+  await requireServerAccess(loaded, context.system);
   requireServer(loaded, context.system);
   requireChangeOfUser(loaded.settings, context.system);
   const ready = await openMeanwhile(loaded, context);

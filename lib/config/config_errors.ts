@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import { isArbitraryUser, ownerRemedy } from "../arbitrary_user.ts";
 import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { Identity } from "../os/system.ts";
 import { shellWord } from "../shell.ts";
@@ -213,6 +214,9 @@ export function unwritableConfig(
   );
 }
 
-function chownCommand(path: string, { uid, gid }: Identity): string {
-  return `chown -R ${uid}:${gid} ${shellWord(path)}`;
+function chownCommand(path: string, user: Identity): string {
+  const word = shellWord(path);
+  return isArbitraryUser(user)
+    ? ownerRemedy(word, undefined)
+    : `chown -R ${user.uid}:${user.gid} ${word}`;
 }

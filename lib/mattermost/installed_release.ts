@@ -8,12 +8,8 @@
  */
 
 import { DEFAULT_RELEASE } from "../default_release.ts";
-import {
-  EntrypointError,
-  errorCode,
-  ExitCode,
-  trySystemCall,
-} from "../errors.ts";
+import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import { explainSystemError } from "../system_errors.ts";
 import type { Files, Identity, Observation, System } from "../os/system.ts";
 import {
   formatVersion,
@@ -78,7 +74,11 @@ interface Reported {
  */
 type Answer =
   | { readonly kind: "release"; readonly reported: Reported }
-  | { readonly kind: "too old" | "silent" };
+  | {
+    readonly kind: "too old" | "silent";
+    /** A clause about why it cannot be executed. */
+    readonly fault?: string;
+  };
 
 /**
  * Finds the program of the installed server.
@@ -142,7 +142,7 @@ export async function findRelease(
     ? `no server is installed in ${home}`
     : answer.kind === "too old"
     ? `the server in ${home} is too old to report its release`
-    : `the server in ${home} does not report its release`;
+    : answer.fault ?? `the server in ${home} does not report its release`;
   throw new EntrypointError(
     `Cannot find out which release of Mattermost is installed: MATTERMOST_VERSION is not set, and ${why}`,
     {
@@ -309,6 +309,7 @@ async function runVersion(
     readonly system: InstallationSystem;
   },
 ): Promise<Answer | { readonly kind: "unknown option" }> {
+  let fault: string | undefined;
   const { lines, code } = await system.watchChild({
     command: [program, "version", ...options],
     env: NO_DATABASE,
@@ -318,7 +319,11 @@ async function runVersion(
     ...identity,
   }).catch((error): Observation => {
     // The program cannot be executed. exec() will explain why.
-    if (errorCode(error) === undefined) throw error;
+    const { reason } = explainSystemError(error, program);
+    const user = identity === undefined
+      ? ""
+      : ` by user ${identity.uid}:${identity.gid}`;
+    fault = `the server in ${home} cannot be executed${user}: ${reason}`;
     return { lines: [], code: undefined };
   });
   const reported = readRelease(lines);
@@ -328,5 +333,6 @@ async function runVersion(
   }
   return {
     kind: code === undefined || code === 0 ? "silent" : "unknown option",
+    ...(fault === undefined ? {} : { fault }),
   };
 }

@@ -246,9 +246,12 @@ function execute(
   return execFailure(plan.path, attempts);
 }
 
-function inspect(path: string): Pick<Attempt, "exists" | "isDirectory"> {
+function inspect(
+  path: string,
+): Pick<Attempt, "exists" | "isDirectory" | "mode"> {
   try {
-    return { exists: true, isDirectory: Deno.statSync(path).isDirectory };
+    const { isDirectory, mode } = Deno.statSync(path);
+    return { exists: true, isDirectory, mode: mode ?? 0 };
   } catch {
     return { exists: false, isDirectory: false };
   }

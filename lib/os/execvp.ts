@@ -46,6 +46,8 @@ const REASONS: Readonly<Record<number, string>> = {
   [Errno.ELOOP]: "too many symbolic links",
 };
 
+const ALL_MAY_EXECUTE = 0o111;
+
 /** The errno values after which execvp(3) tries the next directory of `PATH`. */
 const TRY_NEXT: ReadonlySet<number> = new Set([
   Errno.ENOENT,
@@ -91,6 +93,8 @@ export interface Attempt {
   readonly exists: boolean;
   /** Whether it is a directory. */
   readonly isDirectory: boolean;
+  /** Its permission bits; `undefined` if they are not known. */
+  readonly mode?: number;
 }
 
 /**
@@ -181,7 +185,14 @@ function causeOf(attempt: Attempt): string {
   if (attempt.errno === Errno.ENOENT) {
     return "the interpreter in its first line, or its dynamic loader, does not exist";
   }
-  return describeErrno(attempt.errno);
+  return isDeniedElsewhere(attempt)
+    ? "permission denied although its mode permits it: its file system is mounted with noexec, or the interpreter in its first line cannot be executed"
+    : describeErrno(attempt.errno);
+}
+
+/** Everybody may execute the file itself. */
+function isDeniedElsewhere({ errno, mode = 0 }: Attempt): boolean {
+  return errno === Errno.EACCES && (mode & ALL_MAY_EXECUTE) === ALL_MAY_EXECUTE;
 }
 
 function remedyOf(attempt: Attempt): string {
@@ -189,7 +200,9 @@ function remedyOf(attempt: Attempt): string {
   if (attempt.isDirectory) return `ls -l ${path}`;
   switch (attempt.errno) {
     case Errno.EACCES:
-      return `chmod +x ${path}`;
+      return isDeniedElsewhere(attempt)
+        ? `findmnt -T ${path}   # if OPTIONS has noexec, remove it or use another file system`
+        : `chmod +x ${path}`;
     case Errno.ENOEXEC:
       return `Use a program for this machine (uname -m); if the file is a shell script, run: sh ${path}`;
     case Errno.ENOENT:

@@ -8,7 +8,7 @@
  */
 
 import { NOT_REGULAR, TOO_LARGE } from "../errors.ts";
-import type { Files } from "./system.ts";
+import type { FileFacts, Files } from "./system.ts";
 
 /**
  * Reads a file that the operator named, as UTF-8. A byte order mark is kept.
@@ -41,12 +41,17 @@ export function readNamedFile(
 ): Uint8Array {
   const found = files.read(path, { follow: true });
   if (found?.bytes !== undefined) return found.bytes;
-  const code = found === undefined
-    ? "ENOENT"
-    : found.facts.isDirectory
-    ? "EISDIR"
-    : found.facts.isFile
-    ? TOO_LARGE
-    : NOT_REGULAR;
+  const code = found === undefined ? "ENOENT" : codeOfUnread(found.facts);
   throw Object.assign(new Error(`${code}: open '${path}'`), { code });
+}
+
+/**
+ * Tells why a file was opened but not read.
+ *
+ * @param facts The file.
+ * @returns A code: `EISDIR`, {@linkcode NOT_REGULAR} or {@linkcode TOO_LARGE}.
+ */
+export function codeOfUnread(facts: FileFacts): string {
+  if (facts.isDirectory) return "EISDIR";
+  return facts.isFile ? TOO_LARGE : NOT_REGULAR;
 }

@@ -119,6 +119,8 @@ export interface Mount {
   readonly path: string;
   /** Whether it is mounted read-only. */
   readonly readOnly: boolean;
+  /** Whether nothing on it can be executed. */
+  readonly noExec: boolean;
 }
 
 /**
@@ -132,8 +134,12 @@ export function mountOf(table: string, path: string): Mount | undefined {
   const mounts = table.split("\n").flatMap((line): Mount[] => {
     const [, mountPoint = "", , options = ""] = line.split(" ");
     if (!mountPoint.startsWith("/")) return [];
-    const readOnly = options.split(",").includes("ro");
-    return [{ path: unescapeOctal(mountPoint), readOnly }];
+    const words = options.split(",");
+    return [{
+      path: unescapeOctal(mountPoint),
+      readOnly: words.includes("ro"),
+      noExec: words.includes("noexec"),
+    }];
   });
   const enclosing = mounts.filter((mount) =>
     mount.path === "/" || path === mount.path ||

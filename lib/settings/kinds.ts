@@ -181,6 +181,9 @@ export function url(): Kind<string> {
   };
 }
 
+/** Deno opens files in these directories only with all permissions. */
+const KERNEL_DIRECTORY_REGEXP = /^\/+(?:dev|proc|sys)(?:\/|$)/;
+
 /**
  * The absolute path of a file or directory. Final slashes are removed.
  *
@@ -188,9 +191,10 @@ export function url(): Kind<string> {
  */
 export function path(): Kind<string> {
   return {
-    allowed: "an absolute path",
+    allowed: "an absolute path that is not in /dev, /proc or /sys",
     parse(value): string | undefined {
-      return value.startsWith("/") && !value.includes("\0")
+      return value.startsWith("/") && !value.includes("\0") &&
+          !KERNEL_DIRECTORY_REGEXP.test(value)
         ? value.replace(/(?<=.)\/+$/, "")
         : undefined;
     },

@@ -9,6 +9,8 @@ import { isJsonObject, valueAt } from "../json.ts";
 import type { Assignment } from "../config/assignment.ts";
 import { assignments, isObsolete } from "../config/assignments.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
+import { codeOfUnread } from "../os/named_file.ts";
+import { explainCode } from "../system_errors.ts";
 import { readSettledConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { withoutLogin } from "../database/data_source.ts";
@@ -300,13 +302,22 @@ function isObjectText(text: string): boolean {
   }
 }
 
-/** Reads a file unless its user may have linked it to one that only root can read. */
+/** Reads a file of the server's package, unless its user may have linked it to one that only root can read. */
 function readTrusted(path: string, reader: LinkReader): string | undefined {
   const { files } = reader.system;
   if (!files.exists(path)) return undefined;
   const found = files.read(path, { follow: true });
-  return found?.bytes === undefined ||
-      findUnsafeLink(path, found.facts, reader) !== undefined
-    ? undefined
-    : new TextDecoder().decode(found.bytes);
+  if (
+    found === undefined ||
+    findUnsafeLink(path, found.facts, reader) !== undefined
+  ) return undefined;
+  if (found.bytes !== undefined) return new TextDecoder().decode(found.bytes);
+  const { reason } = explainCode(codeOfUnread(found.facts), path);
+  throw new EntrypointError(
+    `${path}, the default configuration in the server's package, cannot be read: ${reason}`,
+    {
+      code: ExitCode.badConfig,
+      remedy: "Install the server again, or pull its image again",
+    },
+  );
 }

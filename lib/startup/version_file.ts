@@ -7,6 +7,8 @@
 
 import { dirname } from "node:path";
 import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import { isArbitraryUser, ownerRemedy } from "../arbitrary_user.ts";
+import { shellWord } from "../shell.ts";
 import { explainSystemError, isDenied } from "../system_errors.ts";
 import { lockConfig } from "../config/lock.ts";
 import { readOwnFile } from "../config/own_file.ts";
@@ -44,9 +46,11 @@ export function readVersionFile(
       `${path}, which records the release that last ran, cannot be read: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy: isDenied(error)
-          ? hostChown(`${uid}:${gid}`, paths.data)
-          : remedy,
+        remedy: !isDenied(error)
+          ? remedy
+          : isArbitraryUser({ uid, gid })
+          ? ownerRemedy(shellWord(paths.data), undefined)
+          : hostChown(`${uid}:${gid}`, paths.data),
         cause: error,
       },
     );

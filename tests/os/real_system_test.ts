@@ -239,7 +239,7 @@ Deno.test("tryLock() takes a lock once, and only of a regular file", () =>
     const codes = ["fifo", "link", "directory/x"].map((name) =>
       codeOf(() => files.tryLock(`${path}-${name}`))
     );
-    assert.deepEqual(codes, ["not a regular file", "ELOOP", "ENOENT"]);
+    assert.deepEqual(codes, ["NotRegular", "ELOOP", "ENOENT"]);
     assert.deepEqual(files.list(home), ["lock", "lock-fifo", "lock-link"]);
   }));
 

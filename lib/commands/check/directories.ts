@@ -9,6 +9,11 @@ import { trySystemCall } from "../../errors.ts";
 import { shellWord } from "../../shell.ts";
 import type { System } from "../../os/system.ts";
 import { checkPaths } from "../../startup/directories/check_paths.ts";
+import {
+  findNoExec,
+  findServerDenial,
+} from "../../startup/directories/server_access.ts";
+import { isServerInstalled } from "../../startup/handoff.ts";
 import type { Paths } from "../../startup/paths.ts";
 import {
   changeOfUserProblem,
@@ -46,9 +51,20 @@ export async function checkDirectories(
     `Owners, modes and mounts permit user ${uid}:${gid} to write everything that the server writes`,
   );
   return [
+    ...await serverFindings(plan, system),
     ...(bad.length > 0 ? bad : [good]),
     ...spaceFindings(plan.paths, system),
   ];
+}
+
+async function serverFindings(
+  plan: CheckContext["plan"],
+  system: System,
+): Promise<Finding[]> {
+  if (!isServerInstalled(plan, system)) return [];
+  const problem = await findServerDenial(plan, system) ??
+    await findNoExec(plan, system);
+  return problem === undefined ? [] : [failed("directories.server", problem)];
 }
 
 function spaceFindings(

@@ -6,6 +6,7 @@
 
 import { trySystemCall } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
+import { isArbitraryUser, ownerRemedy } from "../../arbitrary_user.ts";
 import { explainCode } from "../../system_errors.ts";
 import { readNamedText } from "../../os/named_file.ts";
 import type { Mount } from "../../os/permissions.ts";
@@ -196,6 +197,10 @@ function accessRemedy(
     return `Choose a user that exists in this container's user namespace: MATTERMOST_UID=${identity.uid} has no counterpart on the host (see /etc/subuid, or use --userns=host)`;
   }
   const isVolume = mount !== undefined && mount.path !== "/";
+  if (
+    isArbitraryUser(identity) && lacks !== "none" && facts !== undefined &&
+    facts.uid !== 0
+  ) return ownerRemedy(shellWord(isVolume ? mount.path : denied), facts.uid);
   if (isVolume && lacks === "none") {
     return `docker run -v ${
       shellWord(`HOST_DIRECTORY:${mount.path}:Z`)

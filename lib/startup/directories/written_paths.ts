@@ -60,7 +60,11 @@ export function writtenPaths(
   const inInstall = (path: string): string =>
     isAbsolute(path) ? path : join(paths.install, path);
   const found: WrittenPath[] = [
-    required(paths.conf, "the directory of config.json"),
+    {
+      ...required(paths.conf, "the directory of config.json"),
+      // A file that exists is overwritten in place, and its copies are kept in the data directory.
+      isRequired: plan.state.text === undefined,
+    },
     {
       path: paths.config,
       kind: "file",

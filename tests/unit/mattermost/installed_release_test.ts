@@ -151,7 +151,8 @@ Deno.test("findRelease() asks each server in the way that is safe for it", async
     hanging: silent,
     "without words": silent,
     broken: silent,
-    "not executable": silent,
+    "not executable":
+      `the server in ${HOME} cannot be executed: permission denied (EACCES)`,
   };
   for (const [name, server] of Object.entries(SERVERS)) {
     equal(await find(server), expected[name as keyof typeof SERVERS], name);

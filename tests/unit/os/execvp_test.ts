@@ -80,6 +80,17 @@ Deno.test("execFailure() reports a forbidden file rather than missing ones", () 
   assert.equal(error.remedy, "chmod +x /b/x");
 });
 
+Deno.test("execFailure() looks for another reason if the mode permits to execute the file", () => {
+  const refused = { errno: Errno.EACCES, exists: true };
+  const error = execFailure("/x", [attempt("/x", { ...refused, mode: 0o755 })]);
+  assert.match(error.message, /mounted with noexec, or the interpreter/);
+  assert.match(error.remedy ?? "", /^findmnt -T \/x /);
+  const closed = execFailure("/x", [
+    attempt("/x", { ...refused, mode: 0o750 }),
+  ]);
+  assert.equal(closed.message, "Cannot execute /x: permission denied");
+});
+
 Deno.test("execFailure() distinguishes a missing interpreter from a missing file", () => {
   const error = execFailure("/x", [attempt("/x", { exists: true })]);
   assert.equal(error.code, 126);

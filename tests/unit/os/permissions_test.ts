@@ -28,14 +28,16 @@ Deno.test("mountOf() finds the innermost and latest mount of a path", () => {
   const table = `overlay / overlay ro,relatime 0 0
 /dev/sda1 /opt/mattermost/data ext4 rw 0 0
 /dev/sdb1 /opt/mattermost/data ext4 ro,nosuid 0 0
-/dev/sdc1 /opt/with\\040blank ext4 rw 0 0
+/dev/sdc1 /opt/with\\040blank ext4 rw,noexec 0 0
 `;
   assert.deepEqual(mountOf(table, "/opt/mattermost/data/config"), {
     path: "/opt/mattermost/data",
     readOnly: true,
+    noExec: false,
   });
   assert.equal(mountOf(table, "/opt/mattermost/database")?.path, "/");
   assert.equal(mountOf(table, "/opt/with blank/x")?.path, "/opt/with blank");
+  assert.equal(mountOf(table, "/opt/with blank/x")?.noExec, true);
   assert.equal(mountOf("", "/opt"), undefined);
 });
 

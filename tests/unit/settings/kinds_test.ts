@@ -177,6 +177,10 @@ Deno.test("a path must be absolute, and its final slashes are removed", () => {
     "./srv": undefined,
     "~/srv": undefined,
     "/a\0b": undefined,
+    "/devices": "/devices",
+    "/dev/shm/x": undefined,
+    "/proc": undefined,
+    "//sys/fs": undefined,
   });
 });
 

@@ -132,7 +132,7 @@ Deno.test("the error for a file that cannot be read has its path, the reason and
       /dmesg/,
     ],
     [
-      "not a regular file",
+      "NotRegular",
       /^The file \/pass of DB_PASS_FILE cannot be read: it is a FIFO, a socket or a device$/,
       /ls -lL \/pass/,
     ],

@@ -349,3 +349,16 @@ Deno.test("the mmctl socket and TMPDIR are checked, log files and plugins only i
     /cannot write to \/var\/tmp, the directory of the socket for mmctl --local: /,
   );
 });
+
+Deno.test("a closed directory of config.json is only a warning if config.json itself can be written", async () => {
+  const world = await provided();
+  const conf = `${DATA}/config`;
+  world.system.files.chown(conf, { uid: 0, gid: 0 });
+  world.system.files.chmod(conf, 0o755);
+  const [problem, ...none] = await check(world, false);
+  assert.deepEqual(none, []);
+  assert.deepEqual([problem?.subject, problem?.isRequired], [conf, false]);
+  world.system.files.chown(CONFIG, { uid: 0, gid: 0 });
+  const [closed] = await check(world, false);
+  assert.equal(closed?.isRequired, true);
+});

@@ -212,3 +212,21 @@ Deno.test("without root the remedy is a volume, or the user who owns the directo
     'docker run --user 2000:2000 …   # in Compose: user: "2000:2000"; or mount a volume at /data that belongs to 1000:1000',
   );
 });
+
+Deno.test("where nobody can change owners, the remedy is to run as the owner", () => {
+  const files = new MemoryFiles("/data");
+  files.chown("/data", { uid: 1_000_640_007, gid: 0 });
+  const { remedy } = describeDenial(
+    DATA,
+    { code: "EACCES", path: "/data", lacks: "writing" },
+    {
+      identity: { uid: 1_000_650_000, gid: 0 },
+      system: { files, startedAs: 1_000_650_000 },
+      kernel: { mounts: "x /data nfs rw 0 0", uidMap: "", gidMap: "" },
+    },
+  );
+  assert.equal(
+    remedy,
+    "securityContext: {runAsUser: 1000640007}   # the owner of the volume; on OpenShift first: oc annotate namespace NAME openshift.io/sa.scc.uid-range=1000640000/10000 --overwrite; or once as that owner: chmod -R g=u /data",
+  );
+});
