@@ -10,7 +10,7 @@ import type { Assignment } from "../config/assignment.ts";
 import { assignments, isObsolete } from "../config/assignments.ts";
 import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { codeOfUnread } from "../os/named_file.ts";
-import { explainCode } from "../system_errors.ts";
+import { explainCode, isDenied } from "../system_errors.ts";
 import { readSettledConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
 import { withoutLogin } from "../database/data_source.ts";
@@ -28,7 +28,7 @@ import {
 import { valuesBeforeRewrite } from "../mattermost/rewrites.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import { describeOrigin } from "../settings/origin.ts";
-import type { System } from "../os/system.ts";
+import type { OpenedFile, System } from "../os/system.ts";
 import { asReader } from "./become_user.ts";
 import type { Context } from "./context.ts";
 import { databaseFromConfig } from "./configured_database.ts";
@@ -305,8 +305,13 @@ function isObjectText(text: string): boolean {
 /** Reads a file of the server's package, unless its user may have linked it to one that only root can read. */
 function readTrusted(path: string, reader: LinkReader): string | undefined {
   const { files } = reader.system;
-  if (!files.exists(path)) return undefined;
-  const found = files.read(path, { follow: true });
+  let found: OpenedFile | undefined;
+  try {
+    found = files.exists(path) ? files.read(path, { follow: true }) : undefined;
+  } catch (error) {
+    // The directory is closed to the server's user, so that the server cannot be executed either.
+    if (!isDenied(error)) throw error;
+  }
   if (
     found === undefined ||
     findUnsafeLink(path, found.facts, reader) !== undefined

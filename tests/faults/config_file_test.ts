@@ -104,6 +104,27 @@ testWith(
   },
 );
 
+testWith(
+  [MOUNTS],
+  "without free inodes nothing is lost, whatever their number",
+  async () => {
+    await using scratch = await makeScratch();
+    const conf = join(scratch.path, "conf");
+    await Deno.mkdir(conf);
+    const path = join(conf, "config.json");
+    const { code, stdout, stderr } = await run(
+      inNamespace(`mount -t tmpfs -o nr_inodes=40 none ${conf}`, [
+        ...WRITER,
+        ...["inodes", path],
+      ]),
+    );
+    assert.equal(code, 0, stderr);
+    const outcomes: number[] = JSON.parse(stdout);
+    assert.ok(outcomes.length > 1, stdout);
+    assert.deepEqual(outcomes, [...outcomes.slice(1).fill(73), 0]);
+  },
+);
+
 Deno.test("two simultaneous starts have one set of secrets", async () => {
   for (let round = 0; round < 8; round++) {
     await using scratch = await makeScratch();

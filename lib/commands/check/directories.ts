@@ -61,9 +61,10 @@ async function serverFindings(
   plan: CheckContext["plan"],
   system: System,
 ): Promise<Finding[]> {
-  if (!isServerInstalled(plan, system)) return [];
   const problem = await findServerDenial(plan, system) ??
-    await findNoExec(plan, system);
+    (isServerInstalled(plan, system)
+      ? await findNoExec(plan, system)
+      : undefined);
   return problem === undefined ? [] : [failed("directories.server", problem)];
 }
 
