@@ -152,12 +152,11 @@ export function explainSystemError(error: unknown, path: string): SystemFault {
 export function explainCode(code: string, path: string): SystemFault {
   const word = shellWord(path);
   const fault = Object.hasOwn(FAULTS, code) ? FAULTS[code] : undefined;
-  if (fault === undefined) {
-    return { reason: `the system reports ${code}`, remedy: `ls -ld ${word}` };
-  }
-  const [reason, remedy] = fault;
+  const [reason, remedy] = fault ??
+    [`the system reports ${code}`, "ls -ld FILE"];
   // The codes of the system can be searched for.
-  const suffix = /^E[A-Z0-9]+$/.test(code) ? ` (${code})` : "";
+  const isNamed = fault !== undefined && /^E[A-Z0-9]+$/.test(code);
+  const suffix = isNamed ? ` (${code})` : "";
   return {
     reason: `${reason}${suffix}`,
     remedy: remedy.replaceAll("FILE", () => word),

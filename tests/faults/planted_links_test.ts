@@ -353,10 +353,16 @@ testWith(
     using lock = await Deno.open(`${home.config}.lock`, { write: true });
     await lock.lock(true);
     const running = start(COMPILED, ["app:start"], {
-      env: { ...settingsOf(home), MATTERMOST_NAME: "changed", DEBUG: "true" },
+      env: {
+        ...settingsOf(home),
+        MATTERMOST_NAME: "changed",
+        DEBUG: "true",
+        // The lookup of the name starts a thread, which stays for ten seconds.
+        DB_HOST: "localhost",
+      },
     });
     await running.until(/Paths checked/);
-    // A thread waits for the lock.
+    // It waits for the lock.
     await new Promise((resolve) => setTimeout(resolve, 200));
     const tasks = `/proc/${running.pid}/task`;
     const threads: string[] = [];
@@ -368,7 +374,7 @@ testWith(
       );
       threads.push(fields.join("; "));
     }
-    assert.ok(threads.length > 2, threads.join("\n"));
+    assert.ok(threads.length > 1, threads.join("\n"));
     const ids = "2000 2000 2000 2000";
     const none = "0".repeat(16);
     assert.deepEqual([...new Set(threads)], [

@@ -303,6 +303,33 @@ for (const [count, rounds] of [[2, 4], [5, 4], [50, 1]] as const) {
   });
 }
 
+Deno.test("a config.json that another server is rewriting is read when it is complete", async () => {
+  await using home = await createHome();
+  await home.installServer(VERSION, "exit 0");
+  const env = startSettings(home, 1);
+  const first = await runProgram(COMPILED, ["app:start"], { env });
+  assert.equal(first.code, 0, first.stderr);
+  // As the server does: truncate, then write.
+  const rewriter = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'cp "$1" "$2"; while :; do : >"$1"; sleep 0.06; cat "$2" >"$1"; sleep 0.1; done',
+      ...["sh", home.config, join(home.path, "whole.json")],
+    ],
+  }).spawn();
+  try {
+    for (let round = 0; round < 30; round++) {
+      const { code, stderr } = await runProgram(COMPILED, ["app:config"], {
+        env,
+      });
+      assert.equal(code, 0, stderr);
+    }
+  } finally {
+    rewriter.kill("SIGKILL");
+    await rewriter.status;
+  }
+});
+
 Deno.test.afterAll(() => database.stop());
 
 async function readConfig(home: Home): Promise<string | undefined> {
