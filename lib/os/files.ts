@@ -9,6 +9,8 @@ import {
   constants,
   fchownSync,
   fstatSync,
+  fsyncSync,
+  ftruncateSync,
   mkdtempSync,
   openSync,
   read as readWithCallback,
@@ -49,12 +51,8 @@ export const realFiles: Files = {
       throw error;
     }
   },
-  create(path, text, mode) {
-    writeDurably(path, text, { createNew: true, write: true, mode });
-  },
-  overwrite(path, text) {
-    writeDurably(path, text, { write: true, truncate: true });
-  },
+  create,
+  overwrite,
   makeDirectory: (path, mode) =>
     Deno.mkdirSync(path, {
       recursive: true,
@@ -171,8 +169,7 @@ function openLock(path: string): Deno.FsFile {
   } finally {
     closeSync(descriptor);
   }
-  const code = NOT_REGULAR;
-  throw Object.assign(new Error(`${code}: open '${path}'`), { code });
+  throw notRegular(path);
 }
 
 function withDescriptor(
@@ -317,13 +314,28 @@ function factsOf(stat: () => Deno.FileInfo): FileFacts | undefined {
   }
 }
 
-function writeDurably(
-  path: string,
-  text: string,
-  options: Deno.OpenOptions,
-): void {
-  using file = Deno.openSync(path, options);
+function create(path: string, text: string, mode: number): void {
+  using file = Deno.openSync(path, { createNew: true, write: true, mode });
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
   file.syncSync();
+}
+
+/** Neither waits for the reader of a FIFO nor follows a link that has replaced the file. */
+function overwrite(path: string, text: string): void {
+  const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+  withDescriptor(
+    openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW),
+    (descriptor) => {
+      if (!fstatSync(descriptor).isFile()) throw notRegular(path);
+      ftruncateSync(descriptor);
+      writeFileSync(descriptor, text);
+      fsyncSync(descriptor);
+    },
+  );
+}
+
+function notRegular(path: string): Error {
+  const code = NOT_REGULAR;
+  return Object.assign(new Error(`${code}: open '${path}'`), { code });
 }

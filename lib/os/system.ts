@@ -160,7 +160,7 @@ export interface Files {
   list(path: string): readonly string[];
   /** Creates a file, which must not exist, writes it and flushes it to the disk (fsync(2)). */
   create(path: string, text: string, mode: number): void;
-  /** Replaces the content of an existing file in place, and flushes it to the disk (fsync(2)). */
+  /** Replaces the content of an existing regular file in place, and flushes it to the disk (fsync(2)). Follows no symbolic link. */
   overwrite(path: string, text: string): void;
   /** Creates a directory and its parents. Existing ones stay as they are. */
   makeDirectory(path: string, mode?: number): void;

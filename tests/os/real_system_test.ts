@@ -236,6 +236,9 @@ Deno.test("tryLock() takes a lock once, and only of a regular file", () =>
     assert.equal(files.stat(path)?.mode, 0o600);
     await new Deno.Command("mkfifo", { args: [`${path}-fifo`] }).output();
     await Deno.symlink("target", `${path}-link`);
+    for (const name of ["fifo", "link"]) {
+      assert.ok(codeOf(() => files.overwrite(`${path}-${name}`, "")), name);
+    }
     const codes = ["fifo", "link", "directory/x"].map((name) =>
       codeOf(() => files.tryLock(`${path}-${name}`))
     );
