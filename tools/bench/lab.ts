@@ -166,9 +166,11 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     const first = start(`first start, PostgreSQL${suffix}`, postgres, command);
     const place = join(home, first.name);
     const warm = settings(join(home, `start, PostgreSQL${suffix}`), postgres);
+    const root = start(`start as root, PostgreSQL${suffix}`, postgres, command);
     return [
       start(`start, PostgreSQL${suffix}`, postgres, command),
       start(`start, MariaDB${suffix}`, mariadb, command),
+      { ...root, job: { ...root.job, isRoot: true } },
       {
         ...first,
         prepare: async (): Promise<void> => {

@@ -29,6 +29,8 @@ export interface Job {
   readonly command: readonly string[];
   /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Whether it starts as the user that measures, root, and not as {@linkcode IMAGE_USER}. */
+  readonly isRoot?: boolean;
 }
 
 /** The system call numbers of `wait4` and `clock_gettime`, which core Perl does not have. */
@@ -77,7 +79,9 @@ printf '[%.3f,%.3f,%.3f,%d,%.3f,%d]',
  * @returns The measurement.
  * @throws {Error} with its standard error, when its exit code is not 0
  */
-export async function measure({ command, env }: Job): Promise<Reading> {
+export async function measure(
+  { command, env, isRoot = false }: Job,
+): Promise<Reading> {
   const calls = CALLS[Deno.build.arch];
   if (calls === undefined) {
     throw new Error(
@@ -92,7 +96,7 @@ export async function measure({ command, env }: Job): Promise<Reading> {
     clearEnv: true,
     stdin: "null",
     cwd: "/",
-    ...IMAGE_USER,
+    ...(isRoot ? {} : IMAGE_USER),
   }).output();
   const decoder = new TextDecoder();
   const messages = decoder.decode(stderr);
