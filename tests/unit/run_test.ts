@@ -186,7 +186,7 @@ Deno.test("a signal ends the program at once with 128 plus its number", async ()
     ] as const
   ) {
     const system = fakeSystem();
-    const running = run(["app:version"], system);
+    const running = run(["app:secrets"], system);
     assert.throws(
       () => system.send(signal),
       (error) => error instanceof Exit && error.code === code,
