@@ -18,7 +18,6 @@ import { Errno } from "./execvp.ts";
 import { MAX_SIZE, realFiles } from "./files.ts";
 import { actAs } from "./identity.ts";
 import { type OpenedPath, openPath } from "./open_path.ts";
-import { isOnlyRoots } from "./permissions.ts";
 import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
 
 /**
@@ -119,7 +118,11 @@ function listGivable(
   return names === MISSING ? [] : names;
 }
 
-/** Opens a directory in which everything would be given, or only root can change names. */
+/**
+ * Opens a directory in which everything would be given. Nothing else is trusted, since a path may
+ * come from a link: what looks safe is any directory of root, and the link has been replaced when
+ * somebody looks for it later.
+ */
 function inDirectory<T>(
   path: string,
   { owner, own }: { readonly owner: Identity; readonly own: readonly string[] },
@@ -132,9 +135,7 @@ function inDirectory<T>(
     opened = openPath(path, descriptors, trust);
     if (opened.kind === "missing") return MISSING;
     if (opened.kind === "exposed") return undefined;
-    const isTrusted = opened.isOwn ||
-      isOnlyRoots(descriptors.examine(opened.descriptor));
-    return isTrusted ? use(opened.descriptor, descriptors) : undefined;
+    return opened.isOwn ? use(opened.descriptor, descriptors) : undefined;
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
     return error.errno === Errno.ENOENT ? MISSING : undefined;

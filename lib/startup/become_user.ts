@@ -41,7 +41,9 @@ export function asReader<
   const user = serverIdentity(settings, system);
   if (system.uid !== 0 || user.uid === 0) return system;
   const { MATTERMOST_DATA_DIR: data, MATTERMOST_CONF_DIR: conf } = settings;
-  return { ...system, files: system.filesFor(user, [data, conf]) };
+  // The default configuration of the package is there, and a start gives it.
+  const shipped = `${settings.MATTERMOST_INSTALL_DIR}/config`;
+  return { ...system, files: system.filesFor(user, [data, conf, shipped]) };
 }
 
 /**

@@ -457,7 +457,7 @@ testWith(
     await using place = await createPlace();
     await place.make(
       ...["outside/secret", "outside/open", "data/config/config.json"],
-      ...["data/own", "data/hard", "elsewhere/config.json"],
+      ...["data/own", "data/hard", "elsewhere/config.json", "outside/other"],
     );
     const server = (...paths: string[]): Promise<void> =>
       place.chown("2000:2000", ...paths);
@@ -469,7 +469,7 @@ testWith(
     for (
       const path of [
         ...["outside/secret", "data/config/config.json", "data/own"],
-        "elsewhere/config.json",
+        ...["elsewhere/config.json", "outside/other"],
       ]
     ) await Deno.chmod(place.at(path), 0o600);
     await server("data/own", "data/link", "data/directory", "data/harmless");
@@ -496,6 +496,8 @@ testWith(
         linkToOpen: read("data/harmless"),
         notFollowed: read("data/harmless", false),
         throughLink: read("data/directory/secret"),
+        // As if data/link had been resolved before it was replaced.
+        outside: read("outside/other"),
         exposed: read("elsewhere/config.json"),
         missing: read("data/none"),
       },
@@ -507,6 +509,7 @@ testWith(
         linkToOpen: "outside/open",
         notFollowed: "only facts, mode 777",
         throughLink: "only facts, mode 600",
+        outside: "EACCES",
         exposed: "EACCES",
         missing: "missing",
       },
