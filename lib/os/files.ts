@@ -20,10 +20,14 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { errorCode, NOT_REGULAR } from "../errors.ts";
+import { dirname } from "node:path";
+import { errorCode, NOT_REGULAR, trySystemCall } from "../errors.ts";
+import { actAs } from "./identity.ts";
+import { isOnlyRoots } from "./permissions.ts";
 import type {
   FileFacts,
   Files,
+  Identity,
   OpenedFile,
   PrivateDirectoryPlan,
 } from "./system.ts";
@@ -61,10 +65,7 @@ export const realFiles: Files = {
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
   makePrivateDirectory,
-  removeDirectory(path) {
-    Deno.removeSync(path, { recursive: true });
-    privateDirectories.delete(path);
-  },
+  removeDirectory,
   chmod: (path, mode) => Deno.chmodSync(path, mode),
   setModified: (path, time) =>
     Deno.utimeSync(path, new Date(time), new Date(time)),
@@ -101,18 +102,35 @@ export const realFiles: Files = {
   },
 };
 
-/** The private directories that were not removed yet. */
-const privateDirectories = new Set<string>();
+/** The private directories that were not removed yet, and the users that they were given to. */
+const privateDirectories = new Map<string, Identity | undefined>();
 
 /** Removes all private directories, before the process ends. */
 export function removePrivateDirectories(): void {
-  for (const path of privateDirectories) {
+  for (const [path, owner] of privateDirectories) {
     try {
-      Deno.removeSync(path, { recursive: true });
+      removeDirectory(path, owner);
     } catch {
       // The next start removes it.
     }
   }
+}
+
+/**
+ * Where the owner can put a link in place of the directory, root removes the files with the rights
+ * of that user. Directories in it are left, because there may be more of them inside one another than
+ * this process can open.
+ */
+function removeDirectory(path: string, owner?: Identity): void {
+  const empty = (): void =>
+    realFiles.list(path).forEach((name) =>
+      trySystemCall(() => Deno.removeSync(`${path}/${name}`))
+    );
+  const parent = owner && realFiles.stat(dirname(path));
+  if (owner === undefined || parent && isOnlyRoots(parent)) empty();
+  else actAs(owner, empty);
+  Deno.removeSync(path);
+  privateDirectories.delete(path);
 }
 
 /** Gives by descriptor, so that nothing that somebody puts in place of a name is given away. */
@@ -120,7 +138,7 @@ function makePrivateDirectory(
   { prefix, file, owner }: PrivateDirectoryPlan,
 ): string {
   const directory = mkdtempSync(prefix);
-  privateDirectories.add(directory);
+  privateDirectories.set(directory, owner);
   const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } =
     constants;
   const give = (descriptor: number): void => {
@@ -143,7 +161,7 @@ function makePrivateDirectory(
       give,
     );
   } catch (error) {
-    realFiles.removeDirectory(directory);
+    removeDirectory(directory);
     throw error;
   }
   return directory;

@@ -173,8 +173,8 @@ export interface Files {
    * that only its owner can read, and gives both to a user if that is another one.
    */
   makePrivateDirectory(plan: PrivateDirectoryPlan): string;
-  /** Removes a directory and everything in it. A symbolic link is removed itself, and none is followed. */
-  removeDirectory(path: string): void;
+  /** Removes a directory and the files in it, with the rights of its owner if that is not this user. No symbolic link is followed. */
+  removeDirectory(path: string, owner?: Identity): void;
   /** Changes the permission bits. */
   chmod(path: string, mode: number): void;
   /** Sets `mtime`, in milliseconds since the epoch. */

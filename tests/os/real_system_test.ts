@@ -12,6 +12,7 @@ import {
   LONGEST_FILE_NAME,
 } from "../../lib/mattermost/migrations.ts";
 import { realSystem } from "../../lib/os/real_system.ts";
+import { ROOT_USER, testWith } from "../support/needs.ts";
 
 /** The expression with which the build of the image finds the names of migrations. */
 const GREP = /grep -aoE '(.*?)'/.exec(
@@ -379,12 +380,43 @@ Deno.test("a private directory has one file, which only its owner can read", asy
     assert.equal(await Deno.readTextFile(`${directory}/f`), `in ${directory}`);
     await Deno.writeTextFile(`${root}/kept`, "");
     await Deno.symlink(root, `${directory}/link`);
-    files.removeDirectory(directory);
+    files.removeDirectory(directory, owner);
     assert.deepEqual(files.list(root), ["kept"]);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
 });
+
+testWith(
+  [ROOT_USER],
+  "a private directory whose owner has put a link in its place leads root nowhere",
+  async () => {
+    const root = await Deno.makeTempDir();
+    try {
+      await Deno.chmod(root, 0o1777);
+      const { files } = system;
+      const owner = { uid: 2000, gid: 2000 };
+      const directory = files.makePrivateDirectory({
+        prefix: `${root}/a-`,
+        file: { name: "f", text: () => "" },
+        owner,
+      });
+      await Deno.mkdir(`${root}/other`);
+      await Deno.writeTextFile(`${root}/other/file`, "");
+      await Deno.rename(directory, `${root}/away`);
+      await Deno.symlink(`${root}/other`, directory);
+      files.removeDirectory(directory, owner);
+      assert.deepEqual(files.list(root), ["away", "other"]);
+      assert.deepEqual(files.list(`${root}/other`), ["file"]);
+      // Any number of directories could be inside one another.
+      await Deno.mkdir(`${root}/away/inner/most`, { recursive: true });
+      assert.throws(() => files.removeDirectory(`${root}/away`, owner));
+      assert.deepEqual(files.list(`${root}/away`), ["inner"]);
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  },
+);
 
 Deno.test("onSignal() passes the name of the signal to the handler", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();

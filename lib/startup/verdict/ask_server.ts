@@ -16,9 +16,11 @@ import {
   verdictWatch,
 } from "../../mattermost/verdict.ts";
 import { readNamedText } from "../../os/named_file.ts";
-import type { System } from "../../os/system.ts";
+import { isOnlyRoots } from "../../os/permissions.ts";
+import type { Identity, System } from "../../os/system.ts";
 import { asReader, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
+import { resolveForRoot } from "../directories/unsafe_links.ts";
 import type { LoadedSettings } from "../load_settings.ts";
 
 /** The answer of the server. */
@@ -52,9 +54,6 @@ const STALE_AFTER = 2 * LIMIT;
 
 /** The bit of a directory in which only the owner of a file can rename or remove it (sticky bit, chmod(1)). */
 const STICKY = 0o1000;
-
-/** The bits with which others than the owner can write to a directory. */
-const OTHERS_MAY_WRITE = 0o022;
 
 /**
  * Asks the server.
@@ -95,7 +94,10 @@ export async function askServer(
     system,
   );
   if (directory === undefined || copy === undefined) {
-    return { ...none(NO_DIRECTORY), isPossibleLater: isGiving(loaded, system) };
+    return {
+      ...none(NO_DIRECTORY),
+      isPossibleLater: ownerOf(loaded, system) !== undefined,
+    };
   }
   const config = `${directory}/config.json`;
   const command = serverCommand(release, { home: paths.install, config });
@@ -125,7 +127,9 @@ export async function askServer(
     if (code === undefined) throw error;
     return none(`${command[0]} cannot be executed (${code})`);
   } finally {
-    trySystemCall(() => system.files.removeDirectory(directory));
+    trySystemCall(() =>
+      system.files.removeDirectory(directory, ownerOf(loaded, system))
+    );
   }
 }
 
@@ -145,12 +149,13 @@ function inSentences(
   return { ...verdict, sentence };
 }
 
-/** Whether the copy must be given to another user. */
-function isGiving(
+/** The user to whom root must give the copy. */
+function ownerOf(
   { settings }: Pick<LoadedSettings, "settings">,
   system: System,
-): boolean {
-  return serverIdentity(settings, system).uid !== system.uid;
+): Identity | undefined {
+  const user = serverIdentity(settings, system);
+  return user.uid === system.uid ? undefined : user;
 }
 
 /** Makes the directory for the copy; `undefined` if no directory for temporary files can be used. */
@@ -159,23 +164,30 @@ function makeDirectory(
   loaded: LoadedSettings,
   system: System,
 ): string | undefined {
-  const { paths, settings } = loaded;
   const { files, env, clock } = system;
-  const isGiven = isGiving(loaded, system);
+  const owner = ownerOf(loaded, system);
   const parents = [env["TMPDIR"] || "/tmp", "/var/tmp", "/run"];
-  for (const parent of isGiven ? parents : [...parents, paths.conf]) {
+  for (
+    const name of owner === undefined
+      ? [...parents, loaded.paths.conf]
+      : parents
+  ) {
+    // Where somebody else can change names, root could be made to write elsewhere.
+    const parent = owner === undefined
+      ? name
+      : trySystemCall(() => resolveForRoot(name, files).path);
+    if (parent === undefined) continue;
     const facts = trySystemCall(() => files.stat(parent));
     if (facts === undefined || !facts.isDirectory) continue;
-    // In a directory of somebody else, root could be made to write elsewhere.
-    const isPrivate = facts.uid === 0 &&
-      ((facts.mode & OTHERS_MAY_WRITE) === 0 || (facts.mode & STICKY) !== 0);
-    if (isGiven && !isPrivate) continue;
+    const isPrivate = isOnlyRoots(facts) ||
+      facts.uid === 0 && (facts.mode & STICKY) !== 0;
+    if (owner !== undefined && !isPrivate) continue;
     const directory = trySystemCall(() => {
-      removeStale(parent, files, clock.now() - STALE_AFTER);
+      removeStale(parent, system, clock.now() - STALE_AFTER);
       return files.makePrivateDirectory({
         prefix: `${parent}/${PREFIX}`,
         file: { name: "config.json", text },
-        ...(isGiven ? { owner: serverIdentity(settings, system) } : {}),
+        ...(owner === undefined ? {} : { owner }),
       });
     });
     if (directory !== undefined) return directory;
@@ -186,7 +198,7 @@ function makeDirectory(
 /** Removes what starts that were killed have left. */
 function removeStale(
   parent: string,
-  files: System["files"],
+  { files, uid }: Pick<System, "files" | "uid">,
   limit: number,
 ): void {
   for (const name of files.list(parent)) {
@@ -195,7 +207,7 @@ function removeStale(
     trySystemCall(() => {
       const facts = files.lstat(path);
       if (facts?.isDirectory && facts.modified < limit) {
-        files.removeDirectory(path);
+        files.removeDirectory(path, facts.uid === uid ? undefined : facts);
       }
     });
   }

@@ -220,6 +220,19 @@ Deno.test("root that cannot give a copy away leaves the question to the server's
   assert.equal(system.watched.length, 1);
 });
 
+Deno.test("root makes no copy in a directory that the server's user can replace", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/tmp");
+  files.chown("/opt/mattermost/data", { uid: 2000, gid: 2000 }, {});
+  files.chown("/opt/mattermost/data/tmp", { uid: 0, gid: 0 }, {});
+  const { judgement, system } = await judged({
+    files,
+    env: { ...ENOUGH, TMPDIR: "/opt/mattermost/data/tmp" },
+  });
+  assert.equal(judgement.kind, "accepted");
+  assert.match(system.watched[0]?.command[2] ?? "", /^\/var\/tmp|^\/run/);
+});
+
 Deno.test("a user other than root takes the directory of config.json if there is no other", async () => {
   const files = installed();
   for (const path of ["/tmp", "/run"]) files.nodes.delete(path);
