@@ -332,7 +332,9 @@ class Walk {
       isStable: isOnlyRoots(facts) ||
         // Until it is given, so that its files can be given by name, which is much faster.
         isOnlyRoots({ uid: 0, mode }) && uid !== this.#plan.owner.uid &&
-          this.#descriptors.give(descriptor, ROOT_ONLY) === 0,
+          this.#descriptors.give(descriptor, ROOT_ONLY) === 0 &&
+          // Its owner may have changed the mode in between.
+          isOnlyRoots(this.#descriptors.examine(descriptor)),
       listing: this.#descriptors.list(descriptor),
     };
   }

@@ -7,7 +7,11 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import type { Descriptors } from "../../lib/os/descriptors.ts";
-import { openDescriptors, SystemCallError } from "../../lib/os/descriptors.ts";
+import {
+  openDescriptors,
+  SystemCallError,
+  textOf,
+} from "../../lib/os/descriptors.ts";
 import { errorCode } from "../../lib/errors.ts";
 import { filesFor } from "../../lib/os/served_files.ts";
 import { giveDirectories } from "../../lib/os/give.ts";
@@ -379,6 +383,34 @@ testWith(
       assert.equal(report.notGiven.length, owner === "0:0" ? 1 : 0);
       assert.deepEqual(report.given, []);
     }
+  },
+);
+
+testWith(
+  [ROOT_USER],
+  "files are not given by name in a directory that its owner opens to others at the last moment",
+  async () => {
+    await using place = await createPlace();
+    await place.make("data/theirs/file");
+    await place.chown("3000:3000", "data/theirs");
+    const real = openDescriptors();
+    const named: string[] = [];
+    const open = (): void => Deno.chmodSync(place.at("data/theirs"), 0o777);
+    await place.give(["data"], {
+      descriptors: {
+        ...real,
+        give(descriptor, owner) {
+          if (owner.uid === 0) open();
+          return real.give(descriptor, owner);
+        },
+        giveName(directory, name, owner) {
+          named.push(textOf(name));
+          return real.giveName(directory, name, owner);
+        },
+      },
+    });
+    assert.deepEqual(named, []);
+    assert.equal(await place.owner("data/theirs/file"), "2000:2000");
   },
 );
 
