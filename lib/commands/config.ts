@@ -123,13 +123,12 @@ async function restore(
   }
   const { settings } = resolve(sourcesOf(context.system));
   requireChangeOfUser(settings, context.system);
-  const { files } = context.system;
-  const found = placeOf(settings, context.system);
   const reader = asReader(settings, context.system);
+  const found = placeOf(settings, reader);
   requireRegularSidecars(reader, found);
   requireCopy(reader, found, Number(number));
   const { data, conf, config } = pathsOf(settings);
-  const own = [data, conf].filter((path) => files.exists(path));
+  const own = [data, conf].filter((path) => reader.files.exists(path));
   const directories = { own, installed: [], config };
   const { system, log } = await giveAndBecomeServerUser(
     directories,

@@ -23,7 +23,8 @@ import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
 /**
  * Makes file operations whose {@linkcode Files.read} and {@linkcode Files.list} have the rights of the server's user, so that
  * no link makes root read what that user cannot read. A file that only root can read is read too
- * where it would be given to that user, if the directories of the settings are named.
+ * where it would be given to that user, if the directories of the settings are named. Owners,
+ * modes and links are looked at with the rights of either.
  *
  * @param user The server's user.
  * @param own The directories of the settings, the outer ones first.
@@ -32,8 +33,23 @@ import type { FileFacts, Files, Identity, OpenedFile } from "./system.ts";
 export function filesFor(user: Identity, own?: readonly string[]): Files {
   const isRefused = (error: unknown): boolean =>
     ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
-  return {
+  /** What root may not look at, as on NFS or without CAP_DAC_OVERRIDE, the user may. */
+  const look =
+    <T>(operation: (path: string) => T): (path: string) => T => (path) => {
+      try {
+        return operation(path);
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        return actAs(user, () => operation(path));
+      }
+    };
+  const files: Files = {
     ...realFiles,
+    stat: look(realFiles.stat),
+    lstat: look(realFiles.lstat),
+    exists: look(realFiles.exists),
+    readLink: look(realFiles.readLink),
+    realPath: look(realFiles.realPath),
     list(path) {
       try {
         return actAs(user, () => realFiles.list(path));
@@ -53,15 +69,16 @@ export function filesFor(user: Identity, own?: readonly string[]): Files {
         const given = readGivable(path, user, own);
         if (given === MISSING) return undefined;
         if (given !== undefined) return given;
-        const facts = realFiles.stat(path);
+        const facts = files.stat(path);
         // Without the content, so that the caller can only explain where a link leads.
-        if (facts !== undefined && realFiles.realPath(path) !== path) {
+        if (facts !== undefined && files.realPath(path) !== path) {
           return { facts, bytes: undefined };
         }
         throw error;
       }
     },
   };
+  return files;
 }
 
 /** A file that does not exist, in a directory that the user may not enter. */

@@ -14,6 +14,7 @@ import { readNamedText } from "../os/named_file.ts";
 import { explainSystemError, isDenied } from "../system_errors.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
+import { asReader } from "./become_user.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { requireAuthorities } from "./ca_bundle.ts";
 import { readServedFile, type ServedSystem } from "./served_file.ts";
@@ -45,7 +46,7 @@ export async function openDatabase(
     timeout: settings.DB_TIMEOUT,
     signal,
     // A server has run on this data, so the tables must exist.
-    expectsTables: system.files.exists(paths.version),
+    expectsTables: asReader(settings, system).files.exists(paths.version),
     report: ({ message, elapsed }) =>
       log.info(`Waiting${sinceStart(elapsed)}: ${message}`),
     progress: ({ error: { reason }, elapsed }) =>

@@ -85,7 +85,8 @@ export function isConfirmed(
 ): boolean {
   const { paths, release } = loaded;
   // lstat, so that the date is not that of a link's target. Other errors are left to readVersionFile.
-  const date = trySystemCall(() => system.files.lstat(paths.version)?.modified);
+  const { files } = asReader(loaded.settings, system);
+  const date = trySystemCall(() => files.lstat(paths.version)?.modified);
   return date !== undefined && date === programDate(loaded, system) &&
     readVersionFile(loaded, system)?.trim() === release.version;
 }

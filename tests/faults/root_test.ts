@@ -194,6 +194,34 @@ testWith(
 );
 
 testWith(
+  [DROPPING],
+  "root that may not enter the directories of others, as on NFS or without a capability, starts again and again",
+  async () => {
+    await using home = await installedHome();
+    const dropped = "-dac_override,-dac_read_search,-fowner";
+    const command = [
+      ...["setpriv", "--bounding-set", dropped, "--inh-caps", dropped],
+      ...COMPILED.command,
+    ];
+    const commands = [["app:start"], ["app:config", "--restore", "1"]];
+    for (const name of ["first", "second", "third"]) {
+      for (const args of [...commands, ["app:config"]]) {
+        const outcome = await launch([...command, ...args], {
+          env: { ...settingsOf(home), MATTERMOST_NAME: name },
+        }).outcome;
+        assertClean(outcome, [PASSWORD]);
+        assert.equal(outcome.code, 0, outcome.stderr);
+      }
+      const checked = await launch([...command, "app:check"], {
+        env: { ...settingsOf(home), MATTERMOST_NAME: name },
+      }).outcome;
+      assert.match(checked.stdout, /^ok directories\.access: /m);
+      await run(["chmod", "0700", join(home.path, "data")]);
+    }
+  },
+);
+
+testWith(
   [ROOT_USER],
   "the server keeps the groups of the container, but for 0",
   async () => {

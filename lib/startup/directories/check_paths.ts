@@ -26,7 +26,7 @@ import { toHex } from "../../config/replace_file.ts";
 import { canGive } from "./give_directories.ts";
 import type { Identity, System } from "../../os/system.ts";
 import type { Context } from "../context.ts";
-import { serverIdentity } from "../become_user.ts";
+import { asReader, serverIdentity } from "../become_user.ts";
 import { once, onceEach } from "../once.ts";
 import type { Plan } from "../plan.ts";
 import type { Denial } from "./path_remedies.ts";
@@ -68,9 +68,10 @@ export async function checkPaths(
   const identity = serverIdentity(plan.settings, system);
   // Without a probe, only the table of mounts tells that a file system is read-only.
   const kernelFacts = writesProbes ? undefined : await readKernelFacts(system);
-  const { files } = system;
+  const reader = asReader(plan.settings, system);
+  const { files } = reader;
   const check: PathCheck = {
-    system,
+    system: reader,
     user: once(() => ({ ...identity, groups: system.supplementaryGroups() })),
     own: ownDirectories(plan),
     mounts: kernelFacts?.mounts,
@@ -91,7 +92,7 @@ export async function checkPaths(
     isRequired: failures.some((each) =>
       each.written.isRequired && isWithin(each.written.path, written.path)
     ),
-    ...describeDenial(written, denial, { identity, system, kernel }),
+    ...describeDenial(written, denial, { identity, system: reader, kernel }),
   }));
 }
 

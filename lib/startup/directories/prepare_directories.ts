@@ -5,7 +5,7 @@
  */
 
 import { attempt, makeDirectories } from "../../config/replace_file.ts";
-import { becomeServerUser, serverIdentity } from "../become_user.ts";
+import { asReader, becomeServerUser, serverIdentity } from "../become_user.ts";
 import type { Context } from "../context.ts";
 import type { LoadedSettings } from "../load_settings.ts";
 import { type Directories, giveDirectories } from "./give_directories.ts";
@@ -26,10 +26,11 @@ export async function prepareDirectories(
 ): Promise<Context> {
   const { paths, settings, release } = loaded;
   const own = ownDirectories(loaded);
+  const reader = asReader(settings, context.system);
   // Giving a directory that does not exist would fail; only the package creates these.
   const installed = release.writableDirectories
     .map((name) => `${paths.install}/${name}`)
-    .filter((path) => context.system.files.exists(path));
+    .filter((path) => reader.files.exists(path));
   const served = await giveAndBecomeServerUser(
     { own, installed, config: paths.config },
     settings,
