@@ -7,6 +7,8 @@
  * @module
  */
 
+import { printableLine } from "./printable.ts";
+
 /**
  * Exit codes of the program, by cause. 64 to 78 are those of sysexits(3), 126 and 127 those
  * of the shell: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
@@ -97,7 +99,7 @@ export class EntrypointError extends Error {
 }
 
 /**
- * Formats a problem: its message, and the remedy below it.
+ * Formats a problem: its message on one line, and the remedy below it.
  *
  * @param problem The problem.
  * @returns One or more lines, without a final newline.
@@ -105,9 +107,10 @@ export class EntrypointError extends Error {
 export function formatProblem(
   { message, remedy }: Pick<Problem, "message" | "remedy">,
 ): string {
+  const sentence = printableLine(message);
   return remedy === undefined
-    ? message
-    : `${message}\n${indent(`→ ${remedy}`)}`;
+    ? sentence
+    : `${sentence}\n${indent(`→ ${remedy}`)}`;
 }
 
 /**
@@ -123,14 +126,12 @@ export function formatError(error: unknown): string {
       : String(error);
     return `This is a bug in the entrypoint, please report it:\n${text}`;
   }
-  const problems = error.problems.map((problem) =>
-    `\n${indent(formatProblem(problem))}`
-  );
-  const { message, remedy } = error;
-  return formatProblem({
-    message: `${message}${problems.join("")}`,
-    ...(remedy === undefined ? {} : { remedy }),
-  });
+  const { message, remedy, problems } = error;
+  return [
+    printableLine(message),
+    ...problems.map((problem) => indent(formatProblem(problem))),
+    ...(remedy === undefined ? [] : [indent(`→ ${remedy}`)]),
+  ].join("\n");
 }
 
 /** The code of Deno's error for a path in `/dev`, `/proc` or `/sys`, which it opens only with all permissions. */

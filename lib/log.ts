@@ -127,7 +127,8 @@ export class Log {
       }, { problems: error.problems, code: error.code });
       return;
     }
-    this.#write("error", { subject: "", message: formatError(error) });
+    const message = formatError(error);
+    this.#write("error", { subject: "", message }, {}, message);
   }
 
   /**
@@ -154,6 +155,7 @@ export class Log {
     level: Level,
     problem: Problem,
     more: Readonly<Record<string, unknown>> = {},
+    formatted = formatProblem(problem),
   ): void {
     const { clock, err } = this.#system;
     if (this.#options.format === "json") {
@@ -175,7 +177,7 @@ export class Log {
     const timing = "milliseconds" in more
       ? ` (${more["milliseconds"]} ms)`
       : "";
-    const text = printable(`${label}${formatProblem(problem)}${timing}`);
+    const text = printable(`${label}${formatted}${timing}`);
     err.write(
       `${text.split("\n").map((line) => `${PREFIX}${line}`).join("\n")}\n`,
     );

@@ -28,6 +28,17 @@ export function printable(text: string): string {
 }
 
 /**
+ * Makes text safe as {@linkcode printable} does, and keeps it on one line, so that the name of a
+ * file cannot look like a message of its own.
+ *
+ * @param text A sentence.
+ * @returns One line, with the escape sequence `\\n` for each line end.
+ */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll(/\r?\n/g, "\\n");
+}
+
+/**
  * Makes one line of what another program says: each run of white space, control characters and
  * invisible characters becomes a space.
  *

@@ -36,6 +36,17 @@ Deno.test("formatProblem() puts the remedy below the message", () => {
   );
 });
 
+Deno.test("a name with line ends cannot look like another message", () => {
+  const message = "/data/a\r\nerror: b\n  → rm c is wrong";
+  const shown = "/data/a\\nerror: b\\n  → rm c is wrong";
+  assert.equal(formatProblem({ message, remedy: "d" }), `${shown}\n  → d`);
+  const error = new EntrypointError(message, {
+    code: ExitCode.usage,
+    problems: [{ subject: "", message }],
+  });
+  assert.equal(formatError(error), `${shown}\n  ${shown}`);
+});
+
 Deno.test("formatError() shows all problems, then the remedy of the error", () => {
   const error = new EntrypointError("The settings are wrong", {
     code: ExitCode.settings,

@@ -7,7 +7,12 @@ Deno.test("shellWord() quotes a text that a shell would not read as one word", (
   }
   assert.equal(shellWord("/srv/My Data"), "'/srv/My Data'");
   assert.equal(shellWord("it's"), `'it'\\''s'`);
-  for (const odd of ["", "$(id)", "a;b", "~", "*", "a\nb"]) {
+  for (const odd of ["", "$(id)", "a;b", "~", "*", "a\\b"]) {
     assert.equal(shellWord(odd), `'${odd}'`);
   }
+  // On one line, and safe for a terminal.
+  assert.equal(
+    shellWord("a\nb\\'\x1b\x9b"),
+    "$'a\\012b\\\\\\'\\033\\302\\233'",
+  );
 });

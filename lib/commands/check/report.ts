@@ -4,7 +4,7 @@
  * @module
  */
 
-import { printable } from "../../printable.ts";
+import { printable, printableLine } from "../../printable.ts";
 import type { Finding, FindingLevel } from "./finding.ts";
 
 /** The findings of all checks. */
@@ -91,7 +91,7 @@ export function reportText(
       : `${level} ${check}: `;
     const indent = aligned ? " ".repeat(levelWidth + width + 4) : "  ";
     return [
-      `${head}${printable(message)}`,
+      `${head}${printableLine(message)}`,
       ...(remedy === undefined ? [] : [`${indent}→ ${printable(remedy)}`]),
     ];
   });
