@@ -104,7 +104,7 @@ const FAULTS: Readonly<
   ],
   ENAMETOOLONG: [
     "the name is too long",
-    "Choose a name of at most 255 bytes",
+    "Choose a path of at most 4095 bytes, with names of at most 255",
   ],
   ENOTDIR: [
     "part of the path is not a directory",
@@ -113,7 +113,10 @@ const FAULTS: Readonly<
   EISDIR: ["it is a directory", "ls -ld FILE"],
   ENOENT: ["it does not exist", "ls -ld FILE"],
   EACCES: ["permission denied", "ls -ld FILE"],
-  EPERM: ["the operation is not permitted", "ls -ld FILE"],
+  EPERM: [
+    "the operation is not permitted",
+    "ls -la FILE; lsattr -a FILE   # with the attribute i or a: chattr -i -a; a file of another owner in a directory with the sticky bit: chown",
+  ],
   [NOT_CAPABLE]: [
     "it is in /dev, /proc or /sys, where the entrypoint opens no files",
     OTHER_PATH,

@@ -5,10 +5,16 @@
  */
 
 import { dirname } from "node:path";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
+import {
+  EntrypointError,
+  errorCode,
+  ExitCode,
+  trySystemCall,
+} from "../errors.ts";
 import { isArbitraryUser, ownerRemedy } from "../arbitrary_user.ts";
-import { explainSystemError, isDenied } from "../system_errors.ts";
-import type { Identity } from "../os/system.ts";
+import { explainSystemError } from "../system_errors.ts";
+import { inaccessibleParent } from "../os/permissions.ts";
+import type { FileFacts, Files, Identity } from "../os/system.ts";
 import { shellWord } from "../shell.ts";
 import type { ConfigCopy } from "./copies.ts";
 import { checkDocument, JsonTextError } from "./json_text.ts";
@@ -144,22 +150,23 @@ export function missingConfig(path: string, copy: ConfigCopy): EntrypointError {
  *
  * @param path The file.
  * @param error The system's error.
- * @param reader The user that must be able to read the file.
+ * @param reader The user that must be able to read the file, and the file system.
  * @returns An error with code 65.
  */
 export function unreadableConfig(
   path: string,
   error: unknown,
-  reader: Identity,
+  { user: reader, files }: { readonly user: Identity; readonly files: Files },
 ): EntrypointError {
   const { reason, remedy } = explainSystemError(error, path);
+  const isClosed = errorCode(error) === "EACCES";
   return new EntrypointError(
-    isDenied(error)
+    isClosed
       ? `${path} cannot be read by user ${reader.uid}`
       : `${path} cannot be read: ${reason}`,
     {
       code: ExitCode.badConfig,
-      remedy: isDenied(error) ? chownCommand(path, reader) : remedy,
+      remedy: isClosed ? accessCommand(path, reader, files) : remedy,
       cause: error,
     },
   );
@@ -173,6 +180,8 @@ export interface WriteAttempt {
   readonly link: string | undefined;
   /** The user that must be able to write the file. */
   readonly writer: Identity;
+  /** The file system. */
+  readonly files: Files;
 }
 
 /**
@@ -184,7 +193,7 @@ export interface WriteAttempt {
  */
 export function unwritableConfig(
   error: unknown,
-  { path, link, writer }: WriteAttempt,
+  { path, link, writer, files }: WriteAttempt,
 ): EntrypointError {
   const directory = dirname(path);
   const elsewhere =
@@ -200,10 +209,10 @@ export function unwritableConfig(
       ];
     }
     if (errorCode(error) === "EROFS") return [fault.reason, elsewhere];
-    if (isDenied(error)) {
+    if (errorCode(error) === "EACCES") {
       return [
         `user ${writer.uid} cannot write to ${directory}`,
-        chownCommand(directory, writer),
+        accessCommand(directory, writer, files),
       ];
     }
     return [fault.reason, fault.remedy];
@@ -214,7 +223,15 @@ export function unwritableConfig(
   );
 }
 
-function chownCommand(path: string, user: Identity): string {
+/** The command that lets a user read and write a path, by the owner of what is closed. */
+function accessCommand(path: string, user: Identity, files: Files): string {
+  const stat = (each: string): FileFacts | undefined =>
+    trySystemCall(() => files.stat(each));
+  const closed = inaccessibleParent(path, user, stat) ?? path;
+  const facts = stat(closed);
+  if (facts?.uid === user.uid) {
+    return `chmod ${facts.isDirectory ? "u+rwx" : "u+rw"} ${shellWord(closed)}`;
+  }
   const word = shellWord(path);
   return isArbitraryUser(user)
     ? ownerRemedy(word, undefined)

@@ -213,7 +213,11 @@ export function writeConfig(
   const { lock: { base }, state, text, lastApplied, accepted } = write;
   const { salt } = state;
   const fail = (error: unknown): EntrypointError =>
-    unwritableConfig(error, { ...target, writer: place.user });
+    unwritableConfig(error, {
+      ...target,
+      writer: place.user,
+      files: system.files,
+    });
   if (state.text === text && !state.torn) {
     const notices = [...makePrivate(system, path)];
     try {

@@ -72,7 +72,10 @@ export function resolveConfigPath(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadableConfig(path, error, place.user);
+    throw unreadableConfig(path, error, {
+      user: place.user,
+      files: system.files,
+    });
   }
 }
 
@@ -120,7 +123,10 @@ export function readConfigBytes(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
-    throw unreadableConfig(path, error, place.user);
+    throw unreadableConfig(path, error, {
+      user: place.user,
+      files: system.files,
+    });
   }
 }
 

@@ -90,7 +90,7 @@ export function tryLockConfig(
   try {
     makeDirectories(files, dirname(target.path));
   } catch (error) {
-    throw unwritableConfig(error, { ...target, writer: place.user });
+    throw unwritableConfig(error, { ...target, writer: place.user, files });
   }
   requireRegularSidecars(system, place);
   const first = sidecarBase(system, place, target.path);

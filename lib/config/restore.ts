@@ -90,7 +90,11 @@ export function restoreCopy(
     replaceConfig(system, { path, base, text, state });
     addCopy(system, base, text);
   } catch (error) {
-    throw unwritableConfig(error, { ...target, writer: place.user });
+    throw unwritableConfig(error, {
+      ...target,
+      writer: place.user,
+      files: system.files,
+    });
   }
   const date = new Date(copy.modified).toISOString();
   return [...notices, `Restored ${path} from copy ${number} of ${date}`];
@@ -123,7 +127,10 @@ function unusableCopy(
   } catch (error) {
     return error instanceof EntrypointError
       ? error
-      : unreadableConfig(path, error, place.user);
+      : unreadableConfig(path, error, {
+        user: place.user,
+        files: system.files,
+      });
   }
   return new EntrypointError(`${path} is not a valid config.json`, {
     code: ExitCode.badConfig,

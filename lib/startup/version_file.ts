@@ -6,10 +6,15 @@
  */
 
 import { dirname } from "node:path";
-import { EntrypointError, ExitCode, trySystemCall } from "../errors.ts";
+import {
+  EntrypointError,
+  errorCode,
+  ExitCode,
+  trySystemCall,
+} from "../errors.ts";
 import { isArbitraryUser, ownerRemedy } from "../arbitrary_user.ts";
 import { shellWord } from "../shell.ts";
-import { explainSystemError, isDenied } from "../system_errors.ts";
+import { explainSystemError } from "../system_errors.ts";
 import { lockConfig } from "../config/lock.ts";
 import { readOwnFile } from "../config/own_file.ts";
 import {
@@ -46,7 +51,7 @@ export function readVersionFile(
       `${path}, which records the release that last ran, cannot be read: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy: !isDenied(error)
+        remedy: errorCode(error) !== "EACCES"
           ? remedy
           : isArbitraryUser({ uid, gid })
           ? ownerRemedy(shellWord(paths.data), undefined)
@@ -127,7 +132,7 @@ export async function recordRelease(
       `${version}, which records the release that last ran, cannot be written: ${reason}`,
       {
         code: ExitCode.cannotWrite,
-        remedy: isDenied(error)
+        remedy: errorCode(error) === "EACCES"
           ? `${remedy}   # let the server's user write there`
           : remedy,
         cause: error,

@@ -224,6 +224,22 @@ testWith(
 );
 
 testWith(
+  [MOUNTS],
+  "a config.json whose mode keeps its owner from reading it is an error with the chmod command",
+  async () => {
+    await using scratch = await makeScratch();
+    const path = join(scratch.path, "config.json");
+    await Deno.writeTextFile(path, "{}");
+    const command = [...WEAK, ...writerOf(path, {})];
+    assert.deepEqual(await once(`chmod 000 ${path}`, command), {
+      code: 65,
+      message: `${path} cannot be read by user 0`,
+      remedy: `chmod u+rw ${path}`,
+    });
+  },
+);
+
+testWith(
   [ROOT_USER, MOUNTS],
   "a read-only file system is an error with code 73 and a remedy",
   async () => {

@@ -267,6 +267,26 @@ testWith(
 
 testWith(
   [COMPILER],
+  "a refusal that owner and mode do not explain has attributes as its remedy",
+  async () => {
+    await using home = await startedHome();
+    for (const path of ["/data/config/.", "/data/.VERSION"]) {
+      await Deno.writeTextFile(home.version, "11.7.8");
+      const outcome = await startWith(home, {
+        calls: "create",
+        errno: 1,
+        path,
+      });
+      assert.equal(outcome.code, 73, outcome.stderr);
+      assertClean(outcome, [PASSWORD]);
+      assert.match(outcome.stderr, /\(EPERM\).*\n.*→ .*lsattr -a .*\/data/);
+      assert.doesNotMatch(outcome.stderr, /chown -R/);
+    }
+  },
+);
+
+testWith(
+  [COMPILER],
   "a volume without locks is used with a notice, whatever error it reports",
   async () => {
     for (const errno of [9, 13, 22, 37, 38, 95]) {

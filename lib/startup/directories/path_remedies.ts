@@ -119,7 +119,9 @@ export function describeDenial(
       }   # remove it, or choose another directory`,
     };
   }
-  if (!["EACCES", "EPERM"].includes(denial.code)) {
+  // Owner and mode do not explain EPERM, but attributes and the sticky bit do.
+  const isByMode = denial.code === "EACCES" || denial.lacks !== "none";
+  if (!isByMode) {
     const { reason, remedy } = explainCode(denial.code, denial.path);
     return { message: explain(reason), remedy };
   }
