@@ -53,7 +53,8 @@ async function profile(directory: string): Promise<number> {
           // Root without capabilities may not call them.
         }
       },
-      exec: (plan) => system.exec({ ...plan, path: "/nonexistent" }),
+      exec: (plan) =>
+        system.exec({ ...plan, path: `${directory}/nonexistent` }),
     }));
     const expected = command[0] === "app:start"
       ? ExitCode.notFound
