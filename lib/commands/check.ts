@@ -223,20 +223,22 @@ async function runCheck(
   const expired = new AbortController();
   const done = new AbortController();
   const signal = AbortSignal.any([context.signal, expired.signal]);
+  const seconds = Math.round(milliseconds / 100) / 10;
+  const late = [failed(subject, {
+    message: `The check did not finish within ${seconds} s`,
+    remedy: "mattermost-entrypoint app:check --timeout 60",
+  })];
   const timeout = clock.sleep(milliseconds, done.signal)
     .then(async () => {
       expired.abort(new DOMException("no answer in time", "TimeoutError"));
       // A check that uses the signal has time to report which service did not answer.
       await clock.sleep(RESERVE / 2, done.signal);
-      const seconds = Math.round(milliseconds / 100) / 10;
-      return [failed(subject, {
-        message: `The check did not finish within ${seconds} s`,
-        remedy: "mattermost-entrypoint app:check --timeout 60",
-      })];
+      return late;
     });
   try {
     return await Promise.race([check({ ...context, signal }), timeout]);
   } catch (error) {
+    if (expired.signal.aborted && error === expired.signal.reason) return late;
     const known = unexpectedSystemError(error);
     if (!(known instanceof EntrypointError)) throw error;
     return findingsFromError(subject, known);
