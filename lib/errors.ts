@@ -99,18 +99,21 @@ export class EntrypointError extends Error {
 }
 
 /**
- * Formats a problem: its message on one line, and the remedy below it.
+ * Formats a problem: its message, and below it the single problems and the remedy.
  *
  * @param problem The problem.
  * @returns One or more lines, without a final newline.
  */
 export function formatProblem(
-  { message, remedy }: Pick<Problem, "message" | "remedy">,
+  { message, remedy, problems = [] }:
+    & Pick<Problem, "message" | "remedy">
+    & Partial<Pick<EntrypointErrorOptions, "problems">>,
 ): string {
-  const sentence = printableLine(message);
-  return remedy === undefined
-    ? sentence
-    : `${sentence}\n${indent(`→ ${remedy}`)}`;
+  return [
+    printableLine(message),
+    ...problems.map((problem) => indent(formatProblem(problem))),
+    ...(remedy === undefined ? [] : [indent(`→ ${printableLine(remedy)}`)]),
+  ].join("\n");
 }
 
 /**
@@ -127,11 +130,11 @@ export function formatError(error: unknown): string {
     return `This is a bug in the entrypoint, please report it:\n${text}`;
   }
   const { message, remedy, problems } = error;
-  return [
-    printableLine(message),
-    ...problems.map((problem) => indent(formatProblem(problem))),
-    ...(remedy === undefined ? [] : [indent(`→ ${remedy}`)]),
-  ].join("\n");
+  return formatProblem({
+    message,
+    problems,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 /** The code of Deno's error for a path in `/dev`, `/proc` or `/sys`, which it opens only with all permissions. */

@@ -10,7 +10,7 @@
 
 import type { Problem } from "./errors.ts";
 import { EntrypointError, formatError, formatProblem } from "./errors.ts";
-import { printable } from "./printable.ts";
+import { printable, printableLine } from "./printable.ts";
 
 /** The severity of a message. */
 export type Level = "debug" | "info" | "warning" | "error";
@@ -76,7 +76,7 @@ export class Log {
   /**
    * Reports what the program does.
    *
-   * @param message One or more lines.
+   * @param message One sentence.
    */
   info(message: string): void {
     this.#write("info", { subject: "", message });
@@ -101,7 +101,11 @@ export class Log {
     const milliseconds = Math.round(now - this.#stepEnd);
     this.#stepEnd = now;
     if (!this.#options.debug) return;
-    this.#write("debug", { subject: "", message }, { milliseconds });
+    const text = `${formatProblem({ message })} (${milliseconds} ms)`;
+    this.#write("debug", { subject: "", message }, {
+      text,
+      more: { milliseconds },
+    });
   }
 
   /**
@@ -124,11 +128,11 @@ export class Log {
         subject: "",
         message: error.message,
         ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
-      }, { problems: error.problems, code: error.code });
+      }, { more: { problems: error.problems, code: error.code } });
       return;
     }
-    const message = formatError(error);
-    this.#write("error", { subject: "", message }, {}, message);
+    const text = formatError(error);
+    this.#write("error", { subject: "", message: text }, { text });
   }
 
   /**
@@ -141,7 +145,7 @@ export class Log {
     if (!err.isTerminal || this.#options.format !== "text") return;
     this.clearStatus();
     this.#hasStatus = true;
-    err.write(`${PREFIX}${printable(message)}`);
+    err.write(`${PREFIX}${printableLine(message)}`);
   }
 
   /** Removes the status line. Call it before anything else writes to the terminal. */
@@ -154,14 +158,16 @@ export class Log {
   #write(
     level: Level,
     problem: Problem,
-    more: Readonly<Record<string, unknown>> = {},
-    formatted = formatProblem(problem),
+    { text = formatProblem(problem), more = {} }: {
+      readonly text?: string;
+      readonly more?: Readonly<Record<string, unknown>>;
+    } = {},
   ): void {
     const { clock, err } = this.#system;
     if (this.#options.format === "json") {
       const time = new Date(clock.now()).toISOString();
       const { subject, message, remedy } = problem;
-      const text = JSON.stringify({
+      const json = JSON.stringify({
         time,
         level,
         ...(subject === "" ? {} : { subject }),
@@ -169,17 +175,13 @@ export class Log {
         ...(remedy === undefined ? {} : { remedy }),
         ...more,
       });
-      err.write(`${printable(text)}\n`);
+      err.write(`${printable(json)}\n`);
       return;
     }
     this.clearStatus();
-    const label = LABELS[level];
-    const timing = "milliseconds" in more
-      ? ` (${more["milliseconds"]} ms)`
-      : "";
-    const text = printable(`${label}${formatted}${timing}`);
+    const lines = printable(`${LABELS[level]}${text}`).split("\n");
     err.write(
-      `${text.split("\n").map((line) => `${PREFIX}${line}`).join("\n")}\n`,
+      `${lines.map((line) => `${PREFIX}${line}`).join("\n")}\n`,
     );
   }
 }

@@ -28,14 +28,14 @@ export function printable(text: string): string {
 }
 
 /**
- * Makes text safe as {@linkcode printable} does, and keeps it on one line, so that the name of a
- * file cannot look like a message of its own.
+ * Does the same for a sentence, which has one line: a value with a line break could otherwise make
+ * another line of a report or a log.
  *
- * @param text A sentence.
- * @returns One line, with the escape sequence `\\n` for each line end.
+ * @param sentence The sentence, with values and names of any kind.
+ * @returns The line to print.
  */
-export function printableLine(text: string): string {
-  return printable(text).replaceAll(/\r?\n/g, "\\n");
+export function printableLine(sentence: string): string {
+  return printable(sentence).replace(/\r?\n/g, "\\n");
 }
 
 /**

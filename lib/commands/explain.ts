@@ -8,6 +8,7 @@ import { redact, redactChange } from "../config/redact.ts";
 import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
+import { printableLine } from "../printable.ts";
 import type { SettingName } from "../settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../settings/catalogue.ts";
 import type { Value } from "../settings/kinds.ts";
@@ -145,7 +146,7 @@ export function explanationText(entries: readonly ExplainedSetting[]): string {
       `${name}=${shown}   # ${origin}`,
       ...lines,
       ...(noEffect === undefined ? [] : [`    no effect: ${noEffect}`]),
-    ].map((line) => `${line}\n`).join("");
+    ].map((line) => `${printableLine(line)}\n`).join("");
   }).join("");
 }
 

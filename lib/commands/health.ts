@@ -24,7 +24,7 @@ import { readArguments, readSeconds } from "./arguments.ts";
 import { asReader } from "../startup/become_user.ts";
 import type { Context } from "../startup/context.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
-import { printable } from "../printable.ts";
+import { printableLine } from "../printable.ts";
 
 /** Seconds to wait for the answer without `--timeout`. */
 const DEFAULT_TIMEOUT = 5;
@@ -65,7 +65,7 @@ export async function health(
     signal: end,
     seconds,
   });
-  system.out.write(`${printable(text)}\n`);
+  system.out.write(`${printableLine(text)}\n`);
   return isHealthy ? ExitCode.ok : ExitCode.failure;
 }
 

@@ -29,7 +29,7 @@ import {
   requireChangeOfUser,
 } from "../startup/become_user.ts";
 import type { Context } from "../startup/context.ts";
-import { printable } from "../printable.ts";
+import { printable, printableLine } from "../printable.ts";
 import { resolveForRoot } from "../startup/directories/unsafe_links.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 
@@ -67,9 +67,10 @@ export function secrets(args: readonly string[], context: Context): number {
       system: writerFor(write, context),
     });
   const text = format === "json"
-    ? `${JSON.stringify(Object.fromEntries(lines), undefined, 2)}\n`
-    : lines.map(([name, value]) => `${name}=${value}\n`).join("");
-  system.out.write(printable(text));
+    ? `${printable(JSON.stringify(Object.fromEntries(lines), undefined, 2))}\n`
+    : lines.map(([name, value]) => `${printableLine(`${name}=${value}`)}\n`)
+      .join("");
+  system.out.write(text);
   return ExitCode.ok;
 }
 

@@ -31,8 +31,8 @@ Deno.test("formatProblem() puts the remedy below the message", () => {
   );
   assert.equal(formatProblem({ message: "All is well" }), "All is well");
   assert.equal(
-    formatProblem({ message: "b", remedy: "one\ntwo" }),
-    "b\n  → one\n  two",
+    formatProblem({ message: "a\r\nb", remedy: "rm 'one\ntwo'" }),
+    "a\\nb\n  → rm 'one\\ntwo'",
   );
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { oneLine, printable } from "../../lib/printable.ts";
+import { oneLine, printable, printableLine } from "../../lib/printable.ts";
 
 Deno.test("printable() escapes what a terminal would obey, and keeps lines and tabs", () => {
   assert.equal(
@@ -17,6 +17,13 @@ Deno.test("printable() keeps the values of JSON, and is safe to apply twice", ()
       assert.doesNotMatch(printable(value), /[^\P{Cc}\t\n\r]/u);
       assert.equal(printable(printable(value)), printable(value));
     }),
+  );
+});
+
+Deno.test("printableLine() keeps one line, whatever a value contains", () => {
+  assert.equal(
+    printableLine("a\nok: forged\r\nb\u2028c\rd"),
+    "a\\nok: forged\\nb\\u2028c\\u000dd",
   );
 });
 

@@ -92,7 +92,7 @@ export function reportText(
     const indent = aligned ? " ".repeat(levelWidth + width + 4) : "  ";
     return [
       `${head}${printableLine(message)}`,
-      ...(remedy === undefined ? [] : [`${indent}→ ${printable(remedy)}`]),
+      ...(remedy === undefined ? [] : [`${indent}→ ${printableLine(remedy)}`]),
     ];
   });
   const counts = summary(findings);
