@@ -9,7 +9,7 @@
 
 import type { Socket } from "node:net";
 import { certificateExpiry, encryptSocket, openSocket } from "./socket.ts";
-import { parseReply, type Reply } from "./http_reply.ts";
+import { isComplete, parseReply, type Reply } from "./http_reply.ts";
 
 /** An HTTP request. */
 export interface HttpRequest {
@@ -90,8 +90,7 @@ function readAll(socket: Socket, method: string): Promise<string> {
     let text = "";
     socket.on("data", (data) => {
       text += data.toString("latin1");
-      const isComplete = method === "HEAD" && text.includes("\r\n\r\n");
-      if (text.length > MAX_LENGTH || isComplete) {
+      if (text.length > MAX_LENGTH || isComplete(text, method)) {
         resolve(text.slice(0, MAX_LENGTH));
       }
     });

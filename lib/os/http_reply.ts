@@ -24,22 +24,61 @@ export interface Reply {
  * @throws {SyntaxError} If the text is not an HTTP response.
  */
 export function parseReply(text: string): Reply {
+  const head = parseHead(text);
+  if (head === undefined) throw new SyntaxError("the answer is not HTTP");
+  const { status, headers, raw } = head;
+  const body = Buffer.from(isChunked(headers) ? joinChunks(raw) : raw, "latin1")
+    .toString("utf8");
+  return { status, headers, body };
+}
+
+/** The statuses of responses without content. */
+const NO_CONTENT: readonly number[] = [204, 304];
+
+/** The last chunk, and the trailer section. */
+const LAST_CHUNK_REGEXP =
+  /(?:^|\r\n)0+(?:[\t ;][^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n$/;
+
+/**
+ * Tells whether a response is complete, since a server may leave the connection open.
+ *
+ * @param text What was received so far, one character per byte (Latin-1).
+ * @param method The method of the request.
+ * @returns Whether nothing can follow.
+ */
+export function isComplete(text: string, method: string): boolean {
+  const head = parseHead(text);
+  if (head === undefined) return false;
+  const { status, headers, raw } = head;
+  if (method === "HEAD" || NO_CONTENT.includes(status)) return true;
+  if (isChunked(headers)) return LAST_CHUNK_REGEXP.test(raw);
+  const length = headers["content-length"];
+  return length !== undefined && raw.length >= Number(length);
+}
+
+interface Head extends Omit<Reply, "body"> {
+  /** What follows the headers. */
+  readonly raw: string;
+}
+
+/** Parses the headers of the final response; interim ones such as 103 (Early Hints) come before it. */
+function parseHead(text: string): Head | undefined {
   const end = text.indexOf("\r\n\r\n");
-  const [first = "", ...lines] = text.slice(0, end < 0 ? undefined : end)
-    .split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1];
-  if (status === undefined || end < 0) {
-    throw new SyntaxError("the answer is not HTTP");
-  }
+  if (end < 0) return undefined;
+  const [first = "", ...lines] = text.slice(0, end).split("\r\n");
+  const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1]);
+  if (Number.isNaN(status)) return undefined;
+  const raw = text.slice(end + 4);
+  if (status < 200 && status !== 101) return parseHead(raw);
   const headers = Object.fromEntries(lines.map((line) => {
     const colon = line.indexOf(":");
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   }));
-  const raw = text.slice(end + 4);
-  const isChunked = headers["transfer-encoding"]?.toLowerCase() === "chunked";
-  const body = Buffer.from(isChunked ? joinChunks(raw) : raw, "latin1")
-    .toString("utf8");
-  return { status: Number(status), headers, body };
+  return { status, headers, raw };
+}
+
+function isChunked(headers: Reply["headers"]): boolean {
+  return headers["transfer-encoding"]?.toLowerCase() === "chunked";
 }
 
 function joinChunks(raw: string): string {

@@ -126,6 +126,40 @@ Deno.test("site: Mattermost, a redirection, a failing proxy and another server h
   }
 });
 
+Deno.test("site: an answer counts when it is complete, also if the connection stays open", async () => {
+  await using service = await startTalk((socket) => {
+    socket.once("data", () =>
+      socket.write(
+        `HTTP/1.1 200 OK\r\nContent-Length: ${OK.length}\r\n\r\n${OK}`,
+      ));
+  });
+  const [, line] = await linesOf(checkSite, site(service.port));
+  assert.match(line ?? "", /^ok site\.answer: /);
+});
+
+Deno.test("what a header says is shown without credentials and with limited length", async () => {
+  const target = `http://ann:secret@h/?token=secret&a=\x1b${"x".repeat(9999)}`;
+  await using service = await startTalk((socket) => {
+    socket.once("data", () =>
+      socket.end(
+        `HTTP/1.1 302 Found\r\nLocation: ${target}\r\nx-amz-bucket-region: $(id) ${target}\r\n\r\n`,
+      ));
+  });
+  const [, line = ""] = await linesOf(checkSite, site(service.port));
+  assert.match(line, / to http:\/\/\(hidden\)@h\/\?token=\(hidden\)&a= x+…$/);
+  assert.ok(line.length < 400, line);
+  assert.deepEqual(
+    await linesOf(checkS3, {
+      S3_BUCKET: "chat",
+      S3_ENDPOINT: `localhost:${service.port}`,
+      S3_SSL: "false",
+    }),
+    [
+      "failed s3.bucket: The S3 service answers the request for the bucket chat with HTTP status 302",
+    ],
+  );
+});
+
 Deno.test("site: an address on which nothing listens is a warning, since the server may not run yet", async () => {
   const port = await closedPort();
   const [, line] = await linesOf(checkSite, {

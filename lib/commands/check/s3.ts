@@ -136,12 +136,16 @@ function bucketOf(plan: Plan): Bucket | undefined {
   };
 }
 
+/** A name that may be shown, and pasted into a shell. */
+const REGION_REGEXP = /^[\w-]{1,63}$/;
+
 function judge(
   { name, region, url }: Bucket,
   { status, headers }: HttpResponse,
   isSigned: boolean,
 ): Finding {
-  const actualRegion = headers["x-amz-bucket-region"];
+  const stated = headers["x-amz-bucket-region"] ?? "";
+  const actualRegion = REGION_REGEXP.test(stated) ? stated : undefined;
   if (status === 200) {
     return ok(
       "s3.bucket",

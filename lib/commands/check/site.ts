@@ -7,6 +7,7 @@
 import { isIP } from "node:net";
 import { hideCredentials, showWrongValue } from "../../hidden.ts";
 import type { HttpResponse } from "../../os/http.ts";
+import { oneLine } from "../../printable.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckContext, Finding } from "./finding.ts";
 import { describeCause, failed, ok, warning } from "./finding.ts";
@@ -82,6 +83,9 @@ export async function checkSite(context: CheckContext): Promise<Finding[]> {
   ];
 }
 
+/** Characters of an address to which the site redirects that are shown. */
+const LONGEST_TARGET = 240;
+
 function judge(
   request: WebRequest,
   answer: HttpResponse,
@@ -92,7 +96,9 @@ function judge(
   const target = headers["location"];
   if (status >= 300 && status < 400 && target !== undefined) {
     return warning("site.answer", {
-      message: `The site redirects ${url} to ${hideCredentials(target)}`,
+      message: `The site redirects ${url} to ${
+        oneLine(hideCredentials(target), LONGEST_TARGET)
+      }`,
       remedy:
         "Set MATTERMOST_SITE_URL to the address to which the site redirects",
     });

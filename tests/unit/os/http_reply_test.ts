@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseReply } from "../../../lib/os/http_reply.ts";
+import { isComplete, parseReply } from "../../../lib/os/http_reply.ts";
 
 Deno.test("parseReply() returns status, headers and body", () => {
   assert.deepEqual(
@@ -22,5 +22,36 @@ Deno.test("parseReply() joins chunks before it decodes UTF-8", () => {
 Deno.test("parseReply() throws if the text is not HTTP", () => {
   for (const text of ["", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\n"]) {
     assert.throws(() => parseReply(text), SyntaxError);
+  }
+});
+
+Deno.test("interim responses are skipped", () => {
+  const text =
+    "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+  assert.throws(() => parseReply(text), SyntaxError);
+  assert.equal(isComplete(text, "HEAD"), false);
+  const { status, body } = parseReply(`${text}HTTP/1.1 200 OK\r\n\r\nok`);
+  assert.deepEqual([status, body], [200, "ok"]);
+});
+
+Deno.test("isComplete() tells the end of a response without the end of the connection", () => {
+  const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (
+    const [text, method, expected] of [
+      ["HTTP/1.1 200 OK\r\n", "GET", false],
+      ["HTTP/1.1 200 OK\r\n\r\n", "GET", false],
+      ["HTTP/1.1 200 OK\r\n\r\n", "HEAD", true],
+      ["HTTP/1.1 204 No Content\r\n\r\n", "GET", true],
+      ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na", "GET", false],
+      ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", "GET", true],
+      ["HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nab", "GET", false],
+      [`${chunked}2\r\nab\r\n`, "GET", false],
+      [`${chunked}a0\r\n\r\n`, "GET", false],
+      [`${chunked}2\r\nab\r\n0\r\n\r\n`, "GET", true],
+      [`${chunked}0;x=y\r\nA: b\r\n\r\n`, "GET", true],
+      ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "GET", false],
+    ] as const
+  ) {
+    assert.equal(isComplete(text, method), expected, JSON.stringify(text));
   }
 });
