@@ -28,8 +28,11 @@ export interface EnvFileFault {
 /** The first bytes of a text in UTF-16, in either byte order. */
 const UTF16_MARKS = ["\xff\xfe", "\xfe\xff"];
 
-/** A name, and the value after it if there is one. Docker accepts more names, but no program uses them. */
-const LINE_REGEXP = /^\s*([A-Za-z_][\w.-]*)(?:=(.*))?$/s;
+/**
+ * A name, and the value after it if there is one. Docker accepts more names, but no program uses
+ * them. A byte order mark is white space here, but not to Docker.
+ */
+const LINE_REGEXP = /^[^\S\ufeff]*([A-Za-z_][\w.-]*)(?:=(.*))?$/s;
 
 /** What has a meaning for Compose: quotes, white space around the value, a comment after white space, and `$`. */
 const COMPOSE_REGEXP = /^["'\s]|\s$|\s#|\$/;
@@ -56,7 +59,7 @@ export function parseEnvFile(
     if (text === undefined) {
       return { fault: `must be UTF-8 text, but line ${line} is not`, line };
     }
-    if (/^\s*(?:#|$)/.test(text)) continue;
+    if (/^[^\S\ufeff]*(?:#|$)/.test(text)) continue;
     const [, name, value] = LINE_REGEXP.exec(text) ?? [];
     if (name === undefined || text.includes("\0")) {
       const reason = /^\s*export\s/.test(text)

@@ -61,6 +61,8 @@ Deno.test("a line that is none is named by its number, and not quoted", () => {
       "MIIE/vQ+IBADANBg==",
       "A=a\0b",
       "NAME: value",
+      "\ufeffB=b",
+      "\ufeff# a comment",
     ]
   ) {
     assert.deepEqual(parse(`# a comment\n${line}\nB=b`), {
