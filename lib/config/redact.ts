@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HIDDEN, hideCredentials } from "../hidden.ts";
+import { HIDDEN, hideCredentials, isSecretName } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { foldKey, isJsonObject } from "../json.ts";
 import type { ObjectNode } from "./json_text.ts";
@@ -37,10 +37,6 @@ const SECRET_PATHS: readonly string[] = [
 const SECRET_KEY_REGEXP =
   /(?:secret|password|passphrase|salt|token|credentials?|(?:api|access|account|private|encrypt|encryption|shared|split|developer|license|sdk)_?key)$/i;
 
-/** Plugins choose the names of their keys, so this matches more. */
-const PLUGIN_KEY_REGEXP =
-  /secret|pass|pwd|salt|token|credential|key|dsn|data_?source|connection|webhook|auth|bearer|jwt|cert|private|pem\b|signature|signing|hmac|cookie|session|license|headers?$/i;
-
 /** The plugins, each under its id, which is not the name of a key. */
 const PLUGINS_PATH = "PluginSettings.Plugins";
 
@@ -62,7 +58,7 @@ export function isSecretPath(
   ) ||
     SECRET_KEY_REGEXP.test(key) ||
     folded.startsWith(`${foldKey(PLUGINS_PATH)}.`) &&
-      PLUGIN_KEY_REGEXP.test(key);
+      isSecretName(key);
 }
 
 /** Hides each number and each string that is not empty. Other values stay: they show that nothing is set. */

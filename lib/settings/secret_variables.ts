@@ -5,7 +5,7 @@
  * @module
  */
 
-import { hideCredentials } from "../hidden.ts";
+import { hideCredentials, isSecretName } from "../hidden.ts";
 import { CATALOGUE, isSettingName } from "./catalogue.ts";
 import { isMisspeltSecret } from "./spelling.ts";
 
@@ -15,10 +15,7 @@ const FILE_REGEXP = /_FILE$/i;
 const SERVER_REGEXP = /^MM_/i;
 
 /** A variable of the container that a Docker link leads to: https://docs.docker.com/engine/network/links/. */
-const LINK_REGEXP = /_ENV_(\w+)$/i;
-
-/** The words in the names of secrets of other images. */
-const SECRET_WORD_REGEXP = /PASS|PWD|SECRET|SALT|TOKEN|KEY|CREDENTIAL|AUTH/i;
+const LINK_REGEXP = /_ENV_(.+)$/is;
 
 /**
  * Removes the variables that hold a secret and that only the entrypoint needs:
@@ -66,7 +63,7 @@ function isRemoved(name: string, value: string): boolean {
   }
   const [, ofLinkedContainer] = LINK_REGEXP.exec(name) ?? [];
   if (ofLinkedContainer !== undefined && !SERVER_REGEXP.test(name)) {
-    return hasCredentials || SECRET_WORD_REGEXP.test(ofLinkedContainer);
+    return hasCredentials || isSecretName(ofLinkedContainer);
   }
   return isMisspeltSecret(name) ||
     SERVER_REGEXP.test(name) && FILE_REGEXP.test(name);

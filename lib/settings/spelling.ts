@@ -101,12 +101,14 @@ function longestPrefix(name: string): SettingName | undefined {
     );
 }
 
-const SECRET_NAMES = SETTING_NAMES.filter((name) =>
-  rowOf(name).secret === true
-);
-
 /** The words in the names of secrets. */
-const SECRET_WORD_REGEXP = /PASS|PWD|SECRET|SALT|TOKEN|KEY|CREDENTIAL/;
+const SECRET_WORDS = "PASS|PWD|SECRET|SALT|TOKEN|KEY|CREDENTIAL";
+const SECRET_WORD_REGEXP = new RegExp(SECRET_WORDS);
+
+/** The first word of a setting, with such a word immediately behind it, as in `DBPASSWD`. */
+const GLUED_REGEXP = new RegExp(
+  `^(?:MATTERMOST|DB|SMTP|GITLAB|S3)[^A-Z0-9]*(?:${SECRET_WORDS})`,
+);
 
 /** Letters in which a name may differ if its first word is wrong. More would match AWS_ACCESS_KEY. */
 const MAX_DISTANCE = 2;
@@ -129,10 +131,11 @@ export function isMisspeltSecret(name: string): boolean {
     : undefined;
   if (meant !== undefined && rowOf(meant).secret === true) return true;
   if (PREFIX_REGEXP.test(upper)) return SECRET_WORD_REGEXP.test(upper);
+  if (GLUED_REGEXP.test(upper)) return true;
   const letters = lettersOf(upper);
-  return [...SECRET_NAMES, ...Object.keys(OTHER_IMAGES)]
-    .filter((each) => lettersOf(each) === letters || isClose(upper, each))
-    .some((each) => isSettingName(each) || isSecretOfOtherImage(each));
+  return SECRETS.some((each) =>
+    each.letters === letters || isClose(upper, each.name)
+  );
 }
 
 function isSecretOfOtherImage(name: string): boolean {
@@ -140,14 +143,21 @@ function isSecretOfOtherImage(name: string): boolean {
   return setting !== undefined && rowOf(setting).secret === true;
 }
 
+/** The names that a misspelt one may stand for. */
+const SECRETS = [
+  ...SETTING_NAMES.filter((name) => rowOf(name).secret === true),
+  ...Object.keys(OTHER_IMAGES).filter(isSecretOfOtherImage),
+].map((name) => ({ name, letters: lettersOf(name) }));
+
 function isClose(name: string, other: string): boolean {
   return name.length >= MIN_LENGTH &&
     Math.abs(name.length - other.length) <= MAX_DISTANCE &&
     levenshteinDistance(name, other) <= MAX_DISTANCE;
 }
 
+/** The letters in alphabetical order: two that are exchanged make no difference. */
 function lettersOf(name: string): string {
-  return name.replace(/[^A-Z0-9]/g, "");
+  return [...name.replace(/[^A-Z0-9]/g, "")].sort().join("");
 }
 
 /**

@@ -42,6 +42,33 @@ Deno.test("credentials inside a value are hidden, whatever its form", () => {
         '"postgres://(hidden)@h": no port',
       ],
       [`dial u:${SECRET}@h: refused`, "dial (hidden)@h: refused"],
+      [`smtp://ann@example.com:a/${SECRET}@h`, "smtp://(hidden)@h"],
+      [`ann@example.com:a/${SECRET}@tcp(h)/db`, "(hidden)@tcp(h)/db"],
+      [`DOMAIN/ann:${SECRET}@h`, "(hidden)@h"],
+      [`//ann:${SECRET}@h/a`, "//(hidden)@h/a"],
+      [`:${SECRET}@tcp(h)/db`, "(hidden)@tcp(h)/db"],
+      [
+        `https://h/?a=b#access_token=${SECRET}`,
+        "https://h/?a=b#access_token=(hidden)",
+      ],
+      [`https://h/?token=a'"#;${SECRET}&b=c`, "https://h/?token=(hidden)&b=c"],
+      [`https://h/?to%6ben[]=${SECRET}`, "https://h/?to%6ben[]=(hidden)"],
+      [`https://h/?jwt=${SECRET}`, "https://h/?jwt=(hidden)"],
+      [
+        `https://h/?next=${encodeURIComponent(`http://ann:${SECRET}@g/`)}&b=c`,
+        "https://h/?next=(hidden)&b=c",
+      ],
+      [
+        `host=h password = ${SECRET} port=1`,
+        "host=h password = (hidden) port=1",
+      ],
+      [
+        `host=h password=a\\ ${SECRET} port=1`,
+        "host=h password=(hidden) port=1",
+      ],
+      [`host=h password='a ${SECRET}`, "host=h password=(hidden)"],
+      [`Password="a ${SECRET}";Server=h`, "Password=(hidden);Server=h"],
+      [`{"password": "a ${SECRET}","b":"c"}`, '{"password": (hidden),"b":"c"}'],
     ] as const
   ) {
     assert.equal(hideCredentials(value), shown);
@@ -62,6 +89,9 @@ Deno.test("a value without credentials stays", () => {
       "See https://example.com or write to ann@example.com",
       "%(asctime)s=1",
       "[::1]:5432",
+      '{"a":1,"b":"ann@example.com"}',
+      'say "token" = nothing',
+      "keyboard=us;author=ann",
     ]
   ) {
     assert.equal(hideCredentials(value), value);
@@ -91,6 +121,7 @@ Deno.test("a wrong value is shown in quotes, without what may be a login", () =>
       ["ann@@example.com", '"ann@@example.com"'],
       [`u:p ${SECRET}@h`, '"(hidden)@h"'],
       [`mysql://p ${SECRET}@h`, '"mysql://(hidden)@h"'],
+      ["x".repeat(100_000), `"${"x".repeat(200)}"…`],
     ] as const
   ) {
     assert.equal(showWrongValue(value), shown);
@@ -140,7 +171,27 @@ Deno.test("a secret that a program repeats is hidden", () => {
       [SECRET, "no Zx9%21pW", "no (hidden)"],
       ["a b!c%", "no a%20b!c%25, a+b!c%25", "no (hidden), (hidden)"],
       ['Zx9"pW', String.raw`no "Zx9\"pW"`, 'no "(hidden)"'],
+      [
+        'p&ss/"w',
+        "no p&ss%2f%22w, p%2526ss%252F%2522w",
+        "no (hidden), (hidden)",
+      ],
+      [
+        'p&s\n"w',
+        String.raw`no p\u0026s\n\"w, \\"p&s\\n\\"w`,
+        'no (hidden), \\\\"(hidden)',
+      ],
       [SECRET, `login ${btoa(SECRET)}`, "login (hidden)"],
+      [SECRET, `Basic ${btoa(`a:${SECRET}`)}`, "Basic YT(hidden)"],
+      [SECRET, `Basic ${btoa(`ab:${SECRET}x`)}`, "Basic YWI(hidden)A=="],
+      [SECRET, `Basic ${btoa(`abc:${SECRET}?`)}`, "Basic YWJjO(hidden)8="],
+      [
+        "password",
+        "AUTH UGFzc3dvcmQ6, not cGFzc3dvcmQ=",
+        "AUTH UGFzc3dvcmQ6, not (hidden)",
+      ],
+      [`${"x".repeat(100_000)}`, `no ${"x".repeat(100_000)}`, HIDDEN],
+      [" ", "a+b c", "a+b c"],
       // A word of no known sentence: a gap could be guessed.
       ["correcthorse", "no correcthorse", HIDDEN],
       ["correcthorse", 'no "correcthorse"', 'no "(hidden)"'],

@@ -25,8 +25,11 @@ Deno.test("passwords of any Docker link are not inherited", () => {
     "CHAT_POSTGRES_1_ENV_POSTGRES_PASSWORD_FILE",
     "REDIS_ENV_REDIS_PASSWORD",
     "MINIO_ENV_MINIO_SECRET_KEY",
+    "A_ENV_JWT",
+    "A_ENV_COOKIE-1",
   ]);
   assertRemoved(["REDIS_ENV_REDIS_URL"], "redis://:secret@redis:6379");
+  assertRemoved(["A_ENV_DSN"], "ann@example.com:a/b@tcp(h)/db");
 });
 
 Deno.test("misspelt secrets, and those of other images, are not inherited", () => {
@@ -40,6 +43,9 @@ Deno.test("misspelt secrets, and those of other images, are not inherited", () =
     "db_pass",
     "Db_Pass_File",
     "DBPASSWORD",
+    "DBPASSWD",
+    "SMTP-PASSWORD",
+    "SMPT_PASS",
     "MM_PASSWORD",
     "MATTERMOST_SECRETKEY",
     "MATTERMOST_SECRET_KEYS",
