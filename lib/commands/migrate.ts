@@ -72,7 +72,7 @@ export async function migrate(
     );
     return ExitCode.ok;
   }
-  const facts = await waitForMigration(database, context);
+  const facts = await waitForMigration(plan, database, context);
   const permit = guardUpgrade(plan, { facts, migrations }, context);
   if (facts !== database.facts && permit.kind === "same") {
     log.info("The database has already been migrated");

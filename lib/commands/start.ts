@@ -163,7 +163,7 @@ async function guardAfterMigration(
     guardUpgrade(plan, { facts, migrations }, context);
   const permit = guard(database.facts);
   if (permit.kind === "same") return permit;
-  const facts = await waitForMigration(database, context);
+  const facts = await waitForMigration(plan, database, context);
   return facts === database.facts ? permit : guard(facts);
 }
 

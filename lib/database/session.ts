@@ -110,6 +110,14 @@ export interface DatabaseFacts {
   readonly schema: SchemaFacts;
 }
 
+/** Who holds a lock, as far as the database tells. */
+export interface LockHolder {
+  /** One line: the program, its address, the user, the number of the session, and since when. Empty if nothing is known, as after the end of the holder. */
+  readonly description: string;
+  /** The statement with which the same user can end the holder's session. */
+  readonly terminate?: string;
+}
+
 /** A login. It ends with {@linkcode Session.close}, or when the signal given to {@linkcode Connect} aborts. */
 export interface Session {
   /**
@@ -120,15 +128,18 @@ export interface Session {
   facts(): Promise<DatabaseFacts>;
 
   /**
-   * Takes a lock that only one session of this database can hold. The server releases it
-   * when the connection ends, so a holder that crashed blocks no other.
+   * Tries once to take a lock that only one session of this database can hold. The server
+   * releases it when the connection ends, so a holder that crashed blocks no other.
    *
    * @param name The name of the lock.
-   * @param seconds How long to wait for another holder; 0 tries once.
-   * @returns Whether this session holds the lock now.
+   * @param host The host that the database is to name as the holder's; may be empty.
+   * @returns `held` if this session holds the lock now; else who holds it. `unsupported` where a pooler makes locks impossible; then the session has ended.
    * @throws {ProbeError} Where the database fails.
    */
-  lock(name: string, seconds: number): Promise<boolean>;
+  lock(
+    name: string,
+    host: string,
+  ): Promise<"held" | "unsupported" | LockHolder>;
 
   /** Ends the connection, and with it all locks. Never throws. */
   close(): Promise<void>;

@@ -29,6 +29,9 @@ const SHORTEST_ATTEMPT = 250;
 /** An attempt with a lower limit, in milliseconds, may time out on a database that works. */
 const MEANINGFUL_ATTEMPT = 1000;
 
+/** Time limit of a query of an open session, in milliseconds. */
+const LATER_QUERY = 30_000;
+
 /** The first pause between attempts and the longest one, in milliseconds. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
@@ -105,7 +108,7 @@ export async function waitForDatabase(
     const outcome = isCut && last !== undefined ? last : result;
     if (!(outcome instanceof ProbeError)) {
       const { session, facts } = outcome;
-      return { session: withRemedies(session, source), facts };
+      return { session: withRemedies(session, source, options), facts };
     }
     const now = clock.elapsed();
     permanentSince = outcome.isTemporary ? undefined : permanentSince ?? now;
@@ -175,16 +178,20 @@ function failure(
   });
 }
 
-/** A session whose later failures read like those of the wait. */
-function withRemedies(session: Session, source: DataSource): Session {
+/** A session whose later failures read like those of the wait. Its queries have a time limit. */
+function withRemedies(
+  session: Session,
+  source: DataSource,
+  options: WaitOptions,
+): Session {
   const explain = <Result>(work: Promise<Result>): Promise<Result> =>
-    work.catch((error) => {
+    withLimit(work, LATER_QUERY, options).catch((error) => {
       if (!(error instanceof ProbeError)) throw error;
       throw failure(error, source, "an earlier login succeeded");
     });
   return {
     facts: () => explain(session.facts()),
-    lock: (name, seconds) => explain(session.lock(name, seconds)),
+    lock: (name, host) => explain(session.lock(name, host)),
     close: () => session.close(),
   };
 }
@@ -194,10 +201,28 @@ async function attempt(
   limit: number,
   options: WaitOptions,
 ): Promise<ReadyDatabase | ProbeError> {
-  const { clock, signal } = options;
+  const { signal } = options;
   const late = new AbortController();
-  const done = new AbortController();
   const work = login(source, AbortSignal.any([signal, late.signal]), options);
+  try {
+    return await withLimit(work, limit, options);
+  } catch (error) {
+    late.abort(error);
+    // A login that succeeds after the time limit has no other code that closes it.
+    work.then(({ session }) => session.close(), () => {});
+    signal.throwIfAborted();
+    if (error instanceof ProbeError) return error;
+    throw error;
+  }
+}
+
+/** Rejects with reason `timeout` after the limit in milliseconds, or with the signal's reason. */
+async function withLimit<Result>(
+  work: Promise<Result>,
+  limit: number,
+  { clock, signal }: Pick<WaitOptions, "clock" | "signal">,
+): Promise<Result> {
+  const done = new AbortController();
   const alarm = clock.sleep(limit, AbortSignal.any([signal, done.signal]))
     .then(() => {
       throw new ProbeError(
@@ -207,13 +232,6 @@ async function attempt(
     });
   try {
     return await Promise.race([work, alarm]);
-  } catch (error) {
-    late.abort(error);
-    // A login that succeeds after the time limit has no other code that closes it.
-    work.then(({ session }) => session.close(), () => {});
-    signal.throwIfAborted();
-    if (error instanceof ProbeError) return error;
-    throw error;
   } finally {
     alarm.catch(() => {});
     // Without a reason the runtime would create an error with a stack trace.

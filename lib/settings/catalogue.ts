@@ -263,6 +263,15 @@ export const CATALOGUE = {
     kind: integer(0, 86_400),
     fallback: 60,
   }),
+  DB_MIGRATION_TIMEOUT: setting({
+    group: "Database",
+    summary:
+      "The number of seconds to wait while another container migrates the database.",
+    details:
+      "A container that waits says every minute which session of the database holds the lock, and ends with code 69 after that time. A migration has no time limit itself.",
+    kind: integer(0, 604_800),
+    fallback: 3600,
+  }),
 
   // Secrets
   MATTERMOST_SECRET_KEY: setting({

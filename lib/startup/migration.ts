@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { DatabaseFacts } from "../database/session.ts";
 import type { ReadyDatabase } from "../database/wait.ts";
-import { EntrypointError, ExitCode } from "../errors.ts";
+import { EntrypointError, ExitCode, type Problem } from "../errors.ts";
 import { childFailure } from "../os/execvp.ts";
 import type { Migration } from "../mattermost/releases.ts";
 import { migrationCommand } from "../mattermost/releases.ts";
@@ -25,8 +25,12 @@ import type { ServerMigrations } from "./server_migrations.ts";
 /** The name of the lock in the database that a migration holds; it ends with the connection of its holder. */
 const LOCK = "mattermost-entrypoint";
 
-/** Seconds that one attempt waits for the lock before it looks for signals. */
-const LOCK_TIMEOUT = 5;
+/** The first pause between two attempts to take the lock and the longest one, in milliseconds. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 5000;
+
+/** Milliseconds between two messages of one wait. */
+const REPORT_INTERVAL = 60_000;
 
 /** The names of the migrations for the log. */
 const NAMES: Readonly<Record<Migration, string>> = {
@@ -36,23 +40,81 @@ const NAMES: Readonly<Record<Migration, string>> = {
 };
 
 /**
- * Takes the lock for a migration, and waits for another container that holds it.
+ * Takes the lock for a migration, and waits for another container that holds it, for
+ * `DB_MIGRATION_TIMEOUT` seconds at most. The lock protects more than the server's own one,
+ * which servers have from 6.4 on: that one expires after 15 seconds, even while a statement runs.
  *
+ * @param plan The settings.
  * @param database The session, and the facts from when it was opened.
  * @param context The log, and the signal that ends the wait.
  * @returns The facts of now: the same object, unless another container has migrated the database.
+ * @throws {EntrypointError} With code 69 if the other container takes longer.
+ * @see https://github.com/mattermost/morph/blob/master/drivers/lock.go
  */
 export async function waitForMigration(
+  { settings }: Pick<Plan, "settings">,
   { session, facts }: ReadyDatabase,
-  { log, signal }: Context,
+  { system, log, signal }: Context,
 ): Promise<DatabaseFacts> {
-  if (!await session.lock(LOCK, 0)) {
-    log.info("Waiting: another container is migrating this database");
-    while (!await session.lock(LOCK, LOCK_TIMEOUT)) signal.throwIfAborted();
-    log.info("The other migration finished");
+  const { clock, env } = system;
+  const limit = settings.DB_MIGRATION_TIMEOUT;
+  const start = clock.elapsed();
+  let reportAt = start;
+  let pause = FIRST_PAUSE;
+  while (true) {
+    // Docker, Kubernetes and Podman name the container so.
+    const result = await session.lock(LOCK, env["HOSTNAME"] ?? "");
+    const now = clock.elapsed();
+    if (result === "held") break;
+    if (result === "unsupported") {
+      log.warn(NO_LOCK);
+      return facts;
+    }
+    const left = start + 1000 * limit - now;
+    const holder = result.description && ` (${result.description})`;
+    if (left <= 0) throw tooLong(limit, holder, result.terminate);
+    if (now >= reportAt) {
+      const seconds = Math.floor((now - start) / 1000);
+      const since = seconds === 0 ? "" : ` (${seconds} s of ${limit} s)`;
+      log.info(
+        `Waiting${since}: another container is migrating this database${holder}`,
+      );
+      reportAt = now + REPORT_INTERVAL;
+    }
+    // The session must be idle meanwhile: CREATE INDEX CONCURRENTLY waits for older statements.
+    const jitter = 0.75 + (system.random(1)[0] ?? 0) / 512;
+    await clock.sleep(Math.min(pause * jitter, left), signal);
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
   }
+  if (reportAt > start) log.info("The other migration finished");
   const now = await session.facts();
   return isDeepStrictEqual(now.schema, facts.schema) ? facts : now;
+}
+
+const NO_LOCK: Problem = {
+  subject: "",
+  message:
+    "PgBouncer's pool_mode is statement, which refuses transactions: this migration runs without a lock, and Mattermost needs transactions too",
+  remedy: "In pgbouncer.ini: pool_mode = transaction",
+};
+
+function tooLong(
+  limit: number,
+  holder: string,
+  terminate: string | undefined,
+): EntrypointError {
+  return new EntrypointError(
+    `Another container is still migrating this database${holder} after DB_MIGRATION_TIMEOUT=${limit} s`,
+    {
+      code: ExitCode.unavailable,
+      remedy:
+        `Read the log of that container, and start again when its migration has finished${
+          terminate === undefined
+            ? ""
+            : `; if it no longer runs, end its session in the database: ${terminate}`
+        }`,
+    },
+  );
 }
 
 /**

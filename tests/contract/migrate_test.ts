@@ -7,12 +7,20 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
-import { createHome, type Home, SHOW, shown } from "../support/home.ts";
+import { type Home, SHOW, shown } from "../support/home.ts";
+import {
+  change,
+  migrations,
+  MIGRATOR,
+  PASSWORD,
+  prepare,
+  type Product,
+  type Stage,
+} from "../support/migration_stage.ts";
 import { testWith } from "../support/needs.ts";
 import {
   fileNamesOf,
@@ -29,14 +37,6 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
-
-const PASSWORD = "pass-of-the-database";
-
-/** A database server and its product. */
-interface Product {
-  readonly adapter: "postgres" | "mysql";
-  readonly server: DatabaseServer;
-}
 
 const postgres: Product = {
   adapter: "postgres",
@@ -68,73 +68,6 @@ function born(version: string): string {
   return `${SYSTEMS}; ${users}; INSERT INTO Systems VALUES ('Version', '${version}')`;
 }
 
-/** Names for new databases. */
-const names = (function* () {
-  for (let number = 1;; number++) yield `chat${number}`;
-})();
-
-interface Stage {
-  readonly home: Home;
-  readonly database: string;
-  readonly env: Record<string, string>;
-}
-
-/** A home, and a database with these tables. */
-async function prepare(
-  { adapter, server }: Product,
-  { version, schema = "", existing }: {
-    readonly version: string;
-    readonly schema?: string;
-    /** A database that is there already. */
-    readonly existing?: string;
-  },
-): Promise<Stage> {
-  const home = await createHome();
-  const database = existing ?? names.next().value;
-  if (existing === undefined) {
-    const owner = adapter === "postgres" ? " OWNER mattermost" : "";
-    await server.sql(`CREATE DATABASE ${database}${owner}`);
-    if (schema !== "") await change({ adapter, server }, database, schema);
-  }
-  const env = {
-    ...home.env,
-    MATTERMOST_VERSION: version,
-    DB_ADAPTER: adapter,
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(server.port),
-    DB_NAME: database,
-    DB_USER: "mattermost",
-    DB_PASS: PASSWORD,
-    DB_TIMEOUT: "5",
-  };
-  return { home, database, env };
-}
-
-/** Runs statements as Mattermost's own user. */
-async function change(
-  { adapter, server }: Product,
-  database: string,
-  text: string,
-): Promise<void> {
-  await server.sql(
-    adapter === "postgres" ? `SET ROLE mattermost; ${text}` : text,
-    database,
-  );
-}
-
-/** `db migrate` of 6.5 and newer: it takes until somebody lets it go. */
-const MIGRATOR = `
-if [ "$1 $2" = 'db migrate' ]; then
-  echo "$@" >>"$HOME/marks/migrations"
-  trap 'sleep 0.2; echo interrupted; exit 3' TERM
-  echo migrating
-  while [ ! -e "$HOME/marks/go" ]; do sleep 0.05; done
-  [ -e "$HOME/marks/fail" ] && exit 17
-  echo migrated
-  exit 0
-fi
-${SHOW}`;
-
 /** `-upgrade_db_30` of 3.0 to 3.3: asks two questions on standard input. */
 const UPGRADER = `
 if [ "$3" = -upgrade_db_30 ]; then
@@ -148,12 +81,6 @@ if [ "$3" = -upgrade_db_30 ]; then
   exit 0
 fi
 ${SHOW}`;
-
-async function migrations({ path }: Home): Promise<number> {
-  const text = await Deno.readTextFile(join(path, "marks/migrations"))
-    .catch(() => "");
-  return text.split("\n").length - 1;
-}
 
 async function versionOf({ version }: Home): Promise<string | undefined> {
   return await Deno.readTextFile(version).catch(() => undefined);
@@ -285,58 +212,6 @@ Deno.test("after a signal, the program waits for a running migration", async () 
 for (const product of products) {
   const { adapter } = product;
 
-  Deno.test(`${adapter}: of two app:migrate at the same time, one migrates and the other waits`, async () => {
-    const first = await prepare(product, { version: "9.5.0" });
-    const { database } = first;
-    const second = await prepare(product, {
-      version: "9.5.0",
-      existing: database,
-    });
-    await using _ = first.home;
-    await using __ = second.home;
-    for (const { home } of [first, second]) {
-      await home.installServer("9.5.0", MIGRATOR);
-    }
-    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
-    await holder.until(/migrating/);
-    const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
-    await waiter.until(/Waiting: another container is migrating/);
-    await change(product, database, tablesOf("9.5.0"));
-    await first.home.write("marks/go", "");
-    const [one, other] = await Promise.all([holder.outcome, waiter.outcome]);
-    assert.deepEqual([one.code, other.code], [0, 0], other.stderr);
-    assert.match(other.stderr, /The database has already been migrated\n$/);
-    assert.equal(await migrations(first.home), 1);
-    assert.equal(await migrations(second.home), 0);
-  });
-
-  Deno.test(`${adapter}: a migration that is killed releases the lock`, async () => {
-    const first = await prepare(product, { version: "9.5.0" });
-    const second = await prepare(product, {
-      version: "9.5.0",
-      existing: first.database,
-    });
-    await using _ = first.home;
-    await using __ = second.home;
-    for (const { home } of [first, second]) {
-      await home.installServer("9.5.0", MIGRATOR);
-    }
-    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
-    await holder.until(/migrating/);
-    const waiter = start(COMPILED, ["app:migrate"], { env: second.env });
-    await waiter.until(/Waiting: another container is migrating/);
-    holder.kill("SIGKILL");
-    // Its child process survives here; in a container it would not.
-    await first.home.write("marks/go", "");
-    await waiter.until(/^migrating$/m);
-    await change(product, first.database, tablesOf("9.5.0"));
-    await second.home.write("marks/go", "");
-    const { code, stderr } = await waiter.outcome;
-    assert.equal(code, 0, stderr);
-    assert.equal(await migrations(second.home), 1);
-    assert.equal((await holder.outcome).signal, "SIGKILL");
-  });
-
   Deno.test(`${adapter}: a migration that failed with exit code 0 is an error, and VERSION is not written`, async () => {
     const { home, env, database } = await prepare(product, {
       version: "6.7.2",
@@ -414,62 +289,6 @@ for (const product of products) {
       assert.equal(code, 0, `${version} on ${from}: ${stderr}`);
       assert.match(stderr, /The migration is complete\n$/);
     }
-  });
-
-  Deno.test(`${adapter}: a start waits for a running migration`, async () => {
-    const first = await prepare(product, { version: "9.5.0" });
-    const second = await prepare(product, {
-      version: "9.5.0",
-      existing: first.database,
-    });
-    await using _ = first.home;
-    await using __ = second.home;
-    for (const { home } of [first, second]) {
-      await home.installServer("9.5.0", MIGRATOR);
-    }
-    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
-    await holder.until(/migrating/);
-    const replica = start(COMPILED, ["app:start"], { env: second.env });
-    await replica.until(/Waiting: another container is migrating/);
-    await change(product, first.database, tablesOf("9.5.0"));
-    await first.home.write("marks/go", "");
-    const { code, stdout, stderr } = await replica.outcome;
-    assert.equal(code, 0, stderr);
-    assert.equal(shown(stdout).pid, replica.pid);
-    assert.equal(await versionOf(second.home), "9.5.0\n");
-    assert.equal((await holder.outcome).code, 0);
-  });
-
-  Deno.test(`${adapter}: a start that waited applies the upgrade rules again`, async () => {
-    const first = await prepare(product, {
-      version: "9.5.0",
-      schema: tablesOf("9.1.0"),
-    });
-    const second = await prepare(product, {
-      version: "9.3.0",
-      existing: first.database,
-    });
-    await using _ = first.home;
-    await using __ = second.home;
-    await first.home.installServer("9.5.0", MIGRATOR);
-    await second.home.installServer("9.3.0", MIGRATOR);
-    const holder = start(COMPILED, ["app:migrate"], { env: first.env });
-    await holder.until(/migrating/);
-    const replica = start(COMPILED, ["app:start"], { env: second.env });
-    await replica.until(/Waiting: another container is migrating/);
-    await change(
-      product,
-      first.database,
-      "INSERT INTO db_migrations VALUES (114, 'migration_114'), (115, 'migration_115')",
-    );
-    await first.home.write("marks/go", "");
-    const { code, stderr } = await replica.outcome;
-    assert.equal(code, 78, stderr);
-    assert.match(
-      stderr,
-      /has migration 115 migration_115, which Mattermost 9\.3\.0 does not contain/,
-    );
-    await holder.outcome;
   });
 }
 

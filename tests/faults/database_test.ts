@@ -199,7 +199,7 @@ for (const product of found) {
     const holder = await connect(source, {
       signal: new AbortController().signal,
     });
-    assert.ok(await holder.lock("mattermost-entrypoint", 0));
+    assert.equal(await holder.lock("mattermost-entrypoint", ""), "held");
     const running = start(COMPILED, ["app:start"], { env });
     await running.until(/another container is migrating/);
     await server.restart();

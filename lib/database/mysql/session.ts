@@ -7,7 +7,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { DatabaseFacts, Session } from "../session.ts";
+import type { DatabaseFacts, LockHolder, Session } from "../session.ts";
 import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
@@ -67,8 +67,8 @@ const MYSQL_PROTOCOL: Protocol = {
 const READ_ONLY_ERRORS: readonly string[] = ["1290", "1792", "1836"];
 const DENIED_ERRORS: readonly string[] = ["1142", "1044"];
 
-/** The longest time to wait for a lock, in seconds. MariaDB does not support an infinite wait. */
-const LONGEST_WAIT = 31_536_000;
+/** Seconds that a session may be idle, for as long as a migration takes. Many servers close it after minutes. */
+const LONGEST_IDLE = 7 * 86_400;
 
 /**
  * One message for all facts. Names of tables are compared in both letter cases, since
@@ -145,14 +145,7 @@ export async function connectMysql(
   }
   return {
     facts: () => readFacts(query, tlsFacts(socket)),
-    async lock(name, seconds) {
-      const wait = Math.min(Math.ceil(seconds), LONGEST_WAIT);
-      const text = `SELECT GET_LOCK('${
-        lockName(source, name)
-      }', ${wait}) AS held`;
-      const [row] = await query(text);
-      return String(row?.["held"]) === "1";
-    },
+    lock: (name) => lock(query, lockName(source, name)),
     async close() {
       await sendLastMessage(socket, QUIT);
       await destroySocket(socket);
@@ -166,6 +159,8 @@ async function login(
 ): Promise<Connection> {
   const { host, port, socket: path, user, password, database } = source;
   const stream = await opening;
+  // Firewalls and load balancers drop connections that are silent while a migration runs.
+  stream.setKeepAlive(true, 60_000);
   const closed = rejectOnClose(stream);
   inspectData(stream, MYSQL_PROTOCOL);
   const options = {
@@ -298,6 +293,25 @@ async function readFacts(
       ...(systemsVersion === "" ? {} : { systemsVersion }),
       migrations: parseRows(text("applied")),
     },
+  };
+}
+
+/** Tries without waiting: whoever waits must not sit in a statement, which some servers and proxies limit. */
+async function lock(query: Query, name: string): Promise<"held" | LockHolder> {
+  const rows = await query(
+    `SET SESSION wait_timeout = ${LONGEST_IDLE}; SELECT GET_LOCK('${name}', 0) AS held`,
+  );
+  if (rows.some(({ held }) => String(held) === "1")) return "held";
+  const [holder] = await query(`
+SELECT p.ID AS id, CONCAT_WS(', ', CONCAT('address ', p.HOST), CONCAT('user ', p.USER),
+  CONCAT('session ', p.ID), CONCAT('since ',
+    DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL p.TIME SECOND, '%Y-%m-%dT%H:%i:%sZ'))) AS description
+FROM information_schema.PROCESSLIST p WHERE p.ID = IS_USED_LOCK('${name}')`);
+  return {
+    description: shortText(holder?.["description"]),
+    ...(holder === undefined
+      ? {}
+      : { terminate: `KILL ${Number(holder["id"])};` }),
   };
 }
 

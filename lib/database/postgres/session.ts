@@ -15,10 +15,10 @@ import type {
 } from "../session.ts";
 import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
-import { hash } from "node:crypto";
 import postgres from "postgres";
 import { parseRows } from "../../mattermost/migrations.ts";
 import { classify } from "../classify.ts";
+import { APPLICATION, lock, type Query, withSavepoint } from "./lock.ts";
 import { POSTGRES_PROTOCOL } from "./messages.ts";
 import { ProbeError, shortText, unlessError } from "../session.ts";
 import {
@@ -68,12 +68,6 @@ const NO_SUCH_COLUMN = "42703";
 /** SQLSTATEs of tables and columns that do not exist, may not be read, or have other types. */
 const OTHER_SCHEMA_REGEXP = /^(?:22|42)/;
 
-/** SQLSTATE `lock_not_available`. */
-const LOCK_TIMEOUT = "55P03";
-
-/** Sends statements in one message, and returns the rows of all of them. */
-type Query = <Row>(text: string) => Promise<Row[]>;
-
 interface FactsRow {
   readonly version: string;
   readonly read_only: boolean;
@@ -120,6 +114,7 @@ export async function connectPostgres(
   };
   // The driver logs in with its first query, so the facts are queried now.
   let first: DatabaseFacts | undefined;
+  let isLocked = false;
   try {
     first = await readFacts(query, socket, options);
   } catch (error) {
@@ -128,11 +123,17 @@ export async function connectPostgres(
   }
   return {
     async facts() {
-      const facts = first ?? await readFacts(query, socket, options);
+      const read = isLocked ? withSavepoint(query) : query;
+      const facts = first ?? await readFacts(read, socket, options);
       first = undefined;
       return facts;
     },
-    lock: (name, seconds) => lock(query, name, seconds),
+    async lock(name, host) {
+      first = undefined;
+      const result = await lock(query, name, host);
+      isLocked ||= result === "held";
+      return result;
+    },
     async close() {
       await sendLastMessage(socket, TERMINATE);
       await destroySocket(socket);
@@ -190,7 +191,7 @@ function login(
     pass: () => source.password,
     database: source.database,
     connection: {
-      application_name: "mattermost-entrypoint",
+      application_name: APPLICATION,
       ...schemaParameters(source),
       ...(unknownParameter === undefined ? {} : { [unknownParameter]: "1" }),
     },
@@ -301,30 +302,4 @@ function schemaOf(rows: readonly SchemaRow[]): SchemaFacts {
     ...(systemsVersion ? { systemsVersion } : {}),
     migrations: parseRows(applied ?? ""),
   };
-}
-
-async function lock(
-  query: Query,
-  name: string,
-  seconds: number,
-): Promise<boolean> {
-  const key = lockKey(name);
-  const text = seconds === 0
-    ? `SELECT pg_try_advisory_lock(${key}) AS held`
-    : `SET lock_timeout = ${Math.ceil(seconds * 1000)};
-       SELECT pg_advisory_lock(${key}) IS NOT NULL AS held`;
-  try {
-    return (await query<{ held: boolean }>(text)).some(({ held }) => held);
-  } catch (error) {
-    if (error instanceof ProbeError && error.code === LOCK_TIMEOUT) {
-      return false;
-    }
-    throw error;
-  }
-}
-
-/** Advisory locks have numbers instead of names: the first 63 bits of the name's hash. */
-function lockKey(name: string): string {
-  const digest = hash("sha256", name, "buffer");
-  return (digest.readBigUInt64BE() >> 1n).toString();
 }

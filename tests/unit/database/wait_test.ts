@@ -80,7 +80,7 @@ function optionsFor(...answers: (Reason | DatabaseFacts | "silence")[]) {
       }
       const session: Session = {
         facts: () => Promise.resolve(answer ?? FACTS),
-        lock: () => Promise.resolve(true),
+        lock: () => new Promise<never>(() => {}),
         close() {
           seen.closed++;
           return Promise.resolve();
@@ -266,6 +266,20 @@ Deno.test("waitForDatabase() rejects with the signal's reason when the signal ab
     if (answer === "silence") controller.abort(reason);
     await assert.rejects(waiting, reason);
   }
+});
+
+Deno.test("a database that freezes later ends the query of the open session after 30 seconds", async () => {
+  const { options, clock } = optionsFor(FACTS);
+  const { session } = await waitForDatabase(SOURCE, options);
+  const start = clock.time;
+  await assert.rejects(
+    session.lock("migration", ""),
+    (error) =>
+      error instanceof EntrypointError && error.code === 69 &&
+      /does not answer: No answer within 30 s \(an earlier login succeeded\)$/
+        .test(error.message),
+  );
+  assert.equal(clock.time - start, 30_000);
 });
 
 Deno.test("waitForDatabase() does not catch the program's own bugs", async () => {

@@ -140,6 +140,10 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     good: ["5", 5],
     bad: "soon",
   },
+  DB_MIGRATION_TIMEOUT: {
+    good: ["0", 0],
+    bad: "604801",
+  },
   MATTERMOST_SECRET_KEY: {
     good: ["k".repeat(32), "k".repeat(32)],
     bad: "short",

@@ -169,57 +169,127 @@ Deno.test("a migration with exit code 0 is complete only if the database has all
   }
 });
 
-/** A session that gets its lock at the given attempt. */
+const HOLDER = {
+  description: "address 10.0.0.5, user mattermost, session 42",
+  terminate: "KILL 42;",
+};
+
+/** A session that gets its lock at the given attempt, and remembers the hosts that it was given. */
 function session(
   attempt: number,
   facts: DatabaseFacts,
-): Session & { readonly waits: readonly number[] } {
-  const waits: number[] = [];
+  refusal: Exclude<Awaited<ReturnType<Session["lock"]>>, "held"> = HOLDER,
+): Session & { readonly hosts: readonly string[] } {
+  const hosts: string[] = [];
   return {
-    waits,
+    hosts,
     facts: () => Promise.resolve(facts),
-    lock: (_, seconds) => Promise.resolve(waits.push(seconds) >= attempt),
+    lock: (_, host) =>
+      Promise.resolve(hosts.push(host) >= attempt ? "held" : refusal),
     close: () => Promise.resolve(),
   };
 }
 
 Deno.test("a free lock is taken without a message, and the facts stay the same object", async () => {
-  const { system, context } = await ready("11.7.9");
+  const { plan, system, context } = await ready("11.7.9", {
+    env: { HOSTNAME: "web-1" },
+  });
   const free = session(1, { ...FACTS, schema: { ...FACTS.schema } });
   const facts = await waitForMigration(
+    plan,
     { session: free, facts: FACTS },
     context,
   );
   assert.equal(facts, FACTS);
-  assert.deepEqual(free.waits, [0]);
+  assert.deepEqual(free.hosts, ["web-1"]);
   assert.equal(system.err.text, "");
 });
 
-Deno.test("a start waits for the lock of another migration, and gets the new facts", async () => {
-  const { system, context } = await ready("11.7.9");
+Deno.test("a start waits for the lock of another migration, says each minute who holds it, and gets the new facts", async () => {
+  const { plan, system, context } = await ready("11.7.9");
   const changed = {
     ...FACTS,
     schema: { ...FACTS.schema, migrations: migrationsOf("11.7.9") },
   };
-  const busy = session(4, changed);
+  const busy = session(40, changed);
   const facts = await waitForMigration(
+    plan,
     { session: busy, facts: FACTS },
     context,
   );
   assert.equal(facts, changed);
-  assert.deepEqual(busy.waits, [0, 5, 5, 5]);
+  assert.equal(busy.hosts.length, 40);
+  const lines = system.err.text.split("\n");
+  const holder = HOLDER.description;
+  assert.equal(
+    lines[0],
+    `entrypoint: Waiting: another container is migrating this database (${holder})`,
+  );
+  assert.match(
+    lines[1] ?? "",
+    /^entrypoint: Waiting \(6\d s of 3600 s\): another container .*session 42\)$/,
+  );
+  assert.match(lines.at(-3) ?? "", /Waiting \(1\d\d s of/);
+  assert.equal(lines.at(-2), "entrypoint: The other migration finished");
+});
+
+Deno.test("the wait for the lock ends with 69 after DB_MIGRATION_TIMEOUT, and the remedy ends the holder's session", async () => {
+  for (const limit of [0, 1, 90]) {
+    const { plan, system, context } = await ready("11.7.9", {
+      env: { DB_MIGRATION_TIMEOUT: `${limit}` },
+    });
+    const busy = session(Infinity, FACTS);
+    const start = system.clock.elapsed();
+    await assert.rejects(
+      waitForMigration(plan, { session: busy, facts: FACTS }, context),
+      (error) =>
+        error instanceof EntrypointError && error.code === 69 &&
+        error.message ===
+          `Another container is still migrating this database (${HOLDER.description}) after DB_MIGRATION_TIMEOUT=${limit} s` &&
+        error.remedy?.endsWith("end its session in the database: KILL 42;") ===
+          true,
+    );
+    assert.equal(system.clock.elapsed() - start, 1000 * limit);
+  }
+});
+
+Deno.test("a holder of whom the database tells nothing is not described", async () => {
+  const { plan, system, context } = await ready("11.7.9", {
+    env: { DB_MIGRATION_TIMEOUT: "1" },
+  });
+  const busy = session(Infinity, FACTS, { description: "" });
+  await assert.rejects(
+    waitForMigration(plan, { session: busy, facts: FACTS }, context),
+    (error) =>
+      error instanceof EntrypointError &&
+      error.message.startsWith(
+        "Another container is still migrating this database after ",
+      ) &&
+      error.remedy?.endsWith("when its migration has finished") === true,
+  );
+  assert.match(system.err.text, /is migrating this database$/m);
+});
+
+Deno.test("without locks a migration goes on with a warning", async () => {
+  const { plan, system, context } = await ready("11.7.9");
+  const pooled = session(Infinity, FACTS, "unsupported");
+  assert.equal(
+    await waitForMigration(plan, { session: pooled, facts: FACTS }, context),
+    FACTS,
+  );
   assert.match(
     system.err.text,
-    /Waiting: another container is migrating this database[^]*The other migration finished/,
+    /warning: PgBouncer's pool_mode is statement.*\n.*pool_mode = transaction/,
   );
 });
 
 Deno.test("a signal ends the wait for the lock", async () => {
-  const { context } = await ready("11.7.9");
+  const { plan, context } = await ready("11.7.9");
   const ending = new AbortController();
   ending.abort("SIGTERM");
   await assert.rejects(
     waitForMigration(
+      plan,
       { session: session(9, FACTS), facts: FACTS },
       { ...context, signal: ending.signal },
     ),
