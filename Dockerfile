@@ -38,17 +38,24 @@ RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \
     fi \
     && chmod 0755 dist/mattermost-entrypoint
 
-# ---- the server: downloaded or prebuilt, with a check of its SHA-256 sum ------------------
+# ---- the server: downloaded or prebuilt, and verified -------------------------------------
 FROM debian:bookworm-slim AS mattermost
 # Global arguments must be named again in each stage that uses them.
 ARG MATTERMOST_VERSION
 ARG MATTERMOST_EDITION
-ARG MATTERMOST_SHA256=
 ARG MATTERMOST_TARBALL=
+ARG MATTERMOST_SHA256=
+ARG MATTERMOST_KEY_FINGERPRINT=
+ARG MATTERMOST_UNVERIFIED=
+# The name that Compose gives to the image, which must not be that of another release.
+ARG MATTERMOST_IMAGE=
 # BuildKit sets it; the classic builder builds for its own machine.
 ARG TARGETARCH
 WORKDIR /src
-COPY docker docker
+# Only these files, so that a new binary in docker/prebuilt does not download the server again.
+# The last pattern also copies the signature, which has the name of the tarball and .sig.
+COPY docker/fetch_mattermost.sh docker/mattermost-* docker/
+COPY docker/fetch_mattermost.sh ${MATTERMOST_TARBALL:-docker/fetch_mattermost.sh}* docker/prebuilt/
 RUN sh docker/fetch_mattermost.sh /out
 
 # ---- the image ---------------------------------------------------------------------------

@@ -16,7 +16,13 @@ const DOCUMENTS = [
 ];
 
 /** Variables of the tools and the image's build, which are not settings. */
-const OTHER_VARIABLES = ["MATTERMOST_IMAGE", "MATTERMOST_TARBALL"];
+const OTHER_VARIABLES = [
+  "MATTERMOST_IMAGE",
+  "MATTERMOST_KEY_FINGERPRINT",
+  "MATTERMOST_SHA256",
+  "MATTERMOST_TARBALL",
+  "MATTERMOST_UNVERIFIED",
+];
 
 /** The targets of the links in a document, without links to other sites. */
 function linksIn(text: string): readonly string[] {

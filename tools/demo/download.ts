@@ -49,7 +49,7 @@ export async function releaseOfImage(root: string): Promise<Release> {
     Deno.readTextFile(join(root, "docker/mattermost-releases.sha256")),
   ]);
   const version = findOne(dockerfile, /^ARG MATTERMOST_VERSION=(\S+)$/m);
-  const address = findOne(script, /"(https:\/\/\S+\/\$\{name\})"/);
+  const site = findOne(script, /^site=(https:\/\/\S+)$/m);
   const name = `mattermost-team-${version}-linux-${
     ARCHITECTURES[Deno.build.arch]
   }.tar.gz`;
@@ -57,8 +57,7 @@ export async function releaseOfImage(root: string): Promise<Release> {
   return {
     version,
     sha256: line?.split(" ")[0],
-    url: address.replace("${MATTERMOST_VERSION}", version)
-      .replace("${name}", name),
+    url: `${site}/${version}/${name}`,
   };
 }
 
