@@ -9,16 +9,17 @@
 #   --build-arg ENTRYPOINT_BINARY=docker/prebuilt/mattermost-entrypoint
 #   --build-arg MATTERMOST_TARBALL=docker/prebuilt/mattermost-team-11.7.9-linux-amd64.tar.gz
 #
-# It works with BuildKit and with the classic builder, so it uses only what both support.
+# It works with BuildKit, with the classic builder and with Podman, so it uses only what all of
+# them support. Podman needs --format docker for the health check.
 
 ARG MATTERMOST_VERSION=11.7.9
 ARG MATTERMOST_EDITION=team
 ARG ENTRYPOINT_BINARY=
 # The classic builder runs all stages: with a prebuilt binary, the stage does not need Deno.
-ARG COMPILE_IMAGE=${ENTRYPOINT_BINARY:+debian:bookworm-slim}
+ARG COMPILE_IMAGE=${ENTRYPOINT_BINARY:+docker.io/library/debian:bookworm-slim}
 
 # ---- the entrypoint: one binary, compiled or prebuilt -----------------------------------
-FROM ${COMPILE_IMAGE:-denoland/deno:2.9.6} AS entrypoint
+FROM ${COMPILE_IMAGE:-docker.io/denoland/deno:2.9.6} AS entrypoint
 ARG ENTRYPOINT_BINARY
 # The commit for app:version, because the build context has no repository.
 ARG ENTRYPOINT_COMMIT=
@@ -28,18 +29,22 @@ WORKDIR /src
 COPY deno.json deno.lock main.ts ./
 COPY lib lib
 COPY tools tools
+# A file that exists anyway, if nothing is prebuilt.
+COPY ${ENTRYPOINT_BINARY:-main.ts} prebuilt
 # Not with `deno task`, which would first download all packages in deno.lock, including those of
 # the tests (https://github.com/denoland/deno/issues/28999).
-RUN if [ -z "${ENTRYPOINT_BINARY}" ]; then deno run -A tools/compile.ts; fi
-# After the compilation, so that a new prebuilt file does not repeat it.
-COPY docker/prebuilt docker/prebuilt
 RUN if [ -n "${ENTRYPOINT_BINARY}" ]; then \
-      install -D "${ENTRYPOINT_BINARY}" dist/mattermost-entrypoint; \
-    fi \
-    && chmod 0755 dist/mattermost-entrypoint
+      install -D -m 0755 prebuilt dist/mattermost-entrypoint; \
+    else \
+      deno run -A tools/compile.ts; \
+    fi
+
+# ---- the program alone: docker build --target program --output dist . ----------------------
+FROM scratch AS program
+COPY --from=entrypoint /src/dist/ /
 
 # ---- the server: downloaded or prebuilt, and verified -------------------------------------
-FROM debian:bookworm-slim AS mattermost
+FROM docker.io/library/debian:bookworm-slim AS mattermost
 # Global arguments must be named again in each stage that uses them.
 ARG MATTERMOST_VERSION
 ARG MATTERMOST_EDITION
@@ -59,11 +64,13 @@ COPY docker/fetch_mattermost.sh ${MATTERMOST_TARBALL:-docker/fetch_mattermost.sh
 RUN sh docker/fetch_mattermost.sh /out
 
 # ---- the image ---------------------------------------------------------------------------
-FROM debian:bookworm-slim
+FROM docker.io/library/debian:bookworm-slim
 
 # The server needs CA certificates, time zones, media types, and the programs that extract
 # the text of documents for search (pdftotext, wvText, unrtf, tidy).
 # With mode 1777 any --user can use a new volume; the directories belong to 2000:2000.
+# Their versions are those of Debian's stable release, with its security updates.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       ca-certificates media-types poppler-utils tidy tzdata unrtf wv \
@@ -71,11 +78,11 @@ RUN apt-get update \
     && groupadd --gid 2000 mattermost \
     && useradd --uid 2000 --gid 2000 --no-create-home --home-dir /opt/mattermost \
       --shell /usr/sbin/nologin mattermost \
-    && cd /opt && install -d mattermost mattermost/mattermost \
-    && install -d -o 2000 -g 2000 mattermost/mattermost/client \
-    && install -d -o 2000 -g 2000 -m 1777 mattermost/data /var/log/mattermost \
-      mattermost/mattermost/logs mattermost/mattermost/plugins \
-      mattermost/mattermost/client/plugins
+    && home=/opt/mattermost/mattermost \
+    && install -d /etc/mattermost/ca.d "${home}" \
+    && install -d -o 2000 -g 2000 "${home}/client" \
+    && install -d -o 2000 -g 2000 -m 1777 /opt/mattermost/data /var/log/mattermost \
+      "${home}/logs" "${home}/plugins" "${home}/client/plugins"
 
 COPY --from=mattermost /out/server/ /opt/mattermost/mattermost/
 # The server rewrites its web client's files when the site has a sub-path.
@@ -85,11 +92,15 @@ COPY --from=entrypoint /src/dist/mattermost-entrypoint /usr/local/bin/
 # Here, because a changed argument invalidates the cache of all later steps.
 ARG MATTERMOST_VERSION
 ARG MATTERMOST_EDITION
+ARG ENTRYPOINT_COMMIT=
+# The tag of a release of this project, such as 11.7.9-1.
+ARG IMAGE_VERSION=
 LABEL org.opencontainers.image.title="Mattermost" \
       org.opencontainers.image.description="Mattermost, configured from the environment" \
       org.opencontainers.image.source="https://github.com/jasl8r/docker-mattermost" \
+      org.opencontainers.image.revision="${ENTRYPOINT_COMMIT:-unknown}" \
+      org.opencontainers.image.version="${IMAGE_VERSION:-${MATTERMOST_VERSION}}" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="${MATTERMOST_VERSION}" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim"
 
 ENV LANG=C.UTF-8 \
@@ -105,7 +116,9 @@ VOLUME ["/opt/mattermost/data", "/var/log/mattermost"]
 EXPOSE 80
 # The entrypoint becomes the server, which closes its connections and exits at SIGTERM.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+# A migration can take hours, and a container that waits for one must not be killed. The first
+# success ends this period; before it, a server that does not answer is "starting".
+HEALTHCHECK --interval=10s --timeout=5s --start-period=12h --retries=3 \
   CMD ["/usr/local/bin/mattermost-entrypoint", "app:health"]
 ENTRYPOINT ["/usr/local/bin/mattermost-entrypoint"]
 CMD ["app:start"]

@@ -1,5 +1,6 @@
 /**
- * The default release in files that cannot import it: the Dockerfile, samples and documents.
+ * The name of the image, and the default release in files that cannot import them: the
+ * Dockerfile, samples, workflows and documents.
  *
  * @module
  */
@@ -7,14 +8,30 @@
 import { join, relative } from "node:path";
 import { DEFAULT_RELEASE } from "../lib/default_release.ts";
 
+/** The name of the image on Docker Hub, and behind `ghcr.io/`. */
+export const IMAGE = "jasl8r/mattermost";
+
+/** The places where a name is that of the image. */
+const IMAGE_REGEXP = new RegExp(
+  [
+    // With a tag, as the tag of a build in this directory, or as code.
+    String
+      .raw`(?<=[ =/-])(?!(?:bin|opt)/)[\w.-]+/mattermost(?=:(?:\d|TAG|\$\{)| \.$)`,
+    String.raw`(?<=${"`"}(?:ghcr\.io/)?)(?!bin/)[\w.-]+/mattermost(?=${"`"})`,
+    // In YAML.
+    String.raw`(?<=\b(?:image|name|IMAGE): )[\w.-]+/mattermost$`,
+  ].join("|"),
+  "gm",
+);
+
 /** A release as it is written in the files, except for 10.x, which samples name because it is the last one with MySQL. */
 const RELEASE = String.raw`(?!10\.)\d+\.\d+\.\d+`;
 
 /** The places where a release is the default one. */
 const PLACES_REGEXP = new RegExp(
   [
-    String.raw`(?<=^ARG MATTERMOST_VERSION=)${RELEASE}$`,
-    String.raw`(?<=\bjasl8r/mattermost:)${RELEASE}\b`,
+    String.raw`(?<=\bMATTERMOST_VERSION(?:=|:-))${RELEASE}\b`,
+    String.raw`(?<=[\w.-]+/mattermost:)${RELEASE}\b`,
     String.raw`(?<=\bmattermost-team-)${RELEASE}(?=-linux-)`,
     String.raw`(?<=\bnewTag: )${RELEASE}$`,
     String.raw`(?<="release": ")${RELEASE}(?=")`,
@@ -24,7 +41,7 @@ const PLACES_REGEXP = new RegExp(
   "gm",
 );
 
-/** Files and directories that name the default release. */
+/** Files and directories that name the image or the default release. */
 const ROOTS = [
   "Dockerfile",
   "docker-compose.yml",
@@ -40,7 +57,7 @@ const ROOTS = [
 const TEXT_REGEXP = /(?:\.md|\.ya?ml|Dockerfile)$/;
 
 /**
- * Lists the files that may name the default release.
+ * Lists the files that may name the image or the default release.
  *
  * @param root The directory of the project.
  * @returns Their paths in the project, sorted.
@@ -58,12 +75,17 @@ export function filesWithRelease(root: string): string[] {
 }
 
 /**
- * Writes a release in all places of a text that name the default one.
+ * Writes the name of the image and the release in all places of a text that have them.
  *
  * @param text The text of a file.
- * @param release The release, by default {@linkcode DEFAULT_RELEASE}.
- * @returns The text with the release.
+ * @param options The release, by default {@linkcode DEFAULT_RELEASE}, and the name of the image,
+ * by default {@linkcode IMAGE}.
+ * @returns The text with both.
  */
-export function withRelease(text: string, release = DEFAULT_RELEASE): string {
-  return text.replaceAll(PLACES_REGEXP, release);
+export function withRelease(
+  text: string,
+  { release = DEFAULT_RELEASE, image = IMAGE } = {},
+): string {
+  return text.replaceAll(IMAGE_REGEXP, image)
+    .replaceAll(PLACES_REGEXP, release);
 }

@@ -1,9 +1,10 @@
 /**
  * Generates what repeats the program: the settings in docs/settings.md, the commands and exit
- * codes in README.md, env.example, and the default release wherever a file names it.
+ * codes in README.md, env.example, and the name of the image and the default release wherever a
+ * file names them.
  *
- * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->` and the
- * default release, and formats the document with `deno fmt`.
+ * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->`, and
+ * these two names, and formats the document with `deno fmt`.
  *
  *     deno task generate [--check]
  *

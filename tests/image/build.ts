@@ -53,25 +53,30 @@ export class Builder {
     return made;
   }
 
-  /** Builds the image of a release; the build may fail. */
-  async build(
-    version: string,
-    { tag, args = {}, classic = false }: {
-      tag: string;
-      args?: Readonly<Record<string, string>>;
-      classic?: boolean;
-    },
-  ): Promise<Outcome> {
+  /** The arguments of the build that bring the release and the program, if it is not compiled. */
+  async arguments(version: string): Promise<Readonly<Record<string, string>>> {
     const { file, sum } = await this.#tarball(version);
-    const all = {
+    return {
       MATTERMOST_VERSION: version,
       MATTERMOST_TARBALL: file,
       MATTERMOST_SHA256: sum,
       ENTRYPOINT_BINARY: this.#binary,
-      ...args,
     };
+  }
+
+  /** Builds the image of a release; the build may fail. */
+  async build(
+    version: string,
+    { tag, args = {}, options = [], classic = false }: {
+      tag: string;
+      args?: Readonly<Record<string, string>>;
+      options?: readonly string[];
+      classic?: boolean;
+    },
+  ): Promise<Outcome> {
+    const all = { ...await this.arguments(version), ...args };
     return await this.#docker.attempt([
-      ...["build", "--tag", tag],
+      ...["build", "--tag", tag, ...options],
       ...classic ? [] : ["--progress", "plain"],
       ...Object.entries(all).flatMap((
         [name, value],

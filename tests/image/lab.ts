@@ -7,7 +7,7 @@
 import { migrationsOf } from "../fake_mattermost/migrations.ts";
 import assert from "node:assert/strict";
 import { DEFAULT_RELEASE } from "../../lib/default_release.ts";
-import type { Builder } from "./build.ts";
+import { Builder } from "./build.ts";
 import { type Container, Docker } from "./docker.ts";
 /** The newest release that supports MySQL. */
 export const LAST_MYSQL = "10.11.23";
@@ -74,6 +74,13 @@ export class Lab {
   /** Builds images with other options. */
   get builder(): Builder {
     return this.#builder;
+  }
+
+  /** A builder with a copy of the project that the case may change. */
+  async ownBuilder(): Promise<Builder> {
+    const builder = new Builder(this.docker, this.directory);
+    await builder.prepare(this.root, undefined);
+    return builder;
   }
 
   /** Registers a synchronous function that cleans up at the end of the case. */

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { DEFAULT_RELEASE } from "../../lib/default_release.ts";
-import { filesWithRelease, withRelease } from "../../tools/default_release.ts";
+import {
+  filesWithRelease,
+  IMAGE,
+  withRelease,
+} from "../../tools/default_release.ts";
 
-const OTHER = "99.98.97";
+const OTHER = { release: "99.98.97", image: "somebody/mattermost" };
 
 /** Sources that name it for another reason, which stays when the image gets another release. */
 const OWN_REASONS = [
@@ -32,10 +36,34 @@ Deno.test("deno task generate reaches every mention of the default release in do
   assert.deepEqual(left, []);
 });
 
+Deno.test("deno task generate reaches every mention of the image", () => {
+  let count = 0;
+  for (const name of filesWithRelease(".")) {
+    const text = Deno.readTextFileSync(name);
+    count += text.split(IMAGE).length - 1;
+    assert.ok(!withRelease(text, OTHER).includes(IMAGE), name);
+  }
+  assert.ok(count >= 15, `${count} mentions`);
+});
+
+Deno.test("a name that is not the image's stays", () => {
+  for (
+    const text of [
+      "cd /opt/mattermost/mattermost: it has bin/mattermost",
+      "- /opt/mattermost/data:/data",
+      "  bin/mattermost",
+      "`bin/mattermost`, `/opt/mattermost`",
+      "https://github.com/mattermost/mattermost",
+    ]
+  ) {
+    assert.equal(withRelease(text, OTHER), text);
+  }
+});
+
 Deno.test("a release of another purpose stays", () => {
   for (
     const text of [
-      "image: ${MATTERMOST_IMAGE:-jasl8r/mattermost:10.11.23}",
+      "image: ${MATTERMOST_IMAGE:-somebody/mattermost:10.11.23}",
       "--build-arg MATTERMOST_VERSION=10.11.20",
       "from 9.11.18 to 11.7.9",
     ]
