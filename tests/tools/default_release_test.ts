@@ -46,6 +46,23 @@ Deno.test("deno task generate reaches every mention of the image", () => {
   assert.ok(count >= 15, `${count} mentions`);
 });
 
+Deno.test("the workflow publishes the image that README.md, docker-compose.yml and samples pull", () => {
+  const workflow = Deno.readTextFileSync(".github/workflows/release.yml");
+  assert.ok(workflow.includes(`\n  IMAGE: ${IMAGE}\n`));
+  for (
+    const name of [
+      "README.md",
+      "docker-compose.yml",
+      ...filesWithRelease(".").filter((name) => /^samples.*yml$/.test(name)),
+    ]
+  ) {
+    const text = Deno.readTextFileSync(name);
+    const [, image] = /[ /-]([\w.-]+\/mattermost):[\d$]/.exec(text) ??
+      assert.fail(name);
+    assert.equal(image, IMAGE, name);
+  }
+});
+
 Deno.test("a name that is not the image's stays", () => {
   for (
     const text of [
