@@ -37,6 +37,29 @@ Deno.test("every action in a workflow is pinned by its hash, and a comment has i
   }
 });
 
+Deno.test("every argument that Compose and the workflows give to the build exists in the Dockerfile", async () => {
+  const read = (name: string) => Deno.readTextFile(join(ROOT, name));
+  const dockerfile = await read("Dockerfile");
+  const given = new Set(
+    [
+      ...(await read("docker-compose.yml")).split("args:\n")[1]?.split(
+        "\n\n",
+      )[0]
+        ?.matchAll(/^ +([A-Z_]+):/gm) ?? [],
+      ...(await read(".github/workflows/release.yml"))
+        .matchAll(/^ +echo "([A-Z_]+)=/gm),
+      ...(await read(".github/workflows/ci.yml"))
+        .matchAll(/--build-arg ([A-Z_]+)/g),
+      ...(await read("docker/fetch_mattermost.sh"))
+        .matchAll(/--build-arg ([A-Z_0-9]+)=/g),
+    ].map(([, name = ""]) => name),
+  );
+  assert.ok(given.size >= 10, [...given].join());
+  for (const name of given) {
+    assert.match(dockerfile, new RegExp(`^ARG ${name}(=|$)`, "m"));
+  }
+});
+
 async function sampleVariables(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const files = [
