@@ -7,7 +7,8 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
+import { attempt, syncDirectory } from "../config/replace_file.ts";
 import { makeSecret } from "../config/secret.ts";
 import {
   EntrypointError,
@@ -80,8 +81,9 @@ function writerFor(directory: string, context: Context): System {
   const { files } = system;
   if (system.uid !== 0) return system;
   const isSafe = trySystemCall(() => {
-    const start = isAbsolute(directory) ? "/" : files.realPath(".");
-    const { path } = resolveForRoot(join(start, directory), files);
+    const start = isAbsolute(directory) ? "" : files.realPath(".");
+    // Not normalized: what precedes ".." may be a link.
+    const { path } = resolveForRoot(`${start}/${directory}`, files);
     const facts = path === undefined ? undefined : files.stat(path);
     return path !== undefined && (facts === undefined || isOnlyRoots(facts));
   });
@@ -112,9 +114,10 @@ function writeFiles(
       writeFile(file, system);
       written.push(file);
     }
-    files.syncDirectory(home);
+    syncDirectory(files, home);
   } catch (error) {
-    written.forEach(({ path }) => files.remove(path));
+    // The error to report is the first one.
+    written.forEach(({ path }) => attempt(() => files.remove(path)));
     throw error;
   }
   return planned.map(({ variable, path }) => [variable, path]);
@@ -137,7 +140,7 @@ function writeFile({ path, value }: SecretFile, system: System): void {
     files.create(path, value, 0o600);
   } catch (error) {
     if (errorCode(error) === "EEXIST") throw fileExists(path);
-    if (files.lstat(path) !== undefined) files.remove(path);
+    attempt(() => files.remove(path));
     throw cannotWrite(path, error, system);
   }
 }

@@ -129,6 +129,26 @@ Deno.test("if one file cannot be written, none is left", () => {
   }
 });
 
+Deno.test("a failure while the files are removed hides neither the first error nor the others", () => {
+  const files = new MemoryFiles("/run");
+  files.fault = (_, what) =>
+    what.includes("invite_salt") || what.startsWith("remove /run/s/matter") &&
+        what.includes("secret_key")
+      ? { code: "ENOSPC" }
+      : undefined;
+  const error = failure(["--write", "/run/s"], fakeSystem({ files }));
+  assert.match(error.message, /invite_salt cannot be written .*ENOSPC/);
+  assert.deepEqual(files.list("/run/s"), ["mattermost_secret_key"]);
+});
+
+Deno.test("a directory that cannot be flushed is no failure", () => {
+  const files = new MemoryFiles("/run");
+  files.fault = (_, what) =>
+    what.startsWith("sync ") ? { code: "EINVAL" } : undefined;
+  run(["--write", "/run/s"], fakeSystem({ files }));
+  assert.equal(files.list("/run/s").length, 4);
+});
+
 Deno.test("a file that another process creates meanwhile is not overwritten", () => {
   const files = new MemoryFiles("/run");
   files.fault = (_, what) => {
@@ -200,4 +220,10 @@ Deno.test("root writes as the server's user where other users can change names",
   const system = fakeSystem({ files: new MemoryFiles("/roots") });
   run(["--write", "/roots/new"], system);
   assert.deepEqual(system.identities, []);
+  const files = new MemoryFiles("/theirs", "/roots");
+  files.chown("/theirs", { uid: 2000, gid: 2000 });
+  files.link("/theirs/link", "/roots");
+  const linked = fakeSystem({ files });
+  run(["--write", "/theirs/link/../../roots/new"], linked);
+  assert.deepEqual(linked.identities, [{ uid: 2000, gid: 2000 }]);
 });
