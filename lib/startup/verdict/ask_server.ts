@@ -166,7 +166,7 @@ function makeDirectory(
 ): string | undefined {
   const { files, env, clock } = system;
   const owner = ownerOf(loaded, system);
-  const parents = [env["TMPDIR"] || "/tmp", "/var/tmp", "/run"];
+  const parents = [env["TMPDIR"] || "/tmp", "/tmp", "/var/tmp", "/run"];
   for (
     const name of owner === undefined
       ? [...parents, loaded.paths.conf]
