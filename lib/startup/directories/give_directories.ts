@@ -59,8 +59,10 @@ export async function giveDirectories(
   const isForeign = (path: string): boolean =>
     hasOtherOwner(path, files, owner);
   const installed = directories.installed.filter(isForeign);
-  const isDone = installed.length === 0 &&
-    !own.some((path) => isMissing(path, files) || isForeign(path));
+  const wanted = own.filter((path) =>
+    isMissing(path, files) || isForeign(path)
+  );
+  const isDone = installed.length === 0 && wanted.length === 0;
   // Most starts end here.
   if (isDone) return;
   const user = `${owner.uid}:${owner.gid}`;
@@ -82,7 +84,9 @@ export async function giveDirectories(
         : `Gave ${path} to user ${user}`,
     );
   }
-  withheld.forEach((each) => log.warn(withheldWarning(each, user)));
+  for (const each of withheld) {
+    if (wanted.includes(each.path)) log.warn(withheldWarning(each, user));
+  }
   notGiven.forEach((each) => log.warn(notGivenWarning(each, user)));
 }
 

@@ -111,6 +111,21 @@ Deno.test("a directory that root cannot examine is left to the server's user", a
   assert.deepEqual((await give(files)).gifts, []);
 });
 
+Deno.test("a directory that belongs to the server's user is not named where root could not give it", async () => {
+  const files = await provided();
+  files.nodes.delete("/srv/log");
+  const { text } = await give(files, {
+    giveReport: {
+      given: [],
+      withheld: OWN.map((path) => ({ path, exposed: "/srv" })),
+      notGiven: [],
+    },
+  });
+  assert.deepEqual(text.match(/\S+ was not given/g), [
+    "/srv/log was not given",
+  ]);
+});
+
 Deno.test("what was not given is named with its reason and a remedy", async () => {
   const { text } = await give(new MemoryFiles("/srv/data"), {
     giveReport: {
