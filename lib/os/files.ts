@@ -127,9 +127,14 @@ function removeDirectory(path: string, owner?: Identity): void {
       trySystemCall(() => Deno.removeSync(`${path}/${name}`))
     );
   const parent = owner && realFiles.stat(dirname(path));
-  if (owner === undefined || parent && isOnlyRoots(parent)) empty();
-  else actAs(owner, empty);
-  Deno.removeSync(path);
+  // What belongs to root holds only what root has put there. No link is followed, even if another
+  // start has removed it and somebody has put one in its place.
+  const isRoots = owner === undefined && Deno.uid() === 0;
+  if (!isRoots) {
+    if (owner === undefined || parent && isOnlyRoots(parent)) empty();
+    else actAs(owner, empty);
+  }
+  Deno.removeSync(path, { recursive: isRoots });
   privateDirectories.delete(path);
 }
 

@@ -407,6 +407,8 @@ testWith(
       await Deno.symlink(`${root}/other`, directory);
       files.removeDirectory(directory, owner);
       assert.deepEqual(files.list(root), ["away", "other"]);
+      await Deno.symlink(`${root}/other`, directory);
+      files.removeDirectory(directory);
       assert.deepEqual(files.list(`${root}/other`), ["file"]);
       // Any number of directories could be inside one another.
       await Deno.mkdir(`${root}/away/inner/most`, { recursive: true });
