@@ -46,10 +46,12 @@ const SECRET_PARAMETER_REGEXP =
 export function hideCredentials(text: string): string {
   // A cheap test that excludes almost every value.
   if (!/[@="]/.test(text)) return text;
-  return text
+  // Behind the last @ the patterns would search in vain, from each place again.
+  const end = text.lastIndexOf("@") + 1;
+  const logins = text.slice(0, end)
     .replace(URL_LOGIN_REGEXP, `$1${HIDDEN}@`)
-    .replace(LOGIN_REGEXP, `$1${HIDDEN}@`)
-    .replace(PARAMETER_REGEXP, hideParameter);
+    .replace(LOGIN_REGEXP, `$1${HIDDEN}@`);
+  return `${logins}${text.slice(end)}`.replace(PARAMETER_REGEXP, hideParameter);
 }
 
 function hideParameter(
@@ -130,6 +132,9 @@ export interface RelayContext {
   readonly shown: Iterable<string>;
 }
 
+/** Characters of a message that are read. Of a longer one, the beginning says what is wrong. */
+const LONGEST_MESSAGE = 10_000;
+
 /** A secret that has fewer characters can be a part of any word, so it must stand alone. */
 const MIN_LENGTH = 4;
 
@@ -145,7 +150,7 @@ const WORDS_REGEXP = /^(?:[\p{L}\s_.-]+|\d+)$/u;
  *
  * @param text The message.
  * @param context The secrets, and the texts that are known anyway.
- * @returns The message without secrets.
+ * @returns The message without secrets; the beginning of a long one.
  */
 export function relay(
   text: string,
@@ -154,7 +159,7 @@ export function relay(
   const known = [...shown].map((each) => each.toLowerCase());
   const found = [...new Set(secrets)].filter((secret) => secret !== "")
     .sort((a, b) => b.length - a.length);
-  let clean = hideCredentials(text)
+  let clean = hideCredentials(text.slice(0, LONGEST_MESSAGE))
     .replace(FRAGMENT_REGEXP, `$1$2${HIDDEN}$2`);
   for (const secret of found) {
     const isWord = isOrdinary(secret, known);
@@ -203,7 +208,7 @@ const LONGEST_PATTERN = 256;
 
 /**
  * Makes a pattern for the encodings of a text: each character plain, percent-encoded or escaped in
- * a string, however often, and the whole in base64: alone, or within a longer text such as
+ * a string, also several times, and the whole in base64: alone, or within a longer text such as
  * `user:password`, if the text is not a word that the longer text has anyway.
  */
 function encodings(
@@ -214,17 +219,17 @@ function encodings(
     const percent = [...Buffer.from(character)]
       .map((byte) => `%(?:25)*${digits(byte, 2)}`);
     const units = character.split("")
-      .map((unit) => String.raw`\\+u${digits(unit.charCodeAt(0), 4)}`);
+      .map((unit) => String.raw`\\{1,8}u${digits(unit.charCodeAt(0), 4)}`);
     const [first = "", ...rest] = JSON.stringify(character).slice(1, -1);
     const forms = [
       percent.join(""),
       units.join(""),
-      ...(first === "\\" ? [String.raw`\\+${literal(rest.join(""))}`] : []),
+      ...(first === "\\" ? [String.raw`\\{1,8}${literal(rest.join(""))}`] : []),
       ...(character === " " ? [String.raw`\+`] : []),
       // A backslash before a letter is the escape of another character.
       /[\p{L}\p{N}]/u.test(character)
         ? character
-        : String.raw`\\*${literal(character)}`,
+        : String.raw`\\{0,8}${literal(character)}`,
     ];
     return `(?:${forms.join("|")})`;
   });

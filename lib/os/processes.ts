@@ -101,6 +101,9 @@ export async function runChild(plan: ChildPlan): Promise<ChildResult> {
 /** Characters of both streams of a watched child process that are kept. */
 const OBSERVED_LENGTH = 256 * 1024;
 
+/** Characters of one line that are kept. */
+const LONGEST_LINE = 16 * 1024;
+
 /** Milliseconds that the streams of a watched child process may stay open after its end. */
 const CLOSING_TIME = 500;
 
@@ -171,8 +174,8 @@ async function readLines(
     const { done, value } = await reader.read();
     if (done) break;
     const lines = `${rest}${value}`.split("\n");
-    rest = (lines.pop() ?? "").slice(0, OBSERVED_LENGTH);
-    lines.forEach(take);
+    rest = (lines.pop() ?? "").slice(0, LONGEST_LINE);
+    lines.forEach((line) => take(line.slice(0, LONGEST_LINE)));
   }
   if (rest !== "") take(rest);
 }

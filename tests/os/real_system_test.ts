@@ -353,6 +353,11 @@ Deno.test("a watched child process ends by itself, at the signal, or cannot be e
     signal: AbortSignal.timeout(500),
   });
   assert.ok(endless.lines.join("").length <= 256 * 1024);
+  const { lines: [first] } = await system.watchChild({
+    ...plan,
+    command: shell("/usr/bin/head -c 1000000 /dev/zero"),
+  });
+  assert.equal(first?.length, 16 * 1024);
   await assert.rejects(
     system.watchChild({ ...plan, command: ["/no/such/program"] }),
     { code: "ENOENT" },

@@ -216,3 +216,27 @@ Deno.test("a secret that a program repeats is hidden", () => {
     assert.equal(relay(text, { secrets: [secret], shown }), expected);
   }
 });
+
+Deno.test("long texts, chosen to be slow, are read at once", () => {
+  // Each of them took minutes where a pattern searched to the end from each place.
+  for (
+    const part of [
+      "//a:",
+      "'a:",
+      ". ",
+      "\\\\",
+      "a=",
+      "%25",
+      "token='",
+      " ",
+      "\0",
+    ]
+  ) {
+    const text = `${part.repeat(1_000_000)}x`;
+    assert.ok(hideCredentials(text).length > 0);
+    assert.ok(
+      relay(JSON.stringify(`${text} @`), { secrets: [SECRET], shown: [] })
+        .length <= 10_000,
+    );
+  }
+});

@@ -97,7 +97,7 @@ function judge(
   if (status >= 300 && status < 400 && target !== undefined) {
     return warning("site.answer", {
       message: `The site redirects ${url} to ${
-        oneLine(hideCredentials(target), LONGEST_TARGET)
+        oneLine(hideCredentials(target.slice(0, 2000)), LONGEST_TARGET)
       }`,
       remedy:
         "Set MATTERMOST_SITE_URL to the address to which the site redirects",
