@@ -26,6 +26,7 @@ const SECRET_PATHS: readonly string[] = [
   "SqlSettings.DataSourceSearchReplicas",
   "SqlSettings.ReplicaLagSettings",
   "ImageProxySettings.RemoteImageProxyOptions",
+  "ServiceSettings.ImageProxyOptions",
   "LogSettings.AdvancedLoggingJSON",
   "LogSettings.AdvancedLoggingConfig",
   "ExperimentalAuditSettings.AdvancedLoggingJSON",

@@ -35,6 +35,7 @@ const KNOWN = [
   "MessageExportSettings.GlobalRelaySettings.SMTPPassword",
   "MessageExportSettings.GlobalRelaySettings.SmtpPassword",
   "ImageProxySettings.RemoteImageProxyOptions",
+  "ServiceSettings.ImageProxyOptions",
   "WebrtcSettings.GatewayAdminSecret",
   "WebrtcSettings.TurnSharedKey",
   "LogSettings.AdvancedLoggingJSON",
