@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HIDDEN } from "../hidden.ts";
+import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Adapter } from "../settings/adapter.ts";
 
 /**
@@ -59,9 +59,11 @@ export interface DataSource {
  * @returns The source without such a login.
  */
 export function withoutLogin(source: DataSource): DataSource {
-  const hide = (text: string): string => text.replace(/^.*@/s, `${HIDDEN}@`);
+  const hide = (text: string): string =>
+    hideCredentials(text.replace(/^.*@/s, `${HIDDEN}@`));
   return {
     ...source,
+    user: hideCredentials(source.user),
     host: hide(source.host),
     database: hide(source.database),
   };

@@ -133,3 +133,18 @@ Deno.test("the remedy for a refused unix socket names the socket", () => {
     /\/run\/postgresql/,
   );
 });
+
+Deno.test("a login in place of a host, a name or a database is not shown", () => {
+  const source = {
+    ...SOURCE,
+    host: "ann:Zx9!pW@db",
+    user: "ann@example.com:Zx9!pW@db",
+    database: "chat?password=Zx9!pW",
+  };
+  for (const adapter of ["postgres", "mysql"] as const) {
+    for (const reason of ALL) {
+      const text = remedyFor(reason, { ...source, adapter });
+      assert.ok(!text.includes("Zx9!pW"), text);
+    }
+  }
+});
