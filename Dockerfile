@@ -58,9 +58,10 @@ ARG MATTERMOST_IMAGE=
 ARG TARGETARCH
 WORKDIR /src
 # Only these files, so that a new binary in docker/prebuilt does not download the server again.
-# The last pattern also copies the signature, which has the name of the tarball and .sig.
+# The last pattern also copies the signature, which has the name of the tarball and .sig. The
+# README is a file that is always there.
 COPY docker/fetch_mattermost.sh docker/mattermost-* docker/
-COPY docker/fetch_mattermost.sh ${MATTERMOST_TARBALL:-docker/fetch_mattermost.sh}* docker/prebuilt/
+COPY docker/prebuilt/README.md ${MATTERMOST_TARBALL:-docker/prebuilt/README.md}* docker/prebuilt/
 RUN sh docker/fetch_mattermost.sh /out
 
 # ---- the image ---------------------------------------------------------------------------

@@ -25,6 +25,9 @@ const UNKNOWN = "99.1.2";
 /** The place of a prebuilt program. */
 const BINARY = "docker/prebuilt/mattermost-entrypoint";
 
+/** The layers before the program: Debian, its packages, the server and its web client. */
+const KEPT = 4;
+
 /** Whether a builder is the classic one. */
 const BUILDERS = [false, true] as const;
 
@@ -201,15 +204,18 @@ export const CASES: readonly Case[] = [
       const first = await build("one");
       const second = await build("two");
       assert.equal(second.server, first.server);
-      assert.deepEqual(second.layers.slice(0, -1), first.layers.slice(0, -1));
-      assert.notEqual(second.layers.at(-1), first.layers.at(-1));
+      assert.deepEqual(
+        second.layers.slice(0, KEPT),
+        first.layers.slice(0, KEPT),
+      );
+      assert.notDeepEqual(second.layers, first.layers);
     },
   })),
   ...BUILDERS.map((classic): Case => ({
     name: classic ? "offline-classic" : "offline",
     what: `${
       classic ? "the classic builder" : "BuildKit"
-    } needs no network for the first two stages if everything is prebuilt`,
+    } needs no network for the first two stages if everything is prebuilt, and otherwise a remedy is named`,
     run: async (lab) => {
       const builder = await lab.ownBuilder();
       await Deno.writeTextFile(join(builder.directory, BINARY), "prebuilt");
@@ -220,6 +226,23 @@ export const CASES: readonly Case[] = [
           classic,
         });
         assert.equal(code, 0, text);
+      }
+      for (
+        const [MATTERMOST_TARBALL, words] of [
+          [
+            "",
+            "--build-arg MATTERMOST_TARBALL=docker/prebuilt/mattermost-team-",
+          ],
+          ["docker/prebuilt/absent.tar.gz", "is not in the build context"],
+        ] as const
+      ) {
+        const { code, text } = await buildServer(lab, builder, {
+          args: { ENTRYPOINT_BINARY: BINARY, MATTERMOST_TARBALL },
+          options: ["--network=none"],
+          classic,
+        });
+        assert.notEqual(code, 0);
+        assertHas(text, words);
       }
     },
   })),
