@@ -72,12 +72,16 @@ export async function run(
       if (name.startsWith("app:")) throw unknownCommand(name);
       const raw = system.rawVariables();
       const isServer = SERVER_REGEXP.test(name);
-      return system.exec({
-        path: name,
-        args: [name, ...commandArgs],
-        env: isServer ? withoutSecretVariables(env) : env,
-        raw: isServer ? withoutSecretRaw(raw) : raw,
-      });
+      try {
+        return system.exec({
+          path: name,
+          args: [name, ...commandArgs],
+          env: isServer ? withoutSecretVariables(env) : env,
+          raw: isServer ? withoutSecretRaw(raw) : raw,
+        });
+      } catch (error) {
+        throw withSuggestion(name, error);
+      }
     }
     const ending = new AbortController();
     let isFinishing = false;
@@ -251,6 +255,18 @@ function unknownOption(option: string): EntrypointError {
     remedy:
       "Put the options of a command after its name; only --env-file goes before it",
   });
+}
+
+/** Suggests `app:start` for `start`, if there is no program of that name. */
+function withSuggestion(name: string, error: unknown): unknown {
+  return error instanceof EntrypointError &&
+      error.code === ExitCode.notFound &&
+      Object.hasOwn(COMMANDS, `app:${name}`)
+    ? new EntrypointError(error.message, {
+      code: error.code,
+      remedy: `Did you mean app:${name}?`,
+    })
+    : error;
 }
 
 function unknownCommand(name: string): EntrypointError {

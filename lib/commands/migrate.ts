@@ -79,6 +79,7 @@ export async function migrate(
     return ExitCode.ok;
   }
   requireAnswers(plan, permit, context);
+  if (permit.change !== undefined) log.info(permit.change);
   const accepted = await requireAccepted(plan, context);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, asReader(plan.settings, system));

@@ -76,6 +76,7 @@ export async function start(
     ready;
   const permit = await guardAfterMigration(ready, context);
   requireAnswers(plan, permit, context);
+  if (permit.change !== undefined) log.info(permit.change);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, asReader(plan.settings, context.system));
   // This gives up root, so that the server's user writes everything that follows.

@@ -23,6 +23,7 @@ import {
   type Decision,
   type KnownUpgrade,
   listTags,
+  type Permit,
   type Refusal,
   refuse,
   type Upgrade,
@@ -89,6 +90,29 @@ export function decideUpgrade(facts: UpgradeFacts): Decision {
     allowed: true,
     notices: warnings,
     ...(difference ? { pending: difference.pending.length } : {}),
+    ...describeChange(verdict.kind, upgrade),
+  };
+}
+
+/** Describes an upgrade, also one to another patch that leaves the database as it is. */
+function describeChange(
+  kind: Permit["kind"],
+  { from, target, difference }: Upgrade,
+): Pick<Permit, "change"> {
+  if (from === undefined || (kind === "same" && from.patch === undefined)) {
+    return {};
+  }
+  if (compareVersions(from.patch ?? from.release, target) >= 0) return {};
+  const count = kind === "same" ? 0 : difference?.pending.length;
+  const migrations = count === undefined
+    ? ""
+    : count === 0
+    ? ", which needs no migration of the database"
+    : `, which brings ${count} migration${count === 1 ? "" : "s"}`;
+  return {
+    change: `Upgrading from Mattermost ${
+      from.patch ?? `${from.release} or later`
+    } to ${target}${migrations}`,
   };
 }
 

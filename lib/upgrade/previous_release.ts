@@ -25,6 +25,8 @@ export interface Installed {
   readonly release: string;
   /** Whether the patch is certain. */
   readonly exact: boolean;
+  /** The release with its patch, where VERSION confirms what the database says. */
+  readonly patch?: string;
   /** Where it was found. */
   readonly source: "VERSION" | "Systems.Version" | "db_migrations";
   /** What is known, for a message: `was last migrated by Mattermost 5.37.x`, `has the migrations of Mattermost 9.5.0`. */
@@ -53,6 +55,7 @@ export function inferInstalled(
       release,
       exact: false,
       source: "db_migrations",
+      ...(isPossible ? { patch: file } : {}),
       description: isPossible
         ? `was last migrated by Mattermost ${file}`
         : `has the migrations of Mattermost ${release}`,
@@ -86,6 +89,7 @@ function fromFile(release: string): Installed {
   return {
     release,
     exact: true,
+    patch: release,
     source: "VERSION",
     description: `was last migrated by Mattermost ${release}`,
   };

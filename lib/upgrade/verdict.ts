@@ -42,6 +42,8 @@ export interface Permit {
   readonly kind: "new" | "same" | "upgrade" | "migrate-3.0" | "forced";
   /** The server may start. */
   readonly allowed: true;
+  /** The change of the release, for the log; absent where the release stays the same, and for a new installation. */
+  readonly change?: string;
   /** The number of migrations that the server will apply; absent before 6.4, and where they cannot be read. */
   readonly pending?: number;
   /** Warnings for the log. */

@@ -165,6 +165,12 @@ testPrograms(
   async (program) => {
     const cases: readonly (readonly [string, number, RegExp])[] = [
       ["no-such-tool", 127, /Cannot find the command "no-such-tool" in PATH/],
+      [
+        "start",
+        127,
+        /the command "start" in PATH.*\n.* Did you mean app:start\?/,
+      ],
+      ["version", 127, /Did you mean app:version\?/],
       ["/no/such/tool", 127, /Cannot find \/no\/such\/tool: no such file/],
       ["/etc/passwd", 126, /Cannot execute \/etc\/passwd: permission denied/],
       ["/usr", 126, /Cannot execute \/usr: it is a directory/],

@@ -616,3 +616,54 @@ Deno.test("every release on the path of a refusal is allowed after the one befor
 Deno.test("decideUpgrade() throws for a release that is not supported", () => {
   throws(() => decide(["2.2.0", "mysql", "-", undefined, ""]), EntrypointError);
 });
+
+Deno.test("the log names the release before and after", () => {
+  const cases: readonly [...Parameters<typeof change>, string | undefined][] = [
+    [
+      "11.7.9",
+      "@10.11.23",
+      "10.11.23",
+      "10.11.23 to 11.7.9, which brings 27 migrations",
+    ],
+    [
+      "11.7.9",
+      "@10.11.23",
+      NO,
+      "10.11.17 or later to 11.7.9, which brings 27 migrations",
+    ],
+    [
+      "11.7.9",
+      "@11.7.9",
+      "11.7.8\n",
+      "11.7.8 to 11.7.9, which needs no migration of the database",
+    ],
+    ["5.37.10", "5.31.0", "5.31.9", "5.31.9 to 5.37.10"],
+    ["5.37.10", "5.31.0", NO, "5.31.0 or later to 5.37.10"],
+    ["11.7.9", "@11.7.9", "11.7.9", undefined],
+    ["11.7.9", "@11.7.9", NO, undefined],
+    ["11.7.9", "-", NO, undefined],
+    ["11.7.9", "@11.10.0", "11.10.0", undefined],
+  ];
+  for (const [target, database, versionFile, expected] of cases) {
+    equal(
+      change(target, database, versionFile),
+      expected && `Upgrading from Mattermost ${expected}`,
+    );
+  }
+});
+
+function change(
+  target: string,
+  database: string,
+  versionFile: string | undefined,
+): string | undefined {
+  const decision = decideUpgrade({
+    target,
+    adapter: "postgres",
+    schema: schema(database),
+    contained: containedIn(target),
+    versionFile,
+    force: true,
+  });
+  return decision.allowed ? decision.change : undefined;
+}
