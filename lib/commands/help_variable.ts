@@ -47,7 +47,7 @@ export function describeServerVariable(
   { system, version }: { readonly system: System; readonly version: string },
 ): VariableHelp {
   const sources = sourcesOf(system);
-  const { settings, origins } = resolve(sources);
+  const { settings, origins } = resolve({ ...sources, release: version });
   const release = releaseFacts(version);
   const overrides = release.environmentOverrides;
   const paths = pathsOf(settings);

@@ -171,6 +171,21 @@ export const WARNINGS: readonly Warning[] = [
     remedy: "MATTERMOST_RATE_LIMIT_HEADERS=X-Forwarded-For",
   },
   {
+    name: "rate limit behind a proxy",
+    path: "RateLimitSettings.Enable",
+    releases: ">=5.12.0",
+    applies: (value, config) =>
+      isTrue(value) && !isFalse(config("RateLimitSettings.VaryByRemoteAddr")) &&
+      String(config("ServiceSettings.SiteURL")).startsWith("https:") &&
+      config("ServiceSettings.ConnectionSecurity") !== "TLS" &&
+      [config("ServiceSettings.TrustedProxyIPHeader") ?? ""].flat().join("") ===
+        "",
+    message:
+      "all users share one limit, because the server sees only the address of the proxy that encrypts the connections to the site URL",
+    remedy:
+      "MATTERMOST_TRUSTED_PROXY_HEADERS=X-Forwarded-For   # or MATTERMOST_ENABLE_RATE_LIMIT=false",
+  },
+  {
     name: "rate limit, old name",
     path: "RateLimitSettings.EnableRateLimiter",
     releases: ">=3.5.0",

@@ -12,6 +12,7 @@
  */
 
 import { DEFAULT_RELEASE } from "../default_release.ts";
+import { inRange } from "../release_range.ts";
 import type { Kind, Value } from "./kinds.ts";
 import {
   choice,
@@ -836,9 +837,14 @@ export const CATALOGUE = {
   // Rate limiting
   MATTERMOST_ENABLE_RATE_LIMIT: setting({
     group: "Rate limiting",
-    summary: "Limit the rate of API requests.",
+    summary: "Limit the rate of HTTP requests.",
+    details:
+      "The files of the web client count too, so a page can exceed the limit. Behind a proxy, also set `MATTERMOST_TRUSTED_PROXY_HEADERS`, or all users share one limit.",
     kind: flag(),
-    fallback: true,
+    fallback: defaultRule(
+      "`true` in releases up to 4.10, `false` from 5.0 on",
+      ({ release }) => release !== undefined && inRange(release, "<5.0.0"),
+    ),
     writes: [
       at("RateLimitSettings.EnableRateLimiter", { releases: "<3.5.0" }),
       at("RateLimitSettings.Enable", { releases: ">=3.5.0" }),

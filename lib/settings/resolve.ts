@@ -30,6 +30,8 @@ export interface Sources extends ValueFiles {
   readonly services?: readonly string[];
   /** The product to assume if nothing determines it; MySQL by default. */
   readonly adapter?: Adapter;
+  /** The installed release, on which some defaults depend. */
+  readonly release?: string;
 }
 
 /** The settings, their origins and their problems. */
@@ -151,7 +153,7 @@ export function resolve(
     pending.add(name);
     const { fallback } = rowOf(name);
     const value = isDefaultRule(fallback)
-      ? fallback.compute({ value: lookUp, isSet })
+      ? fallback.compute({ value: lookUp, isSet, release: sources.release })
       : fallback;
     values.set(name, value);
     origins.set(name, { kind: "default" });

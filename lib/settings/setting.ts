@@ -37,6 +37,8 @@ export interface Lookup {
   value(name: string): Value | undefined;
   /** Checks whether the operator set another setting, by a variable, a file or a link. */
   isSet(name: string): boolean;
+  /** The installed release; `undefined` as long as it is not known. */
+  readonly release: string | undefined;
 }
 
 /** A default that depends on other settings. */

@@ -103,6 +103,7 @@ export async function loadSettings(
     ...sources,
     services,
     adapter: release.defaultAdapter,
+    release: release.version,
   }, product.reading);
   log.step("Settings resolved");
 

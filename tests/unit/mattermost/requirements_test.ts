@@ -181,6 +181,13 @@ const WARNING_CASES: Readonly<Record<string, Case>> = {
     good: ["X-Real-IP"],
     bad: ["X-Real-IP X-Forwarded-For"],
   },
+  "rate limit behind a proxy": {
+    checks: "5.12.0",
+    ignores: "5.11.1",
+    good: [false],
+    bad: [true, "true"],
+    also: { "ServiceSettings.SiteURL": "https://chat.example.com" },
+  },
   "rate limit, old name": {
     checks: "3.5.1",
     ignores: "3.4.0",
@@ -232,11 +239,13 @@ Deno.test("every warning has a case, and every case has a warning", () => {
 
 for (const warning of WARNINGS) {
   Deno.test(`configWarnings() reports "${warning.name}"`, () => {
-    const { checks = "", ignores, good = [], bad = [] } =
+    const { checks = "", ignores, good = [], bad = [], also } =
       WARNING_CASES[warning.name] ?? {};
     const subjects = (version: string, value: Json): readonly string[] =>
-      configWarnings(input(version, { [warning.path]: value }), undefined)
-        .map(({ subject }) => subject);
+      configWarnings(
+        input(version, { ...also, [warning.path]: value }),
+        undefined,
+      ).map(({ subject }) => subject);
     for (const value of good) deepEqual(subjects(checks, value), [], "good");
     for (const value of bad) {
       deepEqual(subjects(checks, value), [warning.path], "bad");
@@ -251,6 +260,22 @@ Deno.test("configWarnings() does not warn about GitLab in the Enterprise Edition
   const count = (edition: "team" | "enterprise" | undefined): number =>
     configWarnings(values, edition).length;
   deepEqual([count("team"), count(undefined), count("enterprise")], [1, 1, 0]);
+});
+
+Deno.test("configWarnings() does not warn about a rate limit that tells users apart", () => {
+  const limited = {
+    "RateLimitSettings.Enable": true,
+    "ServiceSettings.SiteURL": "https://chat.example.com",
+  };
+  const others: readonly Readonly<Record<string, Json>>[] = [
+    { "ServiceSettings.SiteURL": "http://chat.example.com" },
+    { "ServiceSettings.ConnectionSecurity": "TLS" },
+    { "ServiceSettings.TrustedProxyIPHeader": ["X-Forwarded-For"] },
+    { "RateLimitSettings.VaryByRemoteAddr": false },
+  ];
+  const count = (more: Readonly<Record<string, Json>>): number =>
+    configWarnings(input("11.7.9", { ...limited, ...more }), undefined).length;
+  deepEqual([{}, ...others].map(count), [1, 0, 0, 0, 0]);
 });
 
 Deno.test("configWarnings() does not warn about mail credentials that the server uses", () => {

@@ -461,9 +461,9 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     },
   },
   MATTERMOST_ENABLE_RATE_LIMIT: {
-    good: ["false", false],
+    good: ["true", true],
     bad: "maybe",
-    always: { "RateLimitSettings.Enable": false },
+    always: { "RateLimitSettings.Enable": true },
   },
   MATTERMOST_RATE_LIMIT_QPS: {
     good: ["20", 20],

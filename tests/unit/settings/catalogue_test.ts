@@ -17,11 +17,20 @@ import { DERIVED } from "./catalogue_types.ts";
 import { resolved, written } from "./support.ts";
 
 Deno.test("the catalogue has the 72 settings of the replaced image, with its defaults", () => {
-  const { settings, problems } = resolved({});
+  const { settings, problems } = resolved({}, { release: "3.6.0" });
   assert.deepEqual(problems, []);
   assert.equal(new Set(SEED_DEFAULTS.map(([name]) => name)).size, 72);
   for (const [name, value] of SEED_DEFAULTS) {
     assert.equal(settings[name], value, name);
+  }
+});
+
+Deno.test("rate limiting is on by default up to 4.10", () => {
+  for (
+    const [release, expected] of [["4.10.9", true], ["5.0.0", false]] as const
+  ) {
+    const { settings } = resolved({}, { release });
+    assert.equal(settings.MATTERMOST_ENABLE_RATE_LIMIT, expected);
   }
 });
 
