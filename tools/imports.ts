@@ -24,8 +24,6 @@ const ALLOWED: Readonly<Record<string, string>> = {
     "a test cannot choose the commit of the build",
   "lib/config/lock.ts sidecarPaths":
     "a test puts a link at each of these paths, and must not miss one",
-  "lib/mattermost/releases.ts failsOnListenError":
-    "a start is to look at the port where the server would not end; not done yet",
   "lib/os/socket.ts rejectUnauthorized":
     "the options are passed on to node:tls as they are",
 };

@@ -34,6 +34,7 @@ const IMPLEMENTATIONS = [
   "lib/os/identity.ts",
   "lib/os/libc.ts",
   "lib/os/open_path.ts",
+  "lib/os/ports.ts",
   "lib/os/processes.ts",
   "lib/os/real_system.ts",
   "lib/os/served_files.ts",

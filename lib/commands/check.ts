@@ -19,6 +19,7 @@ import type { Check, CheckContext, Finding } from "./check/finding.ts";
 import { failed, findingsFromError, ok, warning } from "./check/finding.ts";
 import { checkGitlab } from "./check/gitlab.ts";
 import { checkMail } from "./check/mail.ts";
+import { checkPort } from "./check/port.ts";
 import { checkPush } from "./check/push.ts";
 import { checkRelease } from "./check/release.ts";
 import { reportJson, reportText } from "./check/report.ts";
@@ -41,6 +42,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   secrets: checkSecrets,
   database: checkDatabase,
   directories: checkDirectories,
+  port: checkPort,
   site: checkSite,
   mail: checkMail,
   gitlab: checkGitlab,

@@ -31,6 +31,7 @@ import {
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
 import type { Plan } from "../startup/plan.ts";
+import { requirePorts } from "../startup/ports.ts";
 import {
   loadSettingsWithConfig,
   logSummary,
@@ -76,6 +77,7 @@ export async function start(
     ready;
   const permit = await guardAfterMigration(ready, context);
   requireAnswers(plan, permit, context);
+  await requirePorts(plan, context);
   if (permit.change !== undefined) log.info(permit.change);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, asReader(plan.settings, context.system));

@@ -34,6 +34,9 @@ export interface ServerAddressSources
 /** The port of a server without `ListenAddress`. */
 const DEFAULT_PORT = 8065;
 
+/** The hosts for which Go listens on all addresses: https://pkg.go.dev/net#Listen. */
+const ANY_ADDRESS: readonly string[] = ["", "0.0.0.0", "::"];
+
 /** The names of web ports that Go accepts: https://pkg.go.dev/net#Dial. */
 const NAMED_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
@@ -71,6 +74,24 @@ export function serverAddress(sources: ServerAddressSources): ServerAddress {
   };
 }
 
+/**
+ * Finds where a server listens.
+ *
+ * @param text `ServiceSettings.ListenAddress`; empty if it is not set.
+ * @returns The host, `undefined` for all addresses, and the port; `undefined` if the text names no port.
+ */
+export function parseListener(
+  text: string,
+): { readonly host: string | undefined; readonly port: number } | undefined {
+  const [, name = "", digits = ""] =
+    /^(.*):(\w+)$/.exec(text || `:${DEFAULT_PORT}`) ?? [];
+  const port = NAMED_PORTS[digits.toLowerCase()] ?? Number(digits);
+  const host = name.replace(/^\[|\]$/g, "");
+  return digits === "" || !(port > 0 && port < 65_536)
+    ? undefined
+    : { host: ANY_ADDRESS.includes(host) ? undefined : host, port };
+}
+
 /** Parses a listen address as Go does: `:80`, `0.0.0.0:80`, `[::]:80`, `name:http`. */
 function parseListenAddress(
   text: string,
@@ -80,7 +101,7 @@ function parseListenAddress(
   const port = NAMED_PORTS[digits.toLowerCase()] ?? Number(digits);
   const host = address.replace(/^\[|\]$/g, "");
   return {
-    host: ["", "0.0.0.0", "::"].includes(host) ? "127.0.0.1" : host,
+    host: ANY_ADDRESS.includes(host) ? "127.0.0.1" : host,
     port: digits === "" || !Number.isInteger(port) ? fallback : port,
   };
 }

@@ -120,6 +120,10 @@ const LIVENESS: Rows<HealthEndpoint> = [
   [ANY, { path: "/api/v4/system/ping", contains: '"status":"OK"' }],
 ];
 
+/** The requests that check the health of a server of any release from 3.1 on, the newest first. */
+export const ANY_LIVENESS: readonly HealthEndpoint[] = LIVENESS.slice(1)
+  .map(([, endpoint]) => endpoint).reverse();
+
 // Up to 9.2 any value enables get_server_status, from 9.3 on only "true".
 const READINESS: Rows<HealthEndpoint> = [
   [">=5.14.0", {
@@ -212,7 +216,7 @@ function findFacts(version: string): Release {
     defaultAdapter: fits("<11.0.0") ? "mysql" : "postgres",
     logLocation: pick(LOG_LOCATION),
     configWrites: pick(CONFIG_WRITES),
-    // 4.1 to 5.36 were not tested. False is safe: it only adds a check of the port.
+    // 4.1 to 5.36 were not tested. It changes only the words of a message.
     failsOnListenError: fits(">=5.37.0"),
     environmentOverrides: pick(ENVIRONMENT_OVERRIDES),
     subPaths: fits(">=5.1.0"),

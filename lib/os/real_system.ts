@@ -15,6 +15,7 @@ import {
   missingCapabilities,
   supplementaryGroups,
 } from "./identity.ts";
+import { hasCapabilities, tryPort } from "./ports.ts";
 import { endChildren, onSignal, runChild, watchChild } from "./processes.ts";
 import { filesFor } from "./served_files.ts";
 import type { Clock, Output, System } from "./system.ts";
@@ -59,6 +60,8 @@ export function realSystem(): System {
     onSignal,
     prepareExec,
     rawVariables,
+    tryPort,
+    hasCapabilities,
     supplementaryGroups,
     missingCapabilities,
     filesFor,

@@ -270,6 +270,14 @@ export interface ChildResult {
   readonly stderr: string;
 }
 
+/** Where a server listens. */
+export interface ListenAddress {
+  /** The IP address or host name; `undefined` for all addresses of the machine. */
+  readonly host: string | undefined;
+  /** The TCP port. */
+  readonly port: number;
+}
+
 /** A variable of the environment that is not UTF-8 text. */
 export interface RawVariable {
   /** The name, decoded as Latin-1. */
@@ -335,6 +343,13 @@ export interface System {
    * end the process directly, and resolves when the handlers of the earlier ones have run.
    */
   prepareExec(): () => Promise<void>;
+  /**
+   * Listens on a TCP port for a moment. `EACCES`, `EADDRINUSE` or `EADDRNOTAVAIL`; `undefined` if
+   * nothing is known against it.
+   */
+  tryPort(address: ListenAddress): string | undefined;
+  /** Tells whether a program has capabilities of its own (setcap(8)). */
+  hasCapabilities(path: string): boolean;
   /** Gets the supplementary groups of this process, without group 0. */
   supplementaryGroups(): readonly number[];
   /** Finds the capabilities that this process lacks to become a user. */

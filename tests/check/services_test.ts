@@ -14,12 +14,15 @@ import { check } from "../../lib/commands/check.ts";
 import type { Check, Finding } from "../../lib/commands/check/finding.ts";
 import { checkGitlab } from "../../lib/commands/check/gitlab.ts";
 import { checkMail } from "../../lib/commands/check/mail.ts";
+import { checkPort } from "../../lib/commands/check/port.ts";
 import { checkPush } from "../../lib/commands/check/push.ts";
 import { checkS3 } from "../../lib/commands/check/s3.ts";
 import { checkSite } from "../../lib/commands/check/site.ts";
 import { health } from "../../lib/commands/health.ts";
 import { makePlan } from "../../lib/startup/plan.ts";
 import { createAuthority } from "../servers/certificates.ts";
+import type { World } from "../support/fake_system.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
 import { CONFIG, ENOUGH, installed, stage } from "../support/installation.ts";
 import {
   type Service,
@@ -38,7 +41,7 @@ const authority = createAuthority("Private Authority");
 /** The host names that the fake system resolves. */
 const HOSTS = { localhost: ["127.0.0.1"] };
 
-interface Conditions {
+interface Conditions extends Pick<World, "files" | "hosts" | "ports"> {
   readonly trusted?: readonly string[];
   readonly signal?: AbortSignal;
 }
@@ -52,6 +55,7 @@ async function linesOf(
   const { system, context } = stage({
     env: { ...ENOUGH, ...env },
     hosts: HOSTS,
+    ...conditions,
     now: Date.now(),
   });
   const found: readonly Finding[] = await check({
@@ -163,12 +167,68 @@ Deno.test("what a header says is shown without credentials and with limited leng
 Deno.test("site: an address on which nothing listens is a warning, since the server may not run yet", async () => {
   const port = await closedPort();
   const [, line] = await linesOf(checkSite, {
-    MATTERMOST_SITE_URL: `http://127.0.0.1:${port}`,
+    // Also this machine, though it is no loopback address.
+    MATTERMOST_SITE_URL: `http://0.0.0.0:${port}`,
   });
   assert.equal(
     line,
-    `warning site.answer: The site at http://127.0.0.1:${port} cannot be reached: the connection was refused`,
+    `warning site.answer: The site at http://0.0.0.0:${port} cannot be reached: the connection was refused`,
   );
+});
+
+Deno.test("site: where localhost is another machine, the server itself is asked", async () => {
+  const env = { ...site(await closedPort()), MATTERMOST_VERSION: "11.7.9" };
+  const reason =
+    "localhost in the site URL is the machine of whoever opens it, so the site cannot be asked from here";
+  const [, nothing] = await linesOf(checkSite, {
+    ...env,
+    MATTERMOST_PORT: String(await closedPort()),
+  });
+  assert.equal(nothing, `ok site.answer: No server runs here, and ${reason}`);
+  await using server = await startWeb(respond(200, {}, OK));
+  const { port } = server;
+  const running = { ...env, MATTERMOST_PORT: String(port) };
+  assert.deepEqual(
+    (await linesOf(checkSite, running)).slice(1),
+    [
+      `ok site.answer: The server answers at http://127.0.0.1:${port}/api/v4/system/ping; ${reason}`,
+    ],
+  );
+  const inAnotherContainer = {
+    ...env,
+    MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.3:${port}`,
+  };
+  const hosts = { ...HOSTS, mattermost: ["127.0.0.1"] };
+  assert.deepEqual(
+    (await linesOf(checkSite, inAnotherContainer, { hosts })).slice(1),
+    [
+      `ok site.answer: The server answers at http://mattermost:${port}/api/v4/system/ping; ${reason}`,
+    ],
+  );
+});
+
+Deno.test("port: that of the running server is no problem, that of another program is", async () => {
+  const cases: readonly (readonly [RequestListener, RegExp])[] = [
+    [respond(200, {}, OK), /^ok .*: The server runs and listens on port PORT$/],
+    [respond(200, {}, '{"version":"3.6.0"}'), /^ok .*: The server runs/],
+    [respond(404), /^failed .*: Another program listens on port PORT already/],
+  ];
+  for (const [listener, line] of cases) {
+    await using service = await startWeb(listener);
+    const found = await linesOf(checkPort, {
+      MATTERMOST_PORT: String(service.port),
+    }, { ports: { [service.port]: "EADDRINUSE" } });
+    assert.match(
+      found.join("\n").replaceAll(String(service.port), "PORT"),
+      line,
+    );
+  }
+  assert.deepEqual(
+    await linesOf(checkPort, {}),
+    ["ok port.available: User 2000:2000 may listen on port 80, and nobody else does"],
+  );
+  const files = new MemoryFiles();
+  assert.deepEqual(await linesOf(checkPort, {}, { files }), []);
 });
 
 Deno.test("site: a certificate is valid, of an unknown authority, for another host name, or expired", async () => {

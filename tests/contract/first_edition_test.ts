@@ -1,7 +1,8 @@
 /**
  * Volumes that the first edition of this program wrote (tests/fixtures/first_edition): the
  * present one finds everything on them again, by the same names and in the same form. It adds
- * only the defaults of younger settings, those that settings.txt does not name.
+ * only the defaults of younger settings, those that settings.txt does not name, and a default that
+ * has changed.
  *
  * @module
  */
@@ -37,6 +38,9 @@ const FIXTURES = join(import.meta.dirname ?? ".", "../fixtures/first_edition");
 /** The settings of 1.0.0. */
 const FIRST_SETTINGS = (await Deno.readTextFile(join(FIXTURES, "settings.txt")))
   .split("\n");
+
+/** The key whose default has changed for releases from 5.0 on, and its new value. */
+const CHANGED = { path: "RateLimitSettings.Enable", value: false };
 
 /** Whom the files belong to. */
 const SERVER_USER = ROOT_USER.isMet ? 2000 : Deno.uid();
@@ -101,7 +105,10 @@ for (const recording of [POSTGRES, MYSQL]) {
     );
     const [now, nowMemory] = await readFiles(home, ["", ".memory"]);
     assert.equal(now, expected);
-    assert.deepEqual(readMemory(nowMemory, younger), readMemory(memory));
+    assert.deepEqual(
+      readMemory(nowMemory, younger),
+      readMemory(memory, younger),
+    );
     const after = await home.snapshot();
     const ends = now === config
       ? [".memory"]
@@ -298,16 +305,18 @@ async function install(
   const { mtime, ctime } = await Deno.stat(join(home.install, "bin", binary));
   const asked = new Date(Math.max(Number(mtime), Number(ctime)));
   await Deno.utime(home.version, asked, asked);
+  const release = env["MATTERMOST_VERSION"] ?? "";
   const defaults = written(
-    resolved({ ...volume.env, ...env }),
-    env["MATTERMOST_VERSION"] ?? "",
+    resolved({ ...volume.env, ...env }, { release }),
+    release,
   );
   return {
     home,
     younger: new Map(
       defaults.flatMap(({ path, value, variables }) =>
         value === undefined ||
-          variables.some((name) => FIRST_SETTINGS.includes(name))
+          variables.some((name) => FIRST_SETTINGS.includes(name)) &&
+            !(path === CHANGED.path && value === CHANGED.value)
           ? []
           : [[path, value]]
       ),
@@ -353,7 +362,8 @@ function withYounger(
 ): string {
   const document = parseDocument(config);
   for (const [path, value] of younger) {
-    if (findMember(document.root, path).member === undefined) {
+    const isMissing = findMember(document.root, path).member === undefined;
+    if (isMissing || path === CHANGED.path) {
       setValue(document.root, path, makeNode(value));
     }
   }

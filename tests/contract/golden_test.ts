@@ -74,7 +74,7 @@ const ENVIRONMENT = {
 };
 
 /** The environment of an operator who accepts the defaults. */
-const DATABASE_ALONE = { DB_HOST: "db.example.com" };
+const DATABASE_ALONE = { DB_HOST: "db.example.com", MATTERMOST_PORT: "" };
 
 /** The config.json for a release. */
 async function make(
@@ -88,7 +88,7 @@ async function make(
   const { code, stdout, stderr } = await runProgram(
     program,
     ["app:config", "--show-secrets"],
-    { env: { ...env, ...home.env, MATTERMOST_VERSION: version } },
+    { env: { ...home.env, ...env, MATTERMOST_VERSION: version } },
   );
   assert.equal(code, 0, stderr);
   return stdout.replaceAll(home.path, "/opt/mattermost");

@@ -63,6 +63,10 @@ export interface World {
   readonly programName?: string;
   /** The capabilities that root lacks to become another user; none by default. */
   readonly missingCapabilities?: readonly Capability[];
+  /** The errors of ports that cannot be listened on, such as `EACCES`. */
+  readonly ports?: Readonly<Record<number, string>>;
+  /** Whether programs have capabilities of their own. */
+  readonly hasCapabilities?: boolean;
   /** What differs in the report about directories that are given; by default everything is. */
   readonly giveReport?: Partial<GiveReport>;
   /** Addresses by host name; other names do not resolve. */
@@ -180,6 +184,8 @@ export function fakeSystem(world: World = {}): FakeSystem {
           code: undefined,
         };
     },
+    tryPort: ({ port }) => world.ports?.[port],
+    hasCapabilities: () => world.hasCapabilities ?? false,
     supplementaryGroups: () => [],
     missingCapabilities: () => world.missingCapabilities ?? [],
     filesFor: () => files,

@@ -34,6 +34,8 @@ export class Home implements AsyncDisposable {
       HOME: this.path,
       MATTERMOST_HOME: this.path,
       MATTERMOST_LOG_DIR: join(this.path, "log"),
+      // The default is a privileged port.
+      MATTERMOST_PORT: "8065",
     };
   }
 

@@ -17,12 +17,14 @@ export const VOLUME = "/srv/mattermost";
 const DATABASE_HOST = "db";
 
 /**
- * Mounts the home at its fixed path, and hides the machine's CA certificates, because the
+ * Mounts the home at its fixed path, lets every user listen on port 80, and hides the machine's CA certificates, because the
  * program copies them into the bundle for the server.
  */
 const MOUNTS = `
 mount -t tmpfs tmpfs /srv && mkdir ${VOLUME} && mount --bind "$1" ${VOLUME} &&
-mount --bind "$1/hosts" /etc/hosts || exit 99
+mount --bind "$1/hosts" /etc/hosts &&
+mount --bind "$1/first_port" /proc/sys/net/ipv4/ip_unprivileged_port_start ||
+exit 99
 for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \\
   /etc/ssl/ca-bundle.pem /etc/pki/tls/cacert.pem \\
   /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/ssl/cert.pem
@@ -63,6 +65,7 @@ export async function openVolume(
     "hosts",
     `127.0.0.1 localhost\n${hostname} ${DATABASE_HOST}\n`,
   );
+  await home.write("first_port", "0\n");
   return {
     command: [...NAMESPACE, "sh", "-c", MOUNTS, "sh", home.path],
     env: {

@@ -135,6 +135,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     DB_PASS: server.password,
     DB_NAME: "mattermost",
     MATTERMOST_VERSION: RELEASE,
+    // The default is a privileged port on many machines.
+    MATTERMOST_PORT: "8065",
     MATTERMOST_SITE_URL: "https://chat.example.com",
     MATTERMOST_INSTALL_DIR: install,
     MATTERMOST_CONF_DIR: join(place, "conf"),

@@ -102,17 +102,22 @@ async function runs(home: string): Promise<readonly Run[]> {
     MATTERMOST_HOME: join(home, adapter),
     MATTERMOST_LOG_DIR: join(home, adapter, "log"),
     MATTERMOST_INSTALL_DIR: install,
-    MM_SERVICESETTINGS_LISTENADDRESS: `:${health.addr.port}`,
+    // Another loopback address, since a start refuses a port that is in use.
+    MM_SERVICESETTINGS_LISTENADDRESS: `127.0.0.2:${health.addr.port}`,
   });
   const postgres = envOf("postgres", await startFakePostgres());
   const mysql = envOf("mysql", await startFakeMariadb());
+  const running = {
+    ...postgres,
+    MM_SERVICESETTINGS_LISTENADDRESS: `:${health.addr.port}`,
+  };
   return [
     [["app:start"], postgres],
     [["app:start"], postgres],
     [["app:start"], mysql],
     [["app:start"], mysql],
     [["app:config"], postgres],
-    [["app:health"], postgres],
-    [["app:health", "--ready"], postgres],
+    [["app:health"], running],
+    [["app:health", "--ready"], running],
   ];
 }

@@ -10,6 +10,7 @@ import type { HttpResponse } from "../../os/http.ts";
 import { oneLine } from "../../printable.ts";
 import { effectiveText } from "../../startup/effective_config.ts";
 import type { CheckContext, Finding } from "./finding.ts";
+import { findRunningServer } from "./own_server.ts";
 import { describeCause, failed, ok, warning } from "./finding.ts";
 import type { WebRequest } from "./web.ts";
 import { responseFinding, sendRequest } from "./web.ts";
@@ -73,9 +74,13 @@ export async function checkSite(context: CheckContext): Promise<Finding[]> {
     remedy:
       "Start the server and the proxy in front of it, or ignore this where the network does not let a container reach its own public address",
   };
-  const { findings, answer } = await sendRequest(request, context);
+  const { findings, answer, isRefused } = await sendRequest(request, context);
+  const url = ok("site.url", `The site URL is ${hideCredentials(site.href)}`);
+  if (isRefused && isLoopback(host)) {
+    return [url, await askElsewhere(site, context)];
+  }
   return [
-    ok("site.url", `The site URL is ${hideCredentials(site.href)}`),
+    url,
     ...findings,
     ...(answer === undefined
       ? []
@@ -85,6 +90,33 @@ export async function checkSite(context: CheckContext): Promise<Finding[]> {
 
 /** Characters of an address to which the site redirects that are shown. */
 const LONGEST_TARGET = 240;
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|::1)$/.test(host);
+}
+
+/**
+ * The name of the service in docker-compose.yml and the samples. In a container of its own, as of
+ * `docker compose run`, it leads to the running server.
+ */
+const SERVICE = "mattermost";
+
+/** Asks the server itself: in a container, the site's localhost is another machine. */
+async function askElsewhere(
+  { hostname }: URL,
+  context: CheckContext,
+): Promise<Finding> {
+  const found = await findRunningServer(context) ??
+    await findRunningServer(context, SERVICE);
+  const reason =
+    `${hostname} in the site URL is the machine of whoever opens it, so the site cannot be asked from here`;
+  return ok(
+    "site.answer",
+    found === undefined
+      ? `No server runs here, and ${reason}`
+      : `The server answers at ${hideCredentials(found.href)}; ${reason}`,
+  );
+}
 
 function judge(
   request: WebRequest,

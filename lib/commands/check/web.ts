@@ -4,6 +4,7 @@
  * @module
  */
 
+import { errorCode } from "../../errors.ts";
 import { hideCredentials } from "../../hidden.ts";
 import type { HttpResponse } from "../../os/http.ts";
 import { request } from "../../os/http.ts";
@@ -37,6 +38,8 @@ export interface WebResponse {
   readonly findings: readonly Finding[];
   /** The response; `undefined` if the service cannot be reached. */
   readonly answer: HttpResponse | undefined;
+  /** Whether nothing listens there. */
+  readonly isRefused: boolean;
 }
 
 /**
@@ -53,7 +56,8 @@ export async function sendRequest(
   const { check, url, verify = true } = webRequest;
   try {
     const answer = await send(webRequest, { context, verify });
-    return { findings: expiryFindings(webRequest, answer, context), answer };
+    const findings = expiryFindings(webRequest, answer, context);
+    return { findings, answer, isRefused: false };
   } catch (error) {
     const fault = certificateProblem(error);
     if (fault === undefined) return unreachable(webRequest, error);
@@ -66,7 +70,11 @@ export async function sendRequest(
         message: `The certificate of ${url.origin} ${fault}`,
         remedy: REMEDIES[fault] ?? webRequest.remedy,
       });
-      return { findings: expired.length > 0 ? expired : [refused], answer };
+      return {
+        findings: expired.length > 0 ? expired : [refused],
+        answer,
+        isRefused: false,
+      };
     } catch (secondError) {
       return unreachable(webRequest, secondError);
     }
@@ -122,6 +130,8 @@ function unreachable(
   return {
     findings: [{ check: `${check}.answer`, level, message, remedy }],
     answer: undefined,
+    isRefused: [error, error instanceof AggregateError && error.errors[0]]
+      .some((each) => errorCode(each) === "ECONNREFUSED"),
   };
 }
 

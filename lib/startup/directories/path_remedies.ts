@@ -8,11 +8,11 @@ import { trySystemCall } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
 import { isArbitraryUser, ownerRemedy } from "../../arbitrary_user.ts";
 import { explainCode } from "../../system_errors.ts";
-import { readNamedText } from "../../os/named_file.ts";
 import type { Mount } from "../../os/permissions.ts";
 import { hostId, mountOf } from "../../os/permissions.ts";
 import type { Identity, System } from "../../os/system.ts";
 import { shellWord } from "../../shell.ts";
+import { readProcFile } from "../proc_file.ts";
 import { describeOwner, resolveForRoot } from "./unsafe_links.ts";
 import type { WrittenPath } from "./written_paths.ts";
 
@@ -61,25 +61,6 @@ export async function readKernelFacts(
     ),
   );
   return { mounts, uidMap, gidMap };
-}
-
-/**
- * Deno opens files of `/proc` only with all permissions, so without them `cat` reads them:
- * https://github.com/denoland/deno/security/advisories/GHSA-23rx-c3g5-hv9w
- */
-async function readProcFile(
-  path: string,
-  { files, runChild, env }: Pick<System, "files" | "runChild" | "env">,
-): Promise<string> {
-  const text = trySystemCall(() => readNamedText(files, path)) ?? "";
-  // The kernel states no size for these files.
-  if (text !== "") return text;
-  const child = runChild({
-    command: ["cat", path],
-    env: { PATH: env["PATH"] ?? "" },
-    output: "capture",
-  });
-  return await child.then(({ stdout }) => stdout, () => "");
 }
 
 /**
