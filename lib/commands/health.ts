@@ -139,8 +139,10 @@ function judge(
     readonly ready: boolean;
   },
 ): Verdict {
-  const isHealthy = status === 200 &&
-    (endpoint.contains === undefined || body.includes(endpoint.contains));
+  // A server whose rate limit counts this request is alive, and a restart would not help it.
+  const isLimited = status === 429 && !ready;
+  const isHealthy = isLimited || status === 200 &&
+      (endpoint.contains === undefined || body.includes(endpoint.contains));
   const components = ready ? componentStates(body) : [];
   const isServing = components.every(({ state }) => state === "OK");
   const word = ready ? "ready" : "healthy";
@@ -151,6 +153,7 @@ function judge(
   const outcome = [
     `${hideCredentials(url.href)} answers with HTTP status ${status}`,
     ...details,
+    ...(isLimited ? ["because of its rate limit"] : []),
     ...(status === 404
       ? ["so it is not the server that config.json describes"]
       : []),

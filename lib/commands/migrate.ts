@@ -33,6 +33,7 @@ import {
   readServerMigrations,
   rememberMigrations,
 } from "../startup/server_migrations.ts";
+import { requireOwnVolumes } from "../startup/lost_volume.ts";
 import { readBundle, writeBundle } from "../startup/ca_bundle.ts";
 import {
   requireAccepted,
@@ -59,6 +60,7 @@ export async function migrate(
   requireChangeOfUser(loaded.settings, system);
   const isAnswered = await confirmInstalledRelease(loaded, system);
   const plan = await planConfig(loaded, context, { upgradeRulesFollow: true });
+  requireOwnVolumes(plan, system);
   logSummary(plan, context);
   const [database, migrations] = await Promise.all([
     openDatabase(plan, context),

@@ -22,6 +22,8 @@ import {
 } from "../startup/upgrade_guard.ts";
 import { becomeServer, requireServer } from "../startup/handoff.ts";
 import { prepareDirectories } from "../startup/directories/prepare_directories.ts";
+import { removeStaleSocket } from "../startup/local_socket.ts";
+import { findLostVolume, requireOwnVolumes } from "../startup/lost_volume.ts";
 import { recordRelease } from "../startup/version_file.ts";
 import { requireRegularFiles, writePlan } from "../startup/write_plan.ts";
 import {
@@ -79,12 +81,15 @@ export async function start(
   requireAnswers(plan, permit, context);
   await requirePorts(plan, context);
   if (permit.change !== undefined) log.info(permit.change);
+  const lost = findLostVolume(plan, database.facts.schema, context.system);
+  if (lost !== undefined) log.warn(lost);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, asReader(plan.settings, context.system));
   // This gives up root, so that the server's user writes everything that follows.
   const served = await prepareDirectories(plan, context);
   const { system } = served;
   await requirePaths(plan, served);
+  removeStaleSocket(plan, system);
   await writePlan(
     plan,
     served,
@@ -135,6 +140,7 @@ async function openMeanwhile(
     const plan = await planConfig(loaded, context, {
       upgradeRulesFollow: true,
     });
+    requireOwnVolumes(plan, system);
     // The summary has already printed the warnings about the settings.
     const warnings = plan.warnings.slice(loaded.warnings.length);
     warnings.forEach((warning) => log.warn(warning));

@@ -55,7 +55,7 @@ export const CATALOGUE = {
     group: "Server",
     summary: "The URL that users enter to reach the server.",
     details:
-      "The server needs it for links in emails, for email batching, for integrations and for signing in with GitLab.",
+      "The server needs it for links in emails, for email batching, for integrations and for signing in with GitLab. With a path (`https://example.com/chat`) the server changes the files of its web client when it starts, so the root file system must not be read-only.",
     kind: url(),
     fallback: "",
     example: "https://chat.example.com",
@@ -82,6 +82,19 @@ export const CATALOGUE = {
     kind: choice(["gzip", "uncompressed", "disabled"], { regular: "gzip" }),
     fallback: "gzip",
     writes: [at("ServiceSettings.WebserverMode")],
+  }),
+  MATTERMOST_ENABLE_LOCAL_MODE: setting({
+    group: "Server",
+    summary:
+      "Let `mmctl --local` manage the server through a unix socket in the container.",
+    details:
+      "No login is needed: whoever can run commands in the container manages the server, for example with `docker compose exec mattermost mmctl --local user list`. If it is not set, the value in config.json stays, which is `false` at first.",
+    kind: flag(),
+    writes: [at("ServiceSettings.EnableLocalMode", { releases: ">=5.24.0" })],
+    noEffect: [{
+      releases: "<5.24.0",
+      why: "releases up to 5.23 have no local mode",
+    }],
   }),
   MATTERMOST_TRUSTED_PROXY_HEADERS: setting({
     group: "Server",

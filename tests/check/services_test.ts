@@ -675,6 +675,18 @@ Deno.test("health: the release in VERSION decides on the endpoint", async () => 
   ]);
 });
 
+Deno.test("health: a server that limits the rate of requests is alive", async () => {
+  await using server = await startWeb(respond(429));
+  const given = { config: listeningAt(server.port), version: "11.7.9" };
+  const url = `http://127.0.0.1:${server.port}${PING}`;
+  assert.deepEqual(await healthOf([], given), [
+    0,
+    `healthy: ${url} answers with HTTP status 429, because of its rate limit`,
+  ]);
+  const [code, line] = await healthOf(["--ready"], given);
+  assert.equal(code, 1, line);
+});
+
 Deno.test("health: --ready reports the states of database and file store", async () => {
   let body = "";
   await using server = await startWeb((_, response) => response.end(body));

@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dirname ?? ".", "../..");
 
 /** Variables of other programs, and of the compose files themselves. */
 const FOREIGN_REGEXP =
-  /^(POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|HTTP_PORT|HTTPS_PORT)$/;
+  /^(POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|MATTERMOST_PUBLISH|HTTP_PORT|HTTPS_PORT)$/;
 
 /** The forms of variables in samples: `NAME: value`, `NAME=value`, `- name: NAME`. */
 const NAME_REGEXP =

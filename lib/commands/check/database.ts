@@ -14,6 +14,7 @@ import { type DataSource, withoutLogin } from "../../database/data_source.ts";
 import { checkRequirements, describeProblem } from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { Permit } from "../../upgrade/verdict.ts";
+import { findLostVolume } from "../../startup/lost_volume.ts";
 import { readServerMigrations } from "../../startup/server_migrations.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";
@@ -53,6 +54,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
       ...found,
       ...factFindings(facts, context, now),
       ...await upgradeFindings(facts, plan, system),
+      ...volumeFindings(facts, plan, system),
       ...await driverFindings(context, ca),
     ];
   } catch (error) {
@@ -255,6 +257,15 @@ async function upgradeFindings(
     return [failed("database.upgrade", decision.problem), ...notices];
   }
   return [ok("database.upgrade", describePermit(decision)), ...notices];
+}
+
+function volumeFindings(
+  { schema }: DatabaseFacts,
+  plan: Plan,
+  system: CheckContext["system"],
+): Finding[] {
+  const lost = findLostVolume(plan, schema, system);
+  return lost === undefined ? [] : [warning("database.volume", lost)];
 }
 
 function describePermit({ kind, pending }: Permit): string {

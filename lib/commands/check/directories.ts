@@ -14,6 +14,7 @@ import {
   findServerDenial,
 } from "../../startup/directories/server_access.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";
+import { findForeignVolumes } from "../../startup/lost_volume.ts";
 import type { Paths } from "../../startup/paths.ts";
 import {
   changeOfUserProblem,
@@ -51,6 +52,9 @@ export async function checkDirectories(
     `Owners, modes and mounts permit user ${uid}:${gid} to write everything that the server writes`,
   );
   return [
+    ...findForeignVolumes(plan, system).map((problem) =>
+      failed("directories.volumes", problem)
+    ),
     ...await serverFindings(plan, system),
     ...(bad.length > 0 ? bad : [good]),
     ...spaceFindings(plan.paths, system),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { trySystemCall } from "../../errors.ts";
 import type { Problem } from "../../errors.ts";
 import { isArbitraryUser, ownerRemedy } from "../../arbitrary_user.ts";
@@ -128,11 +129,14 @@ export function describeDenial(
 }
 
 function readOnlyRemedy(
-  { path, temporary }: WrittenPath,
+  { path, temporary, isInstalled }: WrittenPath,
   mount: Mount | undefined,
 ): string {
   if (mount !== undefined && mount.path !== "/") {
     return `Remove :ro (or readOnly) from the volume at ${mount.path}`;
+  }
+  if (isInstalled) {
+    return "echo 'services: {mattermost: {read_only: false}}' >docker-compose.override.yml   # or docker run without --read-only";
   }
   if (temporary) return tmpfsRemedy(path);
   const volume = `mattermost${path.replaceAll("/", "-")}:${path}`;
@@ -201,6 +205,11 @@ function accessRemedy(
     }   # so that the server's user can reach ${path}`;
   }
   const user = `${identity.uid}:${identity.gid}`;
+  if (written.isInstalled && (startedAs === 0 || facts?.uid === 0)) {
+    return `RUN chown -R ${user} ${
+      shellWord(dirname(path))
+    }   # in the Dockerfile of the image`;
+  }
   if (startedAs === 0 && !temporary) {
     const isMissing = trySystemCall(() => files.stat(path)) === undefined;
     const word = shellWord(path);
@@ -213,7 +222,10 @@ function accessRemedy(
     return `Mount a volume at ${path} that belongs to ${user}`;
   }
   const owner = `${facts.uid}:${facts.gid}`;
-  return `docker run --user ${owner} …   # in Compose: user: "${owner}"; or mount a volume at ${path} that belongs to ${user}`;
+  const other = written.isInstalled
+    ? ""
+    : `; or mount a volume at ${path} that belongs to ${user}`;
+  return `docker run --user ${owner} …   # in Compose: user: "${owner}"${other}`;
 }
 
 /**

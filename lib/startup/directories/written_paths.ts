@@ -5,6 +5,7 @@
  */
 
 import { dirname, isAbsolute, join } from "node:path";
+import { trySystemCall } from "../../errors.ts";
 import type { System } from "../../os/system.ts";
 import { inRange } from "../../release_range.ts";
 import { effectiveFlag, effectiveText } from "../effective_config.ts";
@@ -38,21 +39,36 @@ export interface WrittenPath {
   readonly temporary: boolean;
   /** Whether a start as root creates it, or gives it to the server's user. */
   readonly preparedByRoot: boolean;
+  /** Whether it is a file of the server's package, which no volume may hide. */
+  readonly isInstalled: boolean;
 }
 
 /** The default of `ServiceSettings.LocalModeSocketLocation`: https://docs.mattermost.com/administration-guide/configure/experimental-configuration-settings */
 const LOCAL_SOCKET = "/var/tmp/mattermost_local.socket";
 
 /**
+ * Finds the socket of the server's local mode, for `mmctl --local`.
+ *
+ * @param plan The plan of the next start.
+ * @returns The path; `undefined` if the local mode is off.
+ */
+export function localSocket(plan: Plan): string | undefined {
+  return effectiveFlag(plan, "ServiceSettings.EnableLocalMode")
+    ? effectiveText(plan, "ServiceSettings.LocalModeSocketLocation") ||
+      LOCAL_SOCKET
+    : undefined;
+}
+
+/**
  * Lists the paths that the server will write, from its configuration.
  *
  * @param plan The plan of the next start.
- * @param system The environment, for the directory of temporary files.
+ * @param system The environment, for the directory of temporary files, and the web client.
  * @returns The paths, the required ones first.
  */
 export function writtenPaths(
   plan: Plan,
-  { env }: Pick<System, "env">,
+  { env, files }: Pick<System, "env" | "files">,
 ): WrittenPath[] {
   const { paths, release } = plan;
   const setting = (path: string, fallback: string): string =>
@@ -72,11 +88,25 @@ export function writtenPaths(
       isRequired: release.configWrites !== "best effort",
       temporary: false,
       preparedByRoot: true,
+      isInstalled: false,
     },
     required(paths.data, "the directory of uploaded files"),
   ];
   if (effectiveFlag(plan, "LogSettings.EnableFile")) {
     found.push(required(paths.log, "the directory of log files"));
+  }
+  const page = pageToRewrite(plan, files);
+  if (page !== undefined) {
+    found.push({
+      path: page,
+      kind: "file",
+      purpose:
+        "the page of the web client, in which the server writes the path of the site URL",
+      isRequired: true,
+      temporary: false,
+      preparedByRoot: false,
+      isInstalled: true,
+    });
   }
   // Plugins are enabled by default.
   const pluginsEnabled =
@@ -100,16 +130,15 @@ export function writtenPaths(
       });
     }
   }
-  if (effectiveFlag(plan, "ServiceSettings.EnableLocalMode")) {
-    const socket = setting(
-      "ServiceSettings.LocalModeSocketLocation",
-      LOCAL_SOCKET,
-    );
+  const socket = localSocket(plan);
+  if (socket !== undefined) {
     found.push({
       ...optional(
         dirname(socket),
         "the directory of the socket for mmctl --local",
       ),
+      // Releases up to 7.1 only log an error, later ones end; which one was the first was not tested.
+      isRequired: inRange(release.version, ">=8.0.0"),
       temporary: true,
     });
   }
@@ -125,6 +154,32 @@ export function writtenPaths(
   return found;
 }
 
+/**
+ * Finds the page of the web client that the server must rewrite: with a sub-path, it changes the
+ * links to `/static/` in it, and in other files beside it, to `/PATH/static/`. If it cannot, it
+ * logs an error and serves pages that stay blank.
+ */
+function pageToRewrite(
+  plan: Plan,
+  files: System["files"],
+): string | undefined {
+  const { release, paths } = plan;
+  const site = effectiveText(plan, "ServiceSettings.SiteURL");
+  const subPath = release.subPaths && URL.canParse(site)
+    ? new URL(site).pathname.replace(/\/+$/, "")
+    : "";
+  // In a rehearsal of app:check, which leaves out the directories that the image prepares, the
+  // image prepares this one too.
+  if (
+    subPath === "" || !release.writableDirectories.includes("client/plugins")
+  ) return undefined;
+  const page = `${paths.install}/client/root.html`;
+  const bytes = trySystemCall(() => files.read(page, { follow: true }))?.bytes;
+  const isDone = bytes === undefined ||
+    new TextDecoder().decode(bytes).includes(`${subPath}/static/`);
+  return isDone ? undefined : page;
+}
+
 function required(path: string, purpose: string): WrittenPath {
   return {
     path,
@@ -133,6 +188,7 @@ function required(path: string, purpose: string): WrittenPath {
     isRequired: true,
     temporary: false,
     preparedByRoot: true,
+    isInstalled: false,
   };
 }
 

@@ -56,6 +56,12 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     bad: "zip",
     always: { "ServiceSettings.WebserverMode": "disabled" },
   },
+  MATTERMOST_ENABLE_LOCAL_MODE: {
+    good: ["true", true],
+    bad: "maybe",
+    in36: {},
+    in117: { "ServiceSettings.EnableLocalMode": true },
+  },
   MATTERMOST_TRUSTED_PROXY_HEADERS: {
     good: ["X-Forwarded-For, X-Real-IP", "X-Forwarded-For, X-Real-IP"],
     in36: {},

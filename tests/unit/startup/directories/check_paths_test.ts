@@ -340,7 +340,7 @@ Deno.test("the mmctl socket and TMPDIR are checked, log files and plugins only i
     found.map(({ subject, isRequired }) => [subject, isRequired]),
     [
       [DATA, true],
-      ["/var/tmp", false],
+      ["/var/tmp", true],
       ["/scratch", false],
     ],
   );
@@ -361,4 +361,86 @@ Deno.test("a closed directory of config.json is only a warning if config.json it
   world.system.files.chown(CONFIG, { uid: 0, gid: 0 });
   const [closed] = await check(world, false);
   assert.equal(closed?.isRequired, true);
+});
+
+const SUB_PATH = {
+  ...ENOUGH,
+  MATTERMOST_SITE_URL: "https://example.com/chat",
+};
+const PAGE = `${INSTALL}/client/root.html`;
+
+/** The problems with the web client, for a site with a sub-path. */
+async function clientProblems(
+  page: string,
+  { owner = { uid: 2000, gid: 2000 }, ...world }:
+    & Parameters<
+      typeof provided
+    >[0]
+    & { readonly owner?: { readonly uid: number; readonly gid: number } } = {},
+): Promise<readonly PathProblem[]> {
+  const given = await provided({ env: SUB_PATH, startedAs: 2000, ...world });
+  const { files } = given.system;
+  files.place(PAGE, page, 0o644);
+  files.chown(PAGE, owner);
+  const found = await check(given, false);
+  return found.filter(({ subject }) => subject === PAGE);
+}
+
+Deno.test("with a sub-path, the server must be able to change its web client", async () => {
+  const page = '<script src="/static/main.js"></script>';
+  assert.deepEqual(await clientProblems(page), []);
+  const readOnly = { mounts: "overlay / overlay ro 0 0\n" };
+  assert.deepEqual(await clientProblems(page, readOnly), [{
+    subject: PAGE,
+    isRequired: true,
+    message:
+      `User 2000:2000 cannot write to ${PAGE}, the page of the web client, in which the server writes the path of the site URL: the root file system is read-only`,
+    remedy:
+      "echo 'services: {mattermost: {read_only: false}}' >docker-compose.override.yml   # or docker run without --read-only",
+  }]);
+  const changed = page.replace("/static/", "/chat/static/");
+  assert.deepEqual(await clientProblems(changed, readOnly), []);
+  assert.deepEqual(
+    await clientProblems(page, { ...readOnly, env: ENOUGH }),
+    [],
+  );
+  assert.deepEqual(
+    await clientProblems(page, {
+      ...readOnly,
+      env: { ...SUB_PATH, MATTERMOST_VERSION: "5.0.0" },
+    }),
+    [],
+  );
+});
+
+Deno.test("a web client of another user is no reason for a volume over it", async () => {
+  const remedies = async (
+    world: Parameters<typeof clientProblems>[1],
+  ): Promise<(string | undefined)[]> =>
+    (await clientProblems("", world)).map(({ remedy }) => remedy);
+  assert.deepEqual(await remedies({ uid: 1234, gid: 1234 }), [
+    'docker run --user 2000:2000 …   # in Compose: user: "2000:2000"',
+  ]);
+  assert.deepEqual(await remedies({ owner: { uid: 0, gid: 0 } }), [
+    `RUN chown -R 2000:2000 ${INSTALL}/client   # in the Dockerfile of the image`,
+  ]);
+});
+
+Deno.test("the directory of the local socket is required where the server would end", async () => {
+  const required = async (version: string): Promise<readonly boolean[]> => {
+    const world = await provided({
+      env: {
+        ...ENOUGH,
+        MATTERMOST_VERSION: version,
+        MATTERMOST_ENABLE_LOCAL_MODE: "true",
+      },
+      mounts: "overlay / overlay rw 0 0\ntmpfs /var/tmp tmpfs ro 0 0\n",
+    });
+    world.system.files.makeDirectory("/var/tmp", 0o1777);
+    const found = await check(world, false);
+    return found.filter(({ subject }) => subject === "/var/tmp")
+      .map(({ isRequired }) => isRequired);
+  };
+  assert.deepEqual(await required("11.7.9"), [true]);
+  assert.deepEqual(await required("5.37.10"), [false]);
 });

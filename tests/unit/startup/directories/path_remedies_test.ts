@@ -12,6 +12,7 @@ const DATA: WrittenPath = {
   isRequired: true,
   temporary: false,
   preparedByRoot: true,
+  isInstalled: false,
 };
 
 const SCRATCH: WrittenPath = {
