@@ -16,6 +16,7 @@ import { provideBases } from "./bases.ts";
 import { Builder } from "./build.ts";
 import { CASES as BUILD } from "./cases/build.ts";
 import { CASES as FAILURES } from "./cases/failures.ts";
+import { CASES as FIRST_START } from "./cases/first_start.ts";
 import { CASES as HARDENED } from "./cases/hardened.ts";
 import { CASES as LIFE } from "./cases/life.ts";
 import { CASES as LINKS } from "./cases/links.ts";
@@ -31,7 +32,8 @@ import { type AtEnd, type Engine, openEngine } from "./engine.ts";
 import { type Case, Lab } from "./lab.ts";
 
 const CASES: readonly Case[] = [
-  ...[...QUICK_START, ...LIFE, ...LINKS, ...FAILURES, ...HARDENED],
+  ...[...QUICK_START, ...FIRST_START, ...LIFE, ...LINKS, ...FAILURES],
+  ...HARDENED,
   ...[...UPGRADES, ...SAMPLES, ...NGINX, ...SWARM, ...BUILD],
   ...OFFICIAL_IMAGES,
 ];
