@@ -47,7 +47,8 @@ export const CASES: readonly Case[] = [{
   run: async (lab) => {
     const compose = lab.docker.compose(join(lab.root, "docker-compose.yml"), {
       MATTERMOST_IMAGE: await lab.image(),
-      MATTERMOST_SITE_URL: "http://localhost:8080/chat",
+      MATTERMOST_SITE_URL: "http://localhost:8085/chat",
+      MATTERMOST_PUBLISH: "127.0.0.1:8085",
     });
     const refusal = String(
       await compose("run", "--rm", "mattermost").catch((error) => error),
@@ -58,7 +59,7 @@ export const CASES: readonly Case[] = [{
     const file = join(lab.directory, "docker-compose.override.yml");
     await Deno.writeTextFile(file, override);
     await compose("--file", file, "up", "--detach", "--wait", "--no-build");
-    const page = await fetch("http://127.0.0.1:8080/chat/");
+    const page = await fetch("http://127.0.0.1:8085/chat/");
     assert.match(await page.text(), /"\/chat\/static\//);
     // The site is localhost, which is another machine for this container.
     assertHas(
