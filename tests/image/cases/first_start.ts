@@ -6,7 +6,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertHas, type Case, identity, leaveMigrations } from "../lab.ts";
+import {
+  assertHas,
+  type Case,
+  getJson,
+  identity,
+  leaveMigrations,
+} from "../lab.ts";
 
 const DATA = "/opt/mattermost/data";
 
@@ -59,8 +65,9 @@ export const CASES: readonly Case[] = [{
     const file = join(lab.directory, "docker-compose.override.yml");
     await Deno.writeTextFile(file, override);
     await compose("--file", file, "up", "--detach", "--wait", "--no-build");
-    const page = await fetch("http://127.0.0.1:8085/chat/");
-    assert.match(await page.text(), /"\/chat\/static\//);
+    await getJson("http://127.0.0.1:8085/chat/api/v4/system/ping");
+    const server = await lab.docker.service("mattermost");
+    assertHas(await server.exec(["cat", "client/root.html"]), "/chat/static/");
     // The site is localhost, which is another machine for this container.
     assertHas(
       await compose("run", "--rm", "--no-deps", "mattermost", "app:check")
@@ -94,8 +101,9 @@ export const CASES: readonly Case[] = [{
     const { options, environment } = await lab.network();
     const image = await lab.image();
     for (const directory of ["/mattermost/config", "/opt/mattermost/config"]) {
+      const short = directory.split("/")[1] ?? "";
       const volume = await lab.docker.volume(
-        `config${directory.replaceAll("/", "-")}`,
+        `config-${short}`,
         {
           image,
           script:
@@ -109,7 +117,7 @@ export const CASES: readonly Case[] = [{
       });
       assert.equal(code, 78, text);
       assertHas(text, `MATTERMOST_CONF_DIR=${directory}`);
-      const server = await lab.server("server", {
+      const server = await lab.server(`server-${short}`, {
         options: mounted,
         environment: { ...environment, MATTERMOST_CONF_DIR: directory },
       });
