@@ -457,7 +457,7 @@ Deno.test("mail: a login over verified TLS is accepted, a wrong password or host
   ]);
 });
 
-Deno.test("mail: a relay needs no login, and a server that requires encryption for a login is reported", async () => {
+Deno.test("mail: a relay needs no login, and a login without encryption is reported but not tried", async () => {
   await using server = await startMailServer();
   const { port } = server;
   const env = mail(port, {
@@ -468,14 +468,39 @@ Deno.test("mail: a relay needs no login, and a server that requires encryption f
   assert.deepEqual(await linesOf(checkMail, env), [
     `ok mail.login: The mail server 127.0.0.1:${port} accepts clients without a login over an unencrypted connection`,
   ]);
-  const [open] = await linesOf(
-    checkMail,
-    mail(port, { SMTP_SECURITY: "NONE" }),
-  );
-  assert.equal(
-    open,
-    `failed mail.login: The mail server 127.0.0.1:${port} refuses the login chat: 538 Error: Must issue a STARTTLS command first`,
-  );
+  const said: string[] = [];
+  await using relay = await startTalk((socket) => {
+    socket.write("220 hello\r\n");
+    socket.on("data", (line) => {
+      said.push(String(line));
+      socket.write("250-hello\r\n250 AUTH PLAIN LOGIN\r\n");
+    });
+  });
+  for (
+    const [version, consequence] of [
+      [
+        "11.7.9",
+        `Mattermost 11.7.9 would not log in to the mail server 127.0.0.1:${relay.port}, and send no mail: it needs encryption for a login, but SMTP_SECURITY is NONE`,
+      ],
+      [
+        "4.9.0",
+        `Mattermost 4.9.0 would send SMTP_PASS unencrypted to the mail server 127.0.0.1:${relay.port}, since SMTP_SECURITY is NONE`,
+      ],
+    ] as const
+  ) {
+    assert.deepEqual(
+      await linesOf(
+        checkMail,
+        mail(relay.port, {
+          SMTP_SECURITY: "NONE",
+          MATTERMOST_VERSION: version,
+        }),
+      ),
+      [`failed mail.encryption: ${consequence}`],
+    );
+  }
+  assert.ok(said.length > 0);
+  assert.deepEqual(said.filter((line) => line.startsWith("AUTH")), []);
 });
 
 Deno.test("mail: a server that does not answer or does not exist is reported", async () => {
@@ -505,10 +530,14 @@ Deno.test("mail: a server that does not answer or does not exist is reported", a
 
 Deno.test("mail: what the server replies is one clean line without the login", async () => {
   const plain = btoa(`\0${LOGIN.user}\0${LOGIN.password}`);
+  const { certificate: cert, key } = authority.issue();
+  const { TLSSocket } = await import("node:tls");
   await using server = await startTalk((socket) => {
-    socket.write("220 hello\r\n");
-    socket.on("data", (line) => {
-      socket.write(
+    const secure = new TLSSocket(socket, { isServer: true, cert, key });
+    secure.on("error", () => {});
+    secure.write("220 hello\r\n");
+    secure.on("data", (line) => {
+      secure.write(
         String(line).startsWith("AUTH")
           ? `535-\x1b[2Jno ${plain}\r\n535 and\x07 no ${LOGIN.password}\r\n`
           : "250-hello\r\n250 AUTH PLAIN\r\n",
@@ -516,7 +545,9 @@ Deno.test("mail: what the server replies is one clean line without the login", a
     });
   });
   assert.deepEqual(
-    await linesOf(checkMail, mail(server.port, { SMTP_SECURITY: "NONE" })),
+    await linesOf(checkMail, mail(server.port, { SMTP_SECURITY: "TLS" }), {
+      trusted: [authority.certificate],
+    }),
     [
       `failed mail.login: The mail server 127.0.0.1:${server.port} refuses the login chat: 535- [2Jno (hidden) 535 and no (hidden)`,
     ],

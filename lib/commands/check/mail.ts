@@ -8,6 +8,7 @@
 
 import { hideCredentials } from "../../hidden.ts";
 import { valuesBeforeRewrite } from "../../mattermost/rewrites.ts";
+import { inRange } from "../../release_range.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import {
   effective,
@@ -16,7 +17,7 @@ import {
 } from "../../startup/effective_config.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { CheckContext, Finding } from "./finding.ts";
-import { ok, warning } from "./finding.ts";
+import { failed, ok } from "./finding.ts";
 import type { MailServer } from "../../os/smtp.ts";
 import { checkMailLogin } from "./smtp.ts";
 
@@ -33,10 +34,16 @@ export async function checkMail(context: CheckContext): Promise<Finding[]> {
   }
   const { port, security, user } = server;
   const host = hideCredentials(server.host);
-  const fault = await checkMailLogin(server, context);
+  // A password is never sent unencrypted.
+  const isExposed = security === "NONE" && user !== "";
+  const fault = await checkMailLogin(
+    isExposed ? { ...server, user: "", password: "" } : server,
+    context,
+  );
   if (fault !== undefined) return [fault];
+  if (isExposed) return [exposed(`${host}:${port}`, context.plan)];
   const login = user === "" ? "clients without a login" : `the login ${user}`;
-  const found = [
+  return [
     ok(
       "mail.login",
       `The mail server ${host}:${port} accepts ${login} over ${
@@ -44,16 +51,24 @@ export async function checkMail(context: CheckContext): Promise<Finding[]> {
       }`,
     ),
   ];
-  const isExposed = security === "NONE" && user !== "" &&
-    !["localhost", "127.0.0.1", "::1"].includes(host);
-  return !isExposed ? found : [
-    ...found,
-    warning("mail.encryption", {
-      message: "SMTP_PASS is sent unencrypted, since SMTP_SECURITY is NONE",
-      remedy:
-        "Set SMTP_PORT=587 and SMTP_SECURITY=STARTTLS if the mail server supports them",
-    }),
-  ];
+}
+
+/**
+ * The releases whose logins need encryption, also on localhost: Go's `smtp.PlainAuth` refuses
+ * any other since 1.9.1, and makes an exception only for a server's name without a port.
+ *
+ * @see https://github.com/mattermost/mattermost/blob/master/server/platform/shared/mail/mail.go
+ */
+const ENCRYPTED_LOGINS = ">=5.0.0";
+
+function exposed(address: string, { release }: Plan): Finding {
+  return failed("mail.encryption", {
+    message: inRange(release.version, ENCRYPTED_LOGINS)
+      ? `Mattermost ${release.version} would not log in to the mail server ${address}, and send no mail: it needs encryption for a login, but SMTP_SECURITY is NONE`
+      : `Mattermost ${release.version} would send SMTP_PASS unencrypted to the mail server ${address}, since SMTP_SECURITY is NONE`,
+    remedy:
+      "Set SMTP_PORT=587 and SMTP_SECURITY=STARTTLS, or remove SMTP_USER and SMTP_PASS if the mail server accepts mail without a login",
+  });
 }
 
 /**
@@ -79,14 +94,15 @@ function mailServer(plan: Plan): MailServer | undefined {
   const host = text("SMTPServer");
   if (host === "") return undefined;
   const security = text("ConnectionSecurity").toUpperCase();
-  // Releases before 4.1 do not have this setting, and log in if there is a user name.
-  const logsIn =
-    effective(plan, "EmailSettings.EnableSMTPAuth") === undefined ||
-    effectiveFlag(plan, "EmailSettings.EnableSMTPAuth");
+  const isEncrypted = security === "TLS" || security === "STARTTLS";
+  // Releases before 4.1 do not have this setting, and log in over encrypted connections.
+  const logsIn = effective(plan, "EmailSettings.EnableSMTPAuth") === undefined
+    ? isEncrypted
+    : effectiveFlag(plan, "EmailSettings.EnableSMTPAuth");
   return {
     host,
     port: Number(text("SMTPPort")) || 25,
-    security: security === "TLS" || security === "STARTTLS" ? security : "NONE",
+    security: isEncrypted ? security : "NONE",
     verify: !effectiveFlag(
       plan,
       "EmailSettings.SkipServerCertificateVerification",
