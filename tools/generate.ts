@@ -1,7 +1,7 @@
 /**
  * Generates what repeats the program: the settings in docs/settings.md, the commands and exit
- * codes in README.md, env.example, and the name of the image and the default release wherever a
- * file names them.
+ * codes in README.md, the causes in docs/databases.md and docs/troubleshooting.md, env.example,
+ * and the name of the image and the default release wherever a file names them.
  *
  * In a document it writes only the sections between `<!-- name -->` and `<!-- /name -->`, and
  * these two names, and formats the document with `deno fmt`.
@@ -17,6 +17,13 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { COMMANDS, EXIT_CODES } from "../lib/commands/help.ts";
 import { DERIVED_PATHS } from "../lib/config/assignments.ts";
+import { RULES } from "../lib/database/classify.ts";
+import {
+  isBrief,
+  type Reason,
+  REASONS,
+  remedyFor,
+} from "../lib/database/reasons.ts";
 import { ExitCode } from "../lib/errors.ts";
 import { describeRange } from "../lib/release_range.ts";
 import type { SettingName } from "../lib/settings/catalogue.ts";
@@ -37,8 +44,23 @@ export type Sections = Readonly<Record<string, () => string>>;
 /** The documents with generated sections. */
 const DOCUMENTS: Readonly<Record<string, Sections>> = {
   "README.md": { commands: commandTable, "exit-codes": exitCodeTable },
+  "docs/databases.md": { causes: causeTable },
+  "docs/troubleshooting.md": {
+    "temporary-causes": () => causeList(ExitCode.unavailable),
+    "refused-causes": () => causeList(ExitCode.refused),
+    "settings-causes": () => causeList(ExitCode.settings),
+  },
   "docs/settings.md": { index: settingsIndex, settings: settingsReference },
 };
+
+/** The login in the examples of remedies. */
+const EXAMPLE = {
+  host: "db",
+  user: "mattermost",
+  password: "",
+  database: "mattermost",
+  sslMode: "disable",
+} as const;
 
 /** The width of comments in env.example. */
 const COMMENT_WIDTH = 78;
@@ -225,6 +247,59 @@ export function exitCodeTable(): string {
     ["128+n", "Ended by signal n before the server started"],
     ["other", "The exit code of the server"],
   ]);
+}
+
+/**
+ * Generates the table of the reasons why a database cannot be used, with their remedies.
+ *
+ * @returns Markdown, with a final newline.
+ */
+export function causeTable(): string {
+  const reasons = Object.keys(REASONS) as Reason[];
+  return table(["The database …", "Error codes", "It waits", "Remedy"], [
+    ...reasons.map((reason) => [
+      REASONS[reason].phrase,
+      codesOf(reason),
+      REASONS[reason].exitCode === ExitCode.unavailable
+        ? "`DB_TIMEOUT`"
+        : isBrief(reason)
+        ? "5 s"
+        : "no",
+      remediesOf(reason),
+    ]),
+  ]);
+}
+
+function codesOf(reason: Reason): string {
+  const codes = RULES.filter(([name]) => name === reason)
+    .flatMap(([, codes]) => codes.split(" ").filter((code) => code !== ""));
+  return [...new Set(codes)].map((code) => `\`${code}\``).join(" ");
+}
+
+function remediesOf(reason: Reason): string {
+  const [postgres = "", mysql = ""] = ([
+    ["postgres", 5432],
+    ["mysql", 3306],
+  ] as const).map(([adapter, port]) =>
+    remedyFor({ reason }, { ...EXAMPLE, adapter, port })
+      .replaceAll(/[\\`*_<]/g, "\\$&")
+  );
+  return postgres === mysql
+    ? postgres
+    : `PostgreSQL: ${postgres}<br>MySQL: ${mysql}`;
+}
+
+/**
+ * Lists what messages say about a database, by exit code.
+ *
+ * @param exitCode The exit code.
+ * @returns Markdown, with a final newline.
+ */
+export function causeList(exitCode: ExitCode): string {
+  const phrases = Object.values(REASONS)
+    .filter((reason) => reason.exitCode === exitCode)
+    .map(({ phrase }) => phrase);
+  return ["```text", ...phrases, "```", ""].join("\n");
 }
 
 /**

@@ -136,7 +136,7 @@ export function inspectData(
       ? new ProbeError("protocol", "The server sends more data than expected")
       : isGreeted
       ? wholeMessages(held)
-      : otherServer();
+      : otherServer(held);
     if (size instanceof ProbeError) {
       socket.emit = emit;
       socket.destroy(size);
@@ -148,16 +148,36 @@ export function inspectData(
   };
 }
 
+/** The first bytes of servers, each byte a character. */
+const BEGINNINGS: readonly (readonly [beginning: RegExp, server: string])[] = [
+  [/^[^]{2}\0\0(?:\n|\xff)/, "MySQL or MariaDB"],
+  // deno-lint-ignore no-control-regex
+  [/^\x05\0\0\0\x0b/, "MySQL's X Protocol"],
+  [/^(?:[NS]$|[ER]\0\0)/, "PostgreSQL"],
+  [/^HTTP\//, "a web server"],
+  [/^SSH-/, "an SSH server"],
+  [/^(?:-(?:ERR|NOAUTH|DENIED)|\+PONG)/, "Redis"],
+  [/^220[ -]/, "a mail or FTP server"],
+  // deno-lint-ignore no-control-regex
+  [/^[\x15\x16]\x03/, "a server that expects TLS"],
+];
+
 /**
  * The error for a first message that is not of the product's protocol.
  *
- * @returns The error.
+ * @param message The message, or the beginning of it.
+ * @returns The error, which names the server if the message shows it.
  */
-export function otherServer(): ProbeError {
-  return new ProbeError(
-    "protocol",
-    "Another kind of server listens at this address",
-  );
+export function otherServer(message: Uint8Array): ProbeError {
+  const text = Buffer.from(message).toString("latin1");
+  const [, server] = BEGINNINGS.find(([beginning]) => beginning.test(text)) ??
+    [];
+  return server === undefined
+    ? new ProbeError(
+      "protocol",
+      "Another kind of server listens at this address",
+    )
+    : new ProbeError("other server", `It answers like ${server}`);
 }
 
 /**

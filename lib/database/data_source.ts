@@ -48,8 +48,99 @@ export interface DataSource {
   readonly encoding?: string;
   /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** The variables or the key that give the login, for messages; `DB_USER` and `DB_PASS` by default. */
-  readonly givenBy?: readonly string[];
+  /**
+   * What gives the parts of the login, for messages: one variable or key for all of them, or
+   * for each part that its own variable does not give, what does.
+   */
+  readonly givenBy?: string | Readonly<Partial<Record<LoginPart, string>>>;
+}
+
+/** A part of a login, by its variable. */
+export type LoginPart =
+  | "DB_HOST"
+  | "DB_PORT"
+  | "DB_NAME"
+  | "DB_USER"
+  | "DB_PASS";
+
+/** The words for the parts of a login. */
+const PARTS: Readonly<Record<LoginPart, string>> = {
+  DB_HOST: "the host",
+  DB_PORT: "the port",
+  DB_NAME: "the database",
+  DB_USER: "the user",
+  DB_PASS: "the password",
+};
+
+/** What gives a host that no variable names, but that is one of the usual names of services and resolves. */
+export const FOUND_BY_NAME = "a service name";
+
+/**
+ * Names what gives a part of a login, so that the operator can check it.
+ *
+ * @param source The login.
+ * @param part The part.
+ * @returns Such as `DB_PASS_FILE`, `POSTGRES_ENV_POSTGRES_USER` or `MM_SQLSETTINGS_DATASOURCE`.
+ */
+export function giverOf({ givenBy = {} }: DataSource, part: LoginPart): string {
+  if (typeof givenBy === "string") return givenBy;
+  const given = givenBy[part];
+  return given === undefined || given === FOUND_BY_NAME ? part : given;
+}
+
+/**
+ * Names what the operator can set to change a part of a login.
+ *
+ * @param source The login.
+ * @param part The part.
+ * @returns Such as `DB_HOST`, or `the host in MM_SQLSETTINGS_DATASOURCE`.
+ */
+export function settingOf({ givenBy }: DataSource, part: LoginPart): string {
+  if (typeof givenBy !== "string") return part;
+  return `${PARTS[part]} in ${givenBy}`;
+}
+
+/**
+ * Lists the parts of a login but its password, with what gives each.
+ *
+ * @param source The login.
+ * @returns Such as `DB_HOST=db, DB_PORT=5432, DB_NAME=mattermost, DB_USER=mattermost`.
+ */
+export function describeLogin(source: DataSource): string {
+  const { givenBy, socket, port, database, user } = withoutLogin(source);
+  return [
+    ...(socket === undefined
+      ? [describeHost(source), describePart(source, "DB_PORT", `${port}`)]
+      : [`socket ${socket}`]),
+    describePart(source, "DB_NAME", database),
+    describePart(source, "DB_USER", user),
+    ...(typeof givenBy === "string" ? [`as in ${givenBy}`] : []),
+  ].join(", ");
+}
+
+/**
+ * Writes the host of a database with what gives it.
+ *
+ * @param source The database.
+ * @returns Such as `DB_HOST=db`, or `host db found as a service name`.
+ */
+export function describeHost(source: DataSource): string {
+  return describePart(source, "DB_HOST", withoutLogin(source).host);
+}
+
+function describePart(
+  { givenBy = {} }: DataSource,
+  part: LoginPart,
+  value: string,
+): string {
+  const words = `${PARTS[part].replace("the ", "")} ${value}`;
+  if (typeof givenBy === "string") return words;
+  const given = givenBy[part];
+  // The value of a `_FILE` variable is a path.
+  if (given === undefined || given === `${part}_FILE`) {
+    return `${part}=${value}`;
+  }
+  return `${words} ${given === FOUND_BY_NAME ? "found as" : "from"} ${given}`;
 }
 
 /**

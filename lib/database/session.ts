@@ -18,6 +18,8 @@ export class ProbeError extends Error {
   readonly reason: Reason;
   /** The system's code, the SQLSTATE of PostgreSQL or the error number of MySQL. */
   readonly code: string | undefined;
+  /** What the remedy is about: the address of this host, a role or a schema. */
+  readonly subject: string | undefined;
 
   /**
    * Makes the error.
@@ -25,11 +27,18 @@ export class ProbeError extends Error {
    * @param reason The kind of failure.
    * @param detail The message of the server or of the system, in one line; may be empty.
    * @param code The code of the server or of the system.
+   * @param subject What the remedy is about.
    */
-  constructor(reason: Reason, detail: string, code?: string) {
+  constructor(
+    reason: Reason,
+    detail: string,
+    code?: string,
+    subject?: string,
+  ) {
     super(detail);
     this.reason = reason;
     this.code = code;
+    this.subject = subject;
   }
 
   /** Whether the reason can pass without the operator, so that waiting can help. */
@@ -53,6 +62,21 @@ export const LONGEST_MESSAGE = 1_000_000;
  */
 export function malformedPacket(): ProbeError {
   return new ProbeError("protocol", "The server's message is malformed");
+}
+
+/**
+ * The error for tables that another role owns, as after a dump was restored by the administrator.
+ *
+ * @param owner The role.
+ * @returns The error.
+ */
+export function foreignTables(owner: string): ProbeError {
+  return new ProbeError(
+    "foreign tables",
+    `They belong to the role ${owner}`,
+    undefined,
+    owner,
+  );
 }
 
 /** Characters of a text in the answer of a server. */
@@ -96,8 +120,21 @@ export interface DatabaseFacts {
   readonly version: string;
   /** Whether this login cannot write: the server is a standby, or is configured so. */
   readonly readOnly: boolean;
+  /** Whether the server only follows another one; PostgreSQL only. */
+  readonly isStandby?: boolean;
   /** Whether this login has the privilege to create tables where Mattermost would. */
   readonly mayCreateTables: boolean;
+  /** Where Mattermost's tables are or would be created; PostgreSQL only. */
+  readonly place?: {
+    /** The first schema of the search path that exists and may be used; empty for none. */
+    readonly schema: string;
+    /** The search path, as the server shows it. */
+    readonly searchPath: string;
+    /** The role that owns Mattermost's tables, if this login is neither that role nor a member of it. */
+    readonly owner?: string;
+    /** Whether this login may write to the tables of that role. */
+    readonly mayWrite?: boolean;
+  };
   /** Character set of the database. */
   readonly encoding: string;
   /** Sort order of the database. */

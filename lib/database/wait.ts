@@ -14,14 +14,17 @@ import type {
   DatabaseFacts,
   Session,
 } from "./session.ts";
-import { type DataSource, withoutLogin } from "./data_source.ts";
+import { type DataSource, describeLogin } from "./data_source.ts";
 import { EntrypointError } from "../errors.ts";
-import { ProbeError } from "./session.ts";
+import { foreignTables, ProbeError } from "./session.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
-import { REASONS, remedyFor } from "./reasons.ts";
+import { isBrief, type Reason, REASONS, remedyFor } from "./reasons.ts";
 
 /** Time limit of one login with its queries, in milliseconds. */
-const ATTEMPT = 5000;
+export const ATTEMPT = 5000;
+
+/** The same for the first attempt, after which a silent server is looked at closer. */
+const FIRST_ATTEMPT = 3000;
 
 /** Least time limit of the last attempt, in milliseconds, where less time is left. */
 const SHORTEST_ATTEMPT = 250;
@@ -36,12 +39,25 @@ const LATER_QUERY = 30_000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
 
-/**
- * Milliseconds during which attempts go on after a reason that is not temporary: the
- * images of both products create users and databases, and restart, when they initialise
- * an empty volume.
- */
+/** Milliseconds during which attempts go on after a reason that may pass within seconds. */
 const GRACE = 5000;
+
+/** The pause during that time: a server may lock an account after a few wrong passwords. */
+const GRACE_PAUSE = 2500;
+
+/** The SQLSTATE of PgBouncer's errors, `protocol_violation`. */
+const POOLER_ERROR = "08P01";
+
+/**
+ * Looks closer at a failure whose error does not tell the reason.
+ *
+ * @returns The better error; the same one if there is none.
+ */
+export type Explain = (
+  error: ProbeError,
+  source: DataSource,
+  options: ConnectOptions,
+) => Promise<ProbeError>;
 
 /** A database that Mattermost can use. */
 export interface ReadyDatabase {
@@ -65,6 +81,8 @@ export interface WaitChange {
 export interface WaitOptions extends ConnectOptions {
   /** Logs in, once for each attempt. */
   readonly connect: Connect;
+  /** Looks closer at a failure, once for each reason. */
+  readonly explain?: Explain;
   /** The clock that the time limits use. */
   readonly clock: Pick<Clock, "elapsed" | "sleep">;
   /** Called once for each change of the reason. */
@@ -79,7 +97,7 @@ export interface WaitOptions extends ConnectOptions {
 
 /**
  * Logs in again and again until the database is ready, or the time is over. A reason that
- * is not temporary ends the wait after 5 seconds.
+ * cannot pass ends the wait at once, and one that may pass within seconds after 5 seconds.
  *
  * @param source The database and the login.
  * @param options How to connect, the time limit, and what to call for progress.
@@ -93,29 +111,41 @@ export async function waitForDatabase(
   const { clock, random, report, signal, timeout } = options;
   const start = clock.elapsed();
   const deadline = start + 1000 * timeout;
+  const explained = new Set<Reason>();
   let last: ProbeError | undefined;
   let pause = FIRST_PAUSE;
-  let permanentSince: number | undefined;
+  let stop = deadline;
   while (true) {
-    const left = deadline - clock.elapsed();
-    const limit = timeout === 0
-      ? ATTEMPT
-      : Math.max(SHORTEST_ATTEMPT, Math.min(ATTEMPT, left));
+    const left = stop - clock.elapsed();
+    const limit = timeout === 0 ? ATTEMPT : Math.max(
+      SHORTEST_ATTEMPT,
+      Math.min(last === undefined ? FIRST_ATTEMPT : ATTEMPT, left),
+    );
     const result = await attempt(source, limit, options);
-    // The reason of the attempt before is better than the timeout of a shortened attempt.
-    const isCut = result instanceof ProbeError && result.reason === "timeout" &&
-      limit < MEANINGFUL_ATTEMPT;
-    const outcome = isCut && last !== undefined ? last : result;
-    if (!(outcome instanceof ProbeError)) {
-      const { session, facts } = outcome;
+    if (!(result instanceof ProbeError)) {
+      const { session, facts } = result;
       return { session: withRemedies(session, source, options), facts };
     }
+    let outcome = last !== undefined && isWorse(result, last, limit)
+      ? last
+      : result;
+    if (!explained.has(outcome.reason)) {
+      explained.add(outcome.reason);
+      outcome = await options.explain?.(outcome, source, options) ?? outcome;
+    }
     const now = clock.elapsed();
-    permanentSince = outcome.isTemporary ? undefined : permanentSince ?? now;
-    const stop = Math.min(deadline, (permanentSince ?? Infinity) + GRACE);
+    const end = now + graceOf(outcome);
+    stop = outcome.isTemporary
+      ? deadline
+      : Math.min(deadline, last?.isTemporary === false ? stop : end, end);
     if (now >= stop) {
       const seconds = Math.round((now - start) / 1000);
-      throw failure(outcome, source, `gave up after ${seconds} s`);
+      const hasWaited = outcome.isTemporary || graceOf(outcome) > 0;
+      throw failure(
+        outcome,
+        source,
+        hasWaited ? ` (gave up after ${seconds} s)` : "",
+      );
     }
     if (outcome.reason !== last?.reason) {
       const message = describeProblem(outcome, source);
@@ -124,10 +154,27 @@ export async function waitForDatabase(
     }
     options.progress?.({ error: outcome, elapsed: now - start });
     last = outcome;
-    const jittered = pause * (0.5 + random() / 2);
+    const next = outcome.isTemporary
+      ? pause * (0.5 + random() / 2)
+      : GRACE_PAUSE;
     pause = Math.min(2 * pause, LONGEST_PAUSE);
-    await clock.sleep(Math.min(jittered, stop - now), signal);
+    await clock.sleep(Math.min(next, stop - now), signal);
   }
+}
+
+/** How long attempts go on after a reason that is not temporary, in milliseconds. */
+function graceOf({ reason }: ProbeError): number {
+  return isBrief(reason) ? GRACE : 0;
+}
+
+/**
+ * Whether an attempt that ended without an answer says less than the one before: its time was
+ * short, or a pooler makes its clients wait before it tries a refused login again.
+ */
+function isWorse(error: ProbeError, last: ProbeError, limit: number): boolean {
+  return error.reason === "timeout" &&
+    (limit < MEANINGFUL_ATTEMPT || !last.isTemporary ||
+      last.code === POOLER_ERROR);
 }
 
 /**
@@ -140,10 +187,36 @@ export async function waitForDatabase(
 export function checkRequirements(
   facts: DatabaseFacts,
 ): ProbeError | undefined {
-  if (facts.readOnly) return new ProbeError("read-only", "");
-  return facts.mayCreateTables || facts.schema.installed
-    ? undefined
-    : new ProbeError("forbidden", "The user may not create tables");
+  const { product, readOnly, isStandby, place } = facts;
+  if (readOnly) {
+    const isOwn = product === "PostgreSQL" && isStandby !== true;
+    return new ProbeError(isOwn ? "read-only" : "standby", "");
+  }
+  if (facts.schema.installed) {
+    return place?.owner !== undefined && place.mayWrite === false
+      ? foreignTables(place.owner)
+      : undefined;
+  }
+  if (facts.mayCreateTables) return undefined;
+  return place?.schema === ""
+    ? new ProbeError(
+      "no schema",
+      `The search path is ${place.searchPath}`,
+      undefined,
+      firstSchema(place.searchPath),
+    )
+    : new ProbeError(
+      "forbidden",
+      "The user may not create tables",
+      undefined,
+      place?.schema,
+    );
+}
+
+/** The first name in a search path that is not the user's. */
+function firstSchema(path: string): string | undefined {
+  return path.split(",").map((name) => name.trim().replace(/^"(.*)"$/, "$1"))
+    .find((name) => name !== "" && name !== "$user");
 }
 
 /**
@@ -154,14 +227,8 @@ export function checkRequirements(
  * @returns One line without a final period and without a secret.
  */
 export function describeProblem(error: ProbeError, source: DataSource): string {
-  const { adapter, host, port, socket, user, database } = withoutLogin(source);
-  const where = socket === undefined
-    ? `DB_HOST=${host}, DB_PORT=${port}`
-    : `socket ${socket}`;
   const detail = error.message === "" ? "" : `: ${error.message}`;
-  return `The ${
-    PRODUCTS[adapter]
-  } database (${where}, DB_NAME=${database}, DB_USER=${user}) ${
+  return `The ${PRODUCTS[source.adapter]} database (${describeLogin(source)}) ${
     REASONS[error.reason].phrase
   }${detail}`;
 }
@@ -171,9 +238,9 @@ function failure(
   source: DataSource,
   when: string,
 ): EntrypointError {
-  return new EntrypointError(`${describeProblem(error, source)} (${when})`, {
+  return new EntrypointError(`${describeProblem(error, source)}${when}`, {
     code: REASONS[error.reason].exitCode,
-    remedy: remedyFor(error.reason, source),
+    remedy: remedyFor(error, source),
     cause: error,
   });
 }
@@ -187,7 +254,7 @@ function withRemedies(
   const explain = <Result>(work: Promise<Result>): Promise<Result> =>
     withLimit(work, LATER_QUERY, options).catch((error) => {
       if (!(error instanceof ProbeError)) throw error;
-      throw failure(error, source, "an earlier login succeeded");
+      throw failure(error, source, " (an earlier login succeeded)");
     });
   return {
     facts: () => explain(session.facts()),
@@ -196,14 +263,40 @@ function withRemedies(
   };
 }
 
+/** Logs in once; a database that does not meet the requirements is a failure too. */
 async function attempt(
   source: DataSource,
   limit: number,
   options: WaitOptions,
 ): Promise<ReadyDatabase | ProbeError> {
+  const result = await tryLogin(source, limit, options);
+  if (result instanceof ProbeError) return result;
+  const problem = checkRequirements(result.facts);
+  if (problem === undefined) return result;
+  await result.session.close();
+  return problem;
+}
+
+/**
+ * Logs in once and queries the facts.
+ *
+ * @param source The database and the login.
+ * @param limit The time limit, in milliseconds.
+ * @param options How to connect, the clock, and the signal that ends the attempt, and later the session.
+ * @returns The open session and the facts, or why there are none.
+ * @throws The signal's reason.
+ */
+export async function tryLogin(
+  source: DataSource,
+  limit: number,
+  options: ConnectOptions & Pick<WaitOptions, "connect" | "clock">,
+): Promise<ReadyDatabase | ProbeError> {
   const { signal } = options;
   const late = new AbortController();
-  const work = login(source, AbortSignal.any([signal, late.signal]), options);
+  const work = login(source, {
+    ...options,
+    signal: AbortSignal.any([signal, late.signal]),
+  });
   try {
     return await withLimit(work, limit, options);
   } catch (error) {
@@ -241,15 +334,11 @@ async function withLimit<Result>(
 
 async function login(
   source: DataSource,
-  signal: AbortSignal,
-  options: WaitOptions,
+  options: ConnectOptions & Pick<WaitOptions, "connect">,
 ): Promise<ReadyDatabase> {
-  const session = await options.connect(source, { ...options, signal });
+  const session = await options.connect(source, options);
   try {
-    const facts = await session.facts();
-    const problem = checkRequirements(facts);
-    if (problem !== undefined) throw problem;
-    return { session, facts };
+    return { session, facts: await session.facts() };
   } catch (error) {
     await session.close();
     throw error;

@@ -126,14 +126,14 @@ const EMPTY_DATA_SOURCE: SettingProblem = {
  * Reads the data source from the server's own variables.
  *
  * @param variables The server's own variables.
- * @param options `DB_ADAPTER`, for a data source that does not show its product, and whether the server accepts an empty data source.
+ * @param options `DB_ADAPTER`, for a data source that does not show its product, whether the server accepts an empty data source, and the variable that gives it, such as the one with `_FILE`.
  * @returns The database if the variable is set, or the problem if it is empty or cannot be parsed.
  */
 export function databaseFromVariables(
   variables: Readonly<Record<string, string>>,
-  { DB_ADAPTER, acceptsEmpty }: Pick<Settings, "DB_ADAPTER"> & {
-    readonly acceptsEmpty: boolean;
-  },
+  { DB_ADAPTER, acceptsEmpty, givenBy = DATA_SOURCE_VARIABLE }:
+    & Pick<Settings, "DB_ADAPTER">
+    & { readonly acceptsEmpty: boolean; readonly givenBy?: string | undefined },
 ): {
   readonly database?: ConfiguredDatabase;
   readonly problem?: SettingProblem;
@@ -148,9 +148,9 @@ export function databaseFromVariables(
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const problem = {
-      subject: DATA_SOURCE_VARIABLE,
+      subject: givenBy,
       message:
-        `${DATA_SOURCE_VARIABLE} must be a data source that the server's ${adapter} driver can parse: it is ${HIDDEN}`,
+        `${givenBy} must be a data source that the server's ${adapter} driver can parse: it is ${HIDDEN}`,
       remedy: adapter === "postgres"
         ? "Set it to postgres://user:password@host:5432/mattermost with the password percent-encoded, or remove it and set DB_HOST, DB_USER and DB_PASS"
         : "Set it to user:password@tcp(host:3306)/mattermost, or remove it and set DB_HOST, DB_USER and DB_PASS",

@@ -30,6 +30,7 @@ import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknownVariables } from "../settings/spelling.ts";
 import type { System } from "../os/system.ts";
+import { FOUND_BY_NAME } from "../database/data_source.ts";
 import type { ConfiguredDatabase } from "./configured_database.ts";
 import {
   applyDriver,
@@ -119,6 +120,7 @@ export async function loadSettings(
   const own = databaseFromVariables(variables, {
     DB_ADAPTER: settings.DB_ADAPTER,
     acceptsEmpty: anyCase,
+    givenBy: serverVariables.givenBy[DATA_SOURCE_VARIABLE],
   });
   if (own.problem !== undefined) problems.push(own.problem);
   const onDisk = own.database === undefined && settings.DB_HOST === undefined
@@ -149,12 +151,10 @@ export async function loadSettings(
     throw problemsError(problems, oddities);
   }
   const givenBy = own.database !== undefined
-    ? [serverVariables.givenBy[DATA_SOURCE_VARIABLE] ?? DATA_SOURCE_VARIABLE]
+    ? serverVariables.givenBy[DATA_SOURCE_VARIABLE] ?? DATA_SOURCE_VARIABLE
     : onDisk !== undefined
-    ? ["SqlSettings.DataSource in config.json"]
-    : (["DB_USER", "DB_PASS"] as const).map((name) =>
-      variableOfOrigin(resolution.origins[name]) ?? name
-    );
+    ? "SqlSettings.DataSource in config.json"
+    : giversOf(resolution.origins);
   return {
     ...resolution,
     release,
@@ -167,6 +167,26 @@ export async function loadSettings(
       authoritiesOf(settings, system, database.source.adapter)
     ),
   };
+}
+
+/** What gives the parts of the login that their own variables do not give. */
+function giversOf(
+  origins: Resolution["origins"],
+): Readonly<Record<string, string>> {
+  const names = [
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASS",
+  ] as const;
+  return Object.fromEntries(names.flatMap((name) => {
+    const origin = origins[name];
+    const giver = origin.kind === "service"
+      ? FOUND_BY_NAME
+      : variableOfOrigin(origin) ?? name;
+    return giver === name ? [] : [[name, giver]];
+  }));
 }
 
 function authoritiesOf(

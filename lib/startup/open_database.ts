@@ -41,6 +41,11 @@ export async function openDatabase(
   });
   const ready = await waitForDatabase(source, {
     connect,
+    explain: async (error, source, options) => {
+      const { explainFailure } = await import("../database/explain.ts");
+      const { clock } = system;
+      return await explainFailure(error, source, { ...options, clock });
+    },
     clock: system.clock,
     random: () => (system.random(1)[0] ?? 0) / 256,
     timeout: settings.DB_TIMEOUT,

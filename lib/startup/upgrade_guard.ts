@@ -5,7 +5,9 @@
  * @module
  */
 
-import type { DatabaseFacts } from "../database/session.ts";
+import { remedyFor } from "../database/reasons.ts";
+import { type DatabaseFacts, foreignTables } from "../database/session.ts";
+import { describeProblem } from "../database/wait.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { confirmRelease } from "../mattermost/installed_release.ts";
 import type { Decision, Permit } from "../upgrade/verdict.ts";
@@ -66,7 +68,10 @@ export function guardUpgrade(
 ): Permit {
   const decision = decideForPlan(loaded, sides, system);
   for (const message of decision.notices) log.warn({ subject: "", message });
-  if (decision.allowed) return decision;
+  if (decision.allowed) {
+    requireOwnTables(decision, loaded, sides);
+    return decision;
+  }
   const { kind, problem, isAdvice } = decision;
   throw new EntrypointError(
     `Mattermost ${loaded.release.version} must not start on this database`,
@@ -84,6 +89,20 @@ export function guardUpgrade(
           : []),
       ],
     },
+  );
+}
+
+/** Refuses a migration of tables that belong to another role: only their owner may change them. */
+function requireOwnTables(
+  { kind, pending }: Permit,
+  { database: { source } }: LoadedSettings,
+  { facts: { place } }: UpgradeSides,
+): void {
+  if (place?.owner === undefined || kind !== "upgrade" || !pending) return;
+  const error = foreignTables(place.owner);
+  throw new EntrypointError(
+    `${describeProblem(error, source)}, so the migration would fail`,
+    { code: ExitCode.refused, remedy: remedyFor(error, source) },
   );
 }
 

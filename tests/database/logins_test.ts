@@ -33,7 +33,12 @@ for (const product of products()) {
       tls: false,
       schema: { installed: false, migrations: [], usersHaveTeamId: false },
       ...(postgres
-        ? { encoding: "UTF8", collation: "C" }
+        ? {
+          encoding: "UTF8",
+          collation: "C",
+          isStandby: false,
+          place: { schema: "public", searchPath: '"$user", public' },
+        }
         : name === "MariaDB"
         ? { encoding: "latin1", collation: "latin1_swedish_ci" }
         : { encoding: "utf8mb4", collation: "utf8mb4_0900_ai_ci" }),
@@ -233,7 +238,7 @@ for (const product of products()) {
     assert.equal((await factsOf(local)).product, name);
   });
 
-  Deno.test(`${name}: a user at the limit of connections has the reason too many connections`, async () => {
+  Deno.test(`${name}: a user at the limit of connections has the reason user limit`, async () => {
     await server.sql(
       postgres
         ? "ALTER ROLE mmuser CONNECTION LIMIT 1"
@@ -242,7 +247,7 @@ for (const product of products()) {
     try {
       await withSession(source, async () => {
         const error = await refusalOf(source);
-        assert.equal(error.reason, "too many connections");
+        assert.equal(error.reason, "user limit");
       });
     } finally {
       await server.sql(

@@ -5,13 +5,25 @@
  */
 
 import { isIP } from "node:net";
-import { hideCredentials } from "../../hidden.ts";
+import { trySystemCall } from "../../errors.ts";
+import { readNamedText } from "../../os/named_file.ts";
 import { connect } from "../../database/connect.ts";
 import type { DatabaseFacts, Session } from "../../database/session.ts";
-import { ProbeError } from "../../database/session.ts";
+import { foreignTables, ProbeError } from "../../database/session.ts";
 import { remedyFor } from "../../database/reasons.ts";
-import { type DataSource, withoutLogin } from "../../database/data_source.ts";
-import { checkRequirements, describeProblem } from "../../database/wait.ts";
+import {
+  type DataSource,
+  describeHost,
+  settingOf,
+  withoutLogin,
+} from "../../database/data_source.ts";
+import { explainFailure } from "../../database/explain.ts";
+import {
+  ATTEMPT,
+  checkRequirements,
+  describeProblem,
+  tryLogin,
+} from "../../database/wait.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { Permit } from "../../upgrade/verdict.ts";
 import { findLostVolume } from "../../startup/lost_volume.ts";
@@ -44,11 +56,18 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     const { settings } = plan;
     const ca = databaseAuthorities(source, { ...context, settings });
     const before = system.clock.now();
-    session = await connect(source, {
+    const options = {
       signal,
+      clock: system.clock,
       ...(ca === undefined ? {} : { ca }),
-    });
-    const facts = await session.facts();
+    };
+    const result = await tryLogin(source, ATTEMPT, { ...options, connect });
+    if (result instanceof ProbeError) {
+      const error = await explainFailure(result, source, options);
+      return [...found, loginFailure(error, source)];
+    }
+    session = result.session;
+    const { facts } = result;
     const now = (before + system.clock.now()) / 2;
     return [
       ...found,
@@ -58,36 +77,56 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
       ...await driverFindings(context, ca),
     ];
   } catch (error) {
-    if (signal.aborted) {
-      const timeout = new ProbeError("timeout", "");
-      return [...found, loginFailure(timeout, source)];
-    }
-    if (!(error instanceof ProbeError)) throw error;
-    return [...found, loginFailure(error, source)];
+    if (!signal.aborted) throw error;
+    const timeout = new ProbeError("timeout", "");
+    return [...found, loginFailure(timeout, source)];
   } finally {
     await session?.close();
   }
 }
 
 async function nameFinding(
-  { host, socket }: DataSource,
+  source: DataSource,
   { system }: CheckContext,
 ): Promise<Finding | undefined> {
+  const { host, socket } = source;
   if (socket !== undefined || isIP(host) !== 0) return undefined;
-  const shown = hideCredentials(host);
+  const shown = describeHost(source);
   try {
     const addresses = await system.resolveHost(host);
+    const longName = await longNameOf(host, addresses, system);
     return ok(
       "database.name",
-      `DB_HOST=${shown} resolves to ${addresses.join(", ")}`,
+      `${shown} resolves to ${addresses.join(", ")}${
+        longName === undefined ? "" : `, as ${longName}`
+      }`,
     );
   } catch (error) {
     return failed("database.name", {
-      message: `DB_HOST=${shown} does not resolve: ${describeCause(error)}`,
-      remedy:
-        "Set DB_HOST to the name of the database's container or service, and connect both containers to one network (docker network connect)",
+      message: `${shown} does not resolve: ${describeCause(error)}`,
+      remedy: `Set ${
+        settingOf(source, "DB_HOST")
+      } to the name of the database's container or service, and connect both containers to one network (docker network connect)`,
     });
   }
+}
+
+/** The name that a search domain of this host makes of a short one; it may be another database than expected. */
+async function longNameOf(
+  host: string,
+  addresses: readonly string[],
+  { files, resolveHost }: CheckContext["system"],
+): Promise<string | undefined> {
+  if (host.includes(".")) return undefined;
+  const text = trySystemCall(() => readNamedText(files, "/etc/resolv.conf")) ??
+    "";
+  const [, domains = ""] = /^search[ \t]+(.*)$/m.exec(text) ?? [];
+  for (const domain of domains.split(/\s+/).filter((each) => each !== "")) {
+    const name = `${host}.${domain}`;
+    const found = await resolveHost(name).catch(() => []);
+    if (found.some((address) => addresses.includes(address))) return name;
+  }
+  return undefined;
 }
 
 /** What the driver of the installed server says about the login, which only it knows for sure. */
@@ -130,7 +169,7 @@ async function driverFindings(
 function loginFailure(error: ProbeError, source: DataSource): Finding {
   return failed("database.login", {
     message: describeProblem(error, source),
-    remedy: remedyFor(error.reason, source),
+    remedy: remedyFor(error, source),
   });
 }
 
@@ -155,10 +194,31 @@ function factFindings(
       )
       : failed("database.rights", {
         message: describeProblem(refusal, source),
-        remedy: remedyFor(refusal.reason, source),
+        remedy: remedyFor(refusal, source),
       }),
+    ...ownerFindings(facts, source),
     encodingFinding(facts),
     clockFinding(facts.serverTime - now),
+  ];
+}
+
+/** Migrations change tables, which only their owner may. */
+function ownerFindings(
+  { place, schema }: DatabaseFacts,
+  source: DataSource,
+): Finding[] {
+  // Without the privilege to write it is a failure already.
+  if (place?.owner === undefined || !schema.installed || !place.mayWrite) {
+    return [];
+  }
+  const error = foreignTables(place.owner);
+  return [
+    warning("database.rights", {
+      message: `${
+        describeProblem(error, source)
+      }, so the next migration would fail`,
+      remedy: remedyFor(error, source),
+    }),
   ];
 }
 

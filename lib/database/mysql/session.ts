@@ -233,7 +233,7 @@ function unsupportedPlugin(error: unknown): ProbeError | undefined {
   const [, unknown, clear] = PLUGIN_REGEXP.exec(String(error)) ?? [];
   const plugin = unknown ?? clear;
   return plugin === undefined ? undefined : new ProbeError(
-    "credentials",
+    "method",
     `The account uses the authentication plugin ${plugin}, but Mattermost needs caching_sha2_password or mysql_native_password`,
   );
 }

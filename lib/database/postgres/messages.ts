@@ -37,15 +37,35 @@ const OTHER_REQUESTS: Readonly<Record<number, string>> = {
   9: "SSPI",
 };
 
-/** Types of messages: `R`, an authentication request, and `T`, a row description. */
-const [REQUEST, ROWS] = [0x52, 0x54];
+/** Types of messages: `R`, an authentication request, `T`, a row description, and `E`, an error. */
+const [REQUEST, ROWS, ERROR] = [0x52, 0x54, 0x45];
 /** Types of the other expected messages, all of which the driver parses safely. */
 const SAFE_TYPES: ReadonlySet<number | undefined> = new Set(
   Buffer.from("ACDEIKNSZv"),
 );
 
-/** Passes only whole and valid messages to the driver. */
-export const POSTGRES_PROTOCOL: Protocol = { isGreeting, wholeMessages };
+/** An error that ends the session, as the server sends it. */
+export interface FatalError {
+  /** The SQLSTATE. */
+  readonly code: string;
+  /** The text. */
+  readonly message: string;
+}
+
+/**
+ * Passes only whole and valid messages to the driver.
+ *
+ * @param onFatal Called with each error that ends the session: during a query the driver loses it.
+ * @returns The checks.
+ */
+export function postgresProtocol(
+  onFatal: (error: FatalError) => void,
+): Protocol {
+  return {
+    isGreeting,
+    wholeMessages: (bytes) => wholeMessages(bytes, onFatal),
+  };
+}
 
 /** The first message is an authentication request or an error; the limits are those of libpq. */
 function isGreeting(head: Buffer): boolean {
@@ -56,7 +76,10 @@ function isGreeting(head: Buffer): boolean {
 }
 
 /** Number of bytes at the beginning that are whole messages, or the error in one of them. */
-function wholeMessages(bytes: Buffer): number | ProbeError {
+function wholeMessages(
+  bytes: Buffer,
+  onFatal: (error: FatalError) => void,
+): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
     const length = bytes.readUInt32BE(size + 1);
@@ -68,9 +91,23 @@ function wholeMessages(bytes: Buffer): number | ProbeError {
       const error = messageError(bytes.subarray(size, end));
       if (error !== undefined) return error;
     }
+    const fatal = fatalError(bytes.subarray(size, end));
+    if (fatal !== undefined) onFatal(fatal);
     size = end;
   }
   return size;
+}
+
+/** Reads an error; each of its fields is a letter and a text that ends with a zero byte. */
+function fatalError(message: Buffer): FatalError | undefined {
+  if (message[0] !== ERROR) return undefined;
+  const fields: Record<string, string> = {};
+  for (const field of message.toString("utf8", HEAD).split("\0")) {
+    fields[field.charAt(0)] = field.slice(1);
+  }
+  // `V` is never translated, and unknown to PostgreSQL 9.5 and to some poolers.
+  const { S = "", V = S, C: code = "", M: text = "" } = fields;
+  return ["FATAL", "PANIC"].includes(V) ? { code, message: text } : undefined;
 }
 
 function messageError(message: Buffer): ProbeError | undefined {
@@ -86,7 +123,7 @@ function requestError(message: Buffer): ProbeError | undefined {
   const method = OTHER_REQUESTS[number];
   if (method !== undefined) {
     return new ProbeError(
-      "forbidden",
+      "method",
       `pg_hba.conf requires ${method} for this login, but Mattermost needs a password method such as scram-sha-256`,
     );
   }

@@ -19,8 +19,13 @@ import postgres from "postgres";
 import { parseRows } from "../../mattermost/migrations.ts";
 import { classify } from "../classify.ts";
 import { APPLICATION, lock, type Query, withSavepoint } from "./lock.ts";
-import { POSTGRES_PROTOCOL } from "./messages.ts";
-import { ProbeError, shortText, unlessError } from "../session.ts";
+import { type FatalError, postgresProtocol } from "./messages.ts";
+import {
+  foreignTables,
+  ProbeError,
+  shortText,
+  unlessError,
+} from "../session.ts";
 import {
   destroySocket,
   inspectData,
@@ -45,7 +50,13 @@ const TERMINATE = Buffer.from([88, 0, 0, 0, 4]);
 const FACTS_QUERY = `
 SELECT current_setting('server_version') AS version,
   current_setting('transaction_read_only') = 'on' AS read_only,
+  pg_is_in_recovery() AS is_standby,
+  coalesce(current_schema(), '') AS schema,
+  current_setting('search_path') AS search_path,
   coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+  (SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass('users')
+    AND NOT pg_has_role(relowner, 'USAGE')) AS owner,
+  coalesce(has_table_privilege(to_regclass('users'), 'UPDATE'), true) AS may_write,
   pg_encoding_to_char(d.encoding) AS encoding,
   d.datcollate AS collation,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server_time,
@@ -63,6 +74,8 @@ const TEAM_QUERY = `
 SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('users')
   AND attname = 'teamid' AND NOT attisdropped) AS team_id`;
 
+/** SQLSTATE `insufficient_privilege`. */
+const DENIED = "42501";
 /** SQLSTATE `undefined_column`. */
 const NO_SUCH_COLUMN = "42703";
 /** SQLSTATEs of tables and columns that do not exist, may not be read, or have other types. */
@@ -71,6 +84,11 @@ const OTHER_SCHEMA_REGEXP = /^(?:22|42)/;
 interface FactsRow {
   readonly version: string;
   readonly read_only: boolean;
+  readonly is_standby: boolean;
+  readonly schema: string;
+  readonly search_path: string;
+  readonly owner: string | null;
+  readonly may_write: boolean;
   readonly may_create: boolean;
   readonly encoding: string;
   readonly collation: string;
@@ -102,6 +120,8 @@ export async function connectPostgres(
     throw classify(error, source);
   });
   const closed = rejectOnClose(socket);
+  let fatal: FatalError | undefined;
+  inspectData(socket, postgresProtocol((error) => fatal = error));
   const client = login(source, socket, options);
   const query: Query = async <Row>(text: string) => {
     try {
@@ -109,7 +129,14 @@ export async function connectPostgres(
       return (await Promise.race([rows, closed])).flat() as Row[];
     } catch (error) {
       const isSent = error instanceof postgres.PostgresError;
-      throw classify(error, source, isSent ? "sqlStates" : undefined);
+      if (isSent || fatal === undefined) {
+        throw classify(error, source, isSent ? "sqlStates" : undefined);
+      }
+      throw classify(
+        Object.assign(new Error(fatal.message), { code: fatal.code }),
+        source,
+        "sqlStates",
+      );
     }
   };
   // The driver logs in with its first query, so the facts are queried now.
@@ -148,11 +175,12 @@ async function openSecureSocket(
   const socket = await opening;
   if (tls === undefined) return socket;
   const answer = await requestTls(socket);
-  if (answer === "S") return await secureSocket(socket, source.host, tls);
+  const letter = answer.toString("latin1");
+  if (letter === "S") return await secureSocket(socket, source.host, tls);
   socket.destroy();
-  throw answer === "N"
+  throw letter === "N"
     ? new ProbeError("tls", "The server does not offer TLS")
-    : otherServer();
+    : otherServer(answer);
 }
 
 /**
@@ -160,7 +188,7 @@ async function openSecureSocket(
  * because the rest may come from an attacker on the network
  * (https://www.postgresql.org/support/security/CVE-2021-23222/).
  */
-function requestTls(socket: Socket): Promise<string> {
+function requestTls(socket: Socket): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
     socket.once("close", onClose);
@@ -168,7 +196,7 @@ function requestTls(socket: Socket): Promise<string> {
       socket.off("error", reject);
       socket.off("close", onClose);
       socket.pause();
-      resolve(answer.toString("latin1"));
+      resolve(Buffer.from(answer));
     });
     socket.write(SSL_REQUEST);
     function onClose(): void {
@@ -217,7 +245,6 @@ function login(
         throw new ProbeError("protocol", "The server closed the connection");
       }
       isTaken = true;
-      inspectData(socket, POSTGRES_PROTOCOL);
       return socket;
     },
   };
@@ -244,10 +271,18 @@ async function readFacts(
   if (row === undefined) {
     throw new ProbeError("protocol", "The server returned no row");
   }
+  const { schema, search_path: searchPath } = row;
+  const owner = shortText(row.owner);
   return {
     product: "PostgreSQL",
     version: shortText(row.version),
     readOnly: row.read_only,
+    isStandby: row.is_standby,
+    place: {
+      schema: shortText(schema),
+      searchPath: shortText(searchPath),
+      ...(owner === "" ? {} : { owner, mayWrite: row.may_write }),
+    },
     mayCreateTables: row.may_create,
     encoding: shortText(row.encoding),
     collation: shortText(row.collation),
@@ -256,7 +291,10 @@ async function readFacts(
     schema: !row.installed
       ? NOTHING_INSTALLED
       : rows === undefined
-      ? await readSchema(query, row.migrations)
+      ? await readSchema(query, row.migrations).catch((error) => {
+        const isDenied = error instanceof ProbeError && error.code === DENIED;
+        throw isDenied && owner !== "" ? foreignTables(owner) : error;
+      })
       : schemaOf(rows),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { classify } from "../../../lib/database/classify.ts";
+import { classify, RULES } from "../../../lib/database/classify.ts";
 import type { DataSource } from "../../../lib/database/data_source.ts";
+import { FOUND_BY_NAME } from "../../../lib/database/data_source.ts";
 import { parseDsn } from "../../../lib/database/dsn.ts";
 import { ProbeError } from "../../../lib/database/session.ts";
 import { describeProblem } from "../../../lib/database/wait.ts";
@@ -21,7 +22,7 @@ const SOURCE: DataSource = {
 };
 const ALL = Object.keys(REASONS) as Reason[];
 
-/** The exit code of each reason, and error codes that mean it; numbers are MySQL's. */
+/** The exit code of each reason, and codes that mean it; numbers are MySQL's. */
 const EXPECTED: Readonly<
   Record<Reason, readonly [exitCode: number, ...codes: (string | number)[]]>
 > = {
@@ -30,26 +31,87 @@ const EXPECTED: Readonly<
   unreachable: [69, "EHOSTUNREACH", "EINVAL"],
   timeout: [69, "ETIMEDOUT"],
   protocol: [69, "ECONNRESET", "CONNECTION_CLOSED"],
-  "starting up": [69, "57P01", "57P03", 1053],
-  "too many connections": [69, "53300", 1040, 1203],
-  "read-only": [69, "25006", 1290],
-  tls: [78, "HANDSHAKE_SSL_ERROR", "HANDSHAKE_NO_SSL_SUPPORT", 3159],
-  credentials: [77, "SASL_SIGNATURE_MISMATCH", "28P01", "28000", 1045, 1251],
-  forbidden: [77, "EACCES", "42501", 1044, 1130],
+  "server error": [69, "57014", 1205, 3032],
+  "starting up": [69, "57P01", "57P03", 1047, 1053],
+  "too many connections": [69, "53300", 1040],
+  "user limit": [69, 1203, 1226],
+  "database limit": [69],
+  "pooler limit": [69],
+  "pooler without a server": [69],
+  standby: [69, "25006", 1290],
+  full: [69, "53100", "53200", 1021, 1041],
+  damaged: [69, "XX001", 1030, 1034],
+  "other server": [78],
+  parameter: [78, "42704", "22023", 1193],
+  "pooler parameter": [78],
+  tls: [78, "HANDSHAKE_SSL_ERROR", "HANDSHAKE_NO_SSL_SUPPORT"],
+  "tls demanded": [78, 3159],
+  "client certificate": [77],
+  credentials: [77, "SASL_SIGNATURE_MISMATCH", "28P01", "28000", 1045],
+  "pooler credentials": [77],
+  tenant: [77],
+  "no login": [77],
+  locked: [77, 3118, 3955, 4150, 4151],
+  expired: [77, 1820, 1862],
+  method: [77, 1251, 1698],
+  "no entry": [77, 1130],
+  "host blocked": [77, 1129],
+  forbidden: [77, "EACCES", "42501", 1044],
+  "no schema": [77, "3F000"],
+  "foreign tables": [77],
+  "read-only": [77],
+  "closed database": [77],
   "no such database": [78, "3D000", 1049],
+  "pooler database": [78],
 };
 
+function remedy(reason: Reason, source: DataSource, subject?: string): string {
+  return remedyFor({ reason, subject }, source);
+}
+
 Deno.test("remedyFor() names what gives the login", () => {
-  const remedy = (givenBy?: readonly string[]): string =>
-    remedyFor("credentials", givenBy ? { ...SOURCE, givenBy } : SOURCE);
-  assert.match(remedy(), /^Check DB_USER and DB_PASS, or/);
+  const credentials = (givenBy?: DataSource["givenBy"]): string =>
+    remedy("credentials", givenBy ? { ...SOURCE, givenBy } : SOURCE);
+  assert.match(credentials(), /^Check DB_USER and DB_PASS, or/);
   assert.match(
-    remedy(["DB_USER", "DB_PASS_FILE"]),
+    credentials({ DB_PASS: "DB_PASS_FILE" }),
     /^Check DB_USER and DB_PASS_FILE, or/,
   );
   assert.match(
-    remedy(["MM_SQLSETTINGS_DATASOURCE"]),
+    credentials("MM_SQLSETTINGS_DATASOURCE"),
     /^Check MM_SQLSETTINGS_DATASOURCE, or/,
+  );
+});
+
+Deno.test("remedyFor() names what can be set", () => {
+  const dns = (givenBy: NonNullable<DataSource["givenBy"]>): string =>
+    remedy("dns", { ...SOURCE, givenBy });
+  assert.match(dns({ DB_HOST: FOUND_BY_NAME }), /^Check DB_HOST=db: /);
+  assert.match(
+    dns("MM_SQLSETTINGS_DATASOURCE_FILE"),
+    /^Check the host in MM_SQLSETTINGS_DATASOURCE_FILE: with Docker, db must/,
+  );
+});
+
+Deno.test("describeProblem() says what gives each part of the login", () => {
+  const error = new ProbeError("refused", "");
+  const described = (givenBy: NonNullable<DataSource["givenBy"]>): string =>
+    describeProblem(error, { ...SOURCE, user: "ann", givenBy });
+  assert.equal(
+    described({
+      DB_HOST: "DB_PORT_5432_TCP_ADDR",
+      DB_USER: "DB_USER_FILE",
+      DB_NAME: "DB_ENV_POSTGRES_DB",
+    }),
+    "The PostgreSQL database (host db from DB_PORT_5432_TCP_ADDR, DB_PORT=5432, database mattermost from DB_ENV_POSTGRES_DB, DB_USER=ann) refuses connections",
+  );
+  assert.equal(
+    described("MM_SQLSETTINGS_DATASOURCE"),
+    "The PostgreSQL database (host db, port 5432, database mattermost, user ann, as in MM_SQLSETTINGS_DATASOURCE) refuses connections",
+  );
+  assert.match(
+    described({ DB_HOST: FOUND_BY_NAME }),
+    /\(host db found as a service name, DB_PORT=5432/,
   );
 });
 
@@ -58,7 +120,7 @@ Deno.test("a login in place of a host or of a database's name is not shown", () 
   const source = parseDsn("postgres", dsn);
   for (const reason of ALL) {
     const text = describeProblem(new ProbeError(reason, ""), source) +
-      remedyFor(reason, source);
+      remedy(reason, source);
     assert.doesNotMatch(text, /S3CRET/);
   }
 });
@@ -78,19 +140,17 @@ for (const reason of ALL) {
   });
 }
 
-Deno.test("no error code belongs to two reasons", () => {
-  const codes = Object.values<Record<string, unknown>>(REASONS)
-    .flatMap(({ systemCodes, sqlStates, mysqlErrors }) =>
-      [systemCodes, sqlStates, mysqlErrors].join(" ").split(/\s+/)
-    ).filter((code) => code !== "");
-  assert(codes.length > 60, `${codes.length} codes`);
+Deno.test("no error code belongs to two reasons unless the text decides", () => {
+  const codes = RULES.filter(([, , text]) => text === undefined)
+    .flatMap(([, codes]) => codes.split(" "));
+  assert(codes.length > 90, `${codes.length} codes`);
   assert.equal(new Set(codes).size, codes.length);
 });
 
 Deno.test("every reason has its own remedy for both products, without the password", () => {
   for (const adapter of ["mysql", "postgres"] as const) {
     const remedies = ALL.map((reason) =>
-      remedyFor(reason, { ...SOURCE, adapter })
+      remedy(reason, { ...SOURCE, adapter })
     );
     assert.equal(new Set(remedies).size, ALL.length);
     assert(!remedies.join().includes("hunter22"));
@@ -99,11 +159,11 @@ Deno.test("every reason has its own remedy for both products, without the passwo
 
 Deno.test("remedies quote names by the product's rules", () => {
   assert.match(
-    remedyFor("no such database", SOURCE),
+    remedy("no such database", SOURCE),
     /CREATE DATABASE "mattermost" ENCODING 'UTF8' TEMPLATE template0 OWNER "mm""user";/,
   );
   assert.match(
-    remedyFor("forbidden", {
+    remedy("forbidden", {
       ...SOURCE,
       adapter: "mysql",
       user: "o'neil",
@@ -113,23 +173,43 @@ Deno.test("remedies quote names by the product's rules", () => {
   );
 });
 
-Deno.test("remedies for TLS depend on the mode", () => {
+Deno.test("remedies for TLS depend on the mode, and on what gives it", () => {
   const full = { ...SOURCE, sslMode: "verify-full" } as const;
-  assert.match(remedyFor("tls", full), /DB_SSL_CA/);
-  assert.match(remedyFor("tls", { ...full, adapter: "mysql" }), /DB_SSL_CA/);
+  assert.match(remedy("tls", full), /DB_SSL_CA/);
+  assert.match(remedy("tls", { ...full, adapter: "mysql" }), /DB_SSL_CA/);
   assert.match(
-    remedyFor("tls", { ...SOURCE, sslMode: "require" }),
+    remedy("tls", { ...SOURCE, sslMode: "require" }),
     /DB_SSL_MODE=disable/,
   );
-  assert.match(
-    remedyFor("tls", { ...SOURCE, adapter: "mysql" }),
-    /DB_SSL_MODE=require/,
+  assert.equal(remedy("tls demanded", SOURCE), "Set DB_SSL_MODE=require");
+  const given = { ...SOURCE, givenBy: "MM_SQLSETTINGS_DATASOURCE" };
+  assert.equal(
+    remedy("tls demanded", given),
+    "Set sslmode=require in MM_SQLSETTINGS_DATASOURCE",
   );
+  assert.equal(
+    remedy("tls demanded", { ...given, adapter: "mysql" }),
+    "Set tls=skip-verify in MM_SQLSETTINGS_DATASOURCE",
+  );
+});
+
+Deno.test("a remedy has the line of pg_hba.conf for the address of this host", () => {
+  const lines: readonly [string | undefined, string][] = [
+    ["10.0.0.1", "10.0.0.1/32"],
+    ["fd00::1", "fd00::1/128"],
+    [undefined, "all"],
+  ];
+  for (const [address, mask] of lines) {
+    assert.match(
+      remedy("no entry", { ...SOURCE, user: "ann" }, address),
+      new RegExp(`host "mattermost" "ann" ${mask} scram-sha-256`),
+    );
+  }
 });
 
 Deno.test("the remedy for a refused unix socket names the socket", () => {
   assert.match(
-    remedyFor("refused", { ...SOURCE, socket: "/run/postgresql" }),
+    remedy("refused", { ...SOURCE, socket: "/run/postgresql" }),
     /\/run\/postgresql/,
   );
 });

@@ -169,30 +169,103 @@ Deno.test("waitForDatabase() gives up on a temporary reason after the timeout, w
   assert.equal(seen.reports.length, 1);
 });
 
-Deno.test("waitForDatabase() gives up on any other reason after 5 seconds, with its exit code", async () => {
-  const codes: [Reason, number][] = [
-    ["credentials", 77],
-    ["forbidden", 77],
-    ["no such database", 78],
-    ["tls", 78],
+Deno.test("waitForDatabase() gives up at once on a reason that cannot pass, and after 5 seconds and 3 attempts on one that may", async () => {
+  const codes: [Reason, number, number][] = [
+    ["credentials", 77, 5000],
+    ["pooler credentials", 77, 5000],
+    ["forbidden", 77, 5000],
+    ["no such database", 78, 5000],
+    ["tls", 78, 0],
+    ["locked", 77, 0],
+    ["other server", 78, 0],
+    ["no login", 77, 0],
   ];
-  for (const [reason, code] of codes) {
-    const { clock, options } = optionsFor(reason);
+  for (const [reason, code, time] of codes) {
+    const { clock, seen, options } = optionsFor(reason);
     const error = await failureOf(options);
-    assert.equal(clock.time, 5000);
-    assert.equal(error.code, code);
+    assert.deepEqual(
+      [reason, error.code, clock.time, seen.attempts],
+      [reason, code, time, time === 0 ? 1 : 3],
+    );
   }
 });
 
 Deno.test("waitForDatabase() starts the 5 seconds again after a temporary reason", async () => {
   const { clock, options } = optionsFor(
-    ...Array<Reason>(5).fill("credentials"),
+    "credentials",
     "refused",
     "credentials",
   );
   const error = await failureOf(options);
   assert.equal(error.code, 77);
-  assert.equal(clock.time, 100 + 200 + 400 + 800 + 1600 + 100 + 5000);
+  assert.equal(clock.time, 2500 + 100 + 5000);
+});
+
+Deno.test("waitForDatabase() does not start the 5 seconds again for another reason", async () => {
+  const { clock, options } = optionsFor("no such database", "credentials");
+  const error = await failureOf(options);
+  assert.equal(error.code, 77);
+  assert.equal(clock.time, 5000);
+});
+
+Deno.test("waitForDatabase() keeps a refusal when a pooler then makes it wait", async () => {
+  const { clock, options } = optionsFor("pooler credentials", "silence");
+  const error = await failureOf(options);
+  assert.equal(error.code, 77);
+  assert.equal(clock.time, 5000);
+});
+
+Deno.test("waitForDatabase() looks closer at each reason once, and goes on with what that finds", async () => {
+  const looked: Reason[] = [];
+  const explain = (error: ProbeError): Promise<ProbeError> => {
+    looked.push(error.reason);
+    return Promise.resolve(
+      error.reason === "credentials"
+        ? new ProbeError("tls demanded", error.message)
+        : error,
+    );
+  };
+  const { clock, options } = optionsFor("refused", "refused", "credentials");
+  const error = await failureOf({ ...options, explain });
+  assert.match(error.message, /accepts this login only with TLS/);
+  assert.deepEqual([error.code, clock.time], [78, 300]);
+  assert.deepEqual(looked, ["refused", "credentials"]);
+});
+
+Deno.test("waitForDatabase() says why a login cannot be used", async () => {
+  const place = { schema: "public", searchPath: '"$user", public' };
+  const nothing = { ...FACTS, mayCreateTables: false };
+  const cases: [Partial<DatabaseFacts>, RegExp, RegExp][] = [
+    [
+      { ...nothing, place: { ...place, schema: "chat" } },
+      /may not create tables/,
+      /ON SCHEMA "chat" TO/,
+    ],
+    [
+      { ...nothing, place: { ...place, schema: "" } },
+      /has no schema for the tables: The search path is "\$user", public/,
+      /CREATE SCHEMA IF NOT EXISTS "public";/,
+    ],
+    [
+      {
+        schema: { ...FACTS.schema, installed: true },
+        place: { ...place, owner: "postgres", mayWrite: false },
+      },
+      /has tables that belong to another role: They belong to the role postgres/,
+      /ALTER TABLE %s OWNER TO/,
+    ],
+    [
+      { readOnly: true, isStandby: false },
+      /is read-only for this user/,
+      /RESET default_transaction_read_only/,
+    ],
+  ];
+  for (const [facts, message, remedy] of cases) {
+    const error = await failureOf(optionsFor({ ...FACTS, ...facts }).options);
+    assert.equal(error.code, 77);
+    assert.match(error.message, message);
+    assert.match(error.remedy ?? "", remedy);
+  }
 });
 
 Deno.test("waitForDatabase() does not fail while an image creates its users", async () => {
@@ -200,18 +273,18 @@ Deno.test("waitForDatabase() does not fail while an image creates its users", as
   assert.equal((await waitForDatabase(SOURCE, options)).facts, FACTS);
 });
 
-Deno.test("waitForDatabase() limits each attempt to 5 seconds", async () => {
-  const { clock, seen, options } = optionsFor("silence", FACTS);
+Deno.test("waitForDatabase() limits the first attempt to 3 seconds, and each later one to 5", async () => {
+  const { clock, seen, options } = optionsFor("silence", "silence", FACTS);
   await waitForDatabase(SOURCE, options);
-  assert.deepEqual(seen.reports, [["timeout", 5000]]);
-  assert.equal(clock.time, 5100);
+  assert.deepEqual(seen.reports, [["timeout", 3000]]);
+  assert.equal(clock.time, 3000 + 100 + 5000 + 200);
 });
 
 Deno.test("waitForDatabase() shortens the last attempt so that the wait ends in time", async () => {
   const { clock, options } = optionsFor("silence");
   const error = await failureOf({ ...options, timeout: 7 });
   assert.equal(error.code, 69);
-  assert.match(error.message, /does not answer: No answer within 1\.9 s/);
+  assert.match(error.message, /does not answer: No answer within 3\.9 s/);
   assert.equal(clock.time, 7000);
 });
 
@@ -231,12 +304,15 @@ Deno.test("waitForDatabase() makes one attempt when the timeout is 0", async () 
 });
 
 Deno.test("waitForDatabase() waits for a standby to be promoted, and closes the earlier sessions", async () => {
-  const { seen, options } = optionsFor({ ...FACTS, readOnly: true }, FACTS);
+  const { seen, options } = optionsFor(
+    { ...FACTS, readOnly: true, isStandby: true },
+    FACTS,
+  );
   await waitForDatabase(SOURCE, options);
   assert.deepEqual(seen, {
     attempts: 2,
     closed: 1,
-    reports: [["read-only", 0]],
+    reports: [["standby", 0]],
   });
 });
 
@@ -244,7 +320,7 @@ Deno.test("waitForDatabase() requires the privilege to create tables only for a 
   const reader = { ...FACTS, mayCreateTables: false };
   const error = await failureOf(optionsFor(reader).options);
   assert.equal(error.code, 77);
-  assert.match(error.remedy ?? "", /GRANT USAGE, CREATE ON SCHEMA public/);
+  assert.match(error.remedy ?? "", /GRANT USAGE, CREATE ON SCHEMA "public"/);
   const { options } = optionsFor({
     ...reader,
     schema: { installed: true, usersHaveTeamId: false, migrations: [] },

@@ -90,18 +90,32 @@ Deno.test("the database knows what gave its login", async () => {
   const files = installed();
   files.place("/run/secrets/db_pass", "a password");
   files.place("/run/secrets/dsn", "postgres://ann:b@db/chat");
-  const givenBy = async (
-    env: Record<string, string>,
-  ): Promise<readonly string[] | undefined> =>
+  const givenBy = async (env: Record<string, string>): Promise<unknown> =>
     (await plan({ files, env: { ...ENOUGH, ...env } })).database.source.givenBy;
-  assert.deepEqual(await givenBy({}), ["DB_USER", "DB_PASS"]);
+  assert.deepEqual(await givenBy({}), {});
   assert.deepEqual(
     await givenBy({ DB_PASS: "", DB_PASS_FILE: "/run/secrets/db_pass" }),
-    ["DB_USER", "DB_PASS_FILE"],
+    { DB_PASS: "DB_PASS_FILE" },
+  );
+  assert.equal(
+    await givenBy({ MM_SQLSETTINGS_DATASOURCE_FILE: "/run/secrets/dsn" }),
+    "MM_SQLSETTINGS_DATASOURCE_FILE",
   );
   assert.deepEqual(
-    await givenBy({ MM_SQLSETTINGS_DATASOURCE_FILE: "/run/secrets/dsn" }),
-    ["MM_SQLSETTINGS_DATASOURCE_FILE"],
+    await givenBy({
+      DB_HOST: "",
+      DB_PASS: "",
+      DB_ADAPTER: "",
+      POSTGRES_PORT_5432_TCP_ADDR: "172.17.0.2",
+      POSTGRES_ENV_POSTGRES_PASSWORD: "a password",
+    }),
+    {
+      DB_HOST: "POSTGRES_PORT_5432_TCP_ADDR",
+      DB_PORT: "POSTGRES_PORT_5432_TCP",
+      // The image has made its administrator only, whose name no variable has.
+      DB_USER: "POSTGRES_ENV_POSTGRES_PASSWORD",
+      DB_PASS: "POSTGRES_ENV_POSTGRES_PASSWORD",
+    },
   );
 });
 
@@ -390,11 +404,12 @@ Deno.test("a database is found by its service name, and a slow lookup is abandon
   const env = { ...NO_DATABASE, DB_PASS: "x" };
   const quick = stage({ env, hosts: { postgres: ["10.0.0.2"] } });
   quick.system.clock.sleep = () => new Promise(() => {});
-  const { settings } = await makePlan(quick.context);
+  const { settings, database } = await makePlan(quick.context);
   assert.deepEqual([settings.DB_HOST, settings.DB_ADAPTER], [
     "postgres",
     "postgres",
   ]);
+  assert.deepEqual(database.source.givenBy, { DB_HOST: "a service name" });
   const { system, context } = stage({ env });
   system.resolveHost = () => new Promise(() => {});
   await assert.rejects(

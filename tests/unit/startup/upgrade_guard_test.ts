@@ -106,6 +106,27 @@ Deno.test("a VERSION file that cannot be read ends with 73, and does not count a
   );
 });
 
+Deno.test("a migration of tables that belong to another role is refused with 77, and a start without one is not", async () => {
+  const { context } = stage({ files: installed() });
+  const plan = await makePlan(context);
+  const place = { schema: "public", searchPath: "public", owner: "postgres" };
+  const foreign = (schema: Partial<SchemaFacts>): UpgradeSides => {
+    const { facts, migrations } = sides(schema);
+    return { facts: { ...facts, place }, migrations };
+  };
+  assert.throws(
+    () =>
+      guardUpgrade(plan, foreign({ migrations: OWN.slice(0, -1) }), context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 77 &&
+      /belong to the role postgres, so the migration would fail$/.test(
+        error.message,
+      ) && error.remedy?.includes("OWNER TO") === true,
+  );
+  const same = guardUpgrade(plan, foreign({ migrations: OWN }), context);
+  assert.equal(same.kind, "same");
+});
+
 Deno.test("a VERSION that is not a regular file ends with 73 and its kind", async () => {
   const path = "/opt/mattermost/data/VERSION";
   const files = installed();

@@ -16,6 +16,7 @@ import { checkS3 } from "../../../../lib/commands/check/s3.ts";
 import { checkSecrets } from "../../../../lib/commands/check/secrets.ts";
 import { checkSettings } from "../../../../lib/commands/check/settings.ts";
 import { checkSite } from "../../../../lib/commands/check/site.ts";
+import { FOUND_BY_NAME } from "../../../../lib/database/data_source.ts";
 import { writePlan } from "../../../../lib/startup/write_plan.ts";
 import { makePlan } from "../../../../lib/startup/plan.ts";
 import type { World } from "../../../support/fake_system.ts";
@@ -215,6 +216,42 @@ Deno.test("a database host that does not resolve is a failure, and the only find
       message:
         "DB_HOST=db.example.com does not resolve: the host name is unknown",
     }],
+  );
+});
+
+Deno.test("a database that was found by its name says so, and what a search domain made of the name", async () => {
+  const files = installed();
+  files.place(
+    "/etc/resolv.conf",
+    "nameserver 10.0.0.1\nsearch a.test b.test\n",
+  );
+  const hosts = {
+    db: ["10.0.0.5"],
+    "db.a.test": ["10.0.0.9"],
+    "db.b.test": ["10.0.0.5"],
+  };
+  const { system, context } = stage({ files, hosts });
+  const made = await makePlan(context);
+  const source = {
+    ...made.database.source,
+    host: "db",
+    givenBy: { DB_HOST: FOUND_BY_NAME },
+  };
+  const plan = { ...made, database: { ...made.database, source } };
+  const [name, login] = await checkDatabase({
+    plan,
+    system,
+    // Without a connection.
+    signal: AbortSignal.abort(new Error("no time")),
+    trusted: () => undefined,
+  });
+  assert.equal(
+    name?.message,
+    "host db found as a service name resolves to 10.0.0.5, as db.b.test",
+  );
+  assert.match(
+    login?.message ?? "",
+    /^The PostgreSQL database \(host db found as a service name, DB_PORT=5432, .* does not answer$/,
   );
 });
 

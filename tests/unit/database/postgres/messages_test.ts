@@ -2,23 +2,34 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import { POSTGRES_PROTOCOL } from "../../../../lib/database/postgres/messages.ts";
+import {
+  type FatalError,
+  postgresProtocol,
+} from "../../../../lib/database/postgres/messages.ts";
 import { ProbeError } from "../../../../lib/database/session.ts";
-import { inspectData } from "../../../../lib/database/connection.ts";
+import {
+  inspectData,
+  otherServer,
+} from "../../../../lib/database/connection.ts";
 
 /** A connection with a listener in the place of a driver. */
 function connection() {
   const passed: Buffer[] = [];
+  const fatal: FatalError[] = [];
   let error: unknown;
   const socket = Object.assign(new EventEmitter(), {
     destroy: (reason: unknown) => void (error = reason),
   });
-  inspectData(socket as unknown as Socket, POSTGRES_PROTOCOL);
+  inspectData(
+    socket as unknown as Socket,
+    postgresProtocol((error) => void fatal.push(error)),
+  );
   socket.on("data", (data: Buffer) => passed.push(data));
   return {
     receive: (...parts: readonly Buffer[]) =>
       void socket.emit("data", Buffer.concat(parts)),
     passed,
+    fatal,
     error: () => error,
   };
 }
@@ -105,7 +116,7 @@ Deno.test("inspectData() ends the connection before the driver reads a malformed
 });
 
 Deno.test("inspectData() accepts only a greeting as the first message", () => {
-  for (const first of [Buffer.from("HTTP/1.1 400 Bad"), ROWS]) {
+  for (const first of [Buffer.from("GOAWAY"), ROWS]) {
     const { receive, passed, error } = connection();
     receive(first);
     const reason = error();
@@ -113,6 +124,29 @@ Deno.test("inspectData() accepts only a greeting as the first message", () => {
     assert.match(reason.message, /Another kind of server/);
     assert.deepEqual(passed, []);
   }
+});
+
+Deno.test("otherServer() names the server by its first bytes", () => {
+  const servers: readonly (readonly [bytes: string, name: string])[] = [
+    ["J\0\0\0\n9.4.0\0", "MySQL or MariaDB"],
+    ["F\0\0\0\xffj\x04Host", "MySQL or MariaDB"],
+    ["\x05\0\0\0\x0b\x08\x05\x1a\0", "MySQL's X Protocol"],
+    ["N", "PostgreSQL"],
+    ["E\0\0\0\x8bSFATAL\0", "PostgreSQL"],
+    ["HTTP/1.1 400 Bad Request\r\n", "a web server"],
+    ["SSH-2.0-OpenSSH_9.2p1\r\n", "an SSH server"],
+    ["-ERR wrong number of arguments\r\n", "Redis"],
+    ["220 mail.example.com ESMTP\r\n", "a mail or FTP server"],
+    ["\x15\x03\x01\0\x02\x02\x46", "a server that expects TLS"],
+  ];
+  for (const [bytes, name] of servers) {
+    const { reason, message } = otherServer(Buffer.from(bytes, "latin1"));
+    assert.deepEqual(
+      [reason, message],
+      ["other server", `It answers like ${name}`],
+    );
+  }
+  assert.equal(otherServer(Buffer.from("Nothing")).reason, "protocol");
 });
 
 Deno.test("inspectData() reports a login that requires another method than a password", () => {
@@ -126,7 +160,24 @@ Deno.test("inspectData() reports a login that requires another method than a pas
     receive(request(kind));
     const reason = error();
     assert.ok(reason instanceof ProbeError);
-    assert.equal(reason.reason, "forbidden");
+    assert.equal(reason.reason, "method");
     assert.match(reason.message, new RegExp(`pg_hba.conf requires ${name}`));
   }
+});
+
+Deno.test("postgresProtocol() reports the errors that end a session, and no others", () => {
+  const { receive, fatal, passed } = connection();
+  const error = (...fields: string[]): Buffer =>
+    message("E", fields.map((field) => `${field}\0`).join("") + "\0");
+  receive(
+    WELCOME,
+    error("SERROR", "VERROR", "C42P01", "Mno table"),
+    error("SFATAL", "C08P01", "Mquery_wait_timeout"),
+    error("SFATALER FEHLER", "VFATAL", "C57P01", "MVerbindung beendet"),
+  );
+  assert.deepEqual(fatal, [
+    { code: "08P01", message: "query_wait_timeout" },
+    { code: "57P01", message: "Verbindung beendet" },
+  ]);
+  assert.equal(passed.length, 1);
 });
