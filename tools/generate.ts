@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { COMMANDS, EXIT_CODES } from "../lib/commands/help.ts";
 import { DERIVED_PATHS } from "../lib/config/assignments.ts";
-import { RULES } from "../lib/database/classify.ts";
+import { POOLER_CODES, RULES } from "../lib/database/classify.ts";
 import {
   isBrief,
   type Reason,
@@ -270,23 +270,34 @@ export function causeTable(): string {
   ]);
 }
 
+/** The codes that mean the reason; those of poolers for one that only a text tells. */
 function codesOf(reason: Reason): string {
-  const codes = RULES.filter(([name]) => name === reason)
-    .flatMap(([, codes]) => codes.split(" ").filter((code) => code !== ""));
-  return [...new Set(codes)].map((code) => `\`${code}\``).join(" ");
+  const rules = RULES.filter(([name]) => name === reason);
+  const codes = rules.flatMap(([, codes]) => codes.split(" "))
+    .filter((code) => code !== "");
+  const shown = codes.length > 0 || rules.length === 0 ? codes : POOLER_CODES;
+  return [...new Set(shown)].map((code) => `\`${code}\``).join(" ") || "none";
 }
 
+/** The remedy for both products, or one for each unless they differ only by name and port. */
 function remediesOf(reason: Reason): string {
-  const [postgres = "", mysql = ""] = ([
-    ["postgres", 5432],
-    ["mysql", 3306],
-  ] as const).map(([adapter, port]) =>
-    remedyFor({ reason }, { ...EXAMPLE, adapter, port })
-      .replaceAll(/[\\`*_<]/g, "\\$&")
-  );
-  return postgres === mysql
-    ? postgres
-    : `PostgreSQL: ${postgres}<br>MySQL: ${mysql}`;
+  const postgres = remedyFor({ reason }, {
+    ...EXAMPLE,
+    adapter: "postgres",
+    port: 5432,
+  });
+  const mysql = remedyFor({ reason }, {
+    ...EXAMPLE,
+    adapter: "mysql",
+    port: 3306,
+  });
+  const isSame = postgres ===
+    mysql.replaceAll(
+      /3306|MySQL/g,
+      (text) => text === "MySQL" ? "PostgreSQL" : "5432",
+    );
+  const text = isSame ? postgres : `PostgreSQL: ${postgres}\nMySQL: ${mysql}`;
+  return text.replaceAll(/[\\`*_<]/g, "\\$&").replace("\n", "<br>");
 }
 
 /**

@@ -36,7 +36,7 @@ export const RULES:
       "protocol",
       "ECONNRESET ECONNABORTED EPIPE CONNECTION_CLOSED CONNECTION_DESTROYED CONNECTION_ENDED MESSAGE_NOT_SUPPORTED AUTH_SWITCH_PLUGIN_ERROR 1043 1156 1158 1159 1160 1161",
     ],
-    ["forbidden", "EACCES EPERM"],
+    ["denied", "EACCES EPERM"],
     // UNKNOWN: Deno 2.7, when it writes to a connection whose certificate it has refused.
     ["tls", "UNKNOWN HANDSHAKE_NO_SSL_SUPPORT HANDSHAKE_SSL_ERROR"],
 
@@ -117,7 +117,7 @@ export const RULES:
   ];
 
 /** The SQLSTATEs with which connection poolers send their own errors and those of the server behind them. */
-const POOLER_CODES: readonly string[] = ["08P01", "XX000", "58000"];
+export const POOLER_CODES: readonly string[] = ["08P01", "XX000", "58000"];
 
 /** All SQLSTATEs of `RULES`, none of which a code of the system resembles: `EPERM` has five letters too. */
 const SQLSTATE_REGEXP = /^(?:\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;

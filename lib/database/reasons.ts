@@ -166,6 +166,16 @@ export const REASONS = {
         "Read the log of the database; after an upgrade of it run mariadb-upgrade or mysql_upgrade, and restore a backup if its files are damaged",
     },
   },
+  denied: {
+    phrase: "cannot be reached, because the system denies access",
+    exitCode: refused,
+    remedy: (source) =>
+      source.socket === undefined
+        ? `Check the firewall and the security profile of this container for connections to ${source.host}:${source.port}`
+        : `Give the server's user access to ${source.socket}, or set ${
+          settingOf(source, "DB_HOST")
+        } to the host name of the database`,
+  },
   "other server": {
     phrase: "is another kind of server",
     exitCode: settings,
