@@ -224,7 +224,7 @@ Deno.test("a login in place of a host, a name or a database is not shown", () =>
   };
   for (const adapter of ["postgres", "mysql"] as const) {
     for (const reason of ALL) {
-      const text = remedyFor(reason, { ...source, adapter });
+      const text = remedyFor({ reason }, { ...source, adapter });
       assert.ok(!text.includes("Zx9!pW"), text);
     }
   }
