@@ -139,10 +139,16 @@ async function addToConfig(home: Home): Promise<void> {
     },
   };
   config.ElasticsearchSettings = {
-    ConnectionURL: urlWith("ELASTIC", "127.0.0.1:9200"),
+    // The name is an address, and the password has a slash.
+    ConnectionURL: `http://ann@example.com:a/${
+      plant("ELASTIC")
+    }@127.0.0.1:9200`,
   };
   config.SupportSettings = {
     AboutLink: `https://example.com/?token=${plant("ABOUT")}`,
+    HelpLink: `https://example.com/?next=${
+      encodeURIComponent(urlWith("HELP", "h"))
+    }`,
   };
   await Deno.writeTextFile(home.config, JSON.stringify(config));
 }
@@ -169,7 +175,7 @@ async function environment(
     DB_PORT: String(server.port),
     DB_USER: "hunted",
     DB_NAME: "hunted",
-    DB_TIMEOUT: "3",
+    DB_TIMEOUT: "5",
     DEBUG: "true",
     S3_BUCKET: "bucket",
     SMTP_HOST: "mail.example.com",
@@ -181,10 +187,13 @@ async function environment(
     POSTGRES_ENV_POSTGRES_PASSWORD: plant("LINKPOSTGRES"),
     POSTGRES_1_ENV_POSTGRES_PASSWORD: plant("LINKNUMBER"),
     REDIS_ENV_REDIS_PASSWORD: plant("LINKREDIS"),
+    VAULT_ENV_JWT: plant("LINKJWT"),
     REDIS_ENV_REDIS_URL: `redis://:${plant("LINKURL")}@redis:6379`,
     // Misspelt variables, and those of other images.
     DB_PASSWORD: plant("MISSPELT"),
     DBPASS: plant("MISSPELT"),
+    DBPASSWD: plant("MISSPELT"),
+    SMPT_PASS: plant("MISSPELT"),
     MATTERMOST_SECRETKEY: plant("MISSPELT"),
     MATERMOST_LINK_SALT: plant("MISSPELT"),
     MM_PASSWORD: plant("MISSPELT"),
@@ -195,7 +204,9 @@ async function environment(
     GITLAB_ENABLE: "true",
     GITLAB_AUTH_ENDPOINT: urlWith("GITLABAUTH", "127.0.0.1:1/auth"),
     GITLAB_TOKEN_ENDPOINT: urlWith("GITLABTOKEN", "127.0.0.1:1/token"),
-    GITLAB_API_ENDPOINT: `http://127.0.0.1:1/?access_token=${plant("GITLAB")}`,
+    GITLAB_API_ENDPOINT: `http://127.0.0.1:1/?a=1#access_token=${
+      plant("GITLAB")
+    }`,
   };
   for (const name of SECRET_NAMES) {
     if (method === "variable") env[name] = plant(name);
