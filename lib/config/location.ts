@@ -7,6 +7,7 @@
 import { basename, join } from "node:path";
 import { EntrypointError, ExitCode } from "../errors.ts";
 import { shellWord } from "../shell.ts";
+import { isDenied } from "../system_errors.ts";
 import type { FileFacts, Identity, System } from "../os/system.ts";
 import { lastAppliedPath } from "./last_applied.ts";
 import { unreadableConfig } from "./config_errors.ts";
@@ -94,7 +95,8 @@ export function readConfigBytes(
   path: string,
 ): Uint8Array | undefined {
   try {
-    const found = system.files.read(path, { follow: true });
+    // Through the link, so that root reports where it leads, and not that its target is closed.
+    const found = system.files.read(place.path, { follow: true });
     if (found === undefined) return undefined;
     const { facts, bytes } = found;
     const refusal = place.rejectFile?.(facts);
@@ -123,6 +125,20 @@ export function readConfigBytes(
     );
   } catch (error) {
     if (error instanceof EntrypointError) throw error;
+    // A remedy must not give away the target of a link that somebody else made.
+    if (isDenied(error) && path !== place.path) {
+      const { uid } = place.user;
+      throw new EntrypointError(
+        `${place.path} is a symbolic link to ${path}, which cannot be read by user ${uid}`,
+        {
+          code: ExitCode.badConfig,
+          remedy: `rm ${
+            shellWord(place.path)
+          }   # or, if you made the link, let user ${uid} read its target`,
+          cause: error,
+        },
+      );
+    }
     throw unreadableConfig(path, error, {
       user: place.user,
       files: system.files,

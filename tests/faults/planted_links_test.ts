@@ -281,6 +281,17 @@ testWith(
       );
       await assertKept(home, outcome);
     }
+    const { code: refused, stderr: text } = await runProgram(
+      COMPILED,
+      ["app:start"],
+      { env: settingsOf(home), ...SERVER },
+    );
+    assert.equal(refused, 65);
+    assert.match(
+      text,
+      /config\.json is a symbolic link to .*\/secret\.json, which cannot be read by user 2000\n.*→ rm .*config\.json /,
+    );
+    assert.doesNotMatch(text, /chown/);
     const own = await home.write("elsewhere/mine.json", "{}", 0o600);
     await run(["chown", "-R", "2000:2000", dirname(own)]);
     await plant(home, config, ["ln", "-s", own, config]);
