@@ -22,7 +22,13 @@ import { startMariadb } from "../servers/mariadb.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
-import { DATABASES, MOUNTS, type Need, ROOT_USER } from "../support/needs.ts";
+import {
+  DATABASES,
+  MOUNTS,
+  type Need,
+  PORT_80,
+  ROOT_USER,
+} from "../support/needs.ts";
 import {
   assertClean,
   launch,
@@ -69,13 +75,13 @@ interface Installation extends AsyncDisposable {
 type Config = Record<string, Record<string, unknown>>;
 
 const POSTGRES = await readRecording("postgres-10.11", {
-  needs: [MOUNTS, DATABASES],
+  needs: [MOUNTS, DATABASES, PORT_80],
   port: 15432,
   startDatabase: startPostgres,
   binary: "mattermost",
 });
 const MYSQL = await readRecording("mysql-3.6", {
-  needs: [MOUNTS, DATABASES, MARIADB_SERVER],
+  needs: [MOUNTS, DATABASES, PORT_80, MARIADB_SERVER],
   port: 13306,
   startDatabase: startMariadb,
   binary: "platform",

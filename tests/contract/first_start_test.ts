@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { createHome, type Home } from "../support/home.ts";
-import { DATABASES, ROOT_USER, testWith } from "../support/needs.ts";
+import { DATABASES, MOUNTS, ROOT_USER, testWith } from "../support/needs.ts";
 import {
   assertClean,
   COMPILED,
@@ -76,7 +76,7 @@ testPrograms(
   [DATABASES],
 );
 
-/** Runs a command in a network of its own, where port 80 is privileged. */
+/** Runs a command in a network of its own, which needs the capability that mounting needs, and where port 80 is privileged. */
 async function checkPort(
   home: Home,
   prefix: readonly string[] = [],
@@ -120,7 +120,7 @@ function permitPorts(path: string): void {
 }
 
 testWith(
-  [ROOT_USER],
+  [ROOT_USER, MOUNTS],
   "a privileged port is found by the server's user, and by root",
   async () => {
     await using home = await createHome();

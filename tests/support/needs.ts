@@ -48,6 +48,17 @@ export const MOUNTS: Need = {
   ]),
 };
 
+/** Permission to listen on the default port of the image, which a user namespace does not give. */
+export const PORT_80: Need = {
+  what: "root, or net.ipv4.ip_unprivileged_port_start=80 or lower",
+  isMet: Deno.uid() === 0 ||
+    Number(
+        await Deno.readTextFile(
+          "/proc/sys/net/ipv4/ip_unprivileged_port_start",
+        ),
+      ) <= 80,
+};
+
 /** A language whose programs replace names faster than a shell. */
 export const PERL: Need = {
   what: "perl",
