@@ -101,10 +101,13 @@ const PURE_MODULES = [
 /** Pure exports of modules that are not pure. */
 const PURE_NAMES: Readonly<Record<string, readonly string[]>> = {
   "node:crypto": [
+    "constants",
     "createHash",
     "createHmac",
+    "createPublicKey",
     "hash",
     "timingSafeEqual",
+    "verify",
     "X509Certificate",
   ],
   "node:net": ["isIP"],

@@ -38,7 +38,8 @@ export const RULES:
     ],
     ["denied", "EACCES EPERM"],
     // UNKNOWN: Deno 2.7, when it writes to a connection whose certificate it has refused.
-    ["tls", "UNKNOWN HANDSHAKE_NO_SSL_SUPPORT HANDSHAKE_SSL_ERROR"],
+    ["tls", "UNKNOWN HANDSHAKE_SSL_ERROR"],
+    ["no TLS", "HANDSHAKE_NO_SSL_SUPPORT"],
 
     // 1047: a node of a Galera cluster that has not joined it.
     ["starting up", "57P01 57P02 57P03 1047 1053"],

@@ -6,9 +6,19 @@
 
 import type { ConnectOptions, Session } from "./session.ts";
 import type { DataSource } from "./data_source.ts";
+import type { Reason } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
-import { addressOf, type LoginOptions, tlsOptions } from "./connection.ts";
+import { addressOf, type LoginOptions } from "./connection.ts";
 import { openSocket } from "../os/socket.ts";
+import { type PolicyOptions, tlsPolicy, UNEXPLAINED } from "./tls/policy.ts";
+
+/** Reasons that come before the first message to the server. */
+const UNREACHED: readonly Reason[] = [
+  "dns",
+  "refused",
+  "unreachable",
+  "timeout",
+];
 
 /**
  * Logs in to a database.
@@ -22,26 +32,74 @@ export async function connect(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
-  const { signal, ca } = options;
-  const tls = tlsOptions(source, ca);
-  // The socket connects while the driver is loaded.
-  const opening = openSocket(addressOf(source), signal);
+  const again = fallbackOf(source);
   try {
-    return await login(source, { ...options, opening, tls });
+    return await connectOnce(again?.first ?? source, options);
   } catch (error) {
-    const isTlsError = error instanceof ProbeError && error.reason === "tls";
-    if (source.sslMode !== "prefer" || !isTlsError) throw error;
-    // go-sql-driver continues without encryption too, if the server does not offer TLS.
-    return await connect({ ...source, sslMode: "disable" }, options);
+    if (!(error instanceof ProbeError) || !again?.isFor(error)) throw error;
+    return await connectOnce(again.second, options);
   }
+}
+
+/** What a driver tries first, and what then. */
+interface Fallback {
+  readonly first: DataSource;
+  readonly second: DataSource;
+  readonly isFor: (error: ProbeError) => boolean;
+}
+
+function fallbackOf(source: DataSource): Fallback | undefined {
+  const plain: DataSource = { ...source, sslMode: "disable" };
+  if (source.sslMode === "allow") {
+    return {
+      first: plain,
+      second: { ...source, sslMode: "require" },
+      isFor: ({ reason }) => !UNREACHED.includes(reason),
+    };
+  }
+  return source.sslMode === "prefer"
+    ? {
+      first: source,
+      second: plain,
+      // go-sql-driver goes on without TLS only if the server does not offer it, lib/pq always.
+      isFor: ({ reason }) =>
+        reason === "no TLS" ||
+        source.adapter === "postgres" && /^tls|^certificate/.test(reason),
+    }
+    : undefined;
+}
+
+async function connectOnce(
+  source: DataSource,
+  options: ConnectOptions,
+): Promise<Session> {
+  try {
+    return await attempt(source, options, options);
+  } catch (error) {
+    if (!(error instanceof ProbeError) || error.code !== UNEXPLAINED) {
+      throw error;
+    }
+    return await attempt(source, options, { ...options, isDiagnosis: true });
+  }
+}
+
+async function attempt(
+  source: DataSource,
+  options: ConnectOptions,
+  { ca, client, isDiagnosis = false }: Partial<PolicyOptions>,
+): Promise<Session> {
+  // The socket connects while the driver is loaded.
+  const opening = openSocket(addressOf(source), options.signal);
+  // The driver's module handles a failure. Until it is loaded, a rejection would count as unhandled.
+  opening.catch(() => {});
+  const tls = await tlsPolicy(source, { ca, client, isDiagnosis });
+  return await login(source, { ...options, opening, tls });
 }
 
 async function login(
   source: DataSource,
   options: LoginOptions,
 ): Promise<Session> {
-  // The driver's module handles a failure. Until it is loaded, a rejection would count as unhandled.
-  options.opening.catch(() => {});
   if (source.adapter === "mysql") {
     const { connectMysql } = await import("./mysql/session.ts");
     return await connectMysql(source, options);

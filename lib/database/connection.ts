@@ -14,16 +14,16 @@ import {
   type Address,
   certificateExpiry,
   encryptSocket,
-  type TlsOptions,
 } from "../os/socket.ts";
 import { LONGEST_MESSAGE, ProbeError } from "./session.ts";
+import { handshakeFault, type TlsPolicy } from "./tls/policy.ts";
 
 /** What a driver needs to log in. */
 export interface LoginOptions extends ConnectOptions {
   /** The connection, which may not be open yet. */
   readonly opening: Promise<Socket>;
   /** What TLS must prove; `undefined` for a connection without TLS. */
-  readonly tls: TlsOptions | undefined;
+  readonly tls: TlsPolicy | undefined;
 }
 
 /**
@@ -181,50 +181,26 @@ export function otherServer(message: Uint8Array): ProbeError {
 }
 
 /**
- * Decides what TLS must prove, as the server's own driver does.
- *
- * @param source The database.
- * @param ca PEM texts of certificate authorities.
- * @returns Options for `node:tls`; `undefined` for a connection without TLS.
- * @see https://pkg.go.dev/github.com/lib/pq#hdr-Connection_String_Parameters
- * @see https://github.com/go-sql-driver/mysql#tls
- */
-export function tlsOptions(
-  source: DataSource,
-  ca: readonly string[] | undefined,
-): TlsOptions | undefined {
-  const { adapter, sslMode, socket } = source;
-  // Neither driver uses TLS through a unix socket.
-  if (sslMode === "disable" || socket !== undefined) return undefined;
-  // lib/pq checks the chain where an authority is named, even with `require`.
-  const isChecked = sslMode.startsWith("verify-") ||
-    adapter === "postgres" && ca !== undefined;
-  return {
-    rejectUnauthorized: isChecked,
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    // go-sql-driver cannot check the chain without the name.
-    verifyIdentity: sslMode === "verify-full" ||
-      adapter === "mysql" && sslMode === "verify-ca",
-  };
-}
-
-/**
  * Encrypts an open connection.
  *
  * @param socket The connection, at the point where the server expects TLS.
- * @param host The name or address that the certificate must have.
- * @param options What TLS must prove.
- * @returns The encrypted socket.
- * @throws {ProbeError} With reason `tls`.
+ * @param host The name or address of the server.
+ * @param policy What TLS must prove.
+ * @returns The encrypted socket. Nothing has been sent through it.
+ * @throws {ProbeError} The reason why TLS does not prove it.
  */
-export function secureSocket(
+export async function secureSocket(
   socket: Socket,
   host: string,
-  options: TlsOptions,
+  { options, check }: TlsPolicy,
 ): Promise<TLSSocket> {
-  return encryptSocket(socket, host, options).catch((error) => {
-    throw new ProbeError("tls", error.message);
+  const secure = await encryptSocket(socket, host, options).catch((error) => {
+    throw handshakeFault(error);
   });
+  const fault = check?.(secure);
+  if (fault === undefined) return secure;
+  secure.destroy();
+  throw fault;
 }
 
 /**

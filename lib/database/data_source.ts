@@ -8,11 +8,12 @@ import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Adapter } from "../settings/adapter.ts";
 
 /**
- * What TLS must prove. Only MySQL's driver has `prefer`, which encrypts if the server
- * can; it treats `verify-ca` as `verify-full`.
+ * What TLS must prove. MySQL's driver treats `verify-ca` as `verify-full`. With `prefer` it
+ * encrypts if the server can; PostgreSQL's driver knows `prefer` and `allow` from lib/pq 1.11 on.
  */
 export type SslMode =
   | "disable"
+  | "allow"
   | "prefer"
   | "require"
   | "verify-ca"
@@ -44,6 +45,8 @@ export interface DataSource {
    * @see https://pkg.go.dev/crypto/x509#SystemCertPool
    */
   readonly sslCa?: string;
+  /** The version of the server's driver, such as `1.10.9`; `undefined` if it is not known. */
+  readonly driverVersion?: string;
   /** MySQL only: the character sets to request, best first. */
   readonly encoding?: string;
   /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isIP } from "node:net";
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import {
   type DataSource,
@@ -209,12 +210,48 @@ export const REASONS = {
   tls: {
     phrase: "does not meet the TLS settings",
     exitCode: settings,
-    remedy: ({ adapter, sslMode }) =>
-      sslMode.startsWith("verify-")
-        ? "Set DB_SSL_CA to a PEM file with the authority that signed the server's certificate, or set DB_SSL_MODE=require to encrypt without checking the certificate"
-        : `Turn on TLS on the server (${
-          adapter === "mysql" ? "ssl_cert and ssl_key" : "ssl = on"
-        }), or, on a network that you trust, set DB_SSL_MODE=disable`,
+    remedy: () =>
+      "Let the server offer TLS 1.2 or 1.3 with a key of a usual kind (RSA with 2048 bits or more, or ECDSA), or, on a network that you trust, set DB_SSL_MODE=disable",
+  },
+  "no TLS": {
+    phrase: "does not offer TLS",
+    exitCode: settings,
+    remedy: ({ adapter }) =>
+      `Turn on TLS on the server (${
+        adapter === "mysql" ? "ssl_cert and ssl_key" : "ssl = on"
+      }), or, on a network that you trust, set DB_SSL_MODE=disable`,
+  },
+  "certificate time": {
+    phrase: "has a certificate that is not valid now",
+    exitCode: settings,
+    remedy: {
+      postgres: () =>
+        "Renew the certificate in ssl_cert_file of the server, and load it: SELECT pg_reload_conf(); (if it is current, set the clock of this machine)",
+      mysql: () =>
+        "Renew the certificate in ssl_cert of the server, and load it: ALTER INSTANCE RELOAD TLS; (MariaDB: FLUSH SSL;) (if it is current, set the clock of this machine)",
+    },
+  },
+  "certificate name": {
+    phrase: "has a certificate for another name",
+    exitCode: settings,
+    remedy: ({ host }) =>
+      `Set DB_HOST to a name in the certificate, or issue it with the subjectAltName ${
+        isIP(host) === 0 ? "DNS" : "IP"
+      }:${host}`,
+  },
+  "certificate authority": {
+    phrase: "has a certificate that is not trusted",
+    exitCode: settings,
+    remedy: ({ adapter, host, port }) =>
+      `Set DB_SSL_CA to a PEM file with the authority that signed the server's certificate, or set DB_SSL_MODE=require${
+        adapter === "mysql" ? "" : " without DB_SSL_CA"
+      } to encrypt without checking it (openssl s_client -starttls ${adapter} -showcerts -connect ${host}:${port} shows the certificates)`,
+  },
+  "certificate purpose": {
+    phrase: "has a certificate that is not for servers",
+    exitCode: settings,
+    remedy: () =>
+      "Issue the server's certificate again, with extendedKeyUsage=serverAuth or none, and without other critical extensions",
   },
   "tls demanded": {
     phrase: "accepts this login only with TLS",
@@ -231,6 +268,30 @@ export const REASONS = {
     exitCode: refused,
     remedy: (source) =>
       `In pg_hba.conf, use scram-sha-256 for this login, or set MM_SQLSETTINGS_DATASOURCE with sslcert=… and sslkey=… for a certificate with the name ${source.user}`,
+  },
+  "certificate name": {
+    phrase: "has a certificate for another name",
+    exitCode: ExitCode.settings,
+    remedy: ({ host, adapter }) =>
+      `Set DB_HOST to a name in the certificate, or issue it with the subjectAltName ${
+        isIP(host) === 0 ? "DNS" : "IP"
+      }:${host}${
+        adapter === "mysql" ? "" : " (DB_SSL_MODE=verify-ca ignores the name)"
+      }`,
+  },
+  "certificate authority": {
+    phrase: "has a certificate that is not trusted",
+    exitCode: ExitCode.settings,
+    remedy: ({ adapter, host, port }) =>
+      `Set DB_SSL_CA to a PEM file with the authority that signed the server's certificate, or set DB_SSL_MODE=require${
+        adapter === "mysql" ? "" : " without DB_SSL_CA"
+      } to encrypt without checking it (openssl s_client -starttls ${adapter} -showcerts -connect ${host}:${port} shows the certificates)`,
+  },
+  "certificate purpose": {
+    phrase: "has a certificate that is not for servers",
+    exitCode: ExitCode.settings,
+    remedy: () =>
+      "Issue the server's certificate again, with extendedKeyUsage=serverAuth or none, and without other critical extensions",
   },
   credentials: {
     phrase: "refuses the credentials",

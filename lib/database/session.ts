@@ -191,6 +191,8 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   /** PEM texts of the certificate authorities to trust instead of the runtime's own. */
   readonly ca?: readonly string[];
+  /** The client's certificate and its key in PEM, for PostgreSQL. */
+  readonly client?: { readonly cert: string; readonly key: string };
   /**
    * The name of a parameter of the session that no database has. The login then fails with
    * {@linkcode UNKNOWN_PARAMETER_CODES}, after the password has been accepted.

@@ -6,7 +6,11 @@
  */
 
 import { connect as connectSocket, isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import {
+  connect as connectTls,
+  type DetailedPeerCertificate,
+  type TLSSocket,
+} from "node:tls";
 
 /** The address of a server: the path of a unix socket, or host and port. */
 export type Address = { readonly path: string } | {
@@ -14,7 +18,7 @@ export type Address = { readonly path: string } | {
   readonly port: number;
 };
 
-/** How the certificate of the server is checked. */
+/** How the certificate of the server is checked by the runtime, and the client's own. */
 export interface TlsOptions {
   /** Whether a certificate authority must have issued it, as in `node:tls`. */
   readonly rejectUnauthorized: boolean;
@@ -22,7 +26,18 @@ export interface TlsOptions {
   readonly ca?: string[];
   /** Whether it must be valid for the host. */
   readonly verifyIdentity: boolean;
+  /** PEM text of the client's certificate, with those of its intermediate authorities. */
+  readonly cert?: string;
+  /** PEM text of the client's private key, a secret. */
+  readonly key?: string;
 }
+
+/**
+ * Whether a server that presents a certificate has proved that it holds the private key, also
+ * with `rejectUnauthorized: false`. Deno 2.7 ignores the signature of the handshake then, so
+ * that anybody could present a copy of the certificate.
+ */
+export const isKeyProved: boolean = !/^2\.[0-8]\./.test(Deno.version.deno);
 
 /**
  * Opens a connection.
@@ -87,6 +102,41 @@ export function encryptSocket(
       () => reject(new Error("The connection ended during the TLS handshake")),
     );
   });
+}
+
+/** Certificates of a server that are looked at. */
+const LONGEST_CHAIN = 16;
+
+/** What a server has presented in the TLS handshake. */
+export interface PresentedCertificates {
+  /**
+   * The server's certificate in DER, and those of intermediate authorities, which Deno 2.7 does
+   * not provide; none if the handshake has failed, which Deno 2.7 does not report.
+   */
+  readonly chain: readonly Uint8Array[];
+  /** The present time in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * Gets the certificates that the server has presented.
+ *
+ * @param socket An encrypted socket.
+ * @returns The certificates.
+ */
+export function presentedCertificates(
+  socket: TLSSocket,
+): PresentedCertificates {
+  const chain: Uint8Array[] = [];
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(
+    true,
+  );
+  while (next?.raw !== undefined && chain.length < LONGEST_CHAIN) {
+    chain.push(next.raw);
+    // A self-signed certificate is its own issuer.
+    next = next.issuerCertificate === next ? undefined : next.issuerCertificate;
+  }
+  return { chain, now: Date.now() };
 }
 
 /**

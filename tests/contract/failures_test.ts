@@ -187,7 +187,7 @@ const FAILURES: readonly Failure[] = [
     name: "TLS that the database does not have",
     code: 78,
     env: () => ({ DB_SSL_MODE: "require", ...ONCE }),
-    says: [/does not meet the TLS settings/, /DB_SSL_MODE=disable/],
+    says: [/does not offer TLS/, /DB_SSL_MODE=disable/],
   },
   {
     name: "data source that the driver cannot parse",

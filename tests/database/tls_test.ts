@@ -8,6 +8,8 @@ import { factsOf, products, refusalOf, startWithUser } from "./support.ts";
 const authority = createAuthority();
 const otherAuthority = createAuthority("Other");
 const ours = [authority.certificate];
+const theirs = [otherAuthority.certificate];
+const UNKNOWN = "certificate authority";
 
 type Outcome = "plain" | "encrypted" | Reason;
 
@@ -26,23 +28,26 @@ const EXPECTED: Readonly<
 > = {
   postgres: [
     ["disable", undefined, "plain", "plain", "plain"],
-    ["require", undefined, "encrypted", "encrypted", "tls"],
-    ["require", ours, "encrypted", "encrypted", "tls"],
-    ["require", [otherAuthority.certificate], "tls", "tls", "tls"],
-    ["verify-ca", ours, "encrypted", "encrypted", "tls"],
-    ["verify-ca", [otherAuthority.certificate], "tls", "tls", "tls"],
-    ["verify-full", ours, "encrypted", "tls", "tls"],
-    ["verify-full", undefined, "tls", "tls", "tls"],
+    ["allow", undefined, "plain", "plain", "plain"],
+    ["prefer", undefined, "encrypted", "encrypted", "plain"],
+    ["prefer", theirs, "plain", "plain", "plain"],
+    ["require", undefined, "encrypted", "encrypted", "no TLS"],
+    ["require", ours, "encrypted", "encrypted", "no TLS"],
+    ["require", theirs, UNKNOWN, UNKNOWN, "no TLS"],
+    ["verify-ca", ours, "encrypted", "encrypted", "no TLS"],
+    ["verify-ca", theirs, UNKNOWN, UNKNOWN, "no TLS"],
+    ["verify-full", ours, "encrypted", "certificate name", "no TLS"],
+    ["verify-full", undefined, UNKNOWN, "certificate name", "no TLS"],
   ],
   mysql: [
     ["disable", undefined, "plain", "plain", "plain"],
     ["prefer", undefined, "encrypted", "encrypted", "plain"],
-    ["require", undefined, "encrypted", "encrypted", "tls"],
-    ["require", [otherAuthority.certificate], "encrypted", "encrypted", "tls"],
-    ["verify-ca", ours, "encrypted", "tls", "tls"],
-    ["verify-full", ours, "encrypted", "tls", "tls"],
-    ["verify-full", [otherAuthority.certificate], "tls", "tls", "tls"],
-    ["verify-full", undefined, "tls", "tls", "tls"],
+    ["require", undefined, "encrypted", "encrypted", "no TLS"],
+    ["require", theirs, "encrypted", "encrypted", "no TLS"],
+    ["verify-ca", ours, "encrypted", "certificate name", "no TLS"],
+    ["verify-full", ours, "encrypted", "certificate name", "no TLS"],
+    ["verify-full", theirs, UNKNOWN, "certificate name", "no TLS"],
+    ["verify-full", undefined, UNKNOWN, "certificate name", "no TLS"],
   ],
 };
 
@@ -105,16 +110,5 @@ for (const product of products()) {
     assert(tls && tls.certificateExpires);
     const days = (tls.certificateExpires - Date.now()) / 86_400_000;
     assert(days > 28 && days < 32, String(days));
-  });
-
-  // MySQL has MariaDB's driver, and takes several seconds to start.
-  if (name === "MySQL") continue;
-  Deno.test(`${name}: a mode that checks the certificate refuses an expired one`, async () => {
-    const { server, source } = await startWithUser(product, {
-      tls: authority.issue({ expired: true }),
-    });
-    await using _ = server;
-    const error = await refusalOf({ ...source, sslMode: "verify-full" }, ours);
-    assert.equal(error.reason, "tls");
   });
 }

@@ -22,6 +22,7 @@ const DEFAULT_ENCODING = "utf8mb4,utf8";
 /** The modes in go-sql-driver's terms. It cannot check the chain of certificates without the name. */
 const MYSQL_TLS: Readonly<Record<SslMode, string | undefined>> = {
   disable: undefined,
+  allow: "preferred",
   prefer: "preferred",
   require: "skip-verify",
   "verify-ca": "true",

@@ -7,6 +7,7 @@
  */
 
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { DatabaseFacts, LockHolder, Session } from "../session.ts";
 import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
@@ -30,6 +31,7 @@ import {
   sendLastMessage,
   tlsFacts,
 } from "../connection.ts";
+import { handshakeFault, type TlsPolicy } from "../tls/policy.ts";
 
 /** The packet `COM_QUIT`, which ends a session: its length, its number, its content. */
 const QUIT = Buffer.from([1, 0, 0, 0, 1]);
@@ -172,7 +174,7 @@ async function login(
     user,
     password,
     database,
-    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    ...(tls === undefined ? {} : { ssl: { ...tls.options } }),
     // The caller's signal is the only time limit.
     connectTimeout: 0,
     multipleStatements: true,
@@ -183,7 +185,7 @@ async function login(
     connectAttributes: { program_name: "mattermost-entrypoint" },
   };
   const connection = mysql.createConnection(options as mysql.ConnectionOptions);
-  guard(connection as unknown as Driver);
+  guard(connection as unknown as Driver, tls);
   const loggedIn = new Promise<Connection>((resolve, reject) => {
     connection.on("error", reject);
     connection.once("connect", () => resolve(connection));
@@ -207,11 +209,17 @@ interface Driver {
   handlePacket(packet?: { readonly sequenceId: number }): void;
 }
 
-/** Closes two gaps of the driver. */
-function guard(driver: Driver): void {
+/** Closes gaps of the driver, and checks the certificate before the driver sends the password. */
+function guard(driver: Driver, tls: TlsPolicy | undefined): void {
   const startTls = driver.startTLS.bind(driver);
   driver.startTLS = (onSecure) => {
-    startTls(onSecure);
+    startTls((error) =>
+      onSecure(
+        error === undefined
+          ? tls?.check?.(driver.stream as TLSSocket)
+          : handshakeFault(error),
+      )
+    );
     // The driver has replaced the socket. The server has introduced itself before.
     inspectData(driver.stream, { ...MYSQL_PROTOCOL, isGreeting: () => true });
   };

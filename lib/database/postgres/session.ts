@@ -178,9 +178,7 @@ async function openSecureSocket(
   const letter = answer.toString("latin1");
   if (letter === "S") return await secureSocket(socket, source.host, tls);
   socket.destroy();
-  throw letter === "N"
-    ? new ProbeError("tls", "The server does not offer TLS")
-    : otherServer(answer);
+  throw letter === "N" ? new ProbeError("no TLS", "") : otherServer(answer);
 }
 
 /**

@@ -45,7 +45,12 @@ const EXPECTED: Readonly<
   "other server": [78],
   parameter: [78, "42704", "22023", 1193],
   "pooler parameter": [78],
-  tls: [78, "HANDSHAKE_SSL_ERROR", "HANDSHAKE_NO_SSL_SUPPORT"],
+  tls: [78, "HANDSHAKE_SSL_ERROR"],
+  "no TLS": [78, "HANDSHAKE_NO_SSL_SUPPORT"],
+  "certificate time": [78],
+  "certificate name": [78],
+  "certificate authority": [78],
+  "certificate purpose": [78],
   "tls demanded": [78, 3159],
   "client certificate": [77],
   credentials: [77, "SASL_SIGNATURE_MISMATCH", "28P01", "28000", 1045],
@@ -174,14 +179,23 @@ Deno.test("remedies quote names by the product's rules", () => {
   );
 });
 
-Deno.test("remedies for TLS depend on the mode, and on what gives it", () => {
-  const full = { ...SOURCE, sslMode: "verify-full" } as const;
-  assert.match(remedy("tls", full), /DB_SSL_CA/);
-  assert.match(remedy("tls", { ...full, adapter: "mysql" }), /DB_SSL_CA/);
-  assert.match(
-    remedy("tls", { ...SOURCE, sslMode: "require" }),
-    /DB_SSL_MODE=disable/,
-  );
+Deno.test("each cause in TLS has its own remedy", () => {
+  const mysql = { ...SOURCE, adapter: "mysql" } as const;
+  const remedies: [Reason, DataSource, RegExp][] = [
+    ["tls", SOURCE, /TLS 1\.2 or 1\.3/],
+    ["no TLS", SOURCE, /ssl = on.*DB_SSL_MODE=disable/],
+    ["no TLS", mysql, /ssl_cert and ssl_key/],
+    ["certificate time", SOURCE, /pg_reload_conf/],
+    ["certificate time", mysql, /ALTER INSTANCE RELOAD TLS;.*FLUSH SSL;/],
+    ["certificate name", SOURCE, /DNS:db$/],
+    ["certificate name", { ...mysql, host: "10.0.0.2" }, /IP:10\.0\.0\.2$/],
+    ["certificate authority", SOURCE, /without DB_SSL_CA.*-starttls postgres/],
+    ["certificate authority", mysql, /DB_SSL_CA.*-starttls mysql/],
+    ["certificate purpose", SOURCE, /serverAuth/],
+  ];
+  for (const [reason, source, pattern] of remedies) {
+    assert.match(remedy(reason, source), pattern);
+  }
   assert.equal(remedy("tls demanded", SOURCE), "Set DB_SSL_MODE=require");
   const given = { ...SOURCE, givenBy: "MM_SQLSETTINGS_DATASOURCE" };
   assert.equal(
