@@ -10,7 +10,11 @@ import type { Reason } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
 import { addressOf, type LoginOptions } from "./connection.ts";
 import { openSocket } from "../os/socket.ts";
-import { type PolicyOptions, tlsPolicy, UNEXPLAINED } from "./tls/policy.ts";
+import {
+  type PolicyOptions,
+  tlsPolicy,
+  UnexplainedError,
+} from "./tls/policy.ts";
 
 /** Reasons that come before the first message to the server. */
 const UNREACHED: readonly Reason[] = [
@@ -76,9 +80,7 @@ async function connectOnce(
   try {
     return await attempt(source, options, options);
   } catch (error) {
-    if (!(error instanceof ProbeError) || error.code !== UNEXPLAINED) {
-      throw error;
-    }
+    if (!(error instanceof UnexplainedError)) throw error;
     return await attempt(source, options, { ...options, isDiagnosis: true });
   }
 }

@@ -46,7 +46,7 @@ export interface DataSource {
    */
   readonly sslCa?: string;
   /** The version of the server's driver, such as `1.10.9`; `undefined` if it is not known. */
-  readonly driverVersion?: string;
+  readonly driver?: string;
   /** MySQL only: the character sets to request, best first. */
   readonly encoding?: string;
   /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */

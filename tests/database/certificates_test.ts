@@ -39,7 +39,7 @@ function sourceFor(
   return {
     ...source,
     sslMode: modes[first] ?? first.replace("sslmode=", "") as SslMode,
-    driverVersion: version.replace(/.*@/, ""),
+    driver: version.replace(/.*@/, ""),
   };
 }
 

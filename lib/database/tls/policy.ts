@@ -38,8 +38,13 @@ export interface PolicyOptions {
   readonly isDiagnosis?: boolean;
 }
 
-/** The code of a handshake that failed for an unknown reason, because the runtime reports none. */
-export const UNEXPLAINED = "ERR_TLS_UNEXPLAINED";
+/** A handshake that failed for a reason that Deno 2.7 does not report. */
+export class UnexplainedError extends ProbeError {
+  /** Makes the error. */
+  constructor() {
+    super("tls", "The TLS handshake failed");
+  }
+}
 
 const REASONS: Readonly<Record<CertificateFault["kind"], Reason>> = {
   time: "certificate time",
@@ -77,7 +82,7 @@ export async function tlsPolicy(
     check(socket) {
       const { chain, now } = presentedCertificates(socket);
       if (chain.length === 0) {
-        return new ProbeError("tls", "The TLS handshake failed", UNEXPLAINED);
+        return new UnexplainedError();
       }
       const fault = certificateFault(chain, {
         trusted: ca ?? [],
@@ -85,7 +90,7 @@ export async function tlsPolicy(
         now,
       });
       // Deno 2.7 does not provide intermediate certificates, but has verified them.
-      if (fault?.kind === "authority" && isVerified) return undefined;
+      if (fault?.isIssuerMissing && isVerified) return undefined;
       if (fault !== undefined) {
         return new ProbeError(
           REASONS[fault.kind],
@@ -114,12 +119,12 @@ function isChecked(
 
 /** The host that the driver compares with the names in the certificate. */
 function checkedHost(source: DataSource): string | undefined {
-  const { adapter, host, sslMode, driverVersion = "", parameters } = source;
+  const { adapter, host, sslMode, driver = "", parameters } = source;
   // go-sql-driver cannot check the chain without the name.
   if (adapter === "mysql" || sslMode === "verify-full") return host;
   // These versions compare the name that they have sent for SNI, which is never an address.
   const { sslsni = "1" } = parameters ?? {};
-  return /^1\.10\.(?:[7-9]|\d\d)/.test(driverVersion) &&
+  return /^1\.10\.(?:[7-9]|\d\d)/.test(driver) &&
       isIP(host) === 0 && /^(?:1|$)/.test(sslsni)
     ? host
     : undefined;

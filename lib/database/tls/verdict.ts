@@ -22,6 +22,8 @@ export interface CertificateFault {
   readonly kind: "time" | "name" | "authority" | "purpose";
   /** What is wrong, as a predicate of "The server's certificate". */
   readonly text: string;
+  /** Whether no certificate of the issuer was found at all, neither sent nor trusted. */
+  readonly isIssuerMissing?: boolean;
 }
 
 /** What a certificate must prove. */
@@ -91,7 +93,9 @@ export function certificateFault(
   if (roots.some((root) => root.equals(leaf.raw))) return chainFault([leaf]);
   const search = { roots, others, now, signatures: 0, hint: undefined };
   const chains = chainsFrom([leaf], search);
-  if (chains.length === 0) return search.hint ?? unknownAuthority();
+  if (chains.length === 0) {
+    return search.hint ?? { ...unknownAuthority(), isIssuerMissing: true };
+  }
   const faults = chains.map(chainFault);
   return faults.includes(undefined) ? undefined : faults[0];
 }
