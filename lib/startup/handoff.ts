@@ -14,6 +14,7 @@ import {
   withoutSecretVariables,
 } from "../settings/secret_variables.ts";
 import { bundleVariable } from "./ca_bundle.ts";
+import type { Settings } from "../settings/catalogue.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 
 /** The permission bits of a program: at least one of them is set, or even root cannot execute it. */
@@ -32,7 +33,7 @@ export function buildServerEnvironment(
   system: Pick<System, "env" | "startedAs">,
 ): Record<string, string> {
   const { serverVariables, release, paths, settings } = loaded;
-  const { env, startedAs } = system;
+  const { env } = system;
   const replaced = new Set(serverVariables.replaced);
   const kept = Object.entries(env).filter(([name]) => !replaced.has(name));
   return {
@@ -43,11 +44,26 @@ export function buildServerEnvironment(
     }),
     // None if the operator set SSL_CERT_FILE.
     ...bundleVariable(loaded),
-    // The PostgreSQL driver fails if it cannot read files below HOME (.pgpass, .postgresql).
-    ...(startedAs === 0 || env["HOME"] === undefined
-      ? { HOME: settings.MATTERMOST_HOME }
-      : {}),
+    HOME: serverHome(settings, system),
   };
+}
+
+/**
+ * Gets the home directory of the server. Root's own is not used: the PostgreSQL driver fails if
+ * it cannot read files below HOME (.pgpass, .postgresql).
+ *
+ * @param settings The settings.
+ * @param system The environment of this process, and the user that started it.
+ * @returns The value of `HOME`.
+ */
+export function serverHome(
+  settings: Settings,
+  { env, startedAs }: Pick<System, "env" | "startedAs">,
+): string {
+  const { HOME: home } = env;
+  return startedAs === 0 || home === undefined
+    ? settings.MATTERMOST_HOME
+    : home;
 }
 
 /**

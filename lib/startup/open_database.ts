@@ -4,20 +4,14 @@
  * @module
  */
 
-import type { Authorities } from "./authorities.ts";
 import { connect } from "../database/connect.ts";
 import { REASONS } from "../database/reasons.ts";
-import type { DataSource } from "../database/data_source.ts";
 import { type ReadyDatabase, waitForDatabase } from "../database/wait.ts";
-import { EntrypointError, errorCode, ExitCode } from "../errors.ts";
-import { readNamedText } from "../os/named_file.ts";
-import { explainSystemError, isDenied } from "../system_errors.ts";
-import type { Settings } from "../settings/catalogue.ts";
 import type { Context } from "./context.ts";
 import { asReader } from "./become_user.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { requireAuthorities } from "./ca_bundle.ts";
-import { readServedFile, type ServedSystem } from "./served_file.ts";
+import { databaseFiles } from "./database_files.ts";
 
 /**
  * Waits until the database accepts the login, for `DB_TIMEOUT` seconds at most.
@@ -34,7 +28,7 @@ export async function openDatabase(
   const { database: { source }, settings, paths } = loaded;
   const { system, log, signal } = context;
   const authorities = requireAuthorities(loaded, context);
-  const ca = databaseAuthorities(source, {
+  const files = databaseFiles(source, {
     system,
     settings,
     trusted: authorities.trusted,
@@ -60,7 +54,7 @@ export async function openDatabase(
           seconds(elapsed)
         } of ${settings.DB_TIMEOUT} s`,
       ),
-    ...(ca === undefined ? {} : { ca }),
+    ...files,
   });
   log.clearStatus();
   const { product, version } = ready.facts;
@@ -75,55 +69,4 @@ function sinceStart(elapsed: number): string {
 
 function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
-}
-
-/**
- * Finds the certificate authorities with which the server's driver will verify the certificate
- * of the database.
- *
- * @param source The database.
- * @param options The system, the server's user, and the authorities to trust if the source names none.
- * @returns PEM texts; `undefined` for those of the runtime, or if the certificate is not verified.
- * @throws {EntrypointError} With code 66 if the file of `DB_SSL_CA` cannot be read, for PostgreSQL by the server's user.
- */
-export function databaseAuthorities(
-  { adapter, sslCa, sslMode }: DataSource,
-  { system, settings, trusted }: {
-    readonly system: ServedSystem;
-    readonly settings: Settings;
-    readonly trusted: Authorities["trusted"];
-  },
-): readonly string[] | undefined {
-  if (sslCa !== undefined) {
-    // The PostgreSQL driver trusts only this file (sslrootcert); for MySQL it is part of the bundle.
-    return adapter === "postgres"
-      ? [
-        readAuthority(sslCa, () =>
-          readServedFile(sslCa, "DB_SSL_CA", { settings, system })),
-      ]
-      : [
-        readAuthority(sslCa, () => readNamedText(system.files, sslCa)),
-        ...trusted() ?? [],
-      ];
-  }
-  return sslMode.startsWith("verify-") ? trusted() : undefined;
-}
-
-function readAuthority(path: string, read: () => string): string {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof EntrypointError) throw error;
-    const { reason, remedy } = explainSystemError(error, path);
-    throw new EntrypointError(
-      `The file ${path} of DB_SSL_CA cannot be read: ${reason}`,
-      {
-        code: ExitCode.unreadable,
-        remedy: isDenied(error) || errorCode(error) === "ENOENT"
-          ? `Mount the certificates at ${path} so that the server's user can read them`
-          : remedy,
-        cause: error,
-      },
-    );
-  }
 }

@@ -38,9 +38,11 @@ export type ServedSystem = Pick<
 export function readServedFile(
   path: string,
   variable: string,
-  { settings, system }: {
+  { settings, system, isSecret = false }: {
     readonly settings: Settings;
     readonly system: ServedSystem;
+    /** Whether nobody but the server's user may read it. */
+    readonly isSecret?: boolean;
   },
 ): string {
   const { files } = system;
@@ -66,6 +68,10 @@ export function readServedFile(
           code: ExitCode.unreadable,
           remedy: owner.isDirectory
             ? `chmod a+x ${shellWord(closed)}`
+            : isSecret
+            ? `chown ${user.uid}:${user.gid} ${
+              shellWord(closed)
+            } && chmod 600 ${shellWord(closed)}`
             : `chmod a+r ${shellWord(closed)}`,
           cause: error,
         },

@@ -71,7 +71,7 @@ async function ask(
     },
   });
   const plan = await makePlan(context);
-  return { answer: await askDriver(plan, context, undefined), system };
+  return { answer: await askDriver(plan, context, {}), system };
 }
 
 for (const product of products()) {

@@ -16,19 +16,21 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** Options of a server certificate. */
+/** Options of a certificate. */
 export interface CertificateOptions {
   /** Host names and IP addresses; by default `localhost` and 127.0.0.1. */
   readonly names?: readonly string[];
   /** Whether it expired yesterday instead of expiring in a month. */
   readonly expired?: boolean;
+  /** Whether it is for a client instead of a server. */
+  readonly isClient?: boolean;
 }
 
 /** A certificate authority. */
 export interface Authority {
   /** Its own certificate in PEM. */
   readonly certificate: string;
-  /** Issues a server certificate. */
+  /** Issues a certificate. */
   readonly issue: (options?: CertificateOptions) => KeyPair;
 }
 
@@ -58,10 +60,19 @@ export function createAuthority(name = "Test Authority"): Authority {
   ]);
   return {
     certificate: sign(own, keys).certificate,
-    issue({ names = ["localhost", "127.0.0.1"], expired = false } = {}) {
+    issue(
+      {
+        names = ["localhost", "127.0.0.1"],
+        expired = false,
+        isClient = false,
+      } = {},
+    ) {
       const issued = draft(names[0] ?? "", expired);
       issued.setExtensions([
-        { name: "extKeyUsage", serverAuth: true },
+        {
+          name: "extKeyUsage",
+          ...(isClient ? { clientAuth: true } : { serverAuth: true }),
+        },
         { name: "subjectAltName", altNames: names.map(alternativeName) },
       ]);
       return sign(issued, generateKeys());

@@ -31,7 +31,10 @@ import { readServerMigrations } from "../../startup/server_migrations.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";
 import { askDriver } from "../../startup/verdict/ask_driver.ts";
-import { databaseAuthorities } from "../../startup/open_database.ts";
+import {
+  type DatabaseFiles,
+  databaseFiles,
+} from "../../startup/database_files.ts";
 import { certificateFinding } from "./certificate.ts";
 import type { CheckContext, Finding } from "./finding.ts";
 import { describeCause, failed, ok, warning } from "./finding.ts";
@@ -54,13 +57,9 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
   let session: Session | undefined;
   try {
     const { settings } = plan;
-    const ca = databaseAuthorities(source, { ...context, settings });
+    const files = databaseFiles(source, { ...context, settings });
     const before = system.clock.now();
-    const options = {
-      signal,
-      clock: system.clock,
-      ...(ca === undefined ? {} : { ca }),
-    };
+    const options = { signal, clock: system.clock, ...files };
     const result = await tryLogin(source, ATTEMPT, { ...options, connect });
     if (result instanceof ProbeError) {
       const error = await explainFailure(result, source, options);
@@ -74,7 +73,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
       ...factFindings(facts, context, now),
       ...await upgradeFindings(facts, plan, system),
       ...volumeFindings(facts, plan, system),
-      ...await driverFindings(context, ca),
+      ...await driverFindings(context, files),
     ];
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -132,7 +131,7 @@ async function longNameOf(
 /** What the driver of the installed server says about the login, which only it knows for sure. */
 async function driverFindings(
   context: CheckContext,
-  ca: readonly string[] | undefined,
+  files: DatabaseFiles,
 ): Promise<Finding[]> {
   const { plan, system } = context;
   const { release, database: { source } } = plan;
@@ -141,7 +140,7 @@ async function driverFindings(
     release.databases[source.adapter] === undefined
   ) return [];
   const id = "database.driver";
-  const answer = await askDriver(plan, context, ca);
+  const answer = await askDriver(plan, context, files);
   switch (answer.kind) {
     case "in":
       return [

@@ -39,12 +39,7 @@ export interface PolicyOptions {
 }
 
 /** A handshake that failed for a reason that Deno 2.7 does not report. */
-export class UnexplainedError extends ProbeError {
-  /** Makes the error. */
-  constructor() {
-    super("tls", "The TLS handshake failed");
-  }
-}
+export class UnexplainedError extends ProbeError {}
 
 const REASONS: Readonly<Record<CertificateFault["kind"], Reason>> = {
   time: "certificate time",
@@ -82,7 +77,9 @@ export async function tlsPolicy(
     check(socket) {
       const { chain, now } = presentedCertificates(socket);
       if (chain.length === 0) {
-        return new UnexplainedError();
+        return isDiagnosis
+          ? new ProbeError("tls", "The TLS handshake failed")
+          : new UnexplainedError("tls", "");
       }
       const fault = certificateFault(chain, {
         trusted: ca ?? [],

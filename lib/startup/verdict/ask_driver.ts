@@ -14,6 +14,7 @@ import { connect } from "../../database/connect.ts";
 import type { DataSource } from "../../database/data_source.ts";
 import { withParameter } from "../../database/dsn.ts";
 import { ProbeError, UNKNOWN_PARAMETER_CODES } from "../../database/session.ts";
+import type { DatabaseFiles } from "../database_files.ts";
 import type { Context } from "../context.ts";
 import { effectiveText } from "../effective_config.ts";
 import { buildServerEnvironment } from "../handoff.ts";
@@ -38,13 +39,13 @@ const REFUSED_PARAMETER_REGEXP =
  *
  * @param plan The plan.
  * @param context The system, and the signal that ends the question.
- * @param ca The certificate authorities for the database, in PEM form.
+ * @param files The authorities for the database, and the certificate of the client.
  * @returns The answer.
  */
 export async function askDriver(
   plan: Plan,
   context: Pick<Context, "system" | "signal">,
-  ca: readonly string[] | undefined,
+  files: DatabaseFiles,
 ): Promise<DriverAnswer> {
   const { system, signal } = context;
   const { source } = plan.database;
@@ -56,7 +57,7 @@ export async function askDriver(
   const reason = await reasonNotToAsk(source, {
     signal,
     unknownParameter: name,
-    ...(ca === undefined ? {} : { ca }),
+    ...files,
   });
   if (reason !== undefined) return { kind: "none", reason };
   const dsn = effectiveText(plan, "SqlSettings.DataSource");

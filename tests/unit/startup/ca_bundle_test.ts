@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { prepareDirectories } from "../../../lib/startup/directories/prepare_directories.ts";
-import { databaseAuthorities } from "../../../lib/startup/open_database.ts";
 import type { Plan } from "../../../lib/startup/plan.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
 import {
@@ -95,38 +94,4 @@ Deno.test("a certificate that cannot be used ends the start with 66, and warning
   const replaced = await ready({ env: { SSL_CERT_FILE: "/whole.pem" } });
   requireAuthorities(replaced.plan, replaced.context);
   assert.match(replaced.system.err.text, /warning: SSL_CERT_FILE is set, so/);
-});
-
-Deno.test("the authorities for the database depend on driver, DB_SSL_MODE and DB_SSL_CA", async () => {
-  const { plan, system } = await ready();
-  system.files.place("/ca.pem", "the file");
-  const { source } = plan.database;
-  const { settings } = plan;
-  const trust = { system, settings, trusted: () => ["all others"] };
-  const authorities = (
-    change: Partial<typeof source>,
-  ): readonly string[] | undefined =>
-    databaseAuthorities({ ...source, ...change }, trust);
-  assert.equal(authorities({ sslMode: "require" }), undefined);
-  assert.deepEqual(authorities({ sslMode: "verify-full" }), ["all others"]);
-  assert.deepEqual(authorities({ sslCa: "/ca.pem" }), ["the file"]);
-  assert.deepEqual(authorities({ sslCa: "/ca.pem", adapter: "mysql" }), [
-    "the file",
-    "all others",
-  ]);
-  assert.deepEqual(
-    databaseAuthorities({ ...source, sslCa: "/ca.pem", adapter: "mysql" }, {
-      system,
-      settings,
-      trusted: () => undefined,
-    }),
-    ["the file"],
-  );
-  assert.throws(
-    () => authorities({ sslCa: "/gone.pem" }),
-    (error) =>
-      error instanceof EntrypointError && error.code === 66 &&
-      error.message ===
-        "The file /gone.pem of DB_SSL_CA cannot be read: it does not exist (ENOENT)",
-  );
 });
