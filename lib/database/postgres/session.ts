@@ -121,7 +121,10 @@ export async function connectPostgres(
   });
   const closed = rejectOnClose(socket);
   let fatal: FatalError | undefined;
-  inspectData(socket, postgresProtocol((error) => fatal = error));
+  inspectData(
+    socket,
+    postgresProtocol((error) => fatal = error, options.tls?.isKeyUnproved),
+  );
   const client = login(source, socket, options);
   const query: Query = async <Row>(text: string) => {
     try {

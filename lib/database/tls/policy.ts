@@ -26,6 +26,8 @@ export interface TlsPolicy {
   readonly options: TlsOptions;
   /** Finds what the server's driver would refuse after the handshake; nothing by default. */
   readonly check?: (socket: TLSSocket) => ProbeError | undefined;
+  /** Whether the server has not proved that it holds the key of its certificate, so that it must not get the password. */
+  readonly isKeyUnproved?: boolean;
 }
 
 /** What the policy depends on besides the data source. */
@@ -34,8 +36,8 @@ export interface PolicyOptions {
   readonly ca: readonly string[] | undefined;
   /** The client's certificate and its key in PEM. */
   readonly client?: { readonly cert: string; readonly key: string } | undefined;
-  /** Whether only the cause of a failed handshake is wanted: no login follows. */
-  readonly isDiagnosis?: boolean;
+  /** Whether the runtime has refused the certificate before, or could not say why the handshake failed. */
+  readonly isAgain?: boolean;
 }
 
 /** A handshake that failed for a reason that Deno 2.7 does not report. */
@@ -57,7 +59,7 @@ const REASONS: Readonly<Record<CertificateFault["kind"], Reason>> = {
  */
 export async function tlsPolicy(
   source: DataSource,
-  { ca, client, isDiagnosis = false }: PolicyOptions,
+  { ca, client, isAgain = false }: PolicyOptions,
 ): Promise<TlsPolicy | undefined> {
   // Neither driver uses TLS through a unix socket.
   if (source.sslMode === "disable" || source.socket !== undefined) {
@@ -71,13 +73,13 @@ export async function tlsPolicy(
   };
   if (!isChecked(source, ca)) return { options };
   const { certificateFault } = await import("./verdict.ts");
-  const isVerified = !isKeyProved && !isDiagnosis;
+  const isVerified = !isKeyProved && !isAgain;
   return {
     options: { ...options, rejectUnauthorized: isVerified },
     check(socket) {
       const { chain, now } = presentedCertificates(socket);
       if (chain.length === 0) {
-        return isDiagnosis
+        return isAgain
           ? new ProbeError("tls", "The TLS handshake failed")
           : new UnexplainedError("tls", "");
       }
@@ -94,13 +96,15 @@ export async function tlsPolicy(
           `The server's certificate ${fault.text}`,
         );
       }
-      return isDiagnosis
+      // MySQL's usual authentication sends the password itself through TLS.
+      return isAgain && source.adapter === "mysql"
         ? new ProbeError(
           "tls",
           "The TLS library of this program, which is older than the one of a released image, does not accept the kind of the server's certificate, though Mattermost does",
         )
         : undefined;
     },
+    isKeyUnproved: isAgain,
   };
 }
 
