@@ -269,30 +269,6 @@ export const REASONS = {
     remedy: (source) =>
       `In pg_hba.conf, use scram-sha-256 for this login, or set MM_SQLSETTINGS_DATASOURCE with sslcert=… and sslkey=… for a certificate with the name ${source.user}`,
   },
-  "certificate name": {
-    phrase: "has a certificate for another name",
-    exitCode: ExitCode.settings,
-    remedy: ({ host, adapter }) =>
-      `Set DB_HOST to a name in the certificate, or issue it with the subjectAltName ${
-        isIP(host) === 0 ? "DNS" : "IP"
-      }:${host}${
-        adapter === "mysql" ? "" : " (DB_SSL_MODE=verify-ca ignores the name)"
-      }`,
-  },
-  "certificate authority": {
-    phrase: "has a certificate that is not trusted",
-    exitCode: ExitCode.settings,
-    remedy: ({ adapter, host, port }) =>
-      `Set DB_SSL_CA to a PEM file with the authority that signed the server's certificate, or set DB_SSL_MODE=require${
-        adapter === "mysql" ? "" : " without DB_SSL_CA"
-      } to encrypt without checking it (openssl s_client -starttls ${adapter} -showcerts -connect ${host}:${port} shows the certificates)`,
-  },
-  "certificate purpose": {
-    phrase: "has a certificate that is not for servers",
-    exitCode: ExitCode.settings,
-    remedy: () =>
-      "Issue the server's certificate again, with extendedKeyUsage=serverAuth or none, and without other critical extensions",
-  },
   credentials: {
     phrase: "refuses the credentials",
     exitCode: refused,

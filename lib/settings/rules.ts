@@ -217,9 +217,11 @@ const RULES: readonly Rule[] = [
     subject: "DB_SSL_CA",
     isViolated: ({ settings }) =>
       settings.DB_SSL_CA !== "" &&
-      ["disable", "require"].includes(settings.DB_SSL_MODE),
+      (settings.DB_SSL_MODE === "disable" ||
+        // PostgreSQL's driver then verifies the certificate, as with verify-ca.
+        settings.DB_SSL_MODE === "require" && settings.DB_ADAPTER === "mysql"),
     message:
-      "DB_SSL_CA has no effect, because DB_SSL_MODE is neither verify-ca nor verify-full",
+      "DB_SSL_CA has no effect, because DB_SSL_MODE does not verify the certificate",
     remedy: "Set DB_SSL_MODE=verify-full",
   },
   {

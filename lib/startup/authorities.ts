@@ -112,9 +112,12 @@ export function findAuthorities(
   const entries = paths.flatMap((path) => parse(path, read(path), problems));
   const added = distinct(entries);
   const readBase = (): string => baseBundle(bundleOverride, files);
+  const isForDatabase = ({ path }: Entry): boolean => path === databaseFile;
   const warnings = [
-    ...entries.flatMap((entry) => defectsOf(entry, clock.now())),
-    ...missingIssuers(added, readBase),
+    ...entries.flatMap((entry) =>
+      defectsOf(entry, clock.now(), isForDatabase(entry))
+    ),
+    ...missingIssuers(added.filter((each) => !isForDatabase(each)), readBase),
   ];
   const texts = added.map(({ pem }) => pem);
   if (bundleOverride !== undefined && inDirectory.length > 0) {
@@ -242,7 +245,11 @@ function distinct(entries: readonly Entry[]): readonly Entry[] {
   return [...byFingerprint.values()];
 }
 
-function defectsOf({ path, certificate }: Entry, now: number): Problem[] {
+function defectsOf(
+  { path, certificate }: Entry,
+  now: number,
+  isForDatabase: boolean,
+): Problem[] {
   const name = nameOf(certificate);
   const from = Date.parse(certificate.validFrom);
   const { state, date } = describeExpiry(Date.parse(certificate.validTo), now);
@@ -251,7 +258,8 @@ function defectsOf({ path, certificate }: Entry, now: number): Problem[] {
   if (state === "soon") found.push(`expires on ${date}`);
   if (from > now) found.push(`is not valid before ${formatDate(from)}`);
   const isOwnIssuer = certificate.subject === certificate.issuer;
-  if (!certificate.ca && !isOwnIssuer) {
+  // The driver accepts the database's own certificate, whoever has issued it.
+  if (!certificate.ca && !isOwnIssuer && !isForDatabase) {
     found.push(
       "belongs to a server, not to an authority: no other certificate can be verified with it",
     );

@@ -24,6 +24,7 @@ import {
   describeProblem,
   tryLogin,
 } from "../../database/wait.ts";
+import { isChecked } from "../../database/tls/policy.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { Permit } from "../../upgrade/verdict.ts";
 import { findLostVolume } from "../../startup/lost_volume.ts";
@@ -70,7 +71,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     const now = (before + system.clock.now()) / 2;
     return [
       ...found,
-      ...factFindings(facts, context, now),
+      ...factFindings(facts, context, { ca: files.ca, now }),
       ...await upgradeFindings(facts, plan, system),
       ...volumeFindings(facts, plan, system),
       ...await driverFindings(context, files),
@@ -175,7 +176,10 @@ function loginFailure(error: ProbeError, source: DataSource): Finding {
 function factFindings(
   facts: DatabaseFacts,
   { plan, system }: CheckContext,
-  now: number,
+  { ca, now }: {
+    readonly ca: readonly string[] | undefined;
+    readonly now: number;
+  },
 ): Finding[] {
   const source = withoutLogin(plan.database.source);
   const where = source.socket ?? `${source.host}:${source.port}`;
@@ -185,7 +189,7 @@ function factFindings(
       "database.login",
       `${facts.product} ${facts.version} at ${where} accepts logins from ${source.user} to the database ${source.database}`,
     ),
-    ...tlsFindings(facts, source, system.clock.now()),
+    ...tlsFindings(facts, source, { ca, now: system.clock.now() }),
     refusal === undefined
       ? ok(
         "database.rights",
@@ -224,7 +228,10 @@ function ownerFindings(
 function tlsFindings(
   { tls }: DatabaseFacts,
   source: DataSource,
-  now: number,
+  { ca, now }: {
+    readonly ca: readonly string[] | undefined;
+    readonly now: number;
+  },
 ): Finding[] {
   if (tls === false) {
     return [
@@ -237,7 +244,7 @@ function tlsFindings(
     ];
   }
   const { protocol, certificateExpires } = tls;
-  const isVerified = source.sslMode.startsWith("verify-");
+  const isVerified = isChecked(source, ca);
   const verification = isVerified
     ? "the certificate is verified"
     : `the certificate is not verified (DB_SSL_MODE=${source.sslMode})`;

@@ -108,8 +108,14 @@ export async function tlsPolicy(
   };
 }
 
-/** Whether the driver checks the chain of certificates. */
-function isChecked(
+/**
+ * Tells whether the driver verifies who has issued the certificate.
+ *
+ * @param source The database.
+ * @param ca The certificates to trust, if any are named.
+ * @returns Whether it does.
+ */
+export function isChecked(
   { adapter, sslMode }: DataSource,
   ca: readonly string[] | undefined,
 ): boolean {

@@ -231,6 +231,15 @@ Deno.test("a warning tells that an issuer is missing, until its certificate is a
   }
 });
 
+Deno.test("the file for the database may hold the database's own certificate, or an authority without its issuer", () => {
+  const databaseFile = "/run/db/ca.pem";
+  const { certificate } = authority.issue({ names: ["db.example.com"] });
+  for (const pem of [certificate, intermediate("Issuing", "Root")]) {
+    const { warnings } = find(disk({ [databaseFile]: pem }), { databaseFile });
+    assert.deepEqual(warnings, []);
+  }
+});
+
 Deno.test("in a bundle each text starts on a new line", () => {
   assert.equal(joinBundle(["a\n\n", "b", "c\n"]), "a\nb\nc\n");
 });
