@@ -251,6 +251,16 @@ export const CERTIFICATE_KINDS: Readonly<
   "for another name": () => fromRoot({ names: ["elsewhere.example"] }),
   "for the name only": () => fromRoot({ names: ["localhost"] }),
   "for the address only": () => fromRoot({ names: ["127.0.0.1"] }),
+  "for several hosts": () =>
+    fromRoot({
+      names: [
+        "db.example.com",
+        "*.wild.example.com",
+        "with_underscore",
+        "10.0.0.2",
+        "2001:db8::1",
+      ],
+    }),
   "for the name in capitals": () => fromRoot({ names: ["LOCALHOST"] }),
   "only a common name": () => fromRoot({ names: [] }),
   "its own authority (openssl req -x509)": () => own({ ca: true }),

@@ -94,7 +94,10 @@ export function certificateFault(
   const search = { roots, others, now, signatures: 0, hint: undefined };
   const chains = chainsFrom([leaf], search);
   if (chains.length === 0) {
-    return search.hint ?? { ...unknownAuthority(), isIssuerMissing: true };
+    if (search.hint !== undefined) return search.hint;
+    return leaf.issuer.equals(leaf.subject)
+      ? authority("was signed with its own key, and is not trusted itself")
+      : { ...unknownAuthority(), isIssuerMissing: true };
   }
   const faults = chains.map(chainFault);
   return faults.includes(undefined) ? undefined : faults[0];
@@ -166,7 +169,17 @@ function signatureFault(
       "was issued by an authority whose key may not sign certificates",
     );
   }
+  if (!isKnown(child.algorithm)) {
+    return authority(
+      "is signed with an algorithm that Go refuses, such as SHA-1",
+    );
+  }
   return isSignedBy(child, issuer) ? undefined : unknownAuthority();
+}
+
+function isKnown(algorithm: string): boolean {
+  return algorithm.startsWith(PSS) ||
+    ALGORITHMS.some(([oid]) => algorithm.startsWith(oid));
 }
 
 function isSignedBy(child: Certificate, issuer: Certificate): boolean {

@@ -76,6 +76,7 @@ export interface Certificate {
 const SEQUENCE = 0x30;
 const BOOLEAN = 0x01;
 const INTEGER = 0x02;
+const BIT_STRING = 0x03;
 const UTC_TIME = 0x17;
 /** `[0]`, `[1]` and `[3]`, constructed: version, subtrees, extensions. */
 const CONTEXT_0 = 0xa0;
@@ -109,7 +110,8 @@ const HANDLED = new Set(
  */
 export function parseCertificate(der: Uint8Array): Certificate {
   const raw = Buffer.from(der.buffer, der.byteOffset, der.byteLength);
-  const [outer] = elementsOf(raw);
+  const [outer, ...more] = elementsOf(raw);
+  if (more.length > 0) malformed();
   const [body, algorithm, signature] = elementsOf(contentOf(outer, SEQUENCE));
   const parts = elementsOf(contentOf(body, SEQUENCE));
   const version = parts[0]?.tag === CONTEXT_0
@@ -123,8 +125,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
     raw: required(outer).raw,
     signed: required(body).raw,
     algorithm: required(algorithm).content.toString("hex"),
-    // The first byte of a BIT STRING counts its unused bits, which a signature does not have.
-    signature: required(signature).content.subarray(1),
+    signature: signatureOf(contentOf(signature, BIT_STRING)),
     version,
     issuer: required(issuer).raw,
     subject: required(subject).raw,
@@ -236,6 +237,11 @@ function namesOf(names: readonly Element[]): Names {
     dns: of(DNS_NAME).map((name) => name.toString("latin1")),
     ip: of(IP_ADDRESS),
   };
+}
+
+/** The first byte of a BIT STRING counts its unused bits, which a signature does not have. */
+function signatureOf(bits: Buffer): Buffer {
+  return bits[0] === 0 ? bits.subarray(1) : malformed();
 }
 
 function elementsOf(bytes: Buffer): Element[] {
