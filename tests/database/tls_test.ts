@@ -3,6 +3,7 @@ import type { Reason } from "../../lib/database/reasons.ts";
 import type { DataSource, SslMode } from "../../lib/database/data_source.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { createAuthority } from "../servers/certificates.ts";
+import { WEAK_CERTIFICATES } from "../servers/present_certificate.ts";
 import { factsOf, products, refusalOf, startWithUser } from "./support.ts";
 
 const authority = createAuthority();
@@ -110,5 +111,25 @@ for (const product of products()) {
     assert(tls && tls.certificateExpires);
     const days = (tls.certificateExpires - Date.now()) / 86_400_000;
     assert(days > 28 && days < 32, String(days));
+  });
+
+  // MySQL 9 does not have older versions.
+  if (name === "MySQL") continue;
+  Deno.test(`${name}: a server without TLS 1.2 is refused, as by Go`, async () => {
+    const { server, source } = await startWithUser(product, {
+      tls: authority.issue(),
+      settings: {
+        ...WEAK_CERTIFICATES[adapter],
+        ...adapter === "postgres"
+          ? { ssl_max_protocol_version: "TLSv1.1" }
+          : { "tls-version": "TLSv1.1" },
+      },
+    });
+    await using _ = server;
+    for (const sslMode of ["require", "verify-full"] as const) {
+      const error = await refusalOf({ ...source, sslMode }, ours);
+      assert.equal(error.reason, "tls");
+      assert.match(error.message, /does not support TLS 1\.2 or later/);
+    }
   });
 }

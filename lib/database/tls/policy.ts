@@ -71,7 +71,15 @@ export async function tlsPolicy(
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...client,
   };
-  if (!isChecked(source, ca)) return { options };
+  if (!isChecked(source, ca)) {
+    return {
+      options,
+      check: (socket) =>
+        presentedCertificates(socket).chain.length === 0
+          ? new ProbeError("tls", "The TLS handshake failed")
+          : undefined,
+    };
+  }
   const { certificateFault } = await import("./verdict.ts");
   const isVerified = !isKeyProved && !isAgain;
   return {
