@@ -36,12 +36,12 @@ await mariadb?.sql(
 const users = { mattermost: PASSWORD };
 const poolers = PGBOUNCER.isMet
   ? await Promise.all(
-    (["session", "transaction"] as const).map((mode) =>
+    (["session", "transaction", "statement"] as const).map((mode) =>
       startPgbouncer(postgres, { mode, users })
     ),
   )
   : [];
-const [session, transaction] = poolers;
+const [session, transaction, statement] = poolers;
 
 interface Place extends Product {
   readonly name: string;
@@ -314,6 +314,30 @@ async function index(database: string, name: string): Promise<number> {
   }
   return performance.now() - began;
 }
+
+testWith(
+  [PGBOUNCER],
+  "PgBouncer in statement mode: a migration goes on without a lock, and says so",
+  async () => {
+    assert.ok(statement !== undefined);
+    const place: Place = {
+      name: "statement",
+      adapter: "postgres",
+      server: postgres,
+      port: statement.port,
+    };
+    const { first, second, holder } = await twoContainers(place);
+    await using _ = first.home;
+    await using __ = second.home;
+    await finish(place, first);
+    const { code, stderr } = await holder.outcome;
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /warning: PgBouncer's pool_mode is statement, .*\n.*→ In pgbouncer\.ini: pool_mode = transaction\n/,
+    );
+  },
+);
 
 Deno.test.afterAll(async () => {
   for (const pooler of poolers) await pooler.stop();
