@@ -81,20 +81,20 @@ async function connectOnce(
     return await attempt(source, options, options);
   } catch (error) {
     if (!(error instanceof UnexplainedError)) throw error;
-    return await attempt(source, options, { ...options, isAgain: true });
+    return await attempt(source, options, { ...options, isDiagnosis: true });
   }
 }
 
 async function attempt(
   source: DataSource,
   options: ConnectOptions,
-  { ca, client, isAgain = false }: Partial<PolicyOptions>,
+  { ca, client, isDiagnosis = false }: Partial<PolicyOptions>,
 ): Promise<Session> {
   // The socket connects while the driver is loaded.
   const opening = openSocket(addressOf(source), options.signal);
   // The driver's module handles a failure. Until it is loaded, a rejection would count as unhandled.
   opening.catch(() => {});
-  const tls = await tlsPolicy(source, { ca, client, isAgain });
+  const tls = await tlsPolicy(source, { ca, client, isDiagnosis });
   return await login(source, { ...options, opening, tls });
 }
 

@@ -52,34 +52,18 @@ export interface FatalError {
   readonly message: string;
 }
 
-/** The requests of SCRAM, in their order, and then the acceptance of the login. */
-const SCRAM = [10, 11, 12, 0];
-
 /**
  * Passes only whole and valid messages to the driver.
  *
  * @param onFatal Called with each error that ends the session: during a query the driver loses it.
- * @param isScramOnly Whether any login but SCRAM is refused. SCRAM does not reveal the password,
- * and the server proves in it that it knows what it stores of the password.
- * @returns The checks, for one connection.
+ * @returns The checks.
  */
 export function postgresProtocol(
   onFatal: (error: FatalError) => void,
-  isScramOnly = false,
 ): Protocol {
-  const expected = [...SCRAM];
-  const checkScram: Check = (message) =>
-    requestError(message) ??
-      (message.readUInt32BE(HEAD) === expected.shift()
-        ? undefined
-        : new ProbeError(
-          "tls",
-          "The TLS library of this program cannot check whether the server holds the key of its certificate, so that only scram-sha-256 may be used, which does not reveal the password",
-        ));
-  const checkRequest = isScramOnly ? checkScram : requestError;
   return {
     isGreeting,
-    wholeMessages: (bytes) => wholeMessages(bytes, { onFatal, checkRequest }),
+    wholeMessages: (bytes) => wholeMessages(bytes, onFatal),
   };
 }
 
@@ -91,15 +75,10 @@ function isGreeting(head: Buffer): boolean {
     (type === "E" || type === "v") && length >= 8 && length <= 30_000;
 }
 
-type Check = (message: Buffer) => ProbeError | undefined;
-
 /** Number of bytes at the beginning that are whole messages, or the error in one of them. */
 function wholeMessages(
   bytes: Buffer,
-  { onFatal, checkRequest }: {
-    readonly onFatal: (error: FatalError) => void;
-    readonly checkRequest: Check;
-  },
+  onFatal: (error: FatalError) => void,
 ): number | ProbeError {
   let size = 0;
   while (bytes.length - size >= HEAD) {
@@ -109,7 +88,7 @@ function wholeMessages(
     if (end > bytes.length) break;
     // The content of most messages needs no check.
     if (!SAFE_TYPES.has(bytes[size])) {
-      const error = messageError(bytes.subarray(size, end), checkRequest);
+      const error = messageError(bytes.subarray(size, end));
       if (error !== undefined) return error;
     }
     const fatal = fatalError(bytes.subarray(size, end));
@@ -131,11 +110,8 @@ function fatalError(message: Buffer): FatalError | undefined {
   return ["FATAL", "PANIC"].includes(V) ? { code, message: text } : undefined;
 }
 
-function messageError(
-  message: Buffer,
-  checkRequest: Check,
-): ProbeError | undefined {
-  if (message[0] === REQUEST) return checkRequest(message);
+function messageError(message: Buffer): ProbeError | undefined {
+  if (message[0] === REQUEST) return requestError(message);
   return message[0] === ROWS && isRowDescription(message)
     ? undefined
     : malformedPacket();

@@ -121,10 +121,7 @@ export async function connectPostgres(
   });
   const closed = rejectOnClose(socket);
   let fatal: FatalError | undefined;
-  inspectData(
-    socket,
-    postgresProtocol((error) => fatal = error, options.tls?.isKeyUnproved),
-  );
+  inspectData(socket, postgresProtocol((error) => fatal = error));
   const client = login(source, socket, options);
   const query: Query = async <Row>(text: string) => {
     try {

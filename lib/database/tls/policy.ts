@@ -26,8 +26,6 @@ export interface TlsPolicy {
   readonly options: TlsOptions;
   /** Finds what the server's driver would refuse after the handshake; nothing by default. */
   readonly check?: (socket: TLSSocket) => ProbeError | undefined;
-  /** Whether the server has not proved that it holds the key of its certificate, so that it must not get the password. */
-  readonly isKeyUnproved?: boolean;
 }
 
 /** What the policy depends on besides the data source. */
@@ -36,8 +34,8 @@ export interface PolicyOptions {
   readonly ca: readonly string[] | undefined;
   /** The client's certificate and its key in PEM. */
   readonly client?: { readonly cert: string; readonly key: string } | undefined;
-  /** Whether the runtime has refused the certificate before, or could not say why the handshake failed. */
-  readonly isAgain?: boolean;
+  /** Whether only the cause of a failed handshake is wanted: no login follows. */
+  readonly isDiagnosis?: boolean;
 }
 
 /** A handshake that failed for a reason that Deno 2.7 does not report. */
@@ -59,7 +57,7 @@ const REASONS: Readonly<Record<CertificateFault["kind"], Reason>> = {
  */
 export async function tlsPolicy(
   source: DataSource,
-  { ca, client, isAgain = false }: PolicyOptions,
+  { ca, client, isDiagnosis = false }: PolicyOptions,
 ): Promise<TlsPolicy | undefined> {
   // Neither driver uses TLS through a unix socket.
   if (source.sslMode === "disable" || source.socket !== undefined) {
@@ -81,13 +79,13 @@ export async function tlsPolicy(
     };
   }
   const { certificateFault } = await import("./verdict.ts");
-  const isVerified = !isKeyProved && !isAgain;
+  const isVerified = !isKeyProved && !isDiagnosis;
   return {
     options: { ...options, rejectUnauthorized: isVerified },
     check(socket) {
       const { chain, now } = presentedCertificates(socket);
       if (chain.length === 0) {
-        return isAgain
+        return isDiagnosis
           ? new ProbeError("tls", "The TLS handshake failed")
           : new UnexplainedError("tls", "");
       }
@@ -104,15 +102,13 @@ export async function tlsPolicy(
           `The server's certificate ${fault.text}`,
         );
       }
-      // MySQL's usual authentication sends the password itself through TLS.
-      return isAgain && source.adapter === "mysql"
+      return isDiagnosis
         ? new ProbeError(
           "tls",
           "The TLS library of this program, which is older than the one of a released image, does not accept the kind of the server's certificate, though Mattermost does",
         )
         : undefined;
     },
-    isKeyUnproved: isAgain,
   };
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../../../../lib/database/connection.ts";
 
 /** A connection with a listener in the place of a driver. */
-function connection(isScramOnly = false) {
+function connection() {
   const passed: Buffer[] = [];
   const fatal: FatalError[] = [];
   let error: unknown;
@@ -22,7 +22,7 @@ function connection(isScramOnly = false) {
   });
   inspectData(
     socket as unknown as Socket,
-    postgresProtocol((error) => void fatal.push(error), isScramOnly),
+    postgresProtocol((error) => void fatal.push(error)),
   );
   socket.on("data", (data: Buffer) => passed.push(data));
   return {
@@ -180,33 +180,4 @@ Deno.test("postgresProtocol() reports the errors that end a session, and no othe
     { code: "57P01", message: "Verbindung beendet" },
   ]);
   assert.equal(passed.length, 1);
-});
-
-Deno.test("postgresProtocol() can refuse any login but a complete SCRAM", () => {
-  const scram = [
-    request(10, "SCRAM-SHA-256\0\0"),
-    request(11, "r=nonce,s=c2FsdA==,i=4096"),
-    request(12, "v=c2lnbmF0dXJl"),
-    WELCOME,
-  ];
-  const complete = connection(true);
-  complete.receive(...scram, message("Z", "I"));
-  assert.equal(complete.error(), undefined);
-  assert.equal(
-    Buffer.concat(complete.passed).length,
-    Buffer.concat(scram).length + 6,
-  );
-  const others = [
-    [WELCOME],
-    [request(3)],
-    [request(5, "salt")],
-    [...scram.slice(0, 2), WELCOME],
-  ];
-  for (const messages of others) {
-    const { receive, error } = connection(true);
-    receive(...messages);
-    const found = error();
-    assert(found instanceof ProbeError);
-    assert.equal(found.reason, "tls");
-  }
 });
