@@ -188,13 +188,16 @@ mkdir -p "${out}/server" "${out}/client"
 tar -xzf "${tarball}" -C "${out}/server" --strip-components=1 --no-same-owner
 [ -x "${out}/server/bin/mattermost" ] || [ -x "${out}/server/bin/platform" ] ||
   fail "${name} must have bin/mattermost in its top directory"
-# The names of the migrations that the server contains, and the size of the program that they are
-# from: the entrypoint compares them with those of the database.
+# The names of the migrations that the server contains, the versions of its database drivers, and the
+# size of the program that they are from: the entrypoint compares the migrations with those of the
+# database, and the drivers decide what a data source means.
 program=${out}/server/bin/mattermost
 if [ -f "${program}" ]; then
   {
     stat --format %s "${program}"
     LC_ALL=C grep -aoE '(postgres|mysql)/[0-9]{6}_[A-Za-z0-9_.-]+\.up\.sql' "${program}" |
+      sort -u
+    LC_ALL=C grep -aoE 'github\.com/(lib/pq|go-sql-driver/mysql)[[:blank:]@]v[0-9]+\.[0-9]+\.[0-9]+' "${program}" |
       sort -u
   } >"${out}/server/migrations.txt"
 fi

@@ -67,7 +67,10 @@ export const RULES:
     ],
 
     ["pooler parameter", "", /unsupported .*startup parameter/],
-    ["parameter", "0A000 22023 42704 1115 1193 1231 1253 1273"],
+    [
+      "parameter",
+      "0A000 22023 42704 55P02 1064 1115 1193 1231 1232 1238 1253 1273 1298",
+    ],
 
     ["tls demanded", "3159"],
     ["tls demanded", "", /(?:SSL|TLS)(?: connection)? (?:is )?required/],

@@ -5,10 +5,10 @@
  */
 
 import type { ConnectOptions, Session } from "./session.ts";
-import type { DataSource } from "./data_source.ts";
+import type { DatabaseServer, DataSource } from "./data_source.ts";
 import type { Reason } from "./reasons.ts";
 import { ProbeError } from "./session.ts";
-import { addressOf, type LoginOptions } from "./connection.ts";
+import { addressOf, connectLimit, type LoginOptions } from "./connection.ts";
 import { openSocket } from "../os/socket.ts";
 import {
   type PolicyOptions,
@@ -25,7 +25,8 @@ const UNREACHED: readonly Reason[] = [
 ];
 
 /**
- * Logs in to a database.
+ * Logs in to a database: to the first of its servers that accepts the login, and that is what the
+ * data source requires.
  *
  * @param source The database and the login.
  * @param options The signal that ends the session, and the certificate authorities.
@@ -33,6 +34,65 @@ const UNREACHED: readonly Reason[] = [
  * @throws {ProbeError} The reason why it failed; or the signal's reason.
  */
 export async function connect(
+  source: DataSource,
+  options: ConnectOptions,
+): Promise<Session> {
+  if (source.alternatives === undefined) {
+    return await connectTo(source, options);
+  }
+  const failures: { readonly error: ProbeError; readonly where: string }[] = [];
+  for (const target of targetsOf(source)) {
+    try {
+      return await connectTo(target, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!(error instanceof ProbeError)) throw error;
+      failures.push({
+        error,
+        where: target.socket ?? `${target.host}:${target.port}`,
+      });
+    }
+  }
+  // What does not pass by itself matters most.
+  const { error } =
+    failures.find(({ error: { isTemporary } }) => !isTemporary) ??
+      failures.at(-1) ?? {};
+  throw new ProbeError(
+    error?.reason ?? "refused",
+    failures.map(({ error: { message, reason }, where }) =>
+      `${where}: ${message || reason}`
+    ).join("; "),
+    error?.code,
+  );
+}
+
+/** The servers in the order in which the driver tries them; all again if none is a standby, and one was only preferred. */
+function targetsOf(source: DataSource): DataSource[] {
+  const { alternatives = [], socket: _, address: __, ...rest } = source;
+  const { host, port, socket, address } = source;
+  const first: DatabaseServer = {
+    host,
+    port,
+    ...(socket === undefined ? {} : { socket }),
+    ...(address === undefined ? {} : { address }),
+  };
+  const targets = [first, ...alternatives].map((server): DataSource => ({
+    ...rest,
+    alternatives,
+    ...server,
+  }));
+  return source.targetSessionAttrs === "prefer-standby"
+    ? [
+      ...targets,
+      ...targets.map((target): DataSource => ({
+        ...target,
+        targetSessionAttrs: "any",
+      })),
+    ]
+    : targets;
+}
+
+async function connectTo(
   source: DataSource,
   options: ConnectOptions,
 ): Promise<Session> {
@@ -91,7 +151,11 @@ async function attempt(
   { ca, client, isDiagnosis = false }: Partial<PolicyOptions>,
 ): Promise<Session> {
   // The socket connects while the driver is loaded.
-  const opening = openSocket(addressOf(source), options.signal);
+  const opening = openSocket(
+    addressOf(source),
+    options.signal,
+    connectLimit(source),
+  );
   // The driver's module handles a failure. Until it is loaded, a rejection would count as unhandled.
   opening.catch(() => {});
   const tls = await tlsPolicy(source, { ca, client, isDiagnosis });

@@ -6,7 +6,7 @@
  */
 
 import type { ConnectOptions, TlsFacts } from "./session.ts";
-import type { DataSource } from "./data_source.ts";
+import type { DatabaseServer, DataSource } from "./data_source.ts";
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -33,12 +33,55 @@ export interface LoginOptions extends ConnectOptions {
  * @returns Host and port, or the file of the unix socket.
  */
 export function addressOf(
-  { adapter, host, port, socket }: DataSource,
+  { adapter, host, address = host, port, socket }:
+    & DatabaseServer
+    & Pick<DataSource, "adapter">,
 ): Address {
-  if (socket === undefined) return { host, port };
+  if (socket === undefined) return { host: address, port };
   return {
     path: adapter === "postgres" ? `${socket}/.s.PGSQL.${port}` : socket,
   };
+}
+
+/** Milliseconds for one connection attempt in which a database has several servers, and for all of them together. */
+const ONE_OF_SEVERAL = 1500;
+const ALL_OF_SEVERAL = 4000;
+
+/** Milliseconds of the units of Go's durations; shorter ones do not matter. */
+const UNITS: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+};
+
+/**
+ * Finds the time limit of a connection attempt: that of the driver (`connect_timeout` of PostgreSQL,
+ * `timeout` of MySQL), and less if other servers have to be tried.
+ *
+ * @param source The database.
+ * @returns Milliseconds; `undefined` for no limit.
+ */
+export function connectLimit(
+  { adapter, parameters = {}, alternatives = [] }: DataSource,
+): number | undefined {
+  const own = adapter === "mysql"
+    ? durationOf(parameters["timeout"] ?? "")
+    : 1000 * Number(parameters["connect_timeout"] ?? 0);
+  const shared = alternatives.length === 0
+    ? Infinity
+    : Math.min(ONE_OF_SEVERAL, ALL_OF_SEVERAL / (1 + alternatives.length));
+  const limit = Math.min(own > 0 ? own : Infinity, shared);
+  return limit === Infinity ? undefined : limit;
+}
+
+/** Milliseconds of Go's `1m30s`; 0 for a negative one. */
+function durationOf(text: string): number {
+  if (text.startsWith("-")) return 0;
+  return [...text.matchAll(/([\d.]+)(h|ms|m|s)/g)].reduce(
+    (sum, [, count, unit = ""]) => sum + Number(count) * (UNITS[unit] ?? 0),
+    0,
+  );
 }
 
 /**

@@ -8,8 +8,8 @@ import { HIDDEN, hideCredentials } from "../hidden.ts";
 import type { Adapter } from "../settings/adapter.ts";
 
 /**
- * What TLS must prove. MySQL's driver treats `verify-ca` as `verify-full`. With `prefer` it
- * encrypts if the server can; PostgreSQL's driver knows `prefer` and `allow` from lib/pq 1.11 on.
+ * What TLS must prove. `prefer` encrypts if the server can, `allow` only if it must: MySQL's driver
+ * has the first, PostgreSQL's has both from 1.12 on. MySQL's treats `verify-ca` as `verify-full`.
  */
 export type SslMode =
   | "disable"
@@ -19,16 +19,41 @@ export type SslMode =
   | "verify-ca"
   | "verify-full";
 
-/** A database and the login to it. */
-export interface DataSource {
-  /** The server's driver, which determines the grammar of the DSN. */
-  readonly adapter: Adapter;
+/** Where a server of the database listens. */
+export interface DatabaseServer {
   /** Host name or address; an IPv6 address without brackets. */
   readonly host: string;
   /** TCP port; for PostgreSQL also a part of the unix socket's name. */
   readonly port: number;
   /** Unix socket, instead of host and port: the file for MySQL, its directory for PostgreSQL. */
   readonly socket?: string;
+  /** PostgreSQL's `hostaddr`: the address to connect to, while the certificate is for the host. */
+  readonly address?: string;
+}
+
+/**
+ * What a server must be, PostgreSQL's `target_session_attrs`.
+ *
+ * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS
+ */
+export type SessionAttributes =
+  | "any"
+  | "read-write"
+  | "read-only"
+  | "primary"
+  | "standby"
+  | "prefer-standby";
+
+/** A database and the login to it. */
+export interface DataSource extends DatabaseServer {
+  /** The server's driver, which determines the grammar of the DSN. */
+  readonly adapter: Adapter;
+  /** The version of that driver, such as `1.10.9`; `undefined` if it is not known. */
+  readonly driver?: string;
+  /** Further servers, which the driver tries in this order after the first. */
+  readonly alternatives?: readonly DatabaseServer[];
+  /** What the driver requires of a server before it uses it; `any` by default. */
+  readonly targetSessionAttrs?: SessionAttributes;
   /** Name of the database user. */
   readonly user: string;
   /** Password of the user, a secret; empty for none. */
@@ -45,12 +70,15 @@ export interface DataSource {
    * @see https://pkg.go.dev/crypto/x509#SystemCertPool
    */
   readonly sslCa?: string;
-  /** The version of the server's driver, such as `1.10.9`; `undefined` if it is not known. */
-  readonly driver?: string;
   /** MySQL only: the character sets to request, best first. */
   readonly encoding?: string;
   /** All other parameters of the DSN: decoded for PostgreSQL, as written for MySQL. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /**
+   * The parameters that the driver does not know, so that it passes them on: PostgreSQL gets them
+   * at the login, and MySQL in a statement `SET name = value`. Both refuse unknown names.
+   */
+  readonly sessionParameters?: Readonly<Record<string, string>>;
   /**
    * What gives the parts of the login, for messages: one variable or key for all of them, or
    * for each part that its own variable does not give, what does.
@@ -110,9 +138,13 @@ export function settingOf({ givenBy }: DataSource, part: LoginPart): string {
  * @returns Such as `DB_HOST=db, DB_PORT=5432, DB_NAME=mattermost, DB_USER=mattermost`.
  */
 export function describeLogin(source: DataSource): string {
-  const { givenBy, socket, port, database, user } = withoutLogin(source);
+  const { alternatives, givenBy, socket, port, database, user } = withoutLogin(
+    source,
+  );
   return [
-    ...(socket === undefined
+    ...(alternatives !== undefined
+      ? [`servers ${addressText(source)}`]
+      : socket === undefined
       ? [describeHost(source), describePart(source, "DB_PORT", `${port}`)]
       : [`socket ${socket}`]),
     describePart(source, "DB_NAME", database),
@@ -153,8 +185,6 @@ function describePart(
  * @returns The source without such a login.
  */
 export function withoutLogin(source: DataSource): DataSource {
-  const hide = (text: string): string =>
-    hideCredentials(text.replace(/^.*@/s, `${HIDDEN}@`));
   return {
     ...source,
     user: hideCredentials(source.user),
@@ -163,28 +193,63 @@ export function withoutLogin(source: DataSource): DataSource {
   };
 }
 
+/**
+ * Writes where a database listens, for messages.
+ *
+ * @param source The database.
+ * @returns The sockets, or hosts with their ports, of all servers, without logins.
+ */
+export function addressText(source: DataSource): string {
+  return [source, ...source.alternatives ?? []].map(({ host, port, socket }) =>
+    socket ?? `${hide(host)}:${port}`
+  ).join(", ");
+}
+
+function hide(text: string): string {
+  return hideCredentials(text.replace(/^.*@/s, `${HIDDEN}@`));
+}
+
 /** The default TCP ports of the products. */
 export const DEFAULT_PORTS: Readonly<Record<Adapter, number>> = {
   mysql: 3306,
   postgres: 5432,
 };
 
-/** `host` or `[address]`, with or without `:port`. */
-export const HOST_PORT_REGEXP = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d*))?$/;
+/** A part of the text of a data source. */
+export interface Part {
+  /** The part, decoded. */
+  readonly text: string;
+  /** Where it begins: an index of the whole text, or -1 for what is not in it. */
+  readonly at: number;
+  /** What it is, such as `the password`. */
+  readonly place?: string;
+}
 
-/**
- * Parses a TCP port.
- *
- * @param text Decimal digits.
- * @returns The port, 1 to 65535.
- * @throws {SyntaxError} Where the text is not a port.
- */
-export function portNumber(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new SyntaxError("The DSN has a port that is not from 1 to 65535");
+/** The reason why the server's driver refuses a data source. Its text holds no part of the data source. */
+export class DataSourceError extends SyntaxError {
+  /**
+   * Makes the error.
+   *
+   * @param reason A clause with the subject "it", which is the data source.
+   * @param where The data source, the index of what is refused, and what is there; `undefined` if no place is to blame.
+   */
+  constructor(
+    reason: string,
+    where?: {
+      readonly text: string;
+      readonly at: number;
+      readonly place?: string | undefined;
+    },
+  ) {
+    const place = where?.place === undefined ? "" : `, in ${where.place}`;
+    super(
+      where === undefined || where.at < 0
+        ? `${reason}${place}`
+        : `${reason}, at character ${
+          [...where.text.slice(0, where.at)].length + 1
+        }${place}`,
+    );
   }
-  return port;
 }
 
 /**
@@ -195,21 +260,4 @@ export function portNumber(text: string): number {
  */
 export function bracket(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
-}
-
-/**
- * Decodes percent-encoded UTF-8.
- *
- * @param text The encoded text.
- * @returns The decoded text.
- * @throws {SyntaxError} Where a percent sign does not begin an encoded character.
- */
-export function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new SyntaxError(
-      "The DSN has a percent sign that does not begin an encoded character",
-    );
-  }
 }

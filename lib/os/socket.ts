@@ -45,12 +45,14 @@ export const isKeyProved: boolean = !/^2\.[0-8]\./.test(Deno.version.deno);
  * @param address The address of the server.
  * @param signal Destroys the connection, even long after it was opened. Operations on the
  * socket then fail with the signal's reason.
+ * @param limit Milliseconds that the attempt may take; `undefined` for no limit.
  * @returns The connected socket.
- * @throws {Error} With the code of the system; or the signal's reason.
+ * @throws {Error} With the code of the system, `ETIMEDOUT` after the limit; or the signal's reason.
  */
 export function openSocket(
   address: Address,
   signal: AbortSignal,
+  limit?: number,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -63,7 +65,14 @@ export function openSocket(
     // Also later, because an "error" event without a listener would end the program.
     socket.on("error", reject);
     socket.once("close", () => signal.removeEventListener("abort", abort));
+    const late = (): void => {
+      const error = new Error(`No answer within ${limit} ms`);
+      socket.destroy(Object.assign(error, { code: "ETIMEDOUT" }));
+    };
+    const timer = limit === undefined ? undefined : setTimeout(late, limit);
+    socket.once("close", () => clearTimeout(timer));
     socket.once("connect", () => {
+      clearTimeout(timer);
       socket.setNoDelay(true);
       socket.setKeepAlive(true);
       resolve(socket);

@@ -6,12 +6,13 @@
  */
 
 import type { DataSource } from "../database/data_source.ts";
-import { formatDsn, parseDsn } from "../database/dsn.ts";
+import { DataSourceError } from "../database/data_source.ts";
+import { type DsnReader, formatDsn, parseDsn } from "../database/dsn.ts";
 import { ExitCode } from "../errors.ts";
-import { HIDDEN } from "../hidden.ts";
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
-import type { Adapter } from "../settings/adapter.ts";
+import { inRange } from "../release_range.ts";
+import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import type { GivenSettings } from "../settings/resolve.ts";
 import { withAdapter } from "../settings/resolve.ts";
@@ -77,33 +78,50 @@ export function applyDriver(
 }
 
 /**
- * The variables of libpq that make the server's PostgreSQL driver panic, whatever their value is:
- * https://github.com/lib/pq/blob/v1.10.9/conn.go (`parseEnviron`).
+ * The variables of libpq that make the server's PostgreSQL driver fail, whatever their value is, by
+ * version: `parseEnviron` in https://github.com/lib/pq/blob/v1.10.9/conn.go, and `fromEnv` in
+ * https://github.com/lib/pq/blob/v1.12.3/connector.go.
  */
-const FATAL_VARIABLES = [
-  "PGHOSTADDR",
-  "PGSERVICE",
-  "PGSERVICEFILE",
-  "PGREALM",
-  "PGREQUIRESSL",
-  "PGSSLCRL",
-  "PGREQUIREPEER",
-  "PGKRBSRVNAME",
-  "PGGSSLIB",
-  "PGSYSCONFDIR",
-  "PGLOCALEDIR",
-] as const;
+const FATAL_VARIABLES: Readonly<Record<string, string>> = {
+  PGHOSTADDR: "<1.11.0",
+  PGSERVICE: "<1.12.0",
+  PGSERVICEFILE: "<1.12.0",
+  PGREALM: ">=0.0.0",
+  PGREQUIRESSL: ">=0.0.0",
+  PGSSLCRL: ">=0.0.0",
+  PGREQUIREPEER: ">=0.0.0",
+  PGKRBSRVNAME: ">=0.0.0",
+  PGGSSLIB: ">=0.0.0",
+  PGSYSCONFDIR: "<1.12.0",
+  PGLOCALEDIR: "<1.12.0",
+  PGREQUIREAUTH: ">=1.11.0",
+  PGCHANNELBINDING: ">=1.11.0",
+  PGSSLCERTMODE: ">=1.11.0",
+  PGSSLCOMPRESSION: ">=1.11.0",
+  PGSSLCRLDIR: ">=1.11.0",
+  PGGSSENCMODE: ">=1.11.0",
+  PGGSSDELEGATION: ">=1.11.0",
+  PGSSLMINPROTOCOLVERSION: ">=1.11.0 <1.12.0",
+  PGSSLMAXPROTOCOLVERSION: ">=1.11.0 <1.12.0",
+  PGMINPROTOCOLVERSION: ">=1.11.0 <1.12.0",
+  PGMAXPROTOCOLVERSION: ">=1.11.0 <1.12.0",
+};
 
 /**
- * Finds the variables that make the server's PostgreSQL driver panic.
+ * Finds the variables that make the server's PostgreSQL driver fail.
  *
  * @param env The environment.
+ * @param reader The versions that the driver may have: a variable counts if each of them fails.
  * @returns A problem for each one.
  */
 export function findFatalVariables(
   env: Readonly<Record<string, string>>,
+  { versions }: DsnReader,
 ): SettingProblem[] {
-  return FATAL_VARIABLES.filter((name) => name in env).map((name) => ({
+  return Object.entries(FATAL_VARIABLES).filter(([name, range]) =>
+    name in env &&
+    versions?.every((version) => inRange(version, range)) !== false
+  ).map(([name]) => ({
     subject: name,
     message:
       `${name} must not be set, because the server's PostgreSQL driver does not support it and ends the server`,
@@ -122,38 +140,70 @@ const EMPTY_DATA_SOURCE: SettingProblem = {
   code: ExitCode.settings,
 };
 
+/** A data source that somebody else wrote: the database, or why the server's driver refuses it. */
+export interface GivenDatabase {
+  /** The database; `undefined` if there is no data source, or a wrong one. */
+  readonly database?: ConfiguredDatabase;
+  /** What is wrong. */
+  readonly problem?: SettingProblem;
+}
+
+/** What is known about the server, by the product of its database. */
+export type ReaderOf = (adapter: Adapter) => DsnReader;
+
 /**
  * Reads the data source from the server's own variables.
  *
  * @param variables The server's own variables.
- * @param options `DB_ADAPTER`, for a data source that does not show its product, whether the server accepts an empty data source, and the variable that gives it, such as the one with `_FILE`.
- * @returns The database if the variable is set, or the problem if it is empty or cannot be parsed.
+ * @param options `DB_ADAPTER`, for a data source that does not show its product, whether the server accepts an empty data source, and the variable that gives it, which may end in `_FILE`.
+ * @param readerOf What is known about the server.
+ * @returns The database if the variable is set, or the problem if it is empty or refused.
  */
 export function databaseFromVariables(
   variables: Readonly<Record<string, string>>,
-  { DB_ADAPTER, acceptsEmpty, givenBy = DATA_SOURCE_VARIABLE }:
-    & Pick<Settings, "DB_ADAPTER">
-    & { readonly acceptsEmpty: boolean; readonly givenBy?: string | undefined },
-): {
-  readonly database?: ConfiguredDatabase;
-  readonly problem?: SettingProblem;
-} {
+  { DB_ADAPTER, acceptsEmpty, variable }: Pick<Settings, "DB_ADAPTER"> & {
+    readonly acceptsEmpty: boolean;
+    readonly variable: string;
+  },
+  readerOf: ReaderOf,
+): GivenDatabase {
   const dsn = variables[DATA_SOURCE_VARIABLE];
   if (dsn === undefined || dsn === "" && !acceptsEmpty) return {};
   if (dsn === "") return { problem: EMPTY_DATA_SOURCE };
   const adapter = driverFromVariables(variables) ??
     (/^postgres(ql)?:\/\//.test(dsn) ? "postgres" : DB_ADAPTER ?? "mysql");
+  return parseGiven(dsn, { adapter, subject: variable }, readerOf, dsn);
+}
+
+/** The form of a data source for each product. */
+const EXAMPLES: Readonly<Record<Adapter, string>> = {
+  postgres:
+    "postgres://user:password@host:5432/mattermost with the password percent-encoded",
+  mysql: "user:password@tcp(host:3306)/mattermost",
+};
+
+function parseGiven(
+  text: string,
+  { adapter, subject }: {
+    readonly adapter: Adapter;
+    readonly subject: string;
+  },
+  readerOf: ReaderOf,
+  dsn?: string,
+): GivenDatabase {
+  const reader = readerOf(adapter);
   try {
-    return { database: { source: parseDsn(adapter, dsn), dsn } };
+    return { database: { source: parseDsn(adapter, text, reader), dsn } };
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof DataSourceError)) throw error;
     const problem = {
-      subject: givenBy,
-      message:
-        `${givenBy} must be a data source that the server's ${adapter} driver can parse: it is ${HIDDEN}`,
-      remedy: adapter === "postgres"
-        ? "Set it to postgres://user:password@host:5432/mattermost with the password percent-encoded, or remove it and set DB_HOST, DB_USER and DB_PASS"
-        : "Set it to user:password@tcp(host:3306)/mattermost, or remove it and set DB_HOST, DB_USER and DB_PASS",
+      subject,
+      message: `${subject} must be a data source that the server's ${
+        PRODUCTS[adapter]
+      } driver accepts: ${error.message}`,
+      remedy: `Set it to ${
+        EXAMPLES[adapter]
+      }, or remove it and set DB_HOST, DB_USER and DB_PASS`,
       code: ExitCode.settings,
     };
     return { problem };
@@ -164,15 +214,20 @@ export function databaseFromVariables(
  * Builds the data source from `DB_*`.
  *
  * @param settings Settings without problems.
+ * @param readerOf What is known about the server.
  * @returns The database; `undefined` if the product or the host is not known.
  */
 export function databaseFromSettings(
   settings: Settings,
+  readerOf: ReaderOf,
 ): ConfiguredDatabase | undefined {
   const { DB_ADAPTER: adapter, DB_HOST: host } = settings;
   if (adapter === undefined || host === undefined) return undefined;
+  const { versions = [] } = readerOf(adapter);
+  const [driver, ...others] = versions;
   const source: DataSource = {
     adapter,
+    ...(driver === undefined || others.length > 0 ? {} : { driver }),
     host: host.startsWith("/") ? "" : host.replace(/^\[|\]$/g, ""),
     port: settings.DB_PORT,
     ...(host.startsWith("/") ? { socket: host } : {}),
@@ -183,43 +238,35 @@ export function databaseFromSettings(
     ...(settings.DB_SSL_CA === "" ? {} : { sslCa: settings.DB_SSL_CA }),
     ...(adapter === "mysql" ? { encoding: settings.DB_ENCODING } : {}),
   };
-  return { source, dsn: formatDsn(source) };
+  return { source, dsn: formatDsn(source, versions) };
 }
 
 /** The login in the config.json of Mattermost's packages, an example without a database. */
 const EXAMPLE_REGEXP = /^(postgres:\/\/)?mmuser:mostest@/;
+
+/** The key of the data source in config.json, for messages. */
+export const DATA_SOURCE_KEY = "SqlSettings.DataSource in config.json";
 
 /**
  * Reads the data source from a config.json that the entrypoint did not write.
  *
  * @param text Valid JSON; `undefined` if there is no file.
  * @param driver The product that overrides the one in the file.
- * @returns The database; `undefined` if the file names none, or only the packages' example.
+ * @param readerOf What is known about the server.
+ * @returns The database, or the problem; neither if the file names no database, or only the packages' example.
  */
 export function databaseFromConfig(
   text: string | undefined,
   driver: Adapter | undefined,
-): ConfiguredDatabase | undefined {
-  if (text === undefined) return undefined;
+  readerOf: ReaderOf,
+): GivenDatabase {
+  if (text === undefined) return {};
   const document: Json = JSON.parse(text);
   const adapter = driver ?? valueAt(document, "SqlSettings.DriverName");
   const dsn = valueAt(document, "SqlSettings.DataSource");
-  if (adapter !== "mysql" && adapter !== "postgres") return undefined;
+  if (adapter !== "mysql" && adapter !== "postgres") return {};
   if (typeof dsn !== "string" || dsn === "" || EXAMPLE_REGEXP.test(dsn)) {
-    return undefined;
+    return {};
   }
-  return parseIfValid(adapter, dsn);
-}
-
-function parseIfValid(
-  adapter: Adapter,
-  dsn: string,
-): ConfiguredDatabase | undefined {
-  try {
-    const source = parseDsn(adapter, dsn);
-    formatDsn(source);
-    return { source, dsn: undefined };
-  } catch {
-    return undefined;
-  }
+  return parseGiven(dsn, { adapter, subject: DATA_SOURCE_KEY }, readerOf);
 }

@@ -31,9 +31,14 @@ import { readServerVariables } from "../settings/server_variables.ts";
 import { findUnknownVariables } from "../settings/spelling.ts";
 import type { System } from "../os/system.ts";
 import { FOUND_BY_NAME } from "../database/data_source.ts";
-import type { ConfiguredDatabase } from "./configured_database.ts";
+import type {
+  ConfiguredDatabase,
+  GivenDatabase,
+  ReaderOf,
+} from "./configured_database.ts";
 import {
   applyDriver,
+  DATA_SOURCE_KEY,
   DATA_SOURCE_VARIABLE,
   databaseFromSettings,
   databaseFromVariables,
@@ -43,6 +48,7 @@ import type { Context } from "./context.ts";
 import { serverIdentity } from "./become_user.ts";
 import { once } from "./once.ts";
 import { type Paths, pathsOf } from "./paths.ts";
+import { dsnReaders } from "./dsn_readers.ts";
 import { readServedFile } from "./served_file.ts";
 import { sourcesOf } from "./setting_sources.ts";
 
@@ -81,7 +87,8 @@ export async function loadSettings(
     readonly fromConfig: (
       settings: Settings,
       driver: Adapter | undefined,
-    ) => Promise<ConfiguredDatabase | undefined>;
+      readerOf: ReaderOf,
+    ) => Promise<GivenDatabase>;
     readonly assume?: string;
   },
 ): Promise<LoadedSettings> {
@@ -117,28 +124,38 @@ export async function loadSettings(
     ...serverVariables.problems,
   ];
   if (product.problem !== undefined) problems.push(product.problem);
+  const readerOf = dsnReaders({ settings, release, paths }, system);
+  const variable = serverVariables.givenBy[DATA_SOURCE_VARIABLE] ??
+    DATA_SOURCE_VARIABLE;
   const own = databaseFromVariables(variables, {
     DB_ADAPTER: settings.DB_ADAPTER,
     acceptsEmpty: anyCase,
-    givenBy: serverVariables.givenBy[DATA_SOURCE_VARIABLE],
-  });
+    variable,
+  }, readerOf);
   if (own.problem !== undefined) problems.push(own.problem);
-  const onDisk = own.database === undefined && settings.DB_HOST === undefined
+  const looksOnDisk = own.database === undefined && !namesDataSource &&
+    settings.DB_HOST === undefined;
+  const onDisk = looksOnDisk
     ? await options.fromConfig(
       settings,
       overrides === "none" ? undefined : product.driver,
+      readerOf,
     )
-    : undefined;
-  const hasDataSource = onDisk !== undefined || namesDataSource;
+    : {};
+  if (onDisk.problem !== undefined) problems.push(onDisk.problem);
+  const hasDataSource = onDisk.database !== undefined ||
+    onDisk.problem !== undefined || namesDataSource;
   const findings = checkSettings(resolution, {
     hasDataSource,
     release: release.version,
   });
   problems.push(...findings.problems.map(asSettingProblem));
-  const database = own.database ?? onDisk ??
-    (problems.length === 0 ? databaseFromSettings(settings) : undefined);
+  const database = own.database ?? onDisk.database ??
+    (problems.length === 0
+      ? databaseFromSettings(settings, readerOf)
+      : undefined);
   if ((database?.source.adapter ?? settings.DB_ADAPTER) === "postgres") {
-    problems.push(...findFatalVariables(system.env));
+    problems.push(...findFatalVariables(system.env, readerOf("postgres")));
   }
   const wrong = new Set(problems.map(({ subject }) => subject));
   const oddities = [
@@ -151,9 +168,9 @@ export async function loadSettings(
     throw problemsError(problems, oddities);
   }
   const givenBy = own.database !== undefined
-    ? serverVariables.givenBy[DATA_SOURCE_VARIABLE] ?? DATA_SOURCE_VARIABLE
-    : onDisk !== undefined
-    ? "SqlSettings.DataSource in config.json"
+    ? variable
+    : onDisk.database !== undefined
+    ? DATA_SOURCE_KEY
     : giversOf(resolution.origins);
   return {
     ...resolution,

@@ -13,7 +13,11 @@ import { codeOfUnread } from "../os/named_file.ts";
 import { explainCode, isDenied } from "../system_errors.ts";
 import { readSettledConfig } from "../config/file.ts";
 import { merge, type MergeInput, type MergeResult } from "../config/merge.ts";
-import { withoutLogin } from "../database/data_source.ts";
+import {
+  addressText,
+  FOUND_BY_NAME,
+  withoutLogin,
+} from "../database/data_source.ts";
 import { makeSecret } from "../config/secret.ts";
 import { PRODUCTS } from "../settings/adapter.ts";
 import { EntrypointError, ExitCode } from "../errors.ts";
@@ -81,11 +85,11 @@ export function loadSettingsWithConfig(
 ): Promise<LoadedSettings> {
   return loadSettings(context, {
     ...options,
-    async fromConfig(settings, driver) {
+    async fromConfig(settings, driver, readerOf) {
       const system = asReader(settings, context.system);
       const place = placeOf(settings, system);
       const { text } = await readSettledConfig(system, place);
-      return databaseFromConfig(text, driver);
+      return databaseFromConfig(text, driver, readerOf);
     },
   });
 }
@@ -114,11 +118,13 @@ export function logSummary(
 ): void {
   warnings.forEach((warning) => log.warn(warning));
   const source = withoutLogin(database.source);
-  const address = source.socket ?? `${source.host}:${source.port}`;
+  const isFound = typeof source.givenBy === "object" &&
+    source.givenBy.DB_HOST === FOUND_BY_NAME;
+  const found = isFound ? ` (found as ${FOUND_BY_NAME})` : "";
   log.info(
-    `Mattermost ${release.version} on ${
-      PRODUCTS[source.adapter]
-    } at ${address}, database ${source.database}, user ${source.user}`,
+    `Mattermost ${release.version} on ${PRODUCTS[source.adapter]} at ${
+      addressText(source)
+    }${found}, database ${source.database}, user ${source.user}`,
   );
   if (!log.isDebug) return;
   for (const name of SETTING_NAMES) {

@@ -3,14 +3,13 @@
  *
  * Their names are in the server's program. The image's build writes them to a file beside the
  * server; elsewhere they are read from the program once, and remembered in the data directory,
- * which lasts and which the server's user can write to. Both files begin with the size of the
- * program, the second one also with its modification time, and are ignored for any other program.
+ * which lasts and which the server's user can write to. The versions of its database drivers are
+ * beside them.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { trySystemCall } from "../errors.ts";
 import { tryLockConfig } from "../config/lock.ts";
 import {
   attempt,
@@ -24,9 +23,11 @@ import {
   MORPH_RELEASES,
   parseFileNames,
 } from "../mattermost/migrations.ts";
-import type { FileFacts, System } from "../os/system.ts";
+import { driverLines, findDrivers } from "../mattermost/drivers.ts";
+import type { System } from "../os/system.ts";
 import { inRange } from "../release_range.ts";
 import { asReader } from "./become_user.ts";
+import { headerOf, readProgramLists } from "./program_lists.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import type { Plan } from "./plan.ts";
 
@@ -57,20 +58,18 @@ export async function readServerMigrations(
   system: Pick<System, "files" | "filesFor" | "uid" | "gid">,
 ): Promise<ServerMigrations> {
   const { files } = asReader(settings, system);
-  const path = `${paths.install}/${release.binary}`;
-  const program = trySystemCall(() => files.stat(path));
-  if (!inRange(release.version, MORPH_RELEASES) || !program?.isFile) {
+  const { path, program, lists } = readProgramLists(release, paths, files);
+  if (!inRange(release.version, MORPH_RELEASES) || program === undefined) {
     return { contained: undefined };
   }
   const withNames = (text: string): Pick<ServerMigrations, "contained"> => {
     const contained = parseFileNames(text, database.source.adapter);
     return { contained: contained.length > 0 ? contained : undefined };
   };
-  for (const file of [paths.shippedMigrations, paths.migrations]) {
-    const text = readList(file, program, files);
-    if (text !== undefined) return withNames(text);
-  }
+  const [list] = lists;
+  if (list !== undefined) return withNames(list);
   const names = new Set<string>();
+  let drivers = {};
   try {
     const limits = { size: PART, overlap: LONGEST_FILE_NAME };
     for await (const part of files.readParts(path, limits)) {
@@ -78,31 +77,15 @@ export async function readServerMigrations(
       // As a text of one-byte characters: five times as fast as Buffer.indexOf().
       const text = Buffer.from(buffer, byteOffset, length).toString("latin1");
       for (const name of findFileNames(text)) names.add(name);
+      drivers = { ...findDrivers(text), ...drivers };
     }
   } catch {
     // exec() will explain why the program cannot be read.
     return { contained: undefined };
   }
-  const text = `${headerOf(program)}\n${[...names].join("\n")}\n`;
+  const lines = [headerOf(program), ...driverLines(drivers), ...names];
+  const text = `${lines.join("\n")}\n`;
   return { ...withNames(text), unsaved: text };
-}
-
-/** Reads a list of names if it belongs to the program. */
-function readList(
-  path: string,
-  program: FileFacts,
-  files: System["files"],
-): string | undefined {
-  const bytes = trySystemCall(() => files.read(path, { follow: false })?.bytes);
-  const text = bytes && new TextDecoder().decode(bytes);
-  const [header] = text?.split("\n", 1) ?? [];
-  return header === String(program.size) || header === headerOf(program)
-    ? text
-    : undefined;
-}
-
-function headerOf({ size, modified }: FileFacts): string {
-  return `${size} ${modified}`;
 }
 
 /**

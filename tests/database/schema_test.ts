@@ -221,12 +221,12 @@ for (const product of found.filter(({ adapter }) => adapter === "postgres")) {
     };
     assert.deepEqual((await factsOf(source)).schema, NOT_INSTALLED);
     for (
-      const parameters of [
+      const sessionParameters of [
         { search_path: "chat" },
         { options: "-c search_path=chat" },
       ]
     ) {
-      const facts = await factsOf({ ...source, parameters });
+      const facts = await factsOf({ ...source, sessionParameters });
       assert.deepEqual(facts.schema, expected);
     }
   });

@@ -12,6 +12,7 @@ import type { DatabaseFacts, Session } from "../../database/session.ts";
 import { foreignTables, ProbeError } from "../../database/session.ts";
 import { remedyFor } from "../../database/reasons.ts";
 import {
+  addressText,
   type DataSource,
   describeHost,
   settingOf,
@@ -87,10 +88,28 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
 
 async function nameFinding(
   source: DataSource,
-  { system }: CheckContext,
+  context: CheckContext,
 ): Promise<Finding | undefined> {
-  const { host, socket } = source;
-  if (socket !== undefined || isIP(host) !== 0) return undefined;
+  const { alternatives = [], ...first } = source;
+  const servers = [
+    first,
+    ...alternatives.map((each) => ({ ...first, ...each })),
+  ]
+    .filter(({ address, host, socket }) =>
+      socket === undefined && address === undefined && isIP(host) === 0
+    );
+  const findings = await Promise.all(
+    servers.map((server) => resolveName(server, context)),
+  );
+  // One server that can be found is enough.
+  return findings.find(({ level }) => level === "ok") ?? findings[0];
+}
+
+async function resolveName(
+  source: DataSource,
+  { system }: CheckContext,
+): Promise<Finding> {
+  const { host } = source;
   const shown = describeHost(source);
   try {
     const addresses = await system.resolveHost(host);
@@ -182,7 +201,7 @@ function factFindings(
   },
 ): Finding[] {
   const source = withoutLogin(plan.database.source);
-  const where = source.socket ?? `${source.host}:${source.port}`;
+  const where = addressText(source);
   const refusal = checkRequirements(facts);
   return [
     ok(

@@ -14,7 +14,9 @@ import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
 import mysql, { type Connection, type RowDataPacket } from "mysql";
 import { parseRows } from "../../mattermost/migrations.ts";
+import { didYouMean } from "../../settings/spelling.ts";
 import { classify } from "../classify.ts";
+import { MYSQL_PARAMETERS } from "./dsn.ts";
 import {
   LONGEST_MESSAGE,
   malformedPacket,
@@ -137,13 +139,11 @@ export async function connectMysql(
       throw classify(error, source);
     }
   };
-  if (options.unknownParameter !== undefined) {
-    try {
-      await query(`SET ${options.unknownParameter} = 1`);
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    }
+  try {
+    await setUp(query, source, options);
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
   return {
     facts: () => readFacts(query, tlsFacts(socket)),
@@ -153,6 +153,63 @@ export async function connectMysql(
       await destroySocket(socket);
     },
   };
+}
+
+/** Character sets that every server knows, so that it need not be asked. */
+const KNOWN_ENCODING_REGEXP = /^(?:utf8(?:mb4|mb3)?,?)*$/;
+
+/** Executes what the server's driver does after the login, with the values as they are written. */
+async function setUp(
+  query: Query,
+  { encoding = "", parameters = {}, sessionParameters = {} }: DataSource,
+  { unknownParameter }: LoginOptions,
+): Promise<void> {
+  const { collation } = parameters;
+  if (collation !== undefined || !KNOWN_ENCODING_REGEXP.test(encoding)) {
+    await setNames(query, encoding || "utf8mb4", collation);
+  }
+  const variables = Object.entries({
+    ...sessionParameters,
+    ...(unknownParameter === undefined ? {} : { [unknownParameter]: "1" }),
+  }).map(([name, value]) => `${name} = ${value}`);
+  if (variables.length === 0) return;
+  try {
+    await query(`SET ${variables.join(", ")}`);
+  } catch (error) {
+    throw withSuggestion(error, Object.keys(sessionParameters));
+  }
+}
+
+/** Adds the name that a misspelt parameter probably has. */
+function withSuggestion(error: unknown, names: readonly string[]): unknown {
+  if (!(error instanceof ProbeError) || error.reason !== "parameter") {
+    return error;
+  }
+  const { reason, message, code } = error;
+  const suggestions = names.filter((name) => !MYSQL_PARAMETERS.includes(name))
+    .map((name) => didYouMean(name, MYSQL_PARAMETERS))
+    .filter((suggestion) => suggestion !== undefined);
+  return suggestions.length === 0
+    ? error
+    : new ProbeError(reason, [message, ...suggestions].join(". "), code);
+}
+
+/** The first character set that the server knows counts. */
+async function setNames(
+  query: Query,
+  encoding: string,
+  collation: string | undefined,
+): Promise<void> {
+  let failure: unknown;
+  for (const name of encoding.split(",")) {
+    try {
+      const suffix = collation === undefined ? "" : ` COLLATE ${collation}`;
+      return void await query(`SET NAMES ${name}${suffix}`);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 async function login(

@@ -17,9 +17,12 @@ import type { DataSource } from "../data_source.ts";
 import { Buffer } from "node:buffer";
 import postgres from "postgres";
 import { parseRows } from "../../mattermost/migrations.ts";
+import { inRange } from "../../release_range.ts";
+import { didYouMean } from "../../settings/spelling.ts";
 import { classify } from "../classify.ts";
 import { APPLICATION, lock, type Query, withSavepoint } from "./lock.ts";
 import { type FatalError, postgresProtocol } from "./messages.ts";
+import { POSTGRES_PARAMETERS } from "./parameters.ts";
 import {
   foreignTables,
   ProbeError,
@@ -144,9 +147,10 @@ export async function connectPostgres(
   let isLocked = false;
   try {
     first = await readFacts(query, socket, options);
+    requireAttributes(source, first);
   } catch (error) {
     socket.destroy();
-    throw error;
+    throw withSuggestion(error);
   }
   return {
     async facts() {
@@ -218,7 +222,8 @@ function login(
     database: source.database,
     connection: {
       application_name: APPLICATION,
-      ...schemaParameters(source),
+      ...driverParameters(source),
+      ...source.sessionParameters,
       ...(unknownParameter === undefined ? {} : { [unknownParameter]: "1" }),
     },
     ssl: false,
@@ -249,14 +254,54 @@ function login(
   return postgres(options as unknown as postgres.Options<never>);
 }
 
-/** The parameters that decide in which schema the server finds its tables. */
-function schemaParameters(
-  { parameters = {} }: DataSource,
+/** What lib/pq before 1.11 sends in every login; https://github.com/lib/pq/blob/v1.10.9/connector.go. */
+function driverParameters(
+  { driver }: DataSource,
 ): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(parameters)
-      .filter(([name]) => ["search_path", "options"].includes(name)),
+  return driver !== undefined && inRange(driver, "<1.11.0")
+    ? { extra_float_digits: "2" }
+    : {};
+}
+
+/** Checks what the data source requires of the server, as lib/pq does after the login. */
+function requireAttributes(
+  { targetSessionAttrs: wanted = "any" }: DataSource,
+  { readOnly, isStandby = false }: DatabaseFacts,
+): void {
+  const isWanted = {
+    any: true,
+    "read-write": !readOnly,
+    "read-only": readOnly,
+    primary: !isStandby,
+    standby: isStandby,
+    "prefer-standby": isStandby,
+  }[wanted];
+  if (isWanted) return;
+  throw readOnly
+    ? new ProbeError("read-only", `target_session_attrs is ${wanted}`)
+    : new ProbeError(
+      "parameter",
+      `target_session_attrs is ${wanted}, but this is a primary server`,
+    );
+}
+
+/** The name of a parameter in the server's message. */
+const PARAMETER_REGEXP = /\bparameter "([^"]+)"/;
+
+/** Adds the name that a misspelt parameter probably has. */
+function withSuggestion(error: unknown): unknown {
+  if (!(error instanceof ProbeError) || error.reason !== "parameter") {
+    return error;
+  }
+  const { reason, message, code } = error;
+  const [, name = ""] = PARAMETER_REGEXP.exec(message) ?? [];
+  const suggestion = didYouMean(
+    name,
+    POSTGRES_PARAMETERS.filter((each) => each !== name),
   );
+  return suggestion === undefined
+    ? error
+    : new ProbeError(reason, `${message}. ${suggestion}`, code);
 }
 
 async function readFacts(

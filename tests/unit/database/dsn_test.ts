@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatDsn, parseDsn } from "../../../lib/database/dsn.ts";
-import type { DataSource } from "../../../lib/database/data_source.ts";
+import {
+  type DataSource,
+  DataSourceError,
+} from "../../../lib/database/data_source.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
 
 const POSTGRES: DataSource = {
@@ -94,7 +97,7 @@ Deno.test("formatDsn() refuses a source that the server's driver could not parse
     [{ ...POSTGRES, sslMode: "prefer" }, "DB_SSL_MODE"],
   ];
   for (const [source, subject] of bad) {
-    assert.throws(() => formatDsn(source), (error) => {
+    assert.throws(() => formatDsn(source, ["1.11.2", "1.10.9"]), (error) => {
       assert(error instanceof EntrypointError);
       assert.equal(error.code, 78);
       assert.deepEqual(error.problems.map((problem) => problem.subject), [
@@ -103,6 +106,10 @@ Deno.test("formatDsn() refuses a source that the server's driver could not parse
       return true;
     });
   }
+});
+
+Deno.test("formatDsn() writes a TLS mode that one of the possible versions of the driver knows", () => {
+  assert.match(formatDsn({ ...POSTGRES, sslMode: "prefer" }), /sslmode=prefer/);
 });
 
 Deno.test("parseDsn() parses every PostgreSQL source that formatDsn() writes", () => {
@@ -153,6 +160,7 @@ Deno.test("parseDsn() parses sockets and parameters that formatDsn() writes", ()
       host: "localhost",
       socket: "/run/postgresql",
       parameters: { connect_timeout: "5", application_name: "a b&c" },
+      sessionParameters: { application_name: "a b&c" },
     },
     { ...POSTGRES, sslMode: "verify-ca", sslCa: "/run/secrets/c a.pem" },
     {
@@ -192,6 +200,7 @@ Deno.test("parseDsn() parses lib/pq's keywords and values", () => {
     database: "mm",
     sslMode: "disable",
     parameters: { search_path: "a b" },
+    sessionParameters: { search_path: "a b" },
   });
 });
 
@@ -218,27 +227,221 @@ Deno.test("parseDsn() has the defaults of go-sql-driver", () => {
   });
 });
 
-Deno.test("parseDsn() throws a SyntaxError without the password for a DSN that the driver would not parse", () => {
-  const bad: ["mysql" | "postgres", string][] = [
-    ["postgres", "postgres://u:hunter22@a:1,b:2/mm"],
-    ["postgres", "postgres://u:hunter22@db:99999/mm"],
-    ["postgres", "postgres://u:hunter22%zz@db/mm"],
-    ["postgres", "postgres://u:hunter22@db/mm?sslmode=maybe"],
-    ["postgres", "postgres://u:hunter22/x@db/mm"],
-    ["postgres", "postgres://db/mm"],
-    ["postgres", "hunter22"],
-    ["postgres", "host=a,b user=u password=hunter22"],
-    ["mysql", "hunter22"],
-    ["mysql", "u:hunter22@pipe(x)/mm"],
-    ["mysql", "u:hunter22@tcp(db:99999)/mm"],
-    ["mysql", "u:hunter22@tcp(a:1:2)/mm"],
-    ["mysql", "u:hunter22@tcp(db)/mm?tls=custom"],
-    ["mysql", "u:hunter22@tcp(db/mm"],
+Deno.test("parseDsn() has all servers, and what they must be, if the driver knows several", () => {
+  const dsn =
+    "postgres://u:p@a,b/mm?port=1,2&target_session_attrs=primary&sslmode=disable";
+  const { host, port, alternatives, targetSessionAttrs, driver } = parseDsn(
+    "postgres",
+    dsn,
+    { versions: ["1.12.3"] },
+  );
+  assert.deepEqual({ host, port, alternatives, targetSessionAttrs, driver }, {
+    host: "a",
+    port: 1,
+    alternatives: [{ host: "b", port: 2 }],
+    targetSessionAttrs: "primary",
+    driver: "1.12.3",
+  });
+});
+
+Deno.test("parseDsn() takes from PG… variables what the data source does not set, as lib/pq does", () => {
+  const env = {
+    PGUSER: "u",
+    PGPASSWORD: "p",
+    PGDATABASE: "mm",
+    PGHOST: "other",
+    PGSSLMODE: "disable",
+    PGOPTIONS: "-c search_path=chat",
+    PGTARGETSESSIONATTRS: "primary",
+  };
+  const { targetSessionAttrs, ...source } = parseDsn(
+    "postgres",
+    "postgres://db",
+    { env, versions: ["1.12.3"] },
+  );
+  assert.equal(targetSessionAttrs, "primary");
+  const options = "-c search_path=chat";
+  assert.deepEqual(source, {
+    adapter: "postgres",
+    driver: "1.12.3",
+    host: "db",
+    port: 5432,
+    user: "u",
+    password: "p",
+    database: "mm",
+    sslMode: "disable",
+    parameters: { options, target_session_attrs: "primary" },
+    sessionParameters: { options },
+  });
+  assert.throws(
+    () => parseDsn("postgres", "postgres://u@db", { env: { PGPORT: "x" } }),
+    /1 to 65535, in the variable PGPORT$/,
+  );
+});
+
+Deno.test("parseDsn() refuses only what each possible version of the driver refuses", () => {
+  const dsn = "postgres://u:p@db/mm?sslmode=prefer";
+  assert.equal(parseDsn("postgres", dsn).driver, undefined);
+  assert.equal(
+    parseDsn("postgres", dsn, { versions: ["1.12.3", "1.10.9"] }).sslMode,
+    "prefer",
+  );
+  assert.throws(() => parseDsn("postgres", dsn, { release: "10.11.0" }));
+});
+
+Deno.test("parseDsn() says what the driver refuses and where, but not the text", () => {
+  const bad: ["mysql" | "postgres", string, RegExp][] = [
+    [
+      "postgres",
+      "postgres://u:hunter{22@db/mm",
+      /percent-encoded, at character 20, in the password$/,
+    ],
+    [
+      "postgres",
+      "postgres://\u{1f600}:hunter22%zz@db/mm",
+      /percent-encoded, at character 12, in the user name$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter/22@db/mm",
+      /\/, \? or #, .* at character 20, in the password$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter#22@db/mm",
+      /\/, \? or #, .* at character 20, in the password$/,
+    ],
+    [
+      "postgres",
+      "postgres://hunter 22@db/mm",
+      /at character 18, in the user name$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/m%m",
+      /at character 27, in the name of the database$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/mm\n",
+      /line break .*, at character 28$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/mm%00",
+      /NUL, at character 25, in the name of the database$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@d b/mm",
+      /cannot have, at character 24, in the host$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@%2frun/mm",
+      /unix socket .* in the host$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@[::1]/mm",
+      /IPv6 .* without a port.* in the host$/,
+    ],
+    ["postgres", "postgres://u:hunter22@[::1/mm", /bracket/],
+    ["postgres", "postgres://u:hunter22@[db]:1/mm", /brackets/],
+    [
+      "postgres",
+      "postgres://u:hunter22@a:1,b:2/mm",
+      /host with a colon.* in the host$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db:99999/mm",
+      /1 to 65535, at character 26, in the port$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db:x/mm",
+      /number as its port, at character 25, in the port$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/mm?sslmode=maybe",
+      /not disable, allow, .* or verify-full, at character 37, in the parameter sslmode$/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/mm?connect_timeout=10s",
+      /connect_timeout .* at character 45/,
+    ],
+    [
+      "postgres",
+      "postgres://u:hunter22@db/mm?service=a&sslmode=prefer",
+      /service file/,
+    ],
+    ["postgres", "postgres://db/mm", /names no user$/],
+    ["postgres", "hunter22", /neither a URL .* nor a list .*, at character 1$/],
+    [
+      "postgres",
+      "user=u password=hun ter22",
+      /blank must be in single quotes, at character 21$/,
+    ],
+    [
+      "postgres",
+      "user=u password='hunter22",
+      /quote that is not closed, at character 8, in the password$/,
+    ],
+    [
+      "postgres",
+      "user=u password=hunter22\\",
+      /ends with a backslash, at character 17, in the password$/,
+    ],
+    ["mysql", "hunter22", /no slash before the name of the database$/],
+    [
+      "mysql",
+      "u:hunter22@pipe(x)/mm",
+      /neither tcp\(host:port\) nor unix\(path\), at character 12, in the host$/,
+    ],
+    [
+      "mysql",
+      "u:hunter22@tcp(db:99999)/mm",
+      /1 to 65535, at character 19, in the port$/,
+    ],
+    [
+      "mysql",
+      "u:hunter22@tcp(a:1:2)/mm",
+      /colon, at character 16, in the host$/,
+    ],
+    ["mysql", "u:hunter22@tcp([::1])/mm", /without a port/],
+    ["mysql", "u:hunter22@tcp6/mm", /no address/],
+    ["mysql", "u:hunter22@tcp(db)/mm?tls=custom", /tls .* at character 27$/],
+    ["mysql", "u:hunter22@tcp(db/mm", /closing parenthesis/],
+    ["mysql", "u:hunter22@tcp(db)/mm?loc=a/b", /%2F in a parameter/],
+    [
+      "mysql",
+      "u:hunter22@tcp(db)/mm?timeout=10",
+      /time with its unit, such as 30s, at character 31$/,
+    ],
+    [
+      "mysql",
+      "u:hunter22@tcp(db)/mm?strict=1",
+      /does not implement, at character 30$/,
+    ],
+    [
+      "mysql",
+      "u:hunter22@tcp(db)/mm?a=%zz",
+      /percent sign .* at character 25$/,
+    ],
+    [
+      "mysql",
+      "u:hunter22@tcp(db)/mm?interpolateParams=1&collation=gbk_bin",
+      /not safe/,
+    ],
   ];
-  for (const [adapter, dsn] of bad) {
+  for (const [adapter, dsn, reason] of bad) {
     assert.throws(() => parseDsn(adapter, dsn), (error) => {
-      assert(error instanceof SyntaxError, dsn);
-      assert.doesNotMatch(error.message, /hunter/);
+      assert(error instanceof DataSourceError, dsn);
+      assert.match(error.message, reason);
+      assert.doesNotMatch(error.message, /hunter|ter22/);
       return true;
     }, dsn);
   }

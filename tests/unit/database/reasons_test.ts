@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { classify, RULES } from "../../../lib/database/classify.ts";
 import type { DataSource } from "../../../lib/database/data_source.ts";
 import { FOUND_BY_NAME } from "../../../lib/database/data_source.ts";
-import { parseDsn } from "../../../lib/database/dsn.ts";
 import { ProbeError } from "../../../lib/database/session.ts";
 import { describeProblem } from "../../../lib/database/wait.ts";
 import {
@@ -43,7 +42,7 @@ const EXPECTED: Readonly<
   damaged: [69, "XX001", 1030, 1034],
   denied: [77, "EACCES", "EPERM"],
   "other server": [78],
-  parameter: [78, "42704", "22023", 1193],
+  parameter: [78, "42704", "22023", "55P02", 1193, 1064, 1298],
   "pooler parameter": [78],
   tls: [78, "HANDSHAKE_SSL_ERROR"],
   "no TLS": [78, "HANDSHAKE_NO_SSL_SUPPORT"],
@@ -122,8 +121,7 @@ Deno.test("describeProblem() says what gives each part of the login", () => {
 });
 
 Deno.test("a login in place of a host or of a database's name is not shown", () => {
-  const dsn = "host=ann:S3CRET@h dbname=ann:S3CRET@h user=ann";
-  const source = parseDsn("postgres", dsn);
+  const source = { ...SOURCE, host: "ann:S3CRET@h", database: "ann:S3CRET@h" };
   for (const reason of ALL) {
     const text = describeProblem(new ProbeError(reason, ""), source) +
       remedy(reason, source);

@@ -133,3 +133,26 @@ Deno.test("nothing is read before 6.4, without a program, and from one that cann
   missing.system.files.nodes.delete(PROGRAM);
   assert.deepEqual(await namesOf(missing), nothing);
 });
+
+Deno.test("the versions of the drivers are remembered too, and decide what a data source means", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/config");
+  const program = `${BINARY}dep\tgithub.com/lib/pq\tv1.12.3\th1:x=\n`;
+  files.place(PROGRAM, program, 0o755);
+  const MM_SQLSETTINGS_DATASOURCE =
+    "postgres://mm:x@a,b/mm?sslmode=prefer&target_session_attrs=read-write";
+  const env = {
+    MATTERMOST_VERSION: "11.7.9",
+    MM_SQLSETTINGS_DATASOURCE,
+  };
+  const { context, system } = stage({ files, env });
+  const first = await makePlan(context);
+  assert.equal(first.database.source.driver, undefined);
+  const migrations = await readServerMigrations(first, system);
+  assert.match(migrations.unsaved ?? "", /^github\.com\/lib\/pq v1\.12\.3$/m);
+  rememberMigrations(first, migrations, system);
+  const { source } = (await makePlan(context)).database;
+  assert.equal(source.driver, "1.12.3");
+  files.place(SHIPPED, `${program.length}\ngithub.com/lib/pq v1.10.9\n`, 0o644);
+  await assert.rejects(makePlan(context), /1 setting is missing or wrong/);
+});
