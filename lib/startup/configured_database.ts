@@ -151,6 +151,9 @@ export interface GivenDatabase {
 /** What is known about the server, by the product of its database. */
 export type ReaderOf = (adapter: Adapter) => DsnReader;
 
+/** The forms of a PostgreSQL data source: a URL, or a list that begins with a keyword, as in `host=db user=chat`. */
+const POSTGRES_REGEXP = /^(?:postgres(?:ql)?:\/\/|\s*[a-z_]+\s*=)/;
+
 /**
  * Reads the data source from the server's own variables.
  *
@@ -171,7 +174,7 @@ export function databaseFromVariables(
   if (dsn === undefined || dsn === "" && !acceptsEmpty) return {};
   if (dsn === "") return { problem: EMPTY_DATA_SOURCE };
   const adapter = driverFromVariables(variables) ??
-    (/^postgres(ql)?:\/\//.test(dsn) ? "postgres" : DB_ADAPTER ?? "mysql");
+    (POSTGRES_REGEXP.test(dsn) ? "postgres" : DB_ADAPTER ?? "mysql");
   return parseGiven(dsn, { adapter, subject: variable }, readerOf, dsn);
 }
 

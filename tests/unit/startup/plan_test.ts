@@ -252,6 +252,10 @@ Deno.test("MM_SQLSETTINGS_DATASOURCE overrides all others, with the product of d
     }, "mysql"],
     [{
       MATTERMOST_VERSION: "9.11.18",
+      MM_SQLSETTINGS_DATASOURCE: "host=db user=a password=b dbname=chat",
+    }, "postgres"],
+    [{
+      MATTERMOST_VERSION: "9.11.18",
       DB_ADAPTER: "mysql",
       MM_SQLSETTINGS_DATASOURCE: "a:b@tcp(db:3306)/chat",
     }, "mysql"],
