@@ -190,6 +190,17 @@ function select(
 
 function urlValues(dsn: string): Values {
   const { user, password, host, port, path, parameters } = parseGoUrl(dsn);
+  const blank = parameters.find(([name]) => /\s/.test(name))?.[1];
+  if (blank !== undefined) {
+    throw new DataSourceError(
+      "it contains a parameter with a blank in its name",
+      {
+        text: dsn,
+        at: blank.at,
+        place: "the parameters",
+      },
+    );
+  }
   const entries: (readonly [string, Part])[] = [
     ["user", user],
     ["password", password],
