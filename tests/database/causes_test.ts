@@ -220,13 +220,13 @@ for (const release of ["current", "old"] as const) {
       ],
       [
         "search path",
-        { parameters: { search_path: "chat" } },
+        { sessionParameters: { search_path: "chat" } },
         "no schema",
         /CREATE SCHEMA IF NOT EXISTS "chat";/,
       ],
       [
         "parameter",
-        { parameters: { options: "-c nonsense=1" } },
+        { sessionParameters: { options: "-c nonsense=1" } },
         "parameter",
         /remove the parameter/,
       ],
@@ -321,7 +321,7 @@ for (const mode of ["session", "transaction"] as const) {
         ],
         [
           "search path",
-          { parameters: { search_path: "chat" } },
+          { sessionParameters: { search_path: "chat" } },
           "pooler parameter",
           /ignore_startup_parameters/,
         ],
