@@ -169,7 +169,7 @@ class Lab implements AsyncDisposable {
     return document;
   }
 
-  /** Runs a command until it ends or has looked for its database. */
+  /** Runs a command until it ends or has said that it found no database. */
   async run(arguments_: readonly string[], test: Case): Promise<Outcome> {
     const place = await Deno.makeTempDir({ prefix: "fake-config-" });
     try {
@@ -228,7 +228,7 @@ class Lab implements AsyncDisposable {
         test.change?.["LogSettings.EnableConsole"] !== false;
       while (!hasEnded) {
         const said = await Deno.readTextFile(journal);
-        if (waits && said.includes("looked for the database")) {
+        if (waits && said.includes("said so")) {
           child.kill("SIGKILL");
           break;
         }
