@@ -59,6 +59,8 @@ export interface MergeInput {
   readonly isObsolete?: (path: string) => boolean;
   /** Returns the values that the server may have rewritten to the one on disk. */
   readonly rewrittenFrom?: (path: string, value: Json) => readonly Json[];
+  /** The paths whose values on disk count although no setting gives them any more. */
+  readonly kept?: readonly string[];
   /** Generates a secret. */
   generate(path: string): string;
   /** Computes a digest, which does not depend on the order of keys. */
@@ -173,7 +175,7 @@ export function merge(input: MergeInput): MergeResult {
   let shipped: ObjectNode | undefined;
   for (const { path, entry } of lastApplied.values()) {
     const isObsolete = !entry.generated && (input.isObsolete?.(path) ?? false);
-    if (!entry.explicit && !isObsolete) continue;
+    if (!entry.explicit && !isObsolete || input.kept?.includes(path)) continue;
     const { member, holder } = findMember(document.root, path);
     if (member === undefined) continue;
     const before = nodeValue(member.value);

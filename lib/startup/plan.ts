@@ -230,7 +230,10 @@ export function mergeInto(
 
 /** The inputs of a merge that do not come from the config.json on disk. */
 type DesiredConfig = Required<
-  Pick<MergeInput, "shipped" | "wanted" | "isObsolete" | "rewrittenFrom">
+  Pick<
+    MergeInput,
+    "shipped" | "wanted" | "isObsolete" | "rewrittenFrom" | "kept"
+  >
 >;
 
 function desiredConfig(
@@ -244,6 +247,10 @@ function desiredConfig(
     wanted: desiredValues(loaded, text ?? shipped),
     isObsolete: (path) => isObsolete(path, version),
     rewrittenFrom: (path, value) => valuesBeforeRewrite(version, path, value),
+    // The database is the one on disk, which an earlier start may have written there.
+    kept: loaded.database.dsn === undefined
+      ? ["SqlSettings.DriverName", "SqlSettings.DataSource"]
+      : [],
   };
 }
 

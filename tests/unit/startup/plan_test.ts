@@ -213,6 +213,25 @@ Deno.test("the database of a config.json that the entrypoint did not write is us
   assert.match(merged.text, /ann:secret@db\.example\.com:5433/);
 });
 
+Deno.test("a database that an earlier start wrote stays when the settings no longer name it", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/config");
+  const { context } = stage({ files, env: ENOUGH });
+  const first = await makePlan(context);
+  await writePlan(first, context);
+  const later = await plan({ files, env: NO_DATABASE });
+  assert.equal(later.database.source.host, first.database.source.host);
+  assert.deepEqual(
+    later.merged.changes.filter(({ path }) => path.startsWith("SqlSettings.")),
+    [],
+  );
+  // It is nobody's setting any more, and still there after that start.
+  await writePlan(later, stage({ files, env: NO_DATABASE }).context);
+  const last = await plan({ files, env: NO_DATABASE });
+  assert.deepEqual(last.merged.changes, []);
+  assert.equal(last.database.source.password, first.database.source.password);
+});
+
 Deno.test("a config.json that names no database, or only the packages' example, is no data source", async () => {
   for (
     const files of [
