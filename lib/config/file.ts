@@ -21,7 +21,7 @@
  * @module
  */
 
-import type { EntrypointError } from "../errors.ts";
+import { EntrypointError, ExitCode } from "../errors.ts";
 import type { System } from "../os/system.ts";
 import { explainSystemError } from "../system_errors.ts";
 import type { ConfigCopy } from "./copies.ts";
@@ -139,7 +139,8 @@ const READ_PAUSES = [20, 40, 80, 160, 200];
 
 /**
  * Reads config.json like {@linkcode readConfig}. If it is not valid, it is read again for half a
- * second, because another server may be writing it: the server truncates the file first.
+ * second, because another server may be writing it: the server truncates the file first. Another
+ * start may write it and its first copy while this one finds no config.json.
  *
  * @param system Files, random bytes, and the clock.
  * @param place Where config.json is.
@@ -155,17 +156,19 @@ export async function readSettledConfig(
       const state = readConfig(system, place);
       if (!state.torn) return state;
     } catch (error) {
-      if (!isInvalid(system, place)) throw error;
+      const isInvalid = error instanceof EntrypointError &&
+        error.code === ExitCode.badConfig;
+      // It may have become valid, or appeared, since it was read.
+      if (!isInvalid || !isThere(system, place)) throw error;
     }
     await system.clock.sleep(pause);
   }
   return readConfig(system, place);
 }
 
-function isInvalid(system: ConfigSystem, place: ConfigPlace): boolean {
+function isThere(system: ConfigSystem, place: ConfigPlace): boolean {
   const { path } = resolveConfigPath(system, place);
-  const found = readConfigBytes(system, place, path);
-  return found !== undefined && "fault" in parseConfig(found);
+  return readConfigBytes(system, place, path) !== undefined;
 }
 
 /**

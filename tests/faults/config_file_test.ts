@@ -66,10 +66,10 @@ testWith(
       const copies = await Promise.all(
         [1, 2, 3].map((number) => readIfThere(`${path}.${number}`)),
       );
-      if (text === "{}") continue;
       // A kill while the copies move up leaves a gap among them.
       const newest = copies.find((copy) => copy !== undefined);
-      salts.add(assertWhole(marker === undefined ? text : newest ?? ""));
+      const whole = marker === undefined ? text : newest ?? "";
+      if (whole !== "{}") salts.add(assertWhole(whole));
     }
     assert.equal(salts.size, 1, "the secret was made once");
   },
@@ -207,13 +207,13 @@ testWith(
 );
 
 testWith(
-  [MOUNTS],
+  [MOUNTS, ROOT_USER],
   "a config.json of another user that cannot be read is an error with code 65 and the chown command",
   async () => {
     await using scratch = await makeScratch();
     const path = join(scratch.path, "config.json");
     await Deno.writeTextFile(path, "{}", { mode: 0o600 });
-    const setup = `chown 2000:2000 ${path} || chmod 000 ${path}`;
+    const setup = `chown 2000:2000 ${path}`;
     const outcome = await once(setup, [...WEAK, ...writerOf(path, {})]);
     assert.deepEqual(outcome, {
       code: 65,

@@ -58,6 +58,34 @@ Deno.test("a config.json that another server is writing is read again", async ()
   }
 });
 
+Deno.test("a config.json that is complete, or there, as soon as it was read is no error", async () => {
+  for (const first of ["", undefined]) {
+    const files = new MemoryFiles("/conf");
+    if (first !== undefined) files.place(PATH, first);
+    const read = files.read.bind(files);
+    files.read = (path, options) => {
+      const found = read(path, options);
+      if (path === PATH) {
+        // Another process writes the file and its first copy just after this read.
+        files.place(PATH, '{"A":{"x":"1"}}');
+        files.place(`${PATH}.1`, '{"A":{"x":"1"}}');
+      }
+      return found;
+    };
+    const system = fakeSystem({ files });
+    const { text } = await readSettledConfig(system, PLACE);
+    assert.equal(text, '{"A":{"x":"1"}}');
+  }
+});
+
+Deno.test("a config.json that is gone is an error at once if there is a copy", async () => {
+  const files = new MemoryFiles("/conf");
+  files.place(`${PATH}.1`, "{}");
+  const system = fakeSystem({ files });
+  await assert.rejects(readSettledConfig(system, PLACE), /does not exist, but/);
+  assert.equal(system.clock.elapsed(), 0);
+});
+
 Deno.test("a config.json that stays invalid is an error after half a second, any other error at once", async () => {
   const files = new MemoryFiles("/conf");
   const system = fakeSystem({ files });
