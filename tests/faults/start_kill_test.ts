@@ -103,7 +103,7 @@ const STEPS = [
 ] as const;
 
 /** The longest time from such a step to the kill, as a fraction of a start. */
-const LONGEST_PAUSE = 0.25;
+const LONGEST_PAUSE = 0.15;
 
 /** The measured duration of a start, in milliseconds. */
 interface Pace {
