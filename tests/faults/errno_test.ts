@@ -8,7 +8,6 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 import {
@@ -18,9 +17,13 @@ import {
   ROOT,
   runProgram,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const VERSION = "11.7.9";
-const PASSWORD = "pass-of-errno";
 /** Homes in parallel, each with one start at a time. */
 const LANES = 4;
 
@@ -39,7 +42,7 @@ const COMPILER: Need = {
   }).output().then(({ success }) => success, () => false),
 };
 
-const database = await startPostgres({ password: PASSWORD });
+const database = await startServerDatabase();
 
 interface Fault {
   /** The calls, such as `open,write`, or `any`. */
@@ -82,17 +85,7 @@ async function makeHome(): Promise<Home> {
 }
 
 function settingsOf(home: Home, name: string): Record<string, string> {
-  return {
-    ...home.env,
-    MATTERMOST_VERSION: VERSION,
-    MATTERMOST_NAME: name,
-    DB_ADAPTER: "postgres",
-    DB_HOST: database.host,
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: PASSWORD,
-    DB_NAME: "postgres",
-  };
+  return { ...databaseSettings(home, database), MATTERMOST_NAME: name };
 }
 
 /** A start with a fault. */

@@ -6,7 +6,6 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { MOUNTS, NAMESPACE, ROOT_USER, testWith } from "../support/needs.ts";
@@ -17,11 +16,15 @@ import {
   type Outcome,
   runProgram,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const VERSION = "11.7.9";
-const PASSWORD = "pass-of-mounts";
 
-const database = await startPostgres({ password: PASSWORD });
+const database = await startServerDatabase();
 
 async function makeHome(): Promise<Home> {
   const home = await createHome();
@@ -30,17 +33,7 @@ async function makeHome(): Promise<Home> {
 }
 
 function settingsOf(home: Home, name = "first"): Record<string, string> {
-  return {
-    ...home.env,
-    MATTERMOST_VERSION: VERSION,
-    MATTERMOST_NAME: name,
-    DB_ADAPTER: "postgres",
-    DB_HOST: database.host,
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: PASSWORD,
-    DB_NAME: "postgres",
-  };
+  return { ...databaseSettings(home, database), MATTERMOST_NAME: name };
 }
 
 /** Runs the program in a mount namespace of its own, after a shell has prepared it. */

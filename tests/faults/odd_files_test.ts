@@ -7,18 +7,21 @@
 
 import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { run } from "../../tools/shared/process.ts";
 import { createAuthority } from "../servers/certificates.ts";
 import { createHome, type Home } from "../support/home.ts";
 import { assertClean, COMPILED, runProgram } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const VERSION = "11.7.9";
-const PASSWORD = "pass-of-odd-files";
 /** Milliseconds in which each command ends, on a busy machine. */
 const LIMIT = 20_000;
 
-const database = await startPostgres({ password: PASSWORD });
+const database = await startServerDatabase();
 
 const KINDS: Readonly<Record<string, (path: string) => readonly string[]>> = {
   "a FIFO": (path) => ["mkfifo", path],
@@ -108,23 +111,10 @@ async function makeHome(): Promise<Home> {
   await Deno.mkdir(join(home.install, "config"));
   await Deno.mkdir(join(home.install, "i18n"));
   const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
-    env: settingsOf(home),
+    env: databaseSettings(home, database),
   });
   assert.equal(code, 0, stderr);
   return home;
-}
-
-function settingsOf(home: Home): Record<string, string> {
-  return {
-    ...home.env,
-    MATTERMOST_VERSION: VERSION,
-    DB_ADAPTER: "postgres",
-    DB_HOST: database.host,
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: PASSWORD,
-    DB_NAME: "postgres",
-  };
 }
 
 for (
@@ -138,7 +128,7 @@ for (
     for (const [kind, make] of Object.entries(KINDS)) {
       await run(make(path));
       const settings = {
-        ...settingsOf(home),
+        ...databaseSettings(home, database),
         MATTERMOST_NAME: kind,
         ...env?.(path),
       };
