@@ -67,7 +67,7 @@ function hideParameter(
   return isOpen ? whole : `${name}${separator}${HIDDEN}`;
 }
 
-/** Decodes the percent-encoded bytes of a text as far as they are UTF-8. */
+/** Decodes percent-encoded UTF-8; other percent-encoded bytes stay as they are. */
 function decodeLoosely(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
     try {

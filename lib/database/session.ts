@@ -147,7 +147,7 @@ export interface DatabaseFacts {
   readonly schema: SchemaFacts;
 }
 
-/** Who holds a lock, as far as the database tells. */
+/** The holder of a lock, with what the database reveals about it. */
 export interface LockHolder {
   /** One line: the program, its address, the user, the number of the session, and since when. Empty if nothing is known, as after the end of the holder. */
   readonly description: string;

@@ -361,7 +361,7 @@ async function readFacts(
   };
 }
 
-/** Tries without waiting: whoever waits must not sit in a statement, which some servers and proxies limit. */
+/** Tries without waiting, because some servers and proxies limit how long a statement may take. */
 async function lock(query: Query, name: string): Promise<"held" | LockHolder> {
   const rows = await query(
     `SET SESSION wait_timeout = ${LONGEST_IDLE}; SELECT GET_LOCK('${name}', 0) AS held`,
