@@ -19,7 +19,8 @@ const IMAGE_REGEXP = new RegExp(
       .raw`(?<=[ =/-])(?!(?:bin|opt)/)[\w.-]+/mattermost(?=:(?:\d|TAG|\$\{)| \.$)`,
     String.raw`(?<=${"`"}(?:ghcr\.io/)?)(?!bin/)[\w.-]+/mattermost(?=${"`"})`,
     // In YAML.
-    String.raw`(?<=\b(?:image|name|IMAGE): )[\w.-]+/mattermost$`,
+    String
+      .raw`(?<=\b(?:image|name|IMAGE): (?:docker\.io/)?)[\w.-]+/mattermost$`,
   ].join("|"),
   "gm",
 );
@@ -54,7 +55,7 @@ const ROOTS = [
   "samples",
 ];
 
-const TEXT_REGEXP = /(?:\.md|\.ya?ml|Dockerfile)$/;
+const TEXT_REGEXP = /(?:\.md|\.ya?ml|\.container|Dockerfile)$/;
 
 /**
  * Lists the files that may name the image or the default release.

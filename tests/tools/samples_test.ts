@@ -6,11 +6,11 @@ const ROOT = join(import.meta.dirname ?? ".", "../..");
 
 /** Variables of other programs, and of the compose files themselves. */
 const FOREIGN_REGEXP =
-  /^(POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|MATTERMOST_PUBLISH|HTTP_PORT|HTTPS_PORT)$/;
+  /^(CADDY|POSTGRES|MYSQL|NGINX)_|^(MATTERMOST_IMAGE|MATTERMOST_PUBLISH|HTTP_PORT|HTTPS_PORT)$/;
 
-/** The forms of variables in samples: `NAME: value`, `NAME=value`, `- name: NAME`. */
+/** The forms of variables in samples: `NAME: value`, `NAME=value`, `- name: NAME`, `Environment=NAME=value`. */
 const NAME_REGEXP =
-  /^\s*(?:- name: |--env ')?([A-Z][A-Z0-9]*_[A-Z0-9_]+|DEBUG)(?:: |=|$)|--env '([A-Z][A-Z0-9_]+)=|\$\{([A-Z][A-Z0-9_]+)/gm;
+  /^\s*(?:- name: |--env '|Environment=)?([A-Z][A-Z0-9]*_[A-Z0-9_]+|DEBUG)(?:: |=|$)|--env '([A-Z][A-Z0-9_]+)=|\$\{([A-Z][A-Z0-9_]+)/gm;
 
 Deno.test("every variable in a sample is in the catalogue", async () => {
   const found = await sampleVariables();
@@ -82,7 +82,9 @@ async function filesBelow(directory: string): Promise<string[]> {
     const path = join(directory, name);
     // Shell scripts also have local variables.
     if (isDirectory) files.push(...await filesBelow(path));
-    else if (/\.(yml|yaml|env|md|template)$/.test(name)) files.push(path);
+    else if (/\.(container|env|md|template|yaml|yml)$/.test(name)) {
+      files.push(path);
+    }
   }
   return files;
 }
