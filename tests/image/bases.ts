@@ -14,6 +14,7 @@ import { requirePrograms } from "./machine.ts";
 
 /** The names, and the directories in `bases/` with the replacements; empty for Debian itself. */
 const RECIPES: Readonly<Record<string, string>> = {
+  "caddy:2.11": "caddy",
   "debian:bookworm-slim": "",
   [`denoland/deno:${Deno.version.deno}`]: "deno",
   "mariadb:11.8": "mariadb",
@@ -123,7 +124,7 @@ async function makeReplacements(
     }),
     importDebian("sid", SID, { directory, environment }),
   ]);
-  say("Installing Deno, the databases and nginx");
+  say("Installing Deno, the databases and the proxies");
   const contexts = join(directory, "recipes");
   await must(["cp", "-R", recipes, contexts]);
   await must(["cp", Deno.execPath(), join(contexts, "deno/deno")]);

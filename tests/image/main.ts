@@ -20,8 +20,8 @@ import { CASES as FIRST_START } from "./cases/first_start.ts";
 import { CASES as HARDENED } from "./cases/hardened.ts";
 import { CASES as LIFE } from "./cases/life.ts";
 import { CASES as LINKS } from "./cases/links.ts";
-import { CASES as NGINX } from "./cases/nginx.ts";
 import { CASES as OFFICIAL_IMAGES } from "./cases/official_images.ts";
+import { CASES as PROXIES } from "./cases/proxies.ts";
 import { CASES as QUICK_START } from "./cases/quick_start.ts";
 import { CASES as SAMPLES } from "./cases/samples.ts";
 import { CASES as SWARM } from "./cases/swarm.ts";
@@ -34,7 +34,7 @@ import { type Case, Lab } from "./lab.ts";
 const CASES: readonly Case[] = [
   ...[...QUICK_START, ...FIRST_START, ...LIFE, ...LINKS, ...FAILURES],
   ...HARDENED,
-  ...[...UPGRADES, ...SAMPLES, ...NGINX, ...SWARM, ...BUILD],
+  ...[...UPGRADES, ...SAMPLES, ...PROXIES, ...SWARM, ...BUILD],
   ...OFFICIAL_IMAGES,
 ];
 

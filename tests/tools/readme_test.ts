@@ -11,6 +11,8 @@ import { isSettingName } from "../../lib/settings/catalogue.ts";
 
 const DOCUMENTS = [
   ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "samples/README.md"],
+  ...[...Deno.readDirSync("samples")].filter(({ isDirectory }) => isDirectory)
+    .map(({ name }) => `samples/${name}/README.md`).sort(),
   ...[...Deno.readDirSync("docs")].map(({ name }) => `docs/${name}`)
     .filter((name) => name.endsWith(".md")).sort(),
 ];
