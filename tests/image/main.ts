@@ -18,6 +18,7 @@ import { CASES as BUILD } from "./cases/build.ts";
 import { CASES as FAILURES } from "./cases/failures.ts";
 import { CASES as FIRST_START } from "./cases/first_start.ts";
 import { CASES as HARDENED } from "./cases/hardened.ts";
+import { CASES as KUBERNETES } from "./cases/kubernetes.ts";
 import { CASES as LIFE } from "./cases/life.ts";
 import { CASES as LINKS } from "./cases/links.ts";
 import { CASES as OFFICIAL_IMAGES } from "./cases/official_images.ts";
@@ -34,7 +35,7 @@ import { type Case, Lab } from "./lab.ts";
 const CASES: readonly Case[] = [
   ...[...QUICK_START, ...FIRST_START, ...LIFE, ...LINKS, ...FAILURES],
   ...HARDENED,
-  ...[...UPGRADES, ...SAMPLES, ...PROXIES, ...SWARM, ...BUILD],
+  ...[...UPGRADES, ...SAMPLES, ...PROXIES, ...SWARM, ...KUBERNETES, ...BUILD],
   ...OFFICIAL_IMAGES,
 ];
 
