@@ -1,6 +1,7 @@
 /**
  * `app:config`: prints the config.json that the next start would write, the values
- * that it would change, or the source of each value. It connects to no database.
+ * that it would change, or the source of each value. It connects to no database, unless the
+ * configuration is there.
  * Only `--restore` changes something: it restores a copy of config.json.
  *
  * @module
@@ -34,6 +35,7 @@ import {
 import { isServerInstalled } from "../startup/handoff.ts";
 import { pathsOf, placeOf } from "../startup/paths.ts";
 import { judge, refusalError } from "../startup/verdict/judge.ts";
+import { ACTIVATE_EARLIER } from "../startup/config_store.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
 import { printable } from "../printable.ts";
 
@@ -122,6 +124,15 @@ async function restore(
     );
   }
   const { settings } = resolve(sourcesOf(context.system));
+  if (settings.MATTERMOST_CONFIG_STORE === "database") {
+    throw new EntrypointError(
+      "app:config --restore restores a copy of config.json, but the configuration is in the database",
+      {
+        code: ExitCode.usage,
+        remedy: ACTIVATE_EARLIER,
+      },
+    );
+  }
   requireChangeOfUser(settings, context.system);
   const reader = asReader(settings, context.system);
   const found = placeOf(settings, reader);

@@ -98,7 +98,8 @@ export function explain(
         : secret && value !== ""
         ? HIDDEN
         : hideCredentials(value),
-      origin: value === null && first !== undefined
+      origin: first !== undefined &&
+          (value === null || plan.store.kind === "database")
         ? first.origin
         : describeOrigin(origins[name]),
       paths,

@@ -3,7 +3,8 @@
  * config.json lets it listen, and prints one line, which `docker inspect` shows.
  *
  * Docker runs it every few seconds, so it loads no database driver, does not merge
- * config.json, and writes nothing. Any user may run it.
+ * config.json, and writes nothing. If the configuration is in the database, it goes by the
+ * settings, which the server got. Any user may run it.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import type { HttpResponse } from "../os/http.ts";
 import { request } from "../os/http.ts";
 import type { ServerAddress } from "../mattermost/listen_address.ts";
 import { serverAddress } from "../mattermost/listen_address.ts";
-import { readsAnyCase } from "../mattermost/effective_value.ts";
+import { readsAnyCase, variableOf } from "../mattermost/effective_value.ts";
 import type { HealthEndpoint, Release } from "../mattermost/releases.ts";
 import { releaseFacts } from "../mattermost/releases.ts";
 import { resolve } from "../settings/resolve.ts";
@@ -84,23 +85,32 @@ async function checkHealth(
   const configPath = `${settings.MATTERMOST_CONF_DIR}/config.json`;
   const versionPath = `${settings.MATTERMOST_DATA_DIR}/VERSION`;
   const reader = asReader(settings, system);
-  const { text: config, fault } = readOptional(configPath, reader);
+  const isStored = settings.MATTERMOST_CONFIG_STORE === "database";
+  const { text: config, fault } = isStored
+    ? { text: undefined, fault: "" }
+    : readOptional(configPath, reader);
   const release = knownRelease(settings.MATTERMOST_VERSION) ??
     knownRelease(readOptional(versionPath, reader).text);
   const overrides = (release ?? releaseFacts(ASSUMED_RELEASES[0]))
     .environmentOverrides;
+  const { values: variables } = readServerVariables(sources, {
+    anyCase: readsAnyCase(overrides),
+  });
   const place = serverAddress({
     config,
-    variables: readServerVariables(sources, {
-      anyCase: readsAnyCase(overrides),
-    }).values,
+    variables: isStored
+      ? {
+        [variableOf("ServiceSettings.SiteURL")]: settings.MATTERMOST_SITE_URL,
+        ...variables,
+      }
+      : variables,
     port: settings.MATTERMOST_PORT,
     overrides,
   });
   const candidates = release === undefined
     ? ASSUMED_RELEASES.map((assumed) => releaseFacts(assumed))
     : [release];
-  const note = place.from === "config.json"
+  const note = place.from === "config.json" || isStored
     ? ""
     : ` (${configPath} ${
       config === undefined ? fault : "cannot be parsed"

@@ -65,7 +65,10 @@ export async function mattermost(
     path,
     args: [path, ...args],
     env: {
-      ...(files.exists(config) ? { MM_CONFIG: config } : {}),
+      // A data source would show its password to whatever the command starts.
+      ...(settings.MATTERMOST_CONFIG_STORE === "file" && files.exists(config)
+        ? { MM_CONFIG: config }
+        : {}),
       ...withoutSecretVariables({
         ...env,
         // A file that cannot be read is a problem of a start only.

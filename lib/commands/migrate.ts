@@ -23,6 +23,8 @@ import {
   runMigration,
   waitForMigration,
 } from "../startup/migration.ts";
+import { storeProblems } from "../startup/shared_store.ts";
+import { once } from "../startup/once.ts";
 import { openDatabase } from "../startup/open_database.ts";
 import {
   loadSettingsWithConfig,
@@ -59,13 +61,19 @@ export async function migrate(
   requireServer(loaded, system);
   requireChangeOfUser(loaded.settings, system);
   const isAnswered = await confirmInstalledRelease(loaded, system);
-  const plan = await planConfig(loaded, context, { upgradeRulesFollow: true });
+  const open = once(() => openDatabase(loaded, context));
+  const plan = await planConfig(loaded, context, {
+    upgradeRulesFollow: true,
+    useSession: async (work) => await work((await open()).session),
+  });
   requireOwnVolumes(plan, system);
   logSummary(plan, context);
   const [database, migrations] = await Promise.all([
-    openDatabase(plan, context),
+    open(),
     readServerMigrations(plan, system),
   ]);
+  (await storeProblems(plan, database.session))
+    .forEach((problem) => log.warn(problem));
   const { release } = plan;
   if (release.migration === "none") {
     guardUpgrade(plan, { facts: database.facts, migrations }, context);

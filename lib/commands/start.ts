@@ -1,6 +1,7 @@
 /**
- * `app:start`: loads the settings, plans config.json, opens the database and checks
- * the upgrade rules. Then it writes config.json, and this process becomes the server.
+ * `app:start`: loads the settings, plans the configuration, opens the database and checks
+ * the upgrade rules. Then it writes config.json, unless the configuration is in the database, and
+ * this process becomes the server.
  *
  * The settings, the database and the upgrade rules are checked before the first write.
  *
@@ -32,6 +33,7 @@ import {
   waitForMigration,
 } from "../startup/migration.ts";
 import { openDatabase } from "../startup/open_database.ts";
+import { storeProblems } from "../startup/shared_store.ts";
 import type { Plan } from "../startup/plan.ts";
 import { requirePorts } from "../startup/ports.ts";
 import {
@@ -128,8 +130,9 @@ async function openMeanwhile(
   const { system, log } = context;
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
+  const opening = openDatabase(loaded, { ...context, signal });
   const answers = Promise.all([
-    openDatabase(loaded, { ...context, signal }),
+    opening,
     readServerMigrations(loaded, system),
   ]);
   // Only the first error is reported.
@@ -139,6 +142,7 @@ async function openMeanwhile(
     const isAnswered = await confirmInstalledRelease(loaded, system);
     const plan = await planConfig(loaded, context, {
       upgradeRulesFollow: true,
+      useSession: async (work) => await work((await opening).session),
     });
     requireOwnVolumes(plan, system);
     // The summary has already printed the warnings about the settings.
@@ -149,6 +153,8 @@ async function openMeanwhile(
       answers,
       requireAccepted(plan, { ...context, signal }),
     ]);
+    (await storeProblems(plan, database.session))
+      .forEach((problem) => log.warn(problem));
     return {
       database,
       plan,

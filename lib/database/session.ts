@@ -147,6 +147,16 @@ export interface DatabaseFacts {
   readonly schema: SchemaFacts;
 }
 
+/** The configuration that a server has stored in the database. */
+export interface StoredConfig {
+  /** Its id; each save makes a new one. */
+  readonly id: string;
+  /** The text, which should be JSON. */
+  readonly text: string;
+  /** When it was saved, in milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
 /** The holder of a lock, with what the database reveals about it. */
 export interface LockHolder {
   /** One line: the program, its address, the user, the number of the session, and since when. Empty if nothing is known, as after the end of the holder. */
@@ -163,6 +173,22 @@ export interface Session {
    * @throws {ProbeError} Where the database fails.
    */
   facts(): Promise<DatabaseFacts>;
+
+  /**
+   * Reads the configuration that a server has stored in this database.
+   *
+   * @returns The active one; `undefined` if there is none.
+   * @throws {ProbeError} Where the database fails, or the login may not read it.
+   */
+  configuration(): Promise<StoredConfig | undefined>;
+
+  /**
+   * Lists the addresses of other clients that may be Mattermost servers: the same user is
+   * connected to this database from there. Behind a pooler all have the pooler's address.
+   *
+   * @throws {ProbeError} Where the database fails.
+   */
+  otherClients(): Promise<readonly string[]>;
 
   /**
    * Tries once to take a lock that only one session of this database can hold. The server

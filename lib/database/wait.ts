@@ -258,6 +258,8 @@ function withRemedies(
     });
   return {
     facts: () => explain(session.facts()),
+    configuration: () => explain(session.configuration()),
+    otherClients: () => explain(session.otherClients()),
     lock: (name, host) => explain(session.lock(name, host)),
     close: () => session.close(),
   };

@@ -88,6 +88,8 @@ export interface Release {
   readonly failsOnListenError: boolean;
   /** The keys that `MM_SECTION_KEY` variables override. */
   readonly environmentOverrides: EnvironmentOverrides;
+  /** Whether the server can keep its configuration in the database (`MM_CONFIG`). */
+  readonly storesConfig: boolean;
   /** Whether the paths of the server are below the path of its site URL. */
   readonly subPaths: boolean;
   /** Whether the server supports plugins. */
@@ -219,6 +221,7 @@ function findFacts(version: string): Release {
     // 4.1 to 5.36 were not tested. It changes only the words of a message.
     failsOnListenError: fits(">=5.37.0"),
     environmentOverrides: pick(ENVIRONMENT_OVERRIDES),
+    storesConfig: fits(">=5.10.0"),
     subPaths: fits(">=5.1.0"),
     plugins: fits(">=4.2.0"),
     writableDirectories: pick(WRITABLE_DIRECTORIES),
@@ -229,8 +232,8 @@ function findFacts(version: string): Release {
 export interface ServerPaths {
   /** The absolute path of the server's directory. */
   readonly home: string;
-  /** The absolute path of config.json. The server searches for a relative one in several directories. */
-  readonly config: string;
+  /** The absolute path of config.json, since the server searches for a relative one in several directories; `undefined` if `MM_CONFIG` names the configuration. */
+  readonly config: string | undefined;
 }
 
 /**
@@ -246,7 +249,11 @@ export function serverCommand(
   release: Release,
   paths: ServerPaths,
 ): readonly [string, ...string[]] {
-  return [`${paths.home}/${release.binary}`, "--config", paths.config];
+  return [`${paths.home}/${release.binary}`, ...configOption(paths)];
+}
+
+function configOption({ config }: ServerPaths): readonly string[] {
+  return config === undefined ? [] : ["--config", config];
 }
 
 /**
@@ -264,9 +271,9 @@ export function migrationCommand(
   const program = `${paths.home}/${release.binary}`;
   switch (release.migration) {
     case "db migrate":
-      return [program, "db", "migrate", "--config", paths.config];
+      return [program, "db", "migrate", ...configOption(paths)];
     case "-upgrade_db_30":
-      return [program, "--config", paths.config, "-upgrade_db_30"];
+      return [program, ...configOption(paths), "-upgrade_db_30"];
     case "none":
       return undefined;
   }

@@ -1100,6 +1100,14 @@ export const CATALOGUE = {
     fallback: below("MATTERMOST_DATA_DIR", "config"),
     example: "/opt/mattermost/data/config",
   }),
+  MATTERMOST_CONFIG_STORE: setting({
+    group: "Image",
+    summary: "Where the configuration is: in config.json, or in the database.",
+    details:
+      "With `database`, releases from 5.10 on keep it in the table `configurations`, and the server gets the settings that you give as `MM_*` variables, which are not stored. `app:config --to-database` and `--to-file` move it. See docs/databases.md.",
+    kind: choice(["file", "database"]),
+    fallback: "file",
+  }),
   MATTERMOST_LOG_DIR: setting({
     group: "Image",
     summary: "The directory for the server's log files.",

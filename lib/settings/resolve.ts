@@ -11,6 +11,7 @@ import type { Adapter } from "./adapter.ts";
 import type { SettingName, Settings } from "./catalogue.ts";
 import { isSettingName, rowOf, SETTING_NAMES } from "./catalogue.ts";
 import type { Value } from "./kinds.ts";
+import { readConfigVariable } from "./config_variable.ts";
 import type { Link, LinkedSetting } from "./links.ts";
 import { findLinks, isLinkValue, SERVICE_NAMES } from "./links.ts";
 import type { Origin } from "./origin.ts";
@@ -82,6 +83,14 @@ export function readSettings(
   for (const [name, entry] of given) {
     const value = parseGiven(name, entry, problems);
     if (value !== undefined) values.set(name, value);
+  }
+  const { variable, implied, ...rest } = readConfigVariable(sources, values);
+  problems.push(...rest.problems);
+  for (const [key, text] of Object.entries(implied)) {
+    const name = key as SettingName;
+    if (given.has(name)) continue;
+    given.set(name, { text, origin: { kind: "variable", name: variable } });
+    values.set(name, text);
   }
   return { given, values, problems, warnings };
 }

@@ -134,7 +134,8 @@ const RULES: readonly Rule[] = [
     level: "problem",
     subject,
     isViolated: ({ settings, isSet }) =>
-      settings.MATTERMOST_ENABLE_CLUSTER && !isSet(subject),
+      settings.MATTERMOST_ENABLE_CLUSTER && !isSet(subject) &&
+      settings.MATTERMOST_CONFIG_STORE === "file",
     message:
       `${subject} is not set, but with MATTERMOST_ENABLE_CLUSTER=true it must be set, to the same value on every server`,
     remedy:

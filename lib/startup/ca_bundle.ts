@@ -109,6 +109,7 @@ export function bundleVariable(
     : {};
 }
 
-function bundlePath({ paths }: LoadedSettings): string {
-  return `${paths.conf}/authorities.pem`;
+function bundlePath({ paths, settings }: LoadedSettings): string {
+  const isFile = settings.MATTERMOST_CONFIG_STORE === "file";
+  return `${isFile ? paths.conf : paths.data}/authorities.pem`;
 }

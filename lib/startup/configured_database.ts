@@ -11,9 +11,11 @@ import { type DsnReader, formatDsn, parseDsn } from "../database/dsn.ts";
 import { ExitCode } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { valueAt } from "../json.ts";
+import type { Release } from "../mattermost/releases.ts";
 import { inRange } from "../release_range.ts";
 import { type Adapter, PRODUCTS } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
+import { productOfConfig } from "../settings/config_variable.ts";
 import type { GivenSettings } from "../settings/resolve.ts";
 import { withAdapter } from "../settings/resolve.ts";
 import type { SettingProblem } from "../settings/setting_problem.ts";
@@ -176,6 +178,48 @@ export function databaseFromVariables(
   const adapter = driverFromVariables(variables) ??
     (POSTGRES_REGEXP.test(dsn) ? "postgres" : DB_ADAPTER ?? "mysql");
   return parseGiven(dsn, { adapter, subject: variable }, readerOf, dsn);
+}
+
+/**
+ * Reads the data source from `MM_CONFIG`.
+ *
+ * @param text The value of the variable; empty if it is not set.
+ * @param options The variable that gives it, and the databases that the release knows.
+ * @param readerOf What is known about the server.
+ * @returns The database, or the problem; neither if it is not a data source.
+ */
+export function databaseFromConfigVariable(
+  text: string,
+  { subject, release }: { readonly subject: string; readonly release: Release },
+  readerOf: ReaderOf,
+): GivenDatabase {
+  const adapter = productOfConfig(text);
+  if (adapter === undefined) return {};
+  if (release.databases[adapter] === undefined) {
+    const problem = {
+      subject,
+      message:
+        `${subject} is a data source of MySQL, which Mattermost ${release.version} would take for the name of a file and print with the password`,
+      remedy:
+        `Remove ${subject}, and run the image tag that ran last; from 11.0 on Mattermost needs PostgreSQL`,
+      code: ExitCode.settings,
+    };
+    return { problem };
+  }
+  const dsn = adapter === "mysql" ? text.slice("mysql://".length) : text;
+  return parseGiven(dsn, { adapter, subject }, readerOf, dsn);
+}
+
+/**
+ * Checks whether two data sources lead to one database, by any login.
+ *
+ * @param one A data source.
+ * @param other Another one.
+ * @returns Whether product, host, port and name are the same.
+ */
+export function isSameDatabase(one: DataSource, other: DataSource): boolean {
+  return (["adapter", "host", "port", "socket", "database"] as const)
+    .every((key) => one[key] === other[key]);
 }
 
 /** The form of a data source for each product. */

@@ -6,7 +6,11 @@
 
 import { errorCode, trySystemCall } from "../errors.ts";
 import { requireProgram } from "../mattermost/installed_release.ts";
-import { serverCommand, serverEnvironment } from "../mattermost/releases.ts";
+import {
+  serverCommand,
+  serverEnvironment,
+  type ServerPaths,
+} from "../mattermost/releases.ts";
 import { Errno, execFailure } from "../os/execvp.ts";
 import type { FileFacts, System } from "../os/system.ts";
 import {
@@ -116,30 +120,57 @@ export function isServerInstalled(
   ) ?? false;
 }
 
+/** What the server itself gets, besides the settings. */
+export interface ServerPlan extends LoadedSettings {
+  /** Where the configuration is. */
+  readonly store: { readonly kind: "file" | "database" };
+  /** The variables for a configuration in the database. */
+  readonly handedOver: Readonly<Record<string, string>>;
+}
+
+/**
+ * The environment and the configuration of the server itself, and of its migration. Nobody else
+ * gets these variables, because those of a configuration in the database contain secrets.
+ *
+ * @param plan The plan.
+ * @param system The environment of this process, and the user who started it.
+ * @returns The variables, and the paths for its command line.
+ */
+export function serverHandover(
+  plan: ServerPlan,
+  system: Pick<System, "env" | "startedAs">,
+): { readonly env: Record<string, string>; readonly paths: ServerPaths } {
+  const { paths, store, handedOver } = plan;
+  return {
+    env: { ...buildServerEnvironment(plan, system), ...handedOver },
+    paths: {
+      home: paths.install,
+      config: store.kind === "file" ? paths.config : undefined,
+    },
+  };
+}
+
 /**
  * Replaces this process by the server.
  *
- * @param loaded The loaded settings.
+ * @param plan The plan.
  * @param system The system of the server's user.
  * @param args Additional arguments for the server.
  * @returns Never.
  * @throws {EntrypointError} With code 126 or 127 if the server cannot be executed.
  */
 export function becomeServer(
-  loaded: LoadedSettings,
+  plan: ServerPlan,
   system: System,
   args: readonly string[],
 ): never {
-  const { release, paths } = loaded;
-  const command = serverCommand(release, {
-    home: paths.install,
-    config: paths.config,
-  });
+  const { env, paths } = serverHandover(plan, system);
+  const command = serverCommand(plan.release, paths);
   return system.exec({
     path: command[0],
     args: [...command, ...args],
-    env: buildServerEnvironment(loaded, system),
+    env,
     raw: withoutSecretRaw(system.rawVariables()),
-    cwd: paths.install,
+    cwd: paths.home,
   });
 }

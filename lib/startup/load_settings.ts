@@ -20,6 +20,10 @@ import {
 import type { Adapter } from "../settings/adapter.ts";
 import type { Settings } from "../settings/catalogue.ts";
 import { variableOfOrigin } from "../settings/origin.ts";
+import {
+  CONFIG_VARIABLE,
+  productOfConfig,
+} from "../settings/config_variable.ts";
 import { SERVICE_NAMES } from "../settings/links.ts";
 import { findOddValues, findUndecodable } from "../settings/odd_values.ts";
 import type { Resolution } from "../settings/resolve.ts";
@@ -40,9 +44,11 @@ import {
   applyDriver,
   DATA_SOURCE_KEY,
   DATA_SOURCE_VARIABLE,
+  databaseFromConfigVariable,
   databaseFromSettings,
   databaseFromVariables,
   findFatalVariables,
+  isSameDatabase,
 } from "./configured_database.ts";
 import type { Context } from "./context.ts";
 import { serverIdentity } from "./become_user.ts";
@@ -102,7 +108,9 @@ export async function loadSettings(
   const anyCase = readsAnyCase(overrides);
   const serverVariables = readServerVariables(sources, { anyCase });
   const variables = serverVariables.values;
-  const namesDataSource = (variables[DATA_SOURCE_VARIABLE] ?? "") !== "";
+  const configText = variables[CONFIG_VARIABLE] ?? "";
+  const namesDataSource = (variables[DATA_SOURCE_VARIABLE] ?? "") !== "" ||
+    productOfConfig(configText) !== undefined;
   const services = first.settings.DB_HOST !== undefined || namesDataSource
     ? []
     : await resolvableServices(system);
@@ -133,8 +141,19 @@ export async function loadSettings(
     variable,
   }, readerOf);
   if (own.problem !== undefined) problems.push(own.problem);
+  const configVariable = databaseFromConfigVariable(configText, {
+    subject: serverVariables.givenBy[CONFIG_VARIABLE] ?? CONFIG_VARIABLE,
+    release,
+  }, readerOf);
+  if (configVariable.problem !== undefined) {
+    problems.push(configVariable.problem);
+  }
+  const isStored = settings.MATTERMOST_CONFIG_STORE === "database";
+  if (isStored && !release.storesConfig) {
+    problems.push(noStore(release, resolution.origins));
+  }
   const looksOnDisk = own.database === undefined && !namesDataSource &&
-    settings.DB_HOST === undefined;
+    settings.DB_HOST === undefined && !isStored;
   const onDisk = looksOnDisk
     ? await options.fromConfig(
       settings,
@@ -151,9 +170,16 @@ export async function loadSettings(
   });
   problems.push(...findings.problems.map(asSettingProblem));
   const database = own.database ?? onDisk.database ??
+    (settings.DB_HOST === undefined ? configVariable.database : undefined) ??
     (problems.length === 0
       ? databaseFromSettings(settings, readerOf)
       : undefined);
+  if (
+    database !== undefined && configVariable.database !== undefined &&
+    !isSameDatabase(database.source, configVariable.database.source)
+  ) {
+    problems.push(otherDatabase(own.database === undefined));
+  }
   if ((database?.source.adapter ?? settings.DB_ADAPTER) === "postgres") {
     problems.push(...findFatalVariables(system.env, readerOf("postgres")));
   }
@@ -169,6 +195,8 @@ export async function loadSettings(
   }
   const givenBy = own.database !== undefined
     ? variable
+    : database === configVariable.database
+    ? serverVariables.givenBy[CONFIG_VARIABLE] ?? CONFIG_VARIABLE
     : onDisk.database !== undefined
     ? DATA_SOURCE_KEY
     : giversOf(resolution.origins);
@@ -204,6 +232,35 @@ function giversOf(
       : variableOfOrigin(origin) ?? name;
     return giver === name ? [] : [[name, giver]];
   }));
+}
+
+function noStore(
+  { version }: Release,
+  origins: Resolution["origins"],
+): SettingProblem {
+  const name = variableOfOrigin(origins.MATTERMOST_CONFIG_STORE) ??
+    "MATTERMOST_CONFIG_STORE";
+  return {
+    subject: name,
+    message:
+      `Mattermost ${version} keeps its configuration in config.json, because only releases from 5.10 on can keep it in the database`,
+    remedy: `Remove ${name}`,
+    code: ExitCode.settings,
+  };
+}
+
+function otherDatabase(isFromSettings: boolean): SettingProblem {
+  const names = isFromSettings
+    ? "DB_HOST, DB_PORT and DB_NAME"
+    : DATA_SOURCE_VARIABLE;
+  return {
+    subject: CONFIG_VARIABLE,
+    message:
+      `${CONFIG_VARIABLE} names another database than ${names}, but this image expects the configuration in the server's own database`,
+    remedy:
+      `Remove ${CONFIG_VARIABLE} and set MATTERMOST_CONFIG_STORE=database, or remove ${names}`,
+    code: ExitCode.settings,
+  };
 }
 
 function authoritiesOf(

@@ -17,7 +17,7 @@ import {
 } from "../mattermost/migrations.ts";
 import type { Permit } from "../upgrade/verdict.ts";
 import type { Context } from "./context.ts";
-import { buildServerEnvironment } from "./handoff.ts";
+import { serverHandover } from "./handoff.ts";
 import { openDatabase } from "./open_database.ts";
 import type { Plan } from "./plan.ts";
 import type { ServerMigrations } from "./server_migrations.ts";
@@ -160,11 +160,9 @@ export async function runMigration(
 ): Promise<number> {
   const { permit } = work;
   const { system, log, signal, runToCompletion } = context;
-  const { release, paths } = plan;
-  const command = migrationCommand(release, {
-    home: paths.install,
-    config: paths.config,
-  });
+  const { release } = plan;
+  const { env, paths } = serverHandover(plan, system);
+  const command = migrationCommand(release, paths);
   if (command === undefined) return ExitCode.ok;
   const isTo3 = release.migration === "-upgrade_db_30";
   if (isTo3 && permit.kind !== "migrate-3.0") return ExitCode.ok;
@@ -173,8 +171,8 @@ export async function runMigration(
   );
   const { code } = await runToCompletion(system.runChild({
     command,
-    env: buildServerEnvironment(plan, system),
-    cwd: paths.install,
+    env,
+    cwd: paths.home,
     output: "inherit",
     signal,
     ...(isTo3 ? { input: answersFor3(plan, system.inputIsTerminal) } : {}),

@@ -35,6 +35,12 @@ import { describeOrigin } from "../settings/origin.ts";
 import type { OpenedFile, System } from "../os/system.ts";
 import { asReader } from "./become_user.ts";
 import type { Context } from "./context.ts";
+import {
+  type ConfigStore,
+  configStore,
+  ownSession,
+  type WithSession,
+} from "./config_store.ts";
 import { databaseFromConfig } from "./configured_database.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { loadSettings } from "./load_settings.ts";
@@ -43,16 +49,20 @@ import { requireVariables } from "./variable_findings.ts";
 
 /** The loaded settings, and the config.json that the next start would write. */
 export interface Plan extends LoadedSettings {
-  /** Where config.json is. */
+  /** Where the configuration is. */
+  readonly store: ConfigStore;
+  /** Where config.json is, or would be. */
   readonly place: ConfigPlace;
-  /** The config.json on disk. */
+  /** The present configuration. */
   readonly state: ConfigState;
   /** The text of the default configuration in the server's package, the base of a first start. */
   readonly shipped: string;
   /** The values that follow from the settings. */
   readonly wanted: readonly Assignment[];
-  /** The new config.json. */
+  /** The new configuration: that of config.json, or what is stored with what the server gets in variables. */
   readonly merged: MergeResult;
+  /** The variables that the server gets for its configuration in the database. They contain secrets, so only the server gets them. */
+  readonly handedOver: Readonly<Record<string, string>>;
 }
 
 /**
@@ -101,8 +111,10 @@ export interface PlanOptions {
    * supports is left to them, because they know how to migrate away from it.
    */
   readonly upgradeRulesFollow?: boolean;
-  /** Whether the caller reports what is wrong with `MM_*` variables itself. */
+  /** Whether the caller reports what is wrong with `MM_*` variables and with the database itself. */
   readonly reportsVariables?: boolean;
+  /** Access to the database, if the caller has a session; else a store in the database logs in by itself. */
+  readonly useSession?: WithSession;
 }
 
 /**
@@ -136,26 +148,32 @@ export function logSummary(
 }
 
 /**
- * Plans config.json from loaded settings, without changing anything.
+ * Plans the configuration from loaded settings, without changing anything.
  *
  * @param loaded The loaded settings.
- * @param context The files, random bytes for generated secrets, and the log.
+ * @param context The files, random bytes for generated secrets, the log, and the signal.
  * @param options What the plan is for.
  * @returns The plan.
  * @throws {EntrypointError} With code 65 for an unusable config.json, 78 for one that the server would refuse.
  */
 export async function planConfig(
   loaded: LoadedSettings,
-  { system: whole, log }: Context,
-  { upgradeRulesFollow = false, reportsVariables = false }: PlanOptions,
+  context: Context,
+  {
+    upgradeRulesFollow = false,
+    reportsVariables = false,
+    useSession = ownSession(loaded, context),
+  }: PlanOptions,
 ): Promise<Plan> {
   const { settings, release } = loaded;
-  const system = asReader(settings, whole);
+  const { log } = context;
+  const system = asReader(settings, context.system);
   const place = placeOf(settings, system);
-  const state = await readSettledConfig(system, place);
+  const store = configStore(loaded, system, useSession);
+  const state = await store.read(reportsVariables);
   requireProduct(loaded, state);
   const shipped = shippedConfig(loaded, { system, user: place.user });
-  const desired = desiredConfig(state, loaded, shipped);
+  const desired = desiredConfig(state, { ...loaded, store }, shipped);
   const merged = applyDesired(desired, state, system);
   const input = {
     config: merged.document,
@@ -180,11 +198,13 @@ export async function planConfig(
   return {
     ...loaded,
     warnings: [...loaded.warnings, ...warnings, ...variables],
+    store,
     place,
     state,
     shipped,
     wanted,
     merged,
+    handedOver: store.variables(wanted),
   };
 }
 
@@ -238,7 +258,7 @@ type DesiredConfig = Required<
 
 function desiredConfig(
   { text }: ConfigState,
-  loaded: LoadedSettings,
+  loaded: LoadedSettings & Pick<Plan, "store">,
   shipped: string,
 ): DesiredConfig {
   const { version } = loaded.release;
@@ -264,16 +284,20 @@ function applyDesired(
 }
 
 /** The values that follow from the settings, and those that the release cannot start without. */
-function desiredValues(loaded: LoadedSettings, base: string): Assignment[] {
-  const { release, database, paths } = loaded;
-  const fromSettings = assignments(loaded, {
+function desiredValues(
+  loaded: LoadedSettings & Pick<Plan, "store">,
+  base: string,
+): Assignment[] {
+  const { release, database, paths, store } = loaded;
+  const document: Json = JSON.parse(base);
+  const all = assignments(loaded, {
     release: release.version,
     dataSource: database.dsn,
     adapter: database.source.adapter,
     logLocation: logFileLocation(release, paths.log),
   });
+  const fromSettings = store.choose(all, document);
   const set = new Set(fromSettings.map(({ path }) => path));
-  const document: Json = JSON.parse(base);
   const required = requiredKeys(release.version)
     .filter(({ path }) =>
       !set.has(path) && valueAt(document, path) === undefined

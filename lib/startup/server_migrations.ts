@@ -89,7 +89,7 @@ export async function readServerMigrations(
 }
 
 /**
- * Remembers the names that were read from the program. If that fails, or another start holds the
+ * Remembers the names that were read from the program, beside config.json. If that fails, or another start holds the
  * lock, the next start reads the program again.
  *
  * @param plan The paths.
@@ -97,11 +97,11 @@ export async function readServerMigrations(
  * @param system The system of the server's user.
  */
 export function rememberMigrations(
-  { place, paths }: Plan,
+  { place, paths, store }: Plan,
   { unsaved }: ServerMigrations,
   system: System,
 ): void {
-  if (unsaved === undefined) return;
+  if (unsaved === undefined || store.kind === "database") return;
   attempt(() => {
     // Under the lock, so that the temporary file of another start is not removed.
     const lock = tryLockConfig(system, place);

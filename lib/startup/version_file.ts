@@ -110,14 +110,17 @@ export async function recordRelease(
   isAnswered: boolean,
 ): Promise<void> {
   if (isConfirmed(plan, system)) return;
-  const { paths: { version }, place, release } = plan;
+  const { paths: { version }, place, release, store } = plan;
   const text = `${release.version}\n`;
   const isRecorded = readVersionFile(plan, system) === text;
   if (isRecorded && !isAnswered) return;
   // Under the lock, so that the temporary file of another start is not removed.
-  const lock = await lockConfig(system, place);
+  // With a configuration in the database, nothing else is written there, not even a lock.
+  const lock = store.kind === "file"
+    ? await lockConfig(system, place)
+    : undefined;
   try {
-    if (lock.notices.length === 0) removeTemporaries(system, version);
+    if (lock?.notices.length === 0) removeTemporaries(system, version);
     replaceFile(system, version, text);
     const date = isAnswered ? programDate(plan, system) : undefined;
     // Not every file system stores dates.
@@ -139,6 +142,6 @@ export async function recordRelease(
       },
     );
   } finally {
-    lock.release();
+    lock?.release();
   }
 }

@@ -23,17 +23,18 @@ import { mergeInto, type Plan } from "./plan.ts";
  * @throws {EntrypointError} With code 73 if one of them is anything else.
  */
 export function requireRegularFiles(
-  { place, paths }: Plan,
+  { place, paths, store }: Plan,
   bundle: Bundle | undefined,
   system: System,
 ): void {
-  requireRegularSidecars(system, place);
+  if (store.kind === "file") requireRegularSidecars(system, place);
   requireRegularFile(system.files, paths.version);
   if (bundle !== undefined) requireRegularFile(system.files, bundle.path);
 }
 
 /**
- * Writes config.json as planned. If the file has changed since, the merge is repeated first.
+ * Writes config.json as planned. If the file has changed since, the merge is repeated first. A
+ * configuration in the database is left to the server, which gets the values in variables.
  *
  * @param plan The plan.
  * @param context The context of the server's user.
@@ -46,6 +47,10 @@ export async function writePlan(
   accepted?: Acceptance,
 ): Promise<void> {
   const { place } = plan;
+  if (plan.store.kind === "database") {
+    log.step("Kept the configuration in the database");
+    return;
+  }
   const lock = await lockConfig(system, place, signal);
   try {
     const { state, merged } = isUnchanged(system, place, plan.state)

@@ -29,6 +29,7 @@ import { isChecked } from "../../database/tls/policy.ts";
 import type { Plan } from "../../startup/plan.ts";
 import type { Permit } from "../../upgrade/verdict.ts";
 import { findLostVolume } from "../../startup/lost_volume.ts";
+import { storeProblems } from "../../startup/shared_store.ts";
 import { readServerMigrations } from "../../startup/server_migrations.ts";
 import { decideForPlan } from "../../startup/upgrade_guard.ts";
 import { isServerInstalled } from "../../startup/handoff.ts";
@@ -73,6 +74,9 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     return [
       ...found,
       ...factFindings(facts, context, { ca: files.ca, now }),
+      ...(await storeProblems(plan, session)).map((problem) =>
+        warning("database.configuration", problem)
+      ),
       ...await upgradeFindings(facts, plan, system),
       ...volumeFindings(facts, plan, system),
       ...await driverFindings(context, files),

@@ -44,11 +44,14 @@ export function checkSecrets({ plan }: CheckContext): Finding[] {
     }
     const isStored = plan.state.text !== undefined && value !== "" &&
       !plan.merged.generated.includes(name);
+    const [stored, generated] = plan.store.kind === "file"
+      ? ["is stored in config.json: back that file up", "in config.json"]
+      : ["is stored in the database", "in the database"];
     return ok(
       `secrets.${name}`,
       isStored
-        ? `${name} is stored in config.json: back that file up`
-        : `${name} is not set, so the first start generates it and stores it in config.json`,
+        ? `${name} ${stored}`
+        : `${name} is not set, so the first start generates it and stores it ${generated}`,
     );
   });
 }

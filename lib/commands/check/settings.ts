@@ -70,17 +70,23 @@ export function checkSettings({ plan }: CheckContext): Finding[] {
   ];
 }
 
-function configFindings({ place, state, merged }: Plan): Finding[] {
+function configFindings({ store, state, merged }: Plan): Finding[] {
   const notices = [...state.notices, ...merged.conflicts].map((message) =>
     warning("settings.config", { message })
   );
   const changes = merged.changes.length;
-  const message = state.text === undefined
-    ? `The next start creates ${place.path}`
+  const message = store.kind === "database"
+    ? state.text === undefined
+      ? "The first start stores the configuration in the database"
+      : `The configuration is in the database, and the settings override ${changes} of its values (see app:config --diff)`
+    : state.text === undefined
+    ? `The next start creates ${store.name}`
     : changes === 0
-    ? `${place.path} already matches the settings`
+    ? `${store.name} already matches the settings`
     : `The next start changes ${changes} value${
       changes === 1 ? "" : "s"
-    } in ${place.path} (see app:config --diff)`;
-  return [ok("settings.config", message), ...notices];
+    } in ${store.name} (see app:config --diff)`;
+  return notices.length > 0 && store.kind === "database"
+    ? notices
+    : [ok("settings.config", message), ...notices];
 }

@@ -18,6 +18,12 @@ import { didYouMean } from "../../settings/spelling.ts";
 import { classify } from "../classify.ts";
 import { MYSQL_PARAMETERS } from "./dsn.ts";
 import {
+  type Query,
+  readConfiguration,
+  readOtherClients,
+  type Row,
+} from "./configurations.ts";
+import {
   LONGEST_MESSAGE,
   malformedPacket,
   ProbeError,
@@ -110,11 +116,6 @@ const WRITE_QUERY = "START TRANSACTION READ WRITE; ROLLBACK;";
 const CREATE_QUERY =
   "PREPARE entrypoint_create FROM 'CREATE TABLE entrypoint_probe (Id INT)'; DEALLOCATE PREPARE entrypoint_create;";
 
-/** Sends statements in one message, and returns the rows of all of them. */
-type Query = (text: string) => Promise<readonly Row[]>;
-
-type Row = Readonly<Record<string, string | number | null>>;
-
 /**
  * Logs in to MySQL or MariaDB.
  *
@@ -147,6 +148,8 @@ export async function connectMysql(
   }
   return {
     facts: () => readFacts(query, tlsFacts(socket)),
+    configuration: () => readConfiguration(query),
+    otherClients: () => readOtherClients(query),
     lock: (name) => lock(query, lockName(source, name)),
     async close() {
       await sendLastMessage(socket, QUIT);

@@ -21,6 +21,7 @@ import { inRange } from "../../release_range.ts";
 import { didYouMean } from "../../settings/spelling.ts";
 import { classify } from "../classify.ts";
 import { APPLICATION, lock, type Query, withSavepoint } from "./lock.ts";
+import { readConfiguration, readOtherClients } from "./configurations.ts";
 import { type FatalError, postgresProtocol } from "./messages.ts";
 import { POSTGRES_PARAMETERS } from "./parameters.ts";
 import {
@@ -152,13 +153,16 @@ export async function connectPostgres(
     socket.destroy();
     throw withSuggestion(error);
   }
+  /** A statement that fails must not end the transaction of the lock. */
+  const safe = (): Query => isLocked ? withSavepoint(query) : query;
   return {
     async facts() {
-      const read = isLocked ? withSavepoint(query) : query;
-      const facts = first ?? await readFacts(read, socket, options);
+      const facts = first ?? await readFacts(safe(), socket, options);
       first = undefined;
       return facts;
     },
+    configuration: () => readConfiguration(safe()),
+    otherClients: () => readOtherClients(safe()),
     async lock(name, host) {
       first = undefined;
       const result = await lock(query, name, host);

@@ -22,7 +22,10 @@ export function ownDirectories(
   { paths, settings }: Pick<LoadedSettings, "paths" | "settings">,
 ): readonly string[] {
   const { data, conf, log } = paths;
-  return [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
+  // With a configuration in the database, the System Console decides about log files.
+  return settings.MATTERMOST_CONFIG_STORE === "database"
+    ? [data, log]
+    : [data, conf, ...settings.MATTERMOST_LOG_FILES ? [log] : []];
 }
 
 /** A path that the server writes. */
@@ -75,7 +78,7 @@ export function writtenPaths(
     effectiveText(plan, path) || fallback;
   const inInstall = (path: string): string =>
     isAbsolute(path) ? path : join(paths.install, path);
-  const found: WrittenPath[] = [
+  const configPaths: readonly WrittenPath[] = [
     {
       ...required(paths.conf, "the directory of config.json"),
       // A file that exists is overwritten in place, and its copies are kept in the data directory.
@@ -90,6 +93,9 @@ export function writtenPaths(
       preparedByRoot: true,
       isInstalled: false,
     },
+  ];
+  const found = [
+    ...plan.store.kind === "file" ? configPaths : [],
     required(paths.data, "the directory of uploaded files"),
   ];
   if (effectiveFlag(plan, "LogSettings.EnableFile")) {

@@ -30,10 +30,10 @@ export function pathOfVariable(variable: string): string {
  * @returns One line of at most 1000 characters.
  */
 export function cleanWords(text: string, plan: Plan): string {
-  const { paths, database: { source } } = plan;
+  const { paths, store, database: { source } } = plan;
   const own = text.replaceAll(
     /\S*\/mattermost-entrypoint-\w+\/config\.json/g,
-    paths.config,
+    store.name,
   );
   const clean = relay(own, {
     secrets: secretsOf(plan),

@@ -11,6 +11,7 @@ import type { Problem } from "../../errors.ts";
 import { EntrypointError, ExitCode } from "../../errors.ts";
 import { foldKey } from "../../json.ts";
 import { confirmLines } from "../../mattermost/installed_release.ts";
+import { variableOf } from "../../mattermost/effective_value.ts";
 import { isExplicit } from "../../settings/origin.ts";
 import { asReader } from "../become_user.ts";
 import type { Context } from "../context.ts";
@@ -199,7 +200,7 @@ export async function judge(
 
 function describeCulprit(
   { sentence, candidate }: Culprit,
-  { release: { version }, wanted, paths: { config } }: Plan,
+  { release: { version }, wanted, store }: Plan,
 ): Problem {
   if (candidate === undefined) {
     return {
@@ -239,8 +240,12 @@ function describeCulprit(
     ? {
       subject: path,
       message:
-        `Mattermost ${version} refuses ${path}, which is ${state} in ${config}: ${sentence}`,
-      remedy: `Set ${path} in ${config} to ${other}`,
+        `Mattermost ${version} refuses ${path}, which is ${state} in ${store.name}: ${sentence}`,
+      remedy: store.kind === "file"
+        ? `Set ${path} in ${store.name} to ${other}`
+        : `Set ${
+          variableOf(path)
+        } to ${other}; it takes precedence over ${store.name}`,
     }
     : {
       subject: setting,

@@ -80,6 +80,8 @@ function optionsFor(...answers: (Reason | DatabaseFacts | "silence")[]) {
       }
       const session: Session = {
         facts: () => Promise.resolve(answer ?? FACTS),
+        configuration: () => Promise.resolve(undefined),
+        otherClients: () => Promise.resolve([]),
         lock: () => new Promise<never>(() => {}),
         close() {
           seen.closed++;

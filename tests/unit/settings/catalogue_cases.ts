@@ -591,6 +591,10 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
     bad: "data",
     always: { "FileSettings.Directory": "/srv/data/" },
   },
+  MATTERMOST_CONFIG_STORE: {
+    good: ["database", "database"],
+    bad: "volume",
+  },
   MATTERMOST_CONF_DIR: {
     good: ["/etc/mattermost", "/etc/mattermost"],
     bad: "etc",

@@ -186,6 +186,8 @@ function session(
     facts: () => Promise.resolve(facts),
     lock: (_, host) =>
       Promise.resolve(hosts.push(host) >= attempt ? "held" : refusal),
+    configuration: () => Promise.resolve(undefined),
+    otherClients: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -1,0 +1,64 @@
+/**
+ * What Mattermost servers have left in MySQL besides their data: the stored configuration, and
+ * connections.
+ *
+ * @module
+ */
+
+import type { StoredConfig } from "../session.ts";
+import { shortText, unlessError } from "../session.ts";
+
+/** Sends statements in one message, and returns the rows of all of them. */
+export type Query = (text: string) => Promise<readonly Row[]>;
+
+/** A row by the names of its columns. */
+export type Row = Readonly<Record<string, string | number | null>>;
+
+/** The table has this name; where names of tables have no letter case, any spelling finds it. */
+const QUERY =
+  "SELECT Id AS id, Value AS text, CreateAt AS created FROM Configurations WHERE Active";
+
+/** Error `ER_NO_SUCH_TABLE`. */
+const NO_TABLE = "1146";
+
+/** Without the privilege PROCESS, it shows only the connections of this user. */
+const CLIENTS_QUERY = `
+SELECT HOST AS host, ID = CONNECTION_ID() AS own FROM information_schema.PROCESSLIST
+WHERE DB = DATABASE() AND USER = SUBSTRING_INDEX(USER(), '@', 1)`;
+
+const PORT_REGEXP = /:\d+$/;
+
+/**
+ * Reads the active row of the table `Configurations`.
+ *
+ * @param query Sends statements.
+ * @returns The configuration; `undefined` if there is no such table or row.
+ */
+export async function readConfiguration(
+  query: Query,
+): Promise<StoredConfig | undefined> {
+  const rows = await unlessError(query(QUERY), (code) => code === NO_TABLE);
+  const [row] = rows ?? [];
+  return row && {
+    id: shortText(row["id"]),
+    text: String(row["text"] ?? ""),
+    createdAt: Number(row["created"]),
+  };
+}
+
+/**
+ * Lists the addresses of other clients that may be servers.
+ *
+ * @param query Sends statements.
+ * @returns The addresses, without this client's own.
+ */
+export async function readOtherClients(
+  query: Query,
+): Promise<readonly string[]> {
+  const rows = await query(CLIENTS_QUERY);
+  const addressOf = ({ host = "" }: Row): string =>
+    shortText(String(host).replace(PORT_REGEXP, ""));
+  const own = rows.filter((row) => String(row["own"]) === "1").map(addressOf);
+  return [...new Set(rows.map(addressOf))]
+    .filter((address) => !own.includes(address));
+}

@@ -1,0 +1,72 @@
+/**
+ * What sessions read of a configuration in the database, and of other servers.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import { products, startWithUser, withSession } from "./support.ts";
+
+/** The table as servers create it. */
+const TABLE =
+  "CREATE TABLE Configurations (Id VARCHAR(26) PRIMARY KEY, Value TEXT NOT NULL, CreateAt BIGINT NOT NULL, Active BOOLEAN NULL UNIQUE)";
+
+for (const product of products()) {
+  Deno.test(`${product.name}: the active configuration is read, or nothing`, async () => {
+    const { server, source } = await startWithUser(product);
+    const read = () =>
+      withSession(source, (session) => session.configuration());
+    assert.equal(await read(), undefined);
+    await server.sql(TABLE, "mattermost");
+    if (product.adapter === "postgres") {
+      await server.sql(
+        "GRANT SELECT ON configurations TO mmuser",
+        "mattermost",
+      );
+    }
+    assert.equal(await read(), undefined);
+    const long = JSON.stringify({ TeamSettings: { SiteName: "é".repeat(30) } });
+    await server.sql(
+      `INSERT INTO Configurations VALUES ('old', '{}', 1, NULL), ('new', ${
+        product.text(long)
+      }, 1790000000123, TRUE)`,
+      "mattermost",
+    );
+    assert.deepEqual(await read(), {
+      id: "new",
+      text: long,
+      createdAt: 1790000000123,
+    });
+    // Under the lock of a migration, too.
+    await withSession(source, async (session) => {
+      assert.equal(await session.lock("test", ""), "held");
+      assert.equal((await session.configuration())?.id, "new");
+    });
+  });
+
+  Deno.test(`${product.name}: only clients at other addresses may be servers`, async () => {
+    const { server, source } = await startWithUser(product);
+    await withSession(source, async (session) => {
+      assert.deepEqual(await session.otherClients(), []);
+      await withSession(source, async () => {
+        assert.deepEqual(await session.otherClients(), []);
+      });
+      if (product.adapter === "mysql") {
+        await withSession({ ...source, socket: server.socket }, async () => {
+          assert.deepEqual(await session.otherClients(), ["localhost"]);
+        });
+        return;
+      }
+      // Like the server's driver, without a name.
+      const client = postgres({
+        ...source,
+        host: server.socketDir,
+        connection: { application_name: "" },
+      });
+      await client.unsafe("SELECT 1");
+      assert.deepEqual(await session.otherClients(), ["a Unix socket"]);
+      await client.end();
+    });
+  });
+}
