@@ -2,7 +2,8 @@
  * `app:config`: prints the config.json that the next start would write, the values
  * that it would change, or the source of each value. It connects to no database, unless the
  * configuration is there.
- * Only `--restore` changes something: it restores a copy of config.json.
+ * Three options change something: `--restore` restores a copy of config.json, `--to-database` and
+ * `--to-file` move the configuration.
  *
  * @module
  */
@@ -42,7 +43,7 @@ import { printable } from "../printable.ts";
 /**
  * Prints or restores config.json.
  *
- * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, or `--restore [N]`.
+ * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, or `--restore [N]`, `--to-database`, `--to-file`.
  * @param context The system with the settings and config.json.
  * @returns 0; with `--diff`, 1 if the next start would change a value.
  * @throws {EntrypointError} Whatever would end a start before it connects to the database.
@@ -53,18 +54,22 @@ export async function config(
 ): Promise<number> {
   const { _: [number = "1"], ...values } = readArguments(args, {
     command: "app:config",
-    flags: ["show-secrets", "explain", "diff", "json", "restore"],
+    flags: [
+      "show-secrets",
+      "explain",
+      "diff",
+      "json",
+      "restore",
+      "to-database",
+      "to-file",
+    ],
     positionals: args.includes("--restore") ? 1 : 0,
   });
+  requireOneOption(values);
   if (values.restore) return await restore(number, context);
-  if (values.explain && values.diff) {
-    throw new EntrypointError(
-      "app:config accepts --explain or --diff, but not both",
-      {
-        code: ExitCode.usage,
-        remedy: "mattermost-entrypoint app:config --explain",
-      },
-    );
+  if (values["to-database"] || values["to-file"]) {
+    const { moveToDatabase, moveToFile } = await import("./move_config.ts");
+    return await (values["to-file"] ? moveToFile : moveToDatabase)(context);
   }
   const { system, log } = context;
   const loaded = await loadSettingsWithConfig(context);
@@ -89,6 +94,29 @@ export async function config(
   }
   write(shownConfig(plan, options.showSecrets));
   return ExitCode.ok;
+}
+
+/** The options of which each asks for something else. */
+const EXCLUSIVE = [
+  "explain",
+  "diff",
+  "restore",
+  "to-database",
+  "to-file",
+] as const;
+
+function requireOneOption(
+  values: Readonly<Record<typeof EXCLUSIVE[number], boolean>>,
+): void {
+  const [first, second] = EXCLUSIVE.filter((name) => values[name]);
+  if (second === undefined) return;
+  throw new EntrypointError(
+    `app:config accepts --${first} or --${second}, but not both`,
+    {
+      code: ExitCode.usage,
+      remedy: `mattermost-entrypoint app:config --${first}`,
+    },
+  );
 }
 
 /** Has the installed server judge what the next start would write. */

@@ -89,10 +89,11 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
     ],
   },
   "app:config": {
-    options: "[--explain] [--diff] [--json] [--show-secrets] | --restore [N]",
+    options:
+      "[--explain] [--diff] [--json] [--show-secrets] | --restore [N] | --to-database | --to-file",
     does: "Print the config.json that the next start would write",
     details:
-      "Hides the values of secrets, connects to no database, and changes nothing. Only --restore writes: it replaces config.json with one of the three copies beside it.",
+      "Hides the values of secrets, and changes nothing; it connects to the database only if the configuration is there. --restore replaces config.json with one of the three copies beside it. --to-database and --to-file copy the configuration to the other store, for MATTERMOST_CONFIG_STORE; they overwrite nothing.",
     facts: [
       [
         "--explain",
@@ -102,6 +103,11 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
       ["--json", "Print the list of --explain or --diff as JSON"],
       ["--show-secrets", "Print the values of secrets"],
       ["--restore [N]", "Restore copy N; 1, the default, is the newest"],
+      [
+        "--to-database",
+        "Have the installed server store config.json in the database (from 5.32 on)",
+      ],
+      ["--to-file", "Write what the database holds to config.json"],
       ["Exit code 1", "With --diff: the next start would change a value"],
     ],
   },

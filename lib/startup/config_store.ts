@@ -219,8 +219,16 @@ function databaseStore(
   };
 }
 
-/** The data source in the form of `MM_CONFIG`: a URL, which for MySQL has its driver's form behind the scheme. */
-function configDsn({ database: { source, dsn } }: LoadedSettings): string {
+/**
+ * Writes the data source in the form of `MM_CONFIG`: a URL, which for MySQL has its driver's form
+ * behind the scheme.
+ *
+ * @param loaded The data source.
+ * @returns The value of the variable, a secret.
+ */
+export function configDsn(
+  { database: { source, dsn } }: LoadedSettings,
+): string {
   const text = dsn ?? formatDsn(source);
   if (source.adapter === "mysql") return `mysql://${text}`;
   return /^postgres(?:ql)?:/.test(text)
@@ -263,8 +271,13 @@ async function readStored(
   }
 }
 
-/** The day, of any number that a database may hold. */
-function dateText(milliseconds: number): string {
+/**
+ * Formats a time as a day, for any number that a database may hold.
+ *
+ * @param milliseconds The time, in milliseconds since the epoch.
+ * @returns The day in UTC.
+ */
+export function dateText(milliseconds: number): string {
   return Math.abs(milliseconds) < LAST_TIME
     ? formatDate(milliseconds)
     : "an unknown date";
@@ -323,7 +336,13 @@ function notMoved(
   );
 }
 
-function requireValid(text: string): void {
+/**
+ * Makes sure that a stored text is a configuration.
+ *
+ * @param text The text.
+ * @throws {EntrypointError} With code 65 if it is not.
+ */
+export function requireValid(text: string): void {
   const content = parseConfig(new TextEncoder().encode(text));
   if ("text" in content) return;
   throw new EntrypointError(
