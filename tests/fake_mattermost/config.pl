@@ -57,8 +57,10 @@ sub load_config {
     my ($driver, $source) = $config =~ m{^mysql://(.*)} ? ('mysql', $1) : ('postgres', $config);
     my $error = probe($driver, $source);
     give_up($answers, 'store', error => $error) if defined $error;
-    read_document(undef);
+    my $stored = has_store() ? store('read') : '';
+    read_document($stored =~ /\S/ ? parse_document($answers, $config, $stored) : undef, $answers, $config, $stored);
     judge($answers, $command, $config);
+    keep($stored) if has_store();
     return;
   }
   my $text = read_file($config);
@@ -70,6 +72,17 @@ sub load_config {
   read_document($document, $answers, $config, $text);
   judge($answers, $command, $config);
   save($answers, $config, !defined $text) if $command eq 'server';
+}
+
+# Stores the configuration if it differs; a server makes the secrets that it lacks.
+sub keep {
+  my ($stored) = @_;
+  for (@SECRETS) {
+    my ($path, $from, $to) = @$_;
+    $file{$path} = ['s', random_text()] if in_releases($from, $to) && $file{$path} && $file{$path}[1] eq '';
+  }
+  my $text = json_text(document(), '');
+  store('write', $text) if $stored !~ /\S/ || $text ne json_text(json_parse($stored), '');
 }
 
 sub read_settings {

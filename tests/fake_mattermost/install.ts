@@ -26,7 +26,7 @@ const FILES = {
 } as const;
 
 /** The parts of the program, besides the one with its name. */
-const PARTS = ["config.pl", "database.pl", "json.pl", "serve.pl"];
+const PARTS = ["config.pl", "database.pl", "json.pl", "serve.pl", "store.pl"];
 
 const PREFIX = "model.config.is_valid.";
 
@@ -35,10 +35,12 @@ const PREFIX = "model.config.is_valid.";
  *
  * @param directory the installation directory, `mattermost` in the tarball
  * @param version the release whose behaviour it has
+ * @param options whether it can store its configuration in a database; that works only on this machine, for its own user
  */
 export async function installFakeMattermost(
   directory: string,
   version: string,
+  { storesConfig = false }: { readonly storesConfig?: boolean } = {},
 ): Promise<void> {
   const program = inRange(version, "<5.0.0") ? "platform" : "mattermost";
   const settings = await readSettings(version);
@@ -56,6 +58,9 @@ export async function installFakeMattermost(
     "config/config.json": JSON.stringify(nested(settings), null, 4) + "\n",
     "i18n/en.json": JSON.stringify(await sentences(version), null, 2) + "\n",
   };
+  if (storesConfig) {
+    files["bin/fake/store-command"] = (await storeCommand()).join("\n");
+  }
   for (const part of PARTS) {
     files[`bin/fake/${part}`] = await Deno.readTextFile(join(SOURCES, part));
   }
@@ -72,6 +77,20 @@ export async function installFakeMattermost(
     latin1(`${script}\n__END__\n${await binaryPiece(version)}`),
   );
   await Deno.chmod(target, 0o755);
+}
+
+/** The command that reads and writes a stored configuration; drivers of databases are no part of Perl. */
+async function storeCommand(): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json"],
+  }).output();
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
+  const root = dirname(SOURCES);
+  return [
+    ...["env", `DENO_DIR=${denoDir}`, Deno.execPath(), "run", "--quiet"],
+    ...["--no-check", "-A", "--config", join(root, "deno.json")],
+    join(SOURCES, "store.ts"),
+  ];
 }
 
 /** The English translations that refusals need. */

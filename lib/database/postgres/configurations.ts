@@ -25,9 +25,10 @@ WHERE datname = current_database() AND usename = current_user
 export async function readConfiguration(
   query: Query,
 ): Promise<StoredConfig | undefined> {
-  // A query of a missing table would leave an error in the database's log at each start.
+  // A query of a missing table would leave an error in the database's log at each start. Without
+  // a table of its own, this one would not see what others have created since the transaction began.
   const [table] = await query<{ found: boolean }>(
-    "SELECT to_regclass('configurations') IS NOT NULL AS found",
+    "SELECT count(*) > 0 AS found FROM pg_class WHERE oid = to_regclass('configurations')",
   );
   if (!table?.found) return undefined;
   const [row] = await query<{ id: string; value: string; createat: string }>(
