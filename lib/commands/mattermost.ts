@@ -13,6 +13,7 @@ import {
   withoutSecretRaw,
   withoutSecretVariables,
 } from "../settings/secret_variables.ts";
+import { CONFIG_VARIABLE } from "../settings/config_variable.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Context } from "../startup/context.ts";
@@ -20,6 +21,7 @@ import {
   becomeServerUser,
   requireChangeOfUser,
 } from "../startup/become_user.ts";
+import { databaseFromConfigVariable } from "../startup/configured_database.ts";
 import { installationOf } from "../startup/load_settings.ts";
 import { pathsOf } from "../startup/paths.ts";
 import { sourcesOf } from "../startup/setting_sources.ts";
@@ -86,10 +88,19 @@ async function requireStatedRelease(
 ): Promise<void> {
   const { MATTERMOST_VERSION: version } = settings;
   if (version === undefined) return;
+  const release = releaseFacts(version);
   await confirmInstalledRelease({
     settings,
     paths: pathsOf(settings),
-    release: releaseFacts(version),
+    release,
     installation: installationOf(settings, system),
   }, system);
+  const { problem } = databaseFromConfigVariable(
+    system.env[CONFIG_VARIABLE] ?? "",
+    { subject: CONFIG_VARIABLE, release },
+    () => ({}),
+  );
+  if (problem !== undefined) {
+    throw new EntrypointError(problem.message, problem);
+  }
 }

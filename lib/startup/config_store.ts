@@ -29,6 +29,7 @@ import { isSettingName } from "../settings/catalogue.ts";
 import { resolve } from "../settings/resolve.ts";
 import { isExplicit, variableOfOrigin } from "../settings/origin.ts";
 import { shellWord } from "../shell.ts";
+import { databaseFromConfig, isSameDatabase } from "./configured_database.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { openDatabase } from "./open_database.ts";
@@ -162,7 +163,10 @@ function databaseStore(
       ) {
         throw notMoved(loaded, path);
       }
-      if (stored !== undefined) requireValid(stored.text);
+      if (stored !== undefined) {
+        requireValid(stored.text);
+        requireSameDatabase(loaded, stored.text);
+      }
       return {
         text: stored?.text,
         stored: stored?.id,
@@ -318,6 +322,26 @@ function dateOfFile(
     if (typeof secret !== "string" || secret === "") return undefined;
   }
   return facts.modified;
+}
+
+/** If only `MM_CONFIG` names a database, the server's own data may be in another one, which is stored. */
+function requireSameDatabase(
+  { database: { source }, serverVariables }: LoadedSettings,
+  text: string,
+): void {
+  const name = serverVariables.givenBy[CONFIG_VARIABLE];
+  if (name === undefined || source.givenBy !== name) return;
+  const other = databaseFromConfig(text, source.adapter, () => ({})).database
+    ?.source;
+  if (other === undefined || isSameDatabase(source, other)) return;
+  throw new EntrypointError(
+    `Only ${name} names a database, but the configuration that it holds names another one for the data of the server`,
+    {
+      code: ExitCode.settings,
+      remedy:
+        `mattermost-entrypoint app:config --to-file   # then remove ${name}, and set DB_HOST, DB_NAME, DB_USER and DB_PASS; if it is the same database at another address, set MM_SQLSETTINGS_DATASOURCE too`,
+    },
+  );
 }
 
 function notMoved(

@@ -1,7 +1,37 @@
 import assert from "node:assert/strict";
 import { mattermost } from "../../../lib/commands/mattermost.ts";
+import { EntrypointError } from "../../../lib/errors.ts";
 import { Handoff } from "../../support/fake_system.ts";
-import { ENOUGH, installed, stage } from "../../support/installation.ts";
+import {
+  CONFIG,
+  ENOUGH,
+  installed,
+  stage,
+} from "../../support/installation.ts";
+
+Deno.test("with the configuration in the database, a subcommand gets no data source", async () => {
+  const files = installed();
+  files.makeDirectory("/opt/mattermost/data/config");
+  files.place(CONFIG, "{}");
+  const env = { ...ENOUGH, MATTERMOST_CONFIG_STORE: "database" };
+  const { system, context } = stage({ files, env });
+  await assert.rejects(() => mattermost(["jobserver"], context), Handoff);
+  const given = system.handoffs[0]?.env ?? {};
+  assert.equal(given["MM_CONFIG"], undefined);
+  assert.doesNotMatch(JSON.stringify(given), /nobody/);
+});
+
+Deno.test("a subcommand gets no data source that the server would print", async () => {
+  const env = { ...ENOUGH, MM_CONFIG: "mysql://ann:S3CRET@tcp(db)/chat" };
+  const { system, context } = stage({ env });
+  await assert.rejects(
+    () => mattermost(["jobserver"], context),
+    (error) =>
+      error instanceof EntrypointError && error.code === 78 &&
+      /^MM_CONFIG is a data source of MySQL/.test(error.message),
+  );
+  assert.deepEqual(system.handoffs, []);
+});
 
 Deno.test("a subcommand of the server gets its variables, and no secret that only the entrypoint needs", async () => {
   const files = installed();

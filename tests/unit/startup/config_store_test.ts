@@ -251,9 +251,13 @@ Deno.test("a report goes on if the database cannot be read, and a start does not
 
 Deno.test("MM_CONFIG alone names the store and the database", async () => {
   const { DB_ADAPTER: _, DB_HOST: __, DB_PASS: ___, ...rest } = ENOUGH;
-  const made = await plan(STORED, {
-    env: { ...rest, MM_CONFIG: "postgres://ann:secret@other:5433/chat" },
-  });
+  const env = { ...rest, MM_CONFIG: "postgres://ann:secret@other:5433/chat" };
+  // The data of the server may be elsewhere.
+  const error = await refusal(plan(STORED, { env }));
+  assert.equal(error.code, 78);
+  assert.match(error.message, /^Only MM_CONFIG .* names another one/);
+  const SqlSettings = { DataSource: "postgres://x@other:5433/chat" };
+  const made = await plan({ ...STORED, SqlSettings }, { env });
   const { source } = made.database;
   assert.deepEqual(
     [source.host, source.port, source.database, source.givenBy],
