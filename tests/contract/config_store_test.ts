@@ -13,7 +13,7 @@ import { startPostgres } from "../../tools/shared/postgres.ts";
 import { installFakeMattermost } from "../fake_mattermost/install.ts";
 import { startMariadb } from "../servers/mariadb.ts";
 import { MARIADB_SERVER } from "../support/database_needs.ts";
-import { createHome, type Home } from "../support/home.ts";
+import { createHome, type Home, SHOW, shown } from "../support/home.ts";
 import {
   assertClean,
   COMPILED,
@@ -89,7 +89,7 @@ class Stage implements AsyncDisposable {
   /** A new container without a volume. */
   async container(): Promise<Container> {
     const home = await createHome();
-    this.#homes.push(home);
+    this.keep(home);
     await installFakeMattermost(home.install, this.release, {
       storesConfig: true,
     });
@@ -98,6 +98,11 @@ class Stage implements AsyncDisposable {
       ...home.env,
       MATTERMOST_PORT: String(20_000 + Math.floor(Math.random() * 10_000)),
     });
+  }
+
+  /** Removes a home at the end. */
+  keep(home: Home): void {
+    this.#homes.push(home);
   }
 
   async sql(text: string): Promise<Record<string, unknown>[]> {
@@ -388,4 +393,74 @@ Deno.test("MM_CONFIG of the operator's own is the store and the data source", as
   await other.siteName();
   await stage.edit("TeamSettings.SiteName", "By MM_CONFIG");
   assert.equal(await other.siteName(), "By MM_CONFIG");
+});
+
+/** A server that shows what it gets, in a home of its own; started as root, it runs as user 2000. */
+async function shownServer(stage: Stage): Promise<Container> {
+  const home = await createHome();
+  stage.keep(home);
+  await home.installServer(
+    stage.release,
+    `${SHOW}\n[ "$1" = db ] && exit 3\nexit 0`,
+  );
+  const { MATTERMOST_UID: _, MATTERMOST_GID: __, ...env } = stage.env;
+  return new Container(home, { ...env, ...home.env });
+}
+
+Deno.test("the server and its migration get the data source, and nobody else does", async () => {
+  await using stage = await Stage.open("11.6.0", "postgres");
+  const { home, env } = await shownServer(stage);
+  const observer = await home.write(
+    "marks/environment",
+    "",
+    0o666,
+  );
+  const program = join(home.install, "bin/mattermost");
+  const script = await Deno.readTextFile(program);
+  // Also when it is asked for its release or its verdict.
+  await Deno.writeTextFile(
+    program,
+    script.replace("\n", `\n{ echo "== $*"; env; } >>'${observer}'\n`),
+  );
+  const started = await runProgram(COMPILED, [], { env });
+  assert.equal(started.code, 0, started.stderr);
+  const server = shown(started.stdout);
+  assert.deepEqual(server.args.slice(1), [program]);
+  assert.match(server.env["MM_CONFIG"] ?? "", /^postgres:\/\/.*pass-of-the-d/);
+  assert.equal(server.env["MM_EMAILSETTINGS_SMTPPASSWORD"], MAIL_PASSWORD);
+  assert.equal(server.env["DB_PASS"], undefined);
+  const migrated = await runProgram(COMPILED, ["app:migrate"], { env });
+  assert.equal(migrated.code, 3, migrated.stderr);
+  const migration = shown(migrated.stdout.replace(/\n[^=]*$/, "\n"));
+  assert.deepEqual(migration.args.slice(1), [program, "db", "migrate"]);
+  assert.equal(migration.env["MM_CONFIG"], server.env["MM_CONFIG"]);
+  await runProgram(COMPILED, ["app:check"], { env });
+
+  const calls = (await Deno.readTextFile(observer)).split(/^== /m).slice(1);
+  const informed = calls.filter((call) => call.includes("pass-of-"))
+    .map((call) => call.split("\n")[0]);
+  assert.deepEqual(informed, ["", "db migrate"]);
+  assert.ok(calls.length > 4, calls.join("\n"));
+  for (const text of [started.stderr, migrated.stderr]) {
+    assert.doesNotMatch(text, /pass-of-/);
+  }
+  await assert.rejects(Deno.stat(home.conf), Deno.errors.NotFound);
+});
+
+Deno.test("a database that cannot be reached ends app:config, and app:check goes on with the defaults", async () => {
+  await using stage = await Stage.open("11.6.0", "postgres");
+  const container = await stage.container();
+  const env = { DB_PORT: "1", DB_TIMEOUT: "0" };
+  const printed = await container.run(["app:config"], env);
+  assert.equal(printed.code, 69, printed.stderr);
+  const { code, stdout } = await container.run(
+    ["app:check", "--timeout", "60"],
+    env,
+  );
+  assert.equal(code, 1);
+  assert.match(
+    stdout,
+    /settings\.config\S* .*cannot be read, so the defaults of the package/,
+  );
+  assert.match(stdout, /database\.login/);
 });
