@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { readSettledConfig } from "../config/file.ts";
 import { lockConfig, requireRegularSidecars } from "../config/lock.ts";
 import { unwritableConfig } from "../config/config_errors.ts";
@@ -275,19 +276,22 @@ function findChanged(
   const stored: Json = JSON.parse(after);
   if (!isJsonObject(old)) return [];
   return Object.entries(old).flatMap(([section, keys]) =>
-    !isJsonObject(keys) ? [] : Object.entries(keys).flatMap(([key, value]) => {
-      const path = `${section}.${key}`;
-      const now = valueAt(stored, path);
-      const isSame = JSON.stringify(now) === JSON.stringify(value) ||
-        value === null || value === "" && now !== undefined ||
-        now !== undefined &&
-          valuesBeforeRewrite(version, path, now).some((each) =>
-            each === value
-          );
-      const isOurs = [DATA_SOURCE_VARIABLE, DRIVER_VARIABLE]
-        .includes(variableOf(path));
-      return isSame || isOurs ? [] : [path];
-    })
+    // The server stores no feature flags.
+    !isJsonObject(keys) || section === "FeatureFlags"
+      ? []
+      : Object.entries(keys).flatMap(([key, value]) => {
+        const path = `${section}.${key}`;
+        const now = valueAt(stored, path);
+        const isSame = isDeepStrictEqual(now, value) ||
+          value === null || value === "" && now !== undefined ||
+          now !== undefined &&
+            valuesBeforeRewrite(version, path, now).some((each) =>
+              each === value
+            );
+        const isOurs = [DATA_SOURCE_VARIABLE, DRIVER_VARIABLE]
+          .includes(variableOf(path));
+        return isSame || isOurs ? [] : [path];
+      })
   );
 }
 

@@ -8,8 +8,14 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { writePlan } from "../../lib/startup/write_plan.ts";
 import { makePlan } from "../../lib/startup/plan.ts";
+import type { Session } from "../../lib/database/session.ts";
 import { EntrypointError, formatError } from "../../lib/errors.ts";
 import { isJsonObject, type Json } from "../../lib/json.ts";
+import { variableOf } from "../../lib/mattermost/effective_value.ts";
+import {
+  parseVariable,
+  valueTypeOf,
+} from "../../lib/mattermost/variable_value.ts";
 import type { SettingName } from "../../lib/settings/catalogue.ts";
 import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
 import { isExplicit } from "../../lib/settings/origin.ts";
@@ -205,9 +211,9 @@ const BASE: Environment = {
   MATTERMOST_SITE_URL: "https://chat.example.com",
 };
 
-/** Variables that go on living where another value of them would be no start at all. */
+/** Variables that go on living where another value of them would be no start at all, or one without config.json. */
 const DIRECTORIES: readonly SettingName[] = SETTING_NAMES.filter((name) =>
-  /_DIR$|_HOME$|_UID$|_GID$|_VERSION$/.test(name)
+  /_DIR$|_HOME$|_UID$|_GID$|_VERSION$|_STORE$/.test(name)
 );
 
 function environmentOf(
@@ -244,6 +250,47 @@ Deno.test("10,000 random environments give a config.json with their settings, or
   );
   assert.ok((tally[66] ?? 0) > 20, JSON.stringify(tally));
   assert.equal(SETTING_NAMES.every((name) => rowOf(name) !== undefined), true);
+});
+
+Deno.test("with the configuration in the database, the server reads each value that was given from its variable", async () => {
+  const session = {
+    configuration: () => Promise.resolve(undefined),
+  } as Partial<Session> as Session;
+  let handed = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyVariable(), { maxLength: 6 }),
+      fc.constantFrom("5.39.0", "7.8.0", "10.11.4", "11.7.9"),
+      async (variables, release) => {
+        const env = {
+          ...environmentOf(variables, release),
+          MATTERMOST_CONFIG_STORE: "database",
+        };
+        const { context } = stage({ env, files: installation() });
+        const plan = await makePlan(context, {
+          useSession: (work) => work(session),
+        }).catch((error) => {
+          assert.ok(error instanceof EntrypointError, formatError(error));
+          return undefined;
+        });
+        if (plan === undefined) return;
+        const own = plan.serverVariables.values;
+        for (const { path, value, origin } of plan.wanted) {
+          const text: string | undefined = plan.handedOver[variableOf(path)];
+          if (!isExplicit(origin) || variableOf(path) in own) {
+            assert.equal(text, undefined, path);
+            continue;
+          }
+          const type = value === undefined ? undefined : valueTypeOf(value);
+          assert.ok(text !== undefined && type !== undefined, path);
+          assert.deepEqual(parseVariable(text, type), value, path);
+          handed++;
+        }
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+  assert.ok(handed > 10_000, String(handed));
 });
 
 Deno.test("random JSON on the disk keeps all its other values, or is an error with code 65", async () => {
