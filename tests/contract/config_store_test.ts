@@ -312,7 +312,15 @@ for (const { release, adapter } of CASES) {
     const inFile = { MATTERMOST_CONFIG_STORE: "file" };
     await container.siteName({ ...inFile, MATTERMOST_NAME: "From a file" });
     const { config } = container.home;
-    const before = await Deno.readTextFile(config);
+    const document: Config = JSON.parse(await Deno.readTextFile(config));
+    document["SamlSettings"] = {
+      ...document["SamlSettings"],
+      IdpCertificateFile: "saml-idp.crt",
+    };
+    const before = JSON.stringify(document);
+    await Deno.writeTextFile(config, before);
+    const licence = "mattermost.mattermost-license";
+    await Deno.writeTextFile(join(container.home.conf, licence), "");
 
     const passedOver = await container.run([]);
     assert.equal(passedOver.code, 78);
@@ -322,6 +330,11 @@ for (const { release, adapter } of CASES) {
     const moved = await container.run(["app:config", "--to-database"], inFile);
     assert.equal(moved.code, 0, moved.stderr + moved.stdout);
     assert.match(moved.stderr, /is now in the database too/);
+    assert.match(
+      moved.stderr,
+      /do not come along: saml-idp\.crt, mattermost\.mattermost-license/,
+    );
+    assert.doesNotMatch(moved.stderr, /stored other values/);
     assert.equal(await Deno.readTextFile(config), before);
     const stored = await stage.stored();
     assert.deepEqual(
