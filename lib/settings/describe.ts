@@ -41,22 +41,22 @@ export function describeDefault(row: Setting): string | undefined {
 }
 
 /**
- * Returns the name of a setting's `_FILE` variable, which holds the path of a file with the value.
+ * Returns the name of the `_FILE` variable, which holds the path of a file with the value.
  *
- * @param name The setting.
+ * @param name A setting, or a variable of the server.
  * @returns The name, such as `DB_PASS_FILE`.
  */
-export function fileVariable(name: SettingName): string {
+export function fileVariable(name: string): string {
   return `${name}_FILE`;
 }
 
 /**
- * Returns the name of the file that holds a secret, as `app:secrets --write` creates it.
+ * Returns the name of the file that holds a secret, as the option `--write` creates it.
  *
- * @param name The setting.
+ * @param name A setting, or a variable of the server.
  * @returns The name without a directory, such as `db_pass`.
  */
-export function secretFileName(name: SettingName): string {
+export function secretFileName(name: string): string {
   return name.toLowerCase();
 }
 

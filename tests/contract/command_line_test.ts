@@ -84,7 +84,7 @@ testPrograms(
     assert.equal(again.code, 73);
     assert.match(
       again.stderr,
-      /already exists, and app:secrets overwrites no file/,
+      /already exists, and --write overwrites no file/,
     );
     await home.assertUnchanged(before);
   },
