@@ -1,7 +1,7 @@
 /**
  * `app:config`: prints the config.json that the next start would write, the values
- * that it would change, or the source of each value. It connects to no database, unless the
- * configuration is there.
+ * that it would change, the source of each value, or all as variables. It connects to no database,
+ * unless the configuration is there.
  * Three options change something: `--restore` restores a copy of config.json, `--to-database` and
  * `--to-file` move the configuration.
  *
@@ -43,7 +43,7 @@ import { printable } from "../printable.ts";
 /**
  * Prints or restores config.json.
  *
- * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, or `--restore [N]`, `--to-database`, `--to-file`.
+ * @param args `--show-secrets`, `--explain`, `--diff`, `--json`, `--export` with `--format` and `--write`, or `--restore [N]`, `--to-database`, `--to-file`.
  * @param context The system with the settings and config.json.
  * @returns 0; with `--diff`, 1 if the next start would change a value.
  * @throws {EntrypointError} Whatever would end a start before it connects to the database.
@@ -62,7 +62,9 @@ export async function config(
       "restore",
       "to-database",
       "to-file",
+      "export",
     ],
+    values: ["format", "write"],
     positionals: args.includes("--restore") ? 1 : 0,
   });
   requireOneOption(values);
@@ -79,6 +81,9 @@ export async function config(
   plan.warnings.forEach((warning) => log.warn(warning));
   const problem = changeOfUserProblem(plan.settings, system);
   if (problem !== undefined) log.warn(problem);
+  if (values.export) {
+    return (await import("./export.ts")).exportConfig(plan, values, context);
+  }
   const options = { showSecrets: values["show-secrets"] };
   const write = (text: string): void => system.out.write(printable(text));
   if (values.explain) {
@@ -96,25 +101,33 @@ export async function config(
   return ExitCode.ok;
 }
 
-/** The options of which each asks for something else. */
+/** The options of which each excludes the others. */
 const EXCLUSIVE = [
-  "explain",
-  "diff",
-  "restore",
-  "to-database",
-  "to-file",
+  ["explain", "diff", "restore", "to-database", "to-file", "export"],
+  ["export", "show-secrets"],
+  ["json", "format"],
 ] as const;
 
 function requireOneOption(
-  values: Readonly<Record<typeof EXCLUSIVE[number], boolean>>,
+  values: Readonly<
+    Partial<Record<typeof EXCLUSIVE[number][number] | "write", unknown>>
+  >,
 ): void {
-  const [first, second] = EXCLUSIVE.filter((name) => values[name]);
-  if (second === undefined) return;
+  for (const options of EXCLUSIVE) {
+    const [first, second] = options.filter((name) => values[name]);
+    if (second === undefined) continue;
+    throw new EntrypointError(
+      `app:config accepts --${first} or --${second}, but not both`,
+      { code: ExitCode.usage, remedy: `Remove --${second}` },
+    );
+  }
+  const lone = (["format", "write"] as const).find((name) => values[name]);
+  if (lone === undefined || values.export) return;
   throw new EntrypointError(
-    `app:config accepts --${first} or --${second}, but not both`,
+    `The option --${lone} of app:config needs --export`,
     {
       code: ExitCode.usage,
-      remedy: `mattermost-entrypoint app:config --${first}`,
+      remedy: "mattermost-entrypoint app:config --export",
     },
   );
 }

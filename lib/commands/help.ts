@@ -90,7 +90,7 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
   },
   "app:config": {
     options:
-      "[--explain] [--diff] [--json] [--show-secrets] | --restore [N] | --to-database | --to-file",
+      "[--explain] [--diff] [--export [--format FORMAT] [--write DIR]] [--json] [--show-secrets] | --restore [N] | --to-database | --to-file",
     does: "Print the config.json that the next start would write",
     details:
       "Hides the values of secrets, and changes nothing; it connects to the database only if the configuration is there. --restore replaces config.json with one of the three copies beside it. --to-database and --to-file copy the configuration to the other store, for MATTERMOST_CONFIG_STORE; they overwrite nothing.",
@@ -100,8 +100,20 @@ export const COMMANDS: Readonly<Record<string, CommandText>> = {
         "List each setting with its value and the source of the value",
       ],
       ["--diff", "List the values that the next start would change"],
-      ["--json", "Print the list of --explain or --diff as JSON"],
+      ["--json", "Print the list of --explain, --diff or --export as JSON"],
       ["--show-secrets", "Print the values of secrets"],
+      [
+        "--export",
+        "Print the variables that give an empty installation the same configuration, edits in the System Console included",
+      ],
+      [
+        "--format env|compose|kubernetes",
+        "With --export: lines for an environment file, the default, the environment of a service in a Compose file, or a ConfigMap",
+      ],
+      [
+        "--write DIR",
+        "With --export: write each secret, and each value that the format cannot contain, into a file in DIR; for Kubernetes one Secret with all of them",
+      ],
       ["--restore [N]", "Restore copy N; 1, the default, is the newest"],
       [
         "--to-database",

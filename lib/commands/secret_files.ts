@@ -40,14 +40,14 @@ export interface SecretFile {
  * @param secrets The files.
  * @param directory The directory, which is created if it does not exist.
  * @param context The files and the user of this process.
- * @returns The paths of the files, in their order.
+ * @returns The directory as an absolute path without links.
  * @throws {EntrypointError} With code 73 if a file exists or cannot be written.
  */
 export function writeSecretFiles(
   secrets: readonly SecretFile[],
   directory: string,
   context: Context,
-): string[] {
+): string {
   const system = writerFor(directory, context);
   const { files } = system;
   const home = openDirectory(directory, system);
@@ -64,7 +64,7 @@ export function writeSecretFiles(
     written.forEach((path) => attempt(() => files.remove(path)));
     throw error;
   }
-  return written;
+  return home;
 }
 
 /** Root writes only where nobody else can change names, and elsewhere becomes the server's user. */

@@ -37,7 +37,7 @@ export function secrets(args: readonly string[], context: Context): number {
     name,
     value: makeSecret(system.random),
   }));
-  const paths = write === undefined ? undefined : writeSecretFiles(
+  const directory = write === undefined ? undefined : writeSecretFiles(
     generated.map(({ name, value }) => ({
       name: secretFileName(name),
       content: value,
@@ -45,8 +45,10 @@ export function secrets(args: readonly string[], context: Context): number {
     write,
     context,
   );
-  const lines = generated.map(({ name, value }, index) =>
-    paths === undefined ? [name, value] : [fileVariable(name), paths[index]]
+  const lines = generated.map(({ name, value }) =>
+    directory === undefined
+      ? [name, value]
+      : [fileVariable(name), `${directory}/${secretFileName(name)}`]
   );
   const text = format === "json"
     ? `${printable(JSON.stringify(Object.fromEntries(lines), undefined, 2))}\n`

@@ -13,7 +13,7 @@ import type { Setting } from "./setting.ts";
 import { isDefaultRule } from "./setting.ts";
 
 /** The directory in which Docker Compose and Swarm mount secrets: https://docs.docker.com/compose/how-tos/use-secrets/. */
-const SECRETS_DIRECTORY = "/run/secrets";
+export const SECRETS_DIRECTORY = "/run/secrets";
 
 /**
  * Removes the backticks from a text of the catalogue.
