@@ -24,6 +24,9 @@ const COMMANDS: readonly (readonly [number | undefined, ...string[]])[] = [
   [0, "app:config", "--show-secrets"],
   [0, "app:config", "--explain"],
   [1, "app:config", "--diff"],
+  // The installed server has no package, whose defaults are compared.
+  [78, "app:config", "--export"],
+  [64, "app:config", "--write", "/tmp"],
   [64, "app:config", "--restore"],
   [64, "app:config", "--restore", "1"],
   [64, "app:config", "--restore", "3"],

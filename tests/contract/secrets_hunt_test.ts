@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { rowOf, SETTING_NAMES } from "../../lib/settings/catalogue.ts";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { misbehave, products } from "../database/support.ts";
+import PACKAGE from "../fixtures/package_11.6.0.json" with { type: "json" };
 import { createHome, type Home } from "../support/home.ts";
 import { COMPILED, type Outcome, start } from "../support/program.ts";
 
@@ -284,6 +285,11 @@ for (const product of products()) {
         );
         await addToConfig(home);
         const other = { SMTP_PASS: "", SMTP_PASS_FILE: "", GITLAB_SECRET: "" };
+        // An export compares with the package.
+        await home.write(
+          "mattermost/config/default.json",
+          JSON.stringify(PACKAGE),
+        );
         const again = await app(["app:start"], {
           ...(method === "variable"
             ? { SMTP_PASS: plant("OTHER") }
@@ -299,6 +305,9 @@ for (const product of products()) {
             ["app:config", "--explain", "--json"],
             ["app:config", "--diff"],
             ["app:config", "--diff", "--json"],
+            ["app:config", "--export"],
+            ["app:config", "--export", "--format", "kubernetes"],
+            ["app:config", "--export", "--json"],
             ["app:health"],
           ]
         ) {
@@ -307,6 +316,9 @@ for (const product of products()) {
             MATTERMOST_NAME: "Changed",
           });
           assert.notEqual(outcome.code, 70, outcome.stderr);
+          if (args[1] !== "--export") continue;
+          assert.equal(outcome.code, 0, outcome.stderr);
+          assert.match(outcome.stdout, /DB_PASS_FILE/);
         }
         for (const args of [["app:migrate"], [program, "jobserver"]]) {
           const { stdout } = await app(args);
