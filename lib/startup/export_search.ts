@@ -33,6 +33,7 @@ import {
   databaseFromVariables,
   type ReaderOf,
 } from "./configured_database.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import { pathsOf } from "./paths.ts";
 import { mergeInto, type Plan } from "./plan.ts";
 
@@ -54,6 +55,8 @@ export interface SearchStart {
   readonly paths: readonly string[];
   /** What is known about the server that reads the data source. */
   readonly readerOf: ReaderOf;
+  /** Makes the store of an installation, which decides what is written. */
+  readonly storeOf: (loaded: LoadedSettings) => Plan["store"];
 }
 
 /** What the search found. */
@@ -74,12 +77,14 @@ interface Fresh extends Pick<Plan, "wanted" | "merged" | "serverVariables"> {
 }
 
 /** What a step of the search depends on. */
-interface Step extends Pick<SearchStart, "known" | "readerOf"> {
+interface Step extends Pick<SearchStart, "known" | "readerOf" | "storeOf"> {
   readonly plan: Plan;
   readonly texts: ReadonlyMap<string, string>;
   /** The installation with the variables so far. */
   readonly fresh: Fresh;
 }
+
+type Trial = Pick<Step, "texts" | "readerOf" | "storeOf">;
 
 const DATA_SOURCE_PATH = "SqlSettings.DataSource";
 
@@ -98,19 +103,19 @@ const HOURS = 24;
  */
 export function searchVariables(
   plan: Plan,
-  { carried, known, paths, readerOf }: SearchStart,
+  { carried, known, paths, readerOf, storeOf }: SearchStart,
 ): SearchResult {
   const texts = new Map(carried);
   const failed = new Map<string, string>();
   // A secret that the next start will generate is not in use yet.
   const wanted = paths.filter((path) => !plan.merged.generated.includes(path));
-  let fresh = requireFresh(plan, { texts, readerOf });
+  let fresh = requireFresh(plan, { texts, readerOf, storeOf });
   while (true) {
     const path = wanted.find((each) =>
       !failed.has(each) && !isSame(each, plan, fresh)
     );
     if (path === undefined) break;
-    const step = { plan, known, readerOf, texts, fresh };
+    const step = { plan, known, readerOf, storeOf, texts, fresh };
     const { candidates, reason } = candidatesFor(path, step);
     const found = firstAccepted(path, candidates, step);
     if (found === undefined) {
@@ -131,7 +136,7 @@ export function searchVariables(
 function firstAccepted(
   path: string,
   candidates: readonly Candidate[],
-  { plan, readerOf, texts, fresh: before }: Step,
+  { plan, readerOf, storeOf, texts, fresh: before }: Step,
 ): { readonly candidate: Candidate; readonly fresh: Fresh } | undefined {
   for (const candidate of candidates) {
     const names = candidate.map(([name]) => name);
@@ -141,6 +146,7 @@ function firstAccepted(
     const fresh = planFresh(plan, {
       texts: new Map([...texts, ...candidate]),
       readerOf,
+      storeOf,
     });
     const isRefused = fresh?.refused.some((each) =>
       !before.refused.includes(each)
@@ -332,7 +338,7 @@ function isEqual(
 
 function requireFresh(
   plan: Plan,
-  trial: Pick<Step, "texts" | "readerOf">,
+  trial: Trial,
 ): Fresh {
   const fresh = planFresh(plan, trial);
   if (fresh !== undefined) return fresh;
@@ -342,7 +348,7 @@ function requireFresh(
 /** Plans an empty installation with variables; `undefined` if it would refuse one of them. */
 function planFresh(
   plan: Plan,
-  { texts, readerOf }: Pick<Step, "texts" | "readerOf">,
+  { texts, readerOf, storeOf }: Trial,
 ): Fresh | undefined {
   const { release, state } = plan;
   const sources = {
@@ -380,7 +386,7 @@ function planFresh(
       release: release.version,
     });
     return {
-      ...mergeInto(empty, loaded, { random }),
+      ...mergeInto(empty, { ...loaded, store: storeOf(loaded) }, { random }),
       serverVariables,
       refused: findings.problems.map(({ subject }) => subject),
     };

@@ -28,8 +28,10 @@ import { fileVariable } from "../settings/describe.ts";
 import { isLinkValue, isLinkVariable } from "../settings/links.ts";
 import { isExplicit } from "../settings/origin.ts";
 import type { System } from "../os/system.ts";
+import { configStore } from "./config_store.ts";
 import { dsnReaders } from "./dsn_readers.ts";
 import { type Inexpressible, searchVariables } from "./export_search.ts";
+import type { LoadedSettings } from "./load_settings.ts";
 import type { Plan } from "./plan.ts";
 import { knownSettings, variableFindings } from "./variable_findings.ts";
 
@@ -71,13 +73,18 @@ const FLAGS_SECTION = "FeatureFlags";
  */
 export function exportedVariables(
   plan: Plan,
-  system: Pick<System, "files" | "filesFor" | "uid" | "gid" | "env">,
+  system: System,
 ): ExportedVariables {
   const carried = carriedVariables(plan);
   const known = knownSettings(plan).settings;
   const paths = settingPaths(plan, known);
   const readerOf = dsnReaders(plan, system);
-  const start = { carried, known, paths, readerOf };
+  const noSession = (): never => {
+    throw new Error("An empty store is not read");
+  };
+  const storeOf = (loaded: LoadedSettings): Plan["store"] =>
+    configStore(loaded, system, noSession);
+  const start = { carried, known, paths, readerOf, storeOf };
   const { texts, failed } = searchVariables(plan, start);
   const secrets = plan.wanted.filter(({ secret }) => secret)
     .map(({ path }) => path);

@@ -128,7 +128,9 @@ export async function reinstall(
  * @param exported The export.
  * @returns The paths.
  */
-export function differingPaths({ before, after }: Exported): string[] {
+export function differingPaths(
+  { before, after }: Pick<Exported, "before" | "after">,
+): string[] {
   const isSame = (path: string): boolean => {
     const [one, other] = [before, after].map((plan) =>
       effectiveValue(path, {

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import type { Json } from "../../../lib/json.ts";
 import { exportedVariables } from "../../../lib/startup/exported_variables.ts";
 import { makePlan } from "../../../lib/startup/plan.ts";
-import { edited, type Variables } from "../../support/exported.ts";
+import {
+  differingPaths,
+  edited,
+  PACKAGE,
+  type Variables,
+  withPackage,
+} from "../../support/exported.ts";
 import { CONFIG, ENOUGH, stage } from "../../support/installation.ts";
 
 const BASE = { ...ENOUGH, MATTERMOST_VERSION: "11.6.0" };
@@ -317,4 +323,57 @@ Deno.test("the database becomes DB_* variables, wherever it comes from", async (
       "postgres://ann:x@db/chat?sslmode=disable&connect_timeout=7",
   });
   assert.deepEqual(special.secrets, ["MM_SQLSETTINGS_DATASOURCE"]);
+});
+
+Deno.test("a configuration in the database becomes variables for an empty store", async () => {
+  const { DB_HOST = "", DB_PASS = "" } = BASE as Variables;
+  const env = {
+    ...BASE,
+    MATTERMOST_CONFIG_STORE: "database",
+    MATTERMOST_MAX_USERS: "60",
+  };
+  const stored = {
+    ...PACKAGE,
+    TeamSettings: { ...Object(PACKAGE["TeamSettings"]), SiteName: "Edited" },
+    EmailSettings: {
+      ...Object(PACKAGE["EmailSettings"]),
+      SMTPServer: "mail",
+      FeedbackName: "Edited",
+    },
+    SqlSettings: {
+      ...Object(PACKAGE["SqlSettings"]),
+      AtRestEncryptKey: "k".repeat(32),
+    },
+  };
+  const planOf = async (text: string | undefined, env: Variables) => {
+    const { context, system } = stage({ files: withPackage(), env });
+    const configuration = text && { id: "i", text, createdAt: 0 };
+    const session = { configuration: () => Promise.resolve(configuration) };
+    const plan = await makePlan(context, {
+      useSession: (work) => work(Object(session)),
+    });
+    return { plan, system };
+  };
+  const { plan, system } = await planOf(JSON.stringify(stored), env);
+  const { variables, inexpressible } = exportedVariables(plan, system);
+  assert.deepEqual(inexpressible, []);
+  const texts = Object.fromEntries(
+    variables.map(({ name, text }) => [name, text]),
+  );
+  assert.deepEqual(texts, {
+    DB_ADAPTER: "postgres",
+    DB_HOST,
+    DB_PASS,
+    MATTERMOST_CONFIG_STORE: "database",
+    MATTERMOST_SECRET_KEY: "k".repeat(32),
+    MATTERMOST_NAME: "Edited",
+    MATTERMOST_MAX_USERS: "60",
+    SMTP_HOST: "mail",
+    // The host changes these defaults.
+    MATTERMOST_EMAIL_NOTIFICATIONS: "false",
+    MATTERMOST_EMAIL_VERIFICATION: "false",
+  });
+  const { MATTERMOST_VERSION } = BASE;
+  const after = await planOf(undefined, { ...texts, MATTERMOST_VERSION });
+  assert.deepEqual(differingPaths({ before: plan, after: after.plan }), []);
 });
