@@ -18,6 +18,7 @@ import {
   choice,
   email,
   flag,
+  headers,
   host,
   integer,
   locale,
@@ -26,6 +27,7 @@ import {
   port,
   text,
   url,
+  words,
 } from "./kinds.ts";
 import type { DefaultRule, NoEffect, Setting, TypedWrite } from "./setting.ts";
 import { at, defaultRule, setting } from "./setting.ts";
@@ -102,7 +104,7 @@ export const CATALOGUE = {
       "HTTP headers from which the server takes the IP address of a client.",
     details:
       "Separate several names with commas. Set this only if a reverse proxy overwrites these headers, because clients can forge them. If it is not set, releases from 5.12 on take the address of the connection, which behind a proxy is the proxy's address.",
-    kind: text(),
+    kind: headers(),
     example: "X-Forwarded-For,X-Real-IP",
     writes: [
       at("ServiceSettings.TrustedProxyIPHeader", {
@@ -1220,10 +1222,6 @@ function below(parent: string, name: string): DefaultRule<string> {
     `\`$${parent}/${name}\``,
     ({ value }) => `${value(parent)}/${name}`,
   );
-}
-
-function words(value: Value): string[] {
-  return String(value).split(/[\s,]+/).filter((word) => word !== "");
 }
 
 function isJson(value: Value): boolean {

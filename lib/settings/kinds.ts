@@ -214,6 +214,37 @@ export function email(): Kind<string> {
   });
 }
 
+// RFC 9110, section 5.6.2
+const HEADER_REGEXP = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * Names of HTTP headers, at least one, separated by commas or white space.
+ *
+ * @returns The kind.
+ */
+export function headers(): Kind<string> {
+  return {
+    allowed:
+      "names of HTTP headers separated by commas, such as X-Forwarded-For,X-Real-IP",
+    parse(value): string | undefined {
+      const names = words(value);
+      return names.length > 0 && names.every((name) => HEADER_REGEXP.test(name))
+        ? value
+        : undefined;
+    },
+  };
+}
+
+/**
+ * Splits a text at commas and white space.
+ *
+ * @param value The text.
+ * @returns Its words.
+ */
+export function words(value: Value): string[] {
+  return String(value).split(/[\s,]+/).filter((word) => word !== "");
+}
+
 const LOCALE_REGEXP = /^[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?$/;
 
 /**

@@ -64,6 +64,7 @@ export const CASES: Readonly<Record<SettingName, Case>> = {
   },
   MATTERMOST_TRUSTED_PROXY_HEADERS: {
     good: ["X-Forwarded-For, X-Real-IP", "X-Forwarded-For, X-Real-IP"],
+    bad: " , ",
     in36: {},
     in117: {
       "ServiceSettings.TrustedProxyIPHeader": ["X-Forwarded-For", "X-Real-IP"],
