@@ -72,7 +72,7 @@ export async function migrate(
     open(),
     readServerMigrations(plan, system),
   ]);
-  (await storeProblems(plan, database.session))
+  (await storeProblems(plan, database))
     .forEach((problem) => log.warn(problem));
   const { release } = plan;
   if (release.migration === "none") {

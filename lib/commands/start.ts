@@ -153,7 +153,7 @@ async function openMeanwhile(
       answers,
       requireAccepted(plan, { ...context, signal }),
     ]);
-    (await storeProblems(plan, database.session))
+    (await storeProblems(plan, database))
       .forEach((problem) => log.warn(problem));
     return {
       database,

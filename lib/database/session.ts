@@ -145,6 +145,8 @@ export interface DatabaseFacts {
   readonly tls: TlsFacts | false;
   /** What Mattermost has left in the database. */
   readonly schema: SchemaFacts;
+  /** Whether there is a table for configurations, which a server makes that keeps its own in the database. */
+  readonly hasConfigurations: boolean;
 }
 
 /** The configuration that a server has stored in the database. */

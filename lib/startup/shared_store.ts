@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Session } from "../database/session.ts";
+import type { DatabaseFacts, Session } from "../database/session.ts";
 import type { Problem } from "../errors.ts";
 import { effectiveFlag } from "./effective_config.ts";
 import type { Plan } from "./plan.ts";
@@ -13,15 +13,20 @@ import type { Plan } from "./plan.ts";
  * Finds a configuration that is passed over, and other servers that use the same one.
  *
  * @param plan The plan.
- * @param session A session of the database.
+ * @param database A session of the database, and its facts.
  * @returns The problems.
  */
 export async function storeProblems(
   plan: Plan,
-  session: Session,
+  { session, facts }: {
+    readonly session: Session;
+    readonly facts: DatabaseFacts;
+  },
 ): Promise<Problem[]> {
   const { store } = plan;
-  const other = await store.describeOther(session);
+  const other = store.kind === "database" || facts.hasConfigurations
+    ? await store.describeOther(session)
+    : undefined;
   const isShared = store.kind === "database" &&
     !effectiveFlag(plan, "ClusterSettings.Enable");
   const clients = isShared ? await session.otherClients() : [];

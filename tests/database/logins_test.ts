@@ -32,6 +32,7 @@ for (const product of products()) {
       mayCreateTables: true,
       tls: false,
       schema: { installed: false, migrations: [], usersHaveTeamId: false },
+      hasConfigurations: false,
       ...(postgres
         ? {
           encoding: "UTF8",

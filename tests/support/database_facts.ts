@@ -17,4 +17,5 @@ export const FACTS: DatabaseFacts = {
   serverTime: 0,
   tls: false,
   schema: { installed: true, usersHaveTeamId: false, migrations: [] },
+  hasConfigurations: false,
 };

@@ -74,7 +74,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
     return [
       ...found,
       ...factFindings(facts, context, { ca: files.ca, now }),
-      ...(await storeProblems(plan, session)).map((problem) =>
+      ...(await storeProblems(plan, result)).map((problem) =>
         warning("database.configuration", problem)
       ),
       ...await upgradeFindings(facts, plan, system),

@@ -91,12 +91,15 @@ SET SESSION group_concat_max_len = ${LONGEST_MESSAGE};
 SELECT COUNT(DISTINCT IF(LOWER(c.TABLE_NAME) = 'systems', c.COLUMN_NAME, NULL)) = 2
     AND SUM(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'Id') = 1,
   MAX(LOWER(c.TABLE_NAME) = 'users' AND c.COLUMN_NAME = 'TeamId'),
-  COUNT(DISTINCT IF(c.TABLE_NAME = 'db_migrations', c.COLUMN_NAME, NULL)) = 2
-  INTO @entrypoint_installed, @entrypoint_team_id, @entrypoint_migrations
+  COUNT(DISTINCT IF(c.TABLE_NAME = 'db_migrations', c.COLUMN_NAME, NULL)) = 2,
+  COUNT(IF(LOWER(c.TABLE_NAME) = 'configurations', 1, NULL)) > 0
+  INTO @entrypoint_installed, @entrypoint_team_id, @entrypoint_migrations,
+    @entrypoint_configurations
   FROM information_schema.COLUMNS c
   WHERE c.TABLE_SCHEMA = DATABASE()
     AND (c.TABLE_NAME IN ('Systems', 'systems') AND c.COLUMN_NAME IN ('Name', 'Value')
       OR c.TABLE_NAME IN ('Users', 'users') AND c.COLUMN_NAME IN ('Id', 'TeamId')
+      OR c.TABLE_NAME IN ('Configurations', 'configurations') AND c.COLUMN_NAME = 'Active'
       OR c.TABLE_NAME = 'db_migrations' AND c.COLUMN_NAME IN ('Version', 'Name'));
 SET @entrypoint_text = CONCAT('SELECT ',
   IF(@entrypoint_installed, '(SELECT Value FROM Systems WHERE Name = ''Version'')', 'NULL'),
@@ -106,7 +109,8 @@ SET @entrypoint_text = CONCAT('SELECT ',
   ' AS applied, VERSION() AS version,
   @@character_set_database AS encoding, @@collation_database AS collation,
   UNIX_TIMESTAMP(NOW(3)) * 1000 AS server_time,
-  @entrypoint_installed AS installed, @entrypoint_team_id AS team_id');
+  @entrypoint_installed AS installed, @entrypoint_team_id AS team_id,
+  @entrypoint_configurations AS configurations');
 PREPARE entrypoint_facts FROM @entrypoint_text;
 EXECUTE entrypoint_facts;
 DEALLOCATE PREPARE entrypoint_facts;`;
@@ -355,6 +359,7 @@ async function readFacts(
     collation: shortText(row["collation"]),
     serverTime: Number(text("server_time")),
     tls,
+    hasConfigurations: text("configurations") === "1",
     schema: {
       installed,
       usersHaveTeamId: installed && text("team_id") === "1",

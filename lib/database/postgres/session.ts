@@ -66,7 +66,8 @@ SELECT current_setting('server_version') AS version,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server_time,
   to_regclass('users') IS NOT NULL
     AND to_regclass('systems') IS NOT NULL AS installed,
-  to_regclass('db_migrations') IS NOT NULL AS migrations
+  to_regclass('db_migrations') IS NOT NULL AS migrations,
+  to_regclass('configurations') IS NOT NULL AS configurations
 FROM pg_database d WHERE d.datname = current_database()`;
 
 const SYSTEMS_QUERY =
@@ -98,6 +99,7 @@ interface FactsRow {
   readonly collation: string;
   readonly server_time: number;
   readonly installed: boolean;
+  readonly configurations: boolean;
   readonly migrations: boolean;
 }
 
@@ -335,6 +337,7 @@ async function readFacts(
     collation: shortText(row.collation),
     serverTime: Number(row.server_time),
     tls: tlsFacts(socket),
+    hasConfigurations: row.configurations,
     schema: !row.installed
       ? NOTHING_INSTALLED
       : rows === undefined

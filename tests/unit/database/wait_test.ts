@@ -28,6 +28,7 @@ const FACTS: DatabaseFacts = {
   ...GOOD,
   version: "16.1",
   schema: { installed: false, usersHaveTeamId: false, migrations: [] },
+  hasConfigurations: false,
 };
 
 /** A clock whose time passes only while a caller sleeps. */

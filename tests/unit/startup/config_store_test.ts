@@ -8,6 +8,7 @@ import {
 } from "../../../lib/startup/handoff.ts";
 import { makePlan, type Plan } from "../../../lib/startup/plan.ts";
 import { storeProblems } from "../../../lib/startup/shared_store.ts";
+import { FACTS } from "../../support/database_facts.ts";
 import { writePlan } from "../../../lib/startup/write_plan.ts";
 import { differences, explain } from "../../../lib/commands/explain.ts";
 import { Handoff, type World } from "../../support/fake_system.ts";
@@ -29,6 +30,15 @@ const STORED = {
 };
 
 const IN_DATABASE = { ...ENOUGH, MATTERMOST_CONFIG_STORE: "database" };
+
+/** The problems with a database that has the table for configurations. */
+function problemsOf(
+  plan: Plan,
+  session: Session,
+): ReturnType<typeof storeProblems> {
+  const facts = { ...FACTS, hasConfigurations: true };
+  return storeProblems(plan, { session, facts });
+}
 
 function sessionOf(
   stored: unknown,
@@ -185,7 +195,7 @@ Deno.test("a config.json is not passed over where the database holds nothing", a
   assert.equal(error.code, 78);
   assert.match(error.message, /^MATTERMOST_CONFIG_STORE says .* exists/);
   assert.match(error.remedy ?? "", /--to-database .* remove MATTERMOST_CONFIG/);
-  const [problem] = await storeProblems(
+  const [problem] = await problemsOf(
     await plan(STORED, { files }),
     sessionOf(STORED),
   );
@@ -207,22 +217,22 @@ Deno.test("the default configuration of a package is nobody's", async () => {
 
 Deno.test("with config.json, a configuration in the database is named", async () => {
   const made = await makePlan(stage().context);
-  assert.deepEqual(await storeProblems(made, sessionOf(undefined)), []);
-  const [problem, ...others] = await storeProblems(
-    made,
-    sessionOf(STORED, ["10.0.0.7"]),
-  );
+  assert.deepEqual(await problemsOf(made, sessionOf(undefined)), []);
+  const session = sessionOf(STORED, ["10.0.0.7"]);
+  const [problem, ...others] = await problemsOf(made, session);
   assert.match(problem?.message ?? "", /also holds one, of 2030-02-03/);
   assert.deepEqual(others, []);
+  // Where the facts name no such table, a start asks for nothing more.
+  assert.deepEqual(await storeProblems(made, { session, facts: FACTS }), []);
 });
 
 Deno.test("another server on the same store is named, but not in a cluster", async () => {
   const session = sessionOf(STORED, ["10.0.0.7", "10.0.0.8"]);
-  const [problem] = await storeProblems(await plan(STORED), session);
+  const [problem] = await problemsOf(await plan(STORED), session);
   assert.match(problem?.message ?? "", /from 10\.0\.0\.7, 10\.0\.0\.8: /);
   const env = { ...IN_DATABASE, MATTERMOST_ENABLE_CLUSTER: "true" };
   assert.deepEqual(
-    await storeProblems(await plan(STORED, { env }), session),
+    await problemsOf(await plan(STORED, { env }), session),
     [],
   );
 });
