@@ -18,7 +18,10 @@ import { serverEnvironment } from "../mattermost/releases.ts";
 import { valuesBeforeRewrite } from "../mattermost/rewrites.ts";
 import { childFailure } from "../os/execvp.ts";
 import { inRange } from "../release_range.ts";
-import { CONFIG_VARIABLE } from "../settings/config_variable.ts";
+import {
+  CONFIG_VARIABLE,
+  DEFAULTS_VARIABLE,
+} from "../settings/config_variable.ts";
 import { shellWord } from "../shell.ts";
 import {
   asReader,
@@ -51,9 +54,6 @@ const PUT_ASIDE = "UPDATE configurations SET active = NULL WHERE active;";
 /** The releases that have `db init`, which stores a given file: seen on 5.37 to 11.6. */
 const WITH_INIT = ">=5.32.0";
 
-/** A file with values for a new configuration, from 5.30 on: https://docs.mattermost.com/administration-guide/configure/custom-defaults.html */
-const DEFAULTS_VARIABLE = "MM_CUSTOM_DEFAULTS_PATH";
-
 /**
  * Has the installed server store config.json in the database.
  *
@@ -65,7 +65,6 @@ export async function moveToDatabase(context: Context): Promise<number> {
   const { system, log } = context;
   const loaded = await loadSettingsWithConfig(context);
   const { release, settings } = loaded;
-  if (!inRange(release.version, WITH_INIT)) throw tooOld(release.version);
   await requireServerAccess(loaded, system);
   requireServer(loaded, system);
   requireChangeOfUser(settings, system);
@@ -73,6 +72,7 @@ export async function moveToDatabase(context: Context): Promise<number> {
   const reader = asReader(settings, system);
   const place = placeOf(settings, reader);
   const { path } = place;
+  if (!inRange(release.version, WITH_INIT)) throw tooOld(release.version, path);
   const { text } = await readSettledConfig(reader, place);
   if (text === undefined) {
     throw new EntrypointError(`There is no ${path} to move to the database`, {
@@ -243,13 +243,16 @@ export async function moveToFile(context: Context): Promise<number> {
   return ExitCode.ok;
 }
 
-function tooOld(version: string): EntrypointError {
+function tooOld(version: string, path: string): EntrypointError {
   return new EntrypointError(
-    `Mattermost ${version} cannot store a given config.json, because only releases from 5.32 on have db init`,
+    `Mattermost ${version} has no command that stores a given config.json; db init came with 5.32`,
     {
       code: ExitCode.settings,
-      remedy:
-        "Upgrade to 5.37 with config.json first; or start with an empty database store, and enter the values again",
+      remedy: inRange(version, ">=5.30.0")
+        ? `MATTERMOST_CONFIG_STORE=database ${DEFAULTS_VARIABLE}=${
+          shellWord(path)
+        }   # for one start, at which the server stores it`
+        : "Upgrade to 5.37 with config.json first; or start with an empty database store, and enter the values again",
     },
   );
 }

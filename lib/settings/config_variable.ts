@@ -17,6 +17,9 @@ import { readValueFile } from "./value_file.ts";
 /** The server reads it from 5.10 on: https://docs.mattermost.com/administration-guide/configure/configuration-in-your-database.html */
 export const CONFIG_VARIABLE = "MM_CONFIG";
 
+/** The server's own variable for a file with the values of a new configuration, from 5.30 on: https://docs.mattermost.com/administration-guide/configure/custom-defaults.html */
+export const DEFAULTS_VARIABLE = "MM_CUSTOM_DEFAULTS_PATH";
+
 const DATA_SOURCE_REGEXP = /^(mysql|postgres(?:ql)?):\/\//;
 
 /**

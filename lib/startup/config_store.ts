@@ -24,7 +24,11 @@ import { isJsonObject, valueAt } from "../json.ts";
 import { variableOf } from "../mattermost/effective_value.ts";
 import { isWrittenByServer } from "../mattermost/package_settings.ts";
 import type { System } from "../os/system.ts";
-import { CONFIG_VARIABLE } from "../settings/config_variable.ts";
+import { inRange } from "../release_range.ts";
+import {
+  CONFIG_VARIABLE,
+  DEFAULTS_VARIABLE,
+} from "../settings/config_variable.ts";
 import { isSettingName } from "../settings/catalogue.ts";
 import { resolve } from "../settings/resolve.ts";
 import { isExplicit, variableOfOrigin } from "../settings/origin.ts";
@@ -159,7 +163,8 @@ function databaseStore(
     async read(isLenient) {
       const { stored, notices } = await readStored(useSession, isLenient);
       if (
-        stored === undefined && notices.length === 0 && file() !== undefined
+        stored === undefined && notices.length === 0 && file() !== undefined &&
+        !isStoredAtStart(loaded, path)
       ) {
         throw notMoved(loaded, path);
       }
@@ -342,6 +347,15 @@ function requireSameDatabase(
         `mattermost-entrypoint app:config --to-file   # then remove ${name}, and set DB_HOST, DB_NAME, DB_USER and DB_PASS; if it is the same database at another address, set MM_SQLSETTINGS_DATASOURCE too`,
     },
   );
+}
+
+/** Whether the server will store the config.json at this start. */
+function isStoredAtStart(
+  { release, serverVariables }: LoadedSettings,
+  path: string,
+): boolean {
+  return serverVariables.values[DEFAULTS_VARIABLE] === path &&
+    inRange(release.version, ">=5.30.0");
 }
 
 function notMoved(

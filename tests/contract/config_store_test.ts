@@ -387,6 +387,30 @@ for (const { release, adapter } of CASES) {
   });
 }
 
+Deno.test("5.31 stores a config.json at its start", async () => {
+  await using stage = await Stage.open("5.31.9", "postgres");
+  const container = await stage.container();
+  const inFile = { MATTERMOST_CONFIG_STORE: "file" };
+  await container.siteName({ ...inFile, MATTERMOST_NAME: "From a file" });
+  const { config } = container.home;
+  const refused = await container.run(["app:config", "--to-database"], inFile);
+  assert.equal(refused.code, 78);
+  const [, defaults = ""] =
+    / MATTERMOST_CONFIG_STORE=database MM_CUSTOM_DEFAULTS_PATH=(\S+)/m
+      .exec(refused.stderr) ?? [];
+  assert.equal(defaults, config, refused.stderr);
+  const before = JSON.parse(await Deno.readTextFile(config));
+  await stop(await container.start({ MM_CUSTOM_DEFAULTS_PATH: defaults }));
+  const stored = await stage.stored();
+  for (
+    const path of ["SqlSettings.AtRestEncryptKey", "TeamSettings.SiteName"]
+  ) {
+    const [section = "", key = ""] = path.split(".");
+    assert.equal(stored[section]?.[key], before[section][key], path);
+  }
+  assert.equal(await container.siteName(), "From a file");
+});
+
 Deno.test("MM_CONFIG of the operator's own is the store and the data source", async () => {
   await using stage = await Stage.open("11.6.0", "postgres");
   const container = await stage.container();

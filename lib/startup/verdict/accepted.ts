@@ -11,11 +11,9 @@ import type { Json, JsonObject } from "../../json.ts";
 import { foldKey, isJsonObject, valueAt } from "../../json.ts";
 import type { System } from "../../os/system.ts";
 import { trySystemCall } from "../../errors.ts";
+import { DEFAULTS_VARIABLE } from "../../settings/config_variable.ts";
 import type { Plan } from "../plan.ts";
 import type { Answer } from "./ask_server.ts";
-
-/** The server's variable for a file with defaults, which it judges too. */
-const DEFAULTS_VARIABLE = "MM_CUSTOM_DEFAULTS_PATH";
 
 /**
  * Tells whether the server has accepted the same before.

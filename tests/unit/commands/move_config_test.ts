@@ -36,7 +36,8 @@ Deno.test("a move is refused before anything is changed, and before the database
     { MATTERMOST_VERSION: "5.31.9", text: "{}" },
   );
   assert.equal(old.code, 78);
-  assert.match(old.message, /only releases from 5\.32 on have db init/);
+  assert.match(old.message, /5\.31\.9 has no command that stores/);
+  assert.match(old.remedy ?? "", / MM_CUSTOM_DEFAULTS_PATH=.*config\.json /);
   const present = await refusal(["--to-file"], { text: "{}" });
   assert.equal(present.code, 78);
   assert.match(present.message, /exists, and nothing is overwritten/);
