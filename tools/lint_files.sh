@@ -24,7 +24,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/zizmor" --offline --no-progress .
 
 validate=("$work/venv/bin/kubernetes-validate" --strict --quiet)
-for variant in pvc; do
+for variant in pvc s3; do
   kubectl kustomize "samples/kubernetes/$variant" >"$work/$variant.yaml"
   "${validate[@]}" "$work/$variant.yaml"
   # The oldest release that has all fields.
