@@ -81,13 +81,23 @@ export function effectiveValue(
 }
 
 /**
- * Checks whether a value is true: in config.json, or as the text of a variable.
+ * Checks whether the server takes a value for true: in config.json, or as the text of a variable.
  *
  * @param value The value of a key; `undefined` if there is none.
- * @returns Whether it is true or a text for it: https://pkg.go.dev/strconv#ParseBool
+ * @returns Whether it is true.
  */
 export function isTrue(value: Json | undefined): boolean {
-  return value === true || /^(?:1|t|true)$/i.test(String(value));
+  return parseVariable(String(value), "flag") === true;
+}
+
+/**
+ * Checks whether the server takes a value for false: in config.json, or as the text of a variable.
+ *
+ * @param value The value of a key; `undefined` if there is none.
+ * @returns Whether it is false; without a value it is not.
+ */
+export function isFalse(value: Json | undefined): boolean {
+  return parseVariable(String(value), "flag") === false;
 }
 
 const RAW_REGEXP = /\.AdvancedLoggingJSON$/i;

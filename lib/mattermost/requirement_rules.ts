@@ -12,7 +12,7 @@
  */
 
 import { isJsonObject, type Json } from "../json.ts";
-import { isTrue } from "./effective_value.ts";
+import { isFalse, isTrue } from "./effective_value.ts";
 
 /** The edition of the server; `undefined` if it is unknown. */
 export type Edition = "team" | "enterprise" | undefined;
@@ -298,10 +298,6 @@ export const NEEDED_KEYS: readonly NeededKey[] = [
   { path: "LogSettings.EnableFile", value: true, releases: "<5.10.0" },
   { path: "LogSettings.FileLevel", value: "INFO", releases: "<5.10.0" },
 ];
-
-function isFalse(value: Json | undefined): boolean {
-  return value === false || /^(?:0|f|false)$/i.test(String(value));
-}
 
 function isFilled(value: Json | undefined): boolean {
   return typeof value === "string" && value !== "";

@@ -6,8 +6,7 @@
  */
 
 import type { Json } from "../json.ts";
-import { effectiveValue } from "../mattermost/effective_value.ts";
-import { parseVariable } from "../mattermost/variable_value.ts";
+import { effectiveValue, isTrue } from "../mattermost/effective_value.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -48,5 +47,5 @@ export function effectiveText(plan: Plan, path: string): string {
  * @returns Whether the value is true; a key that is not set is off.
  */
 export function effectiveFlag(plan: Plan, path: string): boolean {
-  return parseVariable(effectiveText(plan, path), "flag") === true;
+  return isTrue(effective(plan, path));
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { Json } from "../../../lib/json.ts";
 import {
   effectiveValue,
+  isFalse,
+  isTrue,
   variableOf,
 } from "../../../lib/mattermost/effective_value.ts";
 import type { EnvironmentOverrides } from "../../../lib/mattermost/releases.ts";
@@ -57,4 +59,13 @@ Deno.test("the variable of a nested key has all parts of its path", () => {
     variableOf("MessageExportSettings.GlobalRelaySettings.EmailAddress"),
     "MM_MESSAGEEXPORTSETTINGS_GLOBALRELAYSETTINGS_EMAILADDRESS",
   );
+});
+
+Deno.test("a value is true or false only in the letter cases of the server", () => {
+  const trues = [true, "1", "t", "T", "TRUE", "true", "True"];
+  const falses = [false, "0", "f", "F", "FALSE", "false", "False"];
+  const neither = [undefined, null, "", "yes", "tRUE", "fALSE", 2, ["x"]];
+  const all = [...trues, ...falses, ...neither];
+  assert.deepEqual(all.filter(isTrue), trues);
+  assert.deepEqual(all.filter(isFalse), falses);
 });
