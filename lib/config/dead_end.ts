@@ -142,8 +142,9 @@ export function deadEnd(
     if (hidesOthers) notJudged.push(path);
     set(path, value);
   }
-  const driver = variables.get(variableOf(DRIVER)) ??
-    valueAt(present, DRIVER) ?? adapter;
+  // An empty variable is ignored, or refused in any form.
+  const driver = variables.get(variableOf(DRIVER)) ||
+    (valueAt(present, DRIVER) ?? adapter);
   if (valueAt(present, DRIVER) === undefined) {
     replaced.push(DRIVER);
     setValue(document.root, DRIVER, makeNode(adapter));

@@ -68,6 +68,7 @@ Deno.test("the dead end has the form of the driver that the server will use", ()
     source("postgres", { mm_sqlSettings_driverName: "mysql" }),
     mysql,
   );
+  assert.equal(source("mysql", { MM_SQLSETTINGS_DRIVERNAME: "" }), mysql);
   assert.match(source(undefined), /^postgres:/);
   assert.match(
     source("mysql", { MM_SQLSETTINGS_DRIVERNAME: "postgres" }),
