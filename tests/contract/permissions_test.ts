@@ -7,8 +7,6 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { DatabaseServer } from "../../tools/shared/database_server.ts";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { assertGolden } from "../support/golden.ts";
 import { createHome, type Home, shown } from "../support/home.ts";
 import { MOUNTS, type Need, ROOT_USER, testWith } from "../support/needs.ts";
@@ -19,10 +17,13 @@ import {
   type Outcome,
   runProgram,
 } from "../support/program.ts";
+import {
+  databaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
-const PASSWORD = "p@ss:w/ord of volumes";
-
-const database: DatabaseServer = await startPostgres({ password: PASSWORD });
+const database = await startServerDatabase();
 
 const isRoot = ROOT_USER.isMet;
 
@@ -31,16 +32,9 @@ const NOBODY = { uid: 1003, gid: 1003 };
 
 function settings(home: Home): Record<string, string> {
   return {
-    ...home.env,
-    MATTERMOST_VERSION: "11.7.9",
+    ...databaseSettings(home, database),
     MATTERMOST_UID: "65534",
     MATTERMOST_GID: "65534",
-    DB_ADAPTER: "postgres",
-    DB_HOST: database.host,
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: PASSWORD,
-    DB_NAME: "postgres",
   };
 }
 
