@@ -4,7 +4,7 @@
  *
  * Docker runs it every few seconds, so it loads no database driver, does not merge
  * config.json, and writes nothing. If the configuration is in the database, it goes by the
- * settings, which the server got. Any user may run it.
+ * settings, which the server got, and by what the server itself answers. Any user may run it.
  *
  * @module
  */
@@ -119,15 +119,16 @@ async function checkHealth(
   for (const candidate of candidates) {
     const endpoint = ready ? candidate.readiness : candidate.liveness;
     const subPath = candidate.subPaths ? place.subPath : "";
-    const url = new URL(`${place.origin}${subPath}${endpoint.path}`);
+    let url = new URL(`${place.origin}${subPath}${endpoint.path}`);
     try {
-      const answer = await request({
-        url,
-        host: place.host,
-        signal,
-        // The request stays on this machine, and the certificate is for the site's name.
-        verify: false,
-      });
+      let answer = await ask(url, place, signal);
+      // Whether there is TLS, and then in which sub-path.
+      for (let hints = 0; hints < 2; hints++) {
+        const other = otherUrl(answer, url);
+        if (other === undefined) break;
+        url = other;
+        answer = await ask(url, place, signal);
+      }
       verdict = judge(answer, { url, endpoint, ready });
       if (answer.status !== 404) break;
     } catch (error) {
@@ -139,6 +140,38 @@ async function checkHealth(
     isHealthy: verdict?.isHealthy ?? false,
     text: `${verdict?.text}${note}`,
   };
+}
+
+function ask(
+  url: URL,
+  { host }: ServerAddress,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  // The request stays on this machine, and the certificate is for the site's name.
+  return request({ url, host, signal, verify: false });
+}
+
+/**
+ * Finds the URL that the server names instead, if it runs with other values than those that are
+ * known here, as after an edit in the System Console: the same port with TLS (net/http of Go), or
+ * the same path in its sub-path (the server's own redirect).
+ */
+function otherUrl(
+  { status, headers, body }: HttpResponse,
+  url: URL,
+): URL | undefined {
+  const { location = "" } = headers;
+  if (
+    status === 400 && url.protocol === "http:" &&
+    /^Client sent an HTTP request to an HTTPS server/i.test(body)
+  ) {
+    return new URL(url.href.replace(/^http:/, "https:"));
+  }
+  // Neither another host nor, where there is a slash more, a page of the web client.
+  return status === 302 && /^\/[^/\\]/.test(location) &&
+      location.endsWith(`${url.pathname}${url.search}`)
+    ? new URL(location, url)
+    : undefined;
 }
 
 function judge(

@@ -15,7 +15,7 @@ import {
   runProgram,
   testPrograms,
 } from "../support/program.ts";
-import { startPages, startSilence } from "../support/services.ts";
+import { startLikeGo, startPages, startSilence } from "../support/services.ts";
 
 const PING = "/api/v4/system/ping";
 const READY = `${PING}?get_server_status=true`;
@@ -151,6 +151,50 @@ Deno.test("releases before 5.1 have no sub-path, so the path of the site URL is 
     assert.deepEqual(lineOf(outcome), [
       0,
       `healthy: http://127.0.0.1:${server.port}${path} answers with HTTP status 200`,
+    ]);
+  }
+});
+
+Deno.test("with the configuration in the database, the server's own hints lead to its sub-path and TLS", async () => {
+  const tls = createAuthority().issue({ names: ["chat.example.com"] });
+  const redirect = [302, "", { location: `/team${PING}` }] as const;
+  const elsewhere = [302, "", { location: `//team.example${PING}` }] as const;
+  const pages = { [PING]: redirect, [`/team${PING}`]: [200, OK] } as const;
+  await using plain = await startPages(pages);
+  await using encrypted = await startPages(pages, tls);
+  await using hinted = await startLikeGo(encrypted);
+  await using other = await startPages({ [PING]: elsewhere });
+  await using turning = await startPages({
+    [PING]: [302, "", { location: `/a${PING}` }],
+    [`/a${PING}`]: [302, "", { location: `/a/a${PING}` }],
+    [`/a/a${PING}`]: [302, "", { location: `/a/a/a${PING}` }],
+  });
+  await using home = await createHome();
+  const linesOf = async ({ port }: { port: number }): Promise<unknown> =>
+    lineOf(
+      await runProgram(COMPILED, ["app:health"], {
+        env: {
+          ...settings(home),
+          MATTERMOST_CONFIG_STORE: "database",
+          MATTERMOST_PORT: String(port),
+        },
+      }),
+    );
+  const at = (port: number) => `://127.0.0.1:${port}`;
+  assert.deepEqual(await linesOf(plain), [
+    0,
+    `healthy: http${at(plain.port)}/team${PING} answers with HTTP status 200`,
+  ]);
+  assert.deepEqual(await linesOf(hinted), [
+    0,
+    `healthy: https${at(hinted.port)}/team${PING} answers with HTTP status 200`,
+  ]);
+  for (const [server, path] of [[other, ""], [turning, "/a/a"]] as const) {
+    assert.deepEqual(await linesOf(server), [
+      1,
+      `not healthy: http${
+        at(server.port)
+      }${path}${PING} answers with HTTP status 302`,
     ]);
   }
 });

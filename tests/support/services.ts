@@ -28,14 +28,45 @@ export async function startWeb(
 
 /** Starts a web server with these pages, which answers other paths with 404. */
 export async function startPages(
-  pages: Readonly<Record<string, readonly [status: number, body: string]>>,
+  pages: Readonly<
+    Record<
+      string,
+      readonly [
+        status: number,
+        body: string,
+        headers?: Readonly<Record<string, string>>,
+      ]
+    >
+  >,
   tls?: KeyPair,
 ): Promise<Service> {
   return await startWeb(({ url = "" }, response) => {
-    const [status, body] = pages[url] ?? [404, "not found"];
-    response.writeHead(status, { "content-type": "application/json" });
+    const [status, body, headers] = pages[url] ?? [404, "not found"];
+    response.writeHead(status, {
+      "content-type": "application/json",
+      ...headers,
+    });
     response.end(body);
   }, tls);
+}
+
+/** Starts a server that passes TLS on to another one, and answers HTTP without TLS as Go does. */
+export async function startLikeGo({ port }: Service): Promise<Service> {
+  const { connect } = await import("node:net");
+  return await startTalk((socket) =>
+    socket.once("data", (data) => {
+      const isTls = data[0] === 22;
+      if (!isTls) {
+        return void socket.end(
+          "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+        );
+      }
+      const inner = connect({ host: "127.0.0.1", port });
+      inner.on("error", () => socket.destroy());
+      inner.write(data);
+      inner.pipe(socket).pipe(inner);
+    })
+  );
 }
 
 /** Starts a server that accepts connections and never answers. */
