@@ -30,6 +30,10 @@ const LANES = 4;
 const directory = await Deno.makeTempDir({ prefix: "entrypoint-test-" });
 await Deno.chmod(directory, 0o755);
 const LIBRARY = join(directory, "errno.so");
+/** For what a program cannot remove, because the call fails. */
+const TEMPORARY = join(directory, "tmp");
+await Deno.mkdir(TEMPORARY);
+await Deno.chmod(TEMPORARY, 0o1777);
 
 /** The library that makes system calls fail. */
 const COMPILER: Need = {
@@ -112,6 +116,7 @@ async function startWith(
   const outcome = await runProgram(COMPILED, args, {
     env: {
       ...settingsOf(home, name),
+      TMPDIR: TEMPORARY,
       LD_PRELOAD: LIBRARY,
       FAULT: `${calls} ${errno} ${skip} ${count} ${path}`,
       FAULT_LOG: log,
