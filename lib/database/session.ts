@@ -159,6 +159,41 @@ export interface StoredConfig {
   readonly createdAt: number;
 }
 
+/** Values of a column that PostgreSQL refuses or treats in another way. */
+export interface ValueProblem {
+  /** `long`: more characters than PostgreSQL's column takes; `nul`: JSON with the character 0; `capitals`: a name with capitals, which MySQL compares without regard to letter case. */
+  readonly kind: "long" | "nul" | "capitals";
+  /** The table. */
+  readonly table: string;
+  /** The column. */
+  readonly column: string;
+  /** The characters that PostgreSQL's column takes; 0 for the other kinds. */
+  readonly limit: number;
+  /** How many rows have such a value. */
+  readonly count: number;
+  /** The statement that corrects the values, or shows them where only a person can decide. */
+  readonly statement: string;
+}
+
+/** What a move of the data to PostgreSQL depends on. */
+export interface Survey {
+  /** The authentication plugin of this login; absent if the server does not name it. */
+  readonly plugin?: string;
+  /** The columns of all tables, with the character set of texts; empty for others. */
+  readonly columns: readonly {
+    readonly table: string;
+    readonly name: string;
+    readonly charset: string;
+  }[];
+  /** The values that need attention. */
+  readonly values: readonly ValueProblem[];
+  /** The tables that could not be read to their end in a short time, and the query that counts their values. */
+  readonly unread: readonly {
+    readonly table: string;
+    readonly query: string;
+  }[];
+}
+
 /** The holder of a lock, with what the database reveals about it. */
 export interface LockHolder {
   /** One line: the program, its address, the user, the number of the session, and since when. Empty if nothing is known, as after the end of the holder. */
@@ -191,6 +226,13 @@ export interface Session {
    * @throws {ProbeError} Where the database fails.
    */
   otherClients(): Promise<readonly string[]>;
+
+  /**
+   * Reads what a move to PostgreSQL depends on; MySQL and MariaDB only. It takes some seconds at most.
+   *
+   * @throws {ProbeError} Where the connection fails.
+   */
+  survey?(): Promise<Survey>;
 
   /**
    * Tries once to take a lock that only one session of this database can hold. The server

@@ -39,6 +39,7 @@ import {
   databaseFiles,
 } from "../../startup/database_files.ts";
 import { certificateFinding } from "./certificate.ts";
+import { moveFindings } from "./move.ts";
 import type { CheckContext, Finding } from "./finding.ts";
 import { describeCause, failed, ok, warning } from "./finding.ts";
 
@@ -79,6 +80,7 @@ export async function checkDatabase(context: CheckContext): Promise<Finding[]> {
       ),
       ...await upgradeFindings(facts, plan, system),
       ...volumeFindings(facts, plan, system),
+      ...await moveFindings(facts, plan, session),
       ...await driverFindings(context, files),
     ];
   } catch (error) {

@@ -39,6 +39,7 @@ import {
   sendLastMessage,
   tlsFacts,
 } from "../connection.ts";
+import { readSurvey } from "./survey.ts";
 import { handshakeFault, type TlsPolicy } from "../tls/policy.ts";
 
 /** The packet `COM_QUIT`, which ends a session: its length, its number, its content. */
@@ -154,6 +155,7 @@ export async function connectMysql(
     facts: () => readFacts(query, tlsFacts(socket)),
     configuration: () => readConfiguration(query),
     otherClients: () => readOtherClients(query),
+    survey: () => readSurvey(query),
     lock: (name) => lock(query, lockName(source, name)),
     async close() {
       await sendLastMessage(socket, QUIT);
