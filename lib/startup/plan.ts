@@ -223,7 +223,7 @@ function requireProduct(
     {
       code: ExitCode.settings,
       remedy:
-        'Run the image tag that ran last, and migrate the data to PostgreSQL with it ("Migrate from MySQL to PostgreSQL" in Mattermost\'s documentation); then set DB_ADAPTER=postgres',
+        "Run the image tag that ran last, and move the data to PostgreSQL with it (docs/from-mysql.md); then set DB_ADAPTER=postgres",
     },
   );
 }

@@ -156,7 +156,7 @@ function mysqlGone({ target, adapter, from }: Upgrade): Verdict | undefined {
     message:
       `${gone}, but DB_ADAPTER is mysql, and the database ${from.description}`,
     remedy:
-      `${BACKUP} ${before}migrate the data to ${replacement} ("Migrate from MySQL to PostgreSQL" in Mattermost's documentation), set DB_ADAPTER=postgres, and run the image tags ${
+      `${BACKUP} ${before}move the data to ${replacement} (docs/from-mysql.md), set DB_ADAPTER=postgres, and run the image tags ${
         listTags(postgres)
       }`,
   }, { path: [...mysql, ...postgres] });

@@ -113,7 +113,7 @@ export function collision(
       message:
         `The table db_migrations was copied from MySQL: migration ${first.number} is ${first.name}, and ${other} on PostgreSQL, so the migration of Mattermost ${target} would fail`,
       remedy:
-        'Move the data again without the table db_migrations, as "Migrate from MySQL to PostgreSQL" in Mattermost\'s documentation says',
+        "Move the data again without the table db_migrations (docs/from-mysql.md)",
     }, { isAdvice: true });
   }
   return refuse("collision", {
