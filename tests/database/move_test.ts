@@ -235,3 +235,40 @@ for (const product of products()) {
     });
   });
 }
+
+/** The queries of the document about the move, for one of its two shell functions. */
+function documentedQueries(name: "my" | "pg"): readonly string[] {
+  const text = Deno.readTextFileSync("docs/from-mysql.md");
+  const regexp = new RegExp(
+    `^${name} <<'SQL'[^\\n]*\\n(SELECT .*?)^SQL$`,
+    "gms",
+  );
+  return [...text.matchAll(regexp)].map(([, query = ""]) => query);
+}
+
+for (const product of products()) {
+  Deno.test(`${product.name}: the queries of docs/from-mysql.md list columns, and count rows`, async () => {
+    const { server, source: { database } } = await startWithUser(product);
+    await using _ = server;
+    await server.sql(
+      "CREATE TABLE Users (Id varchar(26), Name varchar(64))",
+      database,
+    );
+    await server.sql(
+      "INSERT INTO Users VALUES ('a', 'b'), ('c', 'd')",
+      database,
+    );
+    const run = async (query: string): Promise<unknown[]> =>
+      (await server.sql(query, database)).map((row) =>
+        Object.values(row).join(" ")
+      );
+    const isMysql = product.adapter === "mysql";
+    const [columns = "", counts = ""] = documentedQueries(
+      isMysql ? "my" : "pg",
+    );
+    assert.deepEqual((await run(columns)).sort(), ["users.id", "users.name"]);
+    const [count, ...others] = await run(counts);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await run(String(count)), ["users 2"]);
+  });
+}
