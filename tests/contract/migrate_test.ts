@@ -486,7 +486,7 @@ const REFUSED: readonly Upgrade[] = [
     target: "11.7.9",
     says: [
       /but DB_ADAPTER is mysql, and the database was last migrated by Mattermost 9\.11\.0/,
-      /run the image tags 10\.5\.14, 10\.11\.23 on MySQL; then migrate the data/,
+      /run the image tags 10\.5\.14, 10\.11\.23 on MySQL; then move the data to PostgreSQL 14\.0 or newer \(docs\/from-mysql\.md\)/,
     ],
     policy: false,
   },
