@@ -12,19 +12,30 @@ import { attempt, attemptSync, type CommandOptions, must } from "./command.ts";
 import { type AtEnd, unmountBelow } from "./engine.ts";
 import { requirePrograms } from "./machine.ts";
 
-/** The names, and the directories in `bases/` with the replacements; empty for Debian itself. */
-const RECIPES: Readonly<Record<string, string>> = {
-  "caddy:2.11": "caddy",
-  "debian:bookworm-slim": "",
-  [`denoland/deno:${Deno.version.deno}`]: "deno",
-  "mariadb:11.8": "mariadb",
-  "mysql:9": "mysql",
-  "nginx:1.30": "nginx",
-  "postgres:18": "postgres",
-};
-
 /** The prefix of names that no other images have. */
 export const PREFIX = "mattermost-entrypoint-test";
+
+/**
+ * The names, and for each replacement its directory in `bases/` and options of its build; nothing
+ * for Debian itself.
+ */
+const RECIPES: Readonly<Record<string, readonly string[]>> = {
+  "caddy:2.11": ["caddy"],
+  "debian:bookworm-slim": [],
+  [`denoland/deno:${Deno.version.deno}`]: ["deno"],
+  "mariadb:11.8": ["mariadb"],
+  "mysql:9": ["mysql"],
+  "nginx:1.30": ["nginx"],
+  "postgres:15": [
+    "postgres",
+    ...["--build-arg", `BASE=${PREFIX}/debian:bookworm-slim`],
+    ...["--build-arg", "MAJOR=15"],
+    // Before 18, images have another data directory.
+    ...["--build-arg", "VOLUME=/var/lib/postgresql/data"],
+    ...["--build-arg", "DATA=/var/lib/postgresql/data"],
+  ],
+  "postgres:18": ["postgres"],
+};
 
 /** The start of the name in the cache. */
 const ENTRY = "base-images-";
@@ -129,15 +140,16 @@ async function makeReplacements(
   await must(["cp", "-R", recipes, contexts]);
   await must(["cp", Deno.execPath(), join(contexts, "deno/deno")]);
   await must(["cp", "-L", CA_BUNDLE, join(contexts, "deno")]);
-  const builds = Object.entries(RECIPES).filter(([, recipe]) => recipe !== "");
-  await Promise.all(
-    builds.map(([name, recipe]) =>
-      must(
-        ["docker", "build", "--tag", ownName(name), join(contexts, recipe)],
-        { environment: { ...environment, DOCKER_BUILDKIT: "0" } },
-      )
-    ),
+  const builds = Object.entries(RECIPES).map(
+    async ([name, [recipe, ...options]]) => {
+      if (recipe === undefined) return;
+      const build = ["docker", "build", "--tag", ownName(name), ...options];
+      await must([...build, join(contexts, recipe)], {
+        environment: { ...environment, DOCKER_BUILDKIT: "0" },
+      });
+    },
   );
+  await Promise.all(builds);
   await must(["docker", "rmi", SID], { environment });
   await Deno.remove(contexts, { recursive: true });
 }
