@@ -148,7 +148,9 @@ export class Docker {
   removeAll(): void {
     const filters = [
       `label=${LABEL}=${this.prefix}`,
-      `label=com.docker.compose.project=${this.name("project")}`,
+      ...["project", "project-2"].map((name) =>
+        `label=com.docker.compose.project=${this.name(name)}`
+      ),
     ];
     for (const filter of filters) {
       for (const [list, remove] of REMOVALS) {

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { guard } from "../../tools/shared/process.ts";
 import { provideBases } from "./bases.ts";
 import { Builder } from "./build.ts";
+import { CASES as BACKUPS } from "./cases/backups.ts";
 import { CASES as BUILD } from "./cases/build.ts";
 import { CASES as FAILURES } from "./cases/failures.ts";
 import { CASES as FIRST_START } from "./cases/first_start.ts";
@@ -35,7 +36,15 @@ import { type Case, Lab } from "./lab.ts";
 const CASES: readonly Case[] = [
   ...[...QUICK_START, ...FIRST_START, ...LIFE, ...LINKS, ...FAILURES],
   ...HARDENED,
-  ...[...UPGRADES, ...SAMPLES, ...PROXIES, ...SWARM, ...KUBERNETES, ...BUILD],
+  ...[
+    ...UPGRADES,
+    ...BACKUPS,
+    ...SAMPLES,
+    ...PROXIES,
+    ...SWARM,
+    ...KUBERNETES,
+    ...BUILD,
+  ],
   ...OFFICIAL_IMAGES,
 ];
 

@@ -45,7 +45,11 @@ export const CASES: readonly Case[] = [{
         ...["--command", statement],
       ]);
     await sql("CREATE TABLE kept AS SELECT 'as it was' AS value");
-    await backUpAndRestore(lab, sample);
+    await sampleCopy(lab, "backup");
+    await backUpAndRestore(lab, sample, [
+      "../backup/backup.sh create",
+      "../backup/backup.sh restore backups/*/*\n",
+    ]);
     assert.equal(await sql("SELECT value FROM kept"), "as it was");
   },
 }, {
@@ -66,8 +70,9 @@ export const CASES: readonly Case[] = [{
       "SELECT plugin FROM mysql.user WHERE user = 'mattermost'",
     ]);
     assert.equal(plugin, "caching_sha2_password");
-    const readme = join(sample.directory, "README.md");
-    await backUpAndRestore(lab, sample, readme);
+    const scripts = await scriptsIn(join(sample.directory, "README.md"));
+    const commands = scripts.filter((text) => text.includes("data.tar"));
+    await backUpAndRestore(lab, sample, commands);
   },
 }];
 
@@ -103,18 +108,12 @@ export async function startSample(
   return sample;
 }
 
-/**
- * Backs up a sample, removes its volumes and restores them, with the scripts of a README.
- *
- * @param readme The path of the README; that of all samples by default.
- */
+/** Backs up a sample, removes its volumes and restores them, with a script for each. */
 export async function backUpAndRestore(
   lab: Lab,
   sample: Sample,
-  readme: string = join(lab.root, "samples/README.md"),
+  [backUp, restore]: readonly string[],
 ): Promise<void> {
-  const scripts = await scriptsIn(readme);
-  const [backUp, restore] = scripts.filter((text) => text.includes("data.tar"));
   const config = async () =>
     await (await lab.docker.service("mattermost")).exec(["cat", CONFIG]);
   const before = await config();
