@@ -60,6 +60,25 @@ Deno.test("every argument that Compose and the workflows give to the build exist
   }
 });
 
+Deno.test("every Compose file with PostgreSQL names the data of another major version in the same way", async () => {
+  const files = [
+    join(ROOT, "docker-compose.yml"),
+    ...await filesBelow(join(ROOT, "samples")),
+  ];
+  const starts: string[] = [];
+  for (const file of files) {
+    const text = await Deno.readTextFile(file);
+    const [, service] =
+      /^ {2}postgres:\n(.*?)^ {4}(?:environment|depends_on):$/ms
+        .exec(text) ?? [];
+    if (service === undefined) continue;
+    starts.push(service.replace("    restart: unless-stopped\n", ""));
+  }
+  assert.ok(starts.length >= 5, `${starts.length}`);
+  assert.deepEqual([...new Set(starts)], [starts[0]]);
+  assert.match(starts[0] ?? "", /which PostgreSQL \$\$PG_MAJOR cannot read/);
+});
+
 async function sampleVariables(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const files = [

@@ -1,5 +1,6 @@
 /**
- * Backups of a Compose installation, with the commands of the documents.
+ * Backups of a Compose installation, and the move to a newer PostgreSQL, with the commands of the
+ * documents.
  *
  * @module
  */
@@ -104,6 +105,36 @@ export const CASES: readonly Case[] = [{
     assert.equal(code, 78, text);
     assertHas(text, "does not exist");
     await isNotEmpty(copy, backup, "was interrupted");
+  },
+}, {
+  name: "newer-postgresql",
+  what:
+    "PostgreSQL 18 names the data of 15, and a backup moves them, each with its own dump tools",
+  run: async (lab) => {
+    const old = await start(lab, "POSTGRES_VERSION=15\n");
+    const rows = await old.rows();
+    assertHas(await old.sql("SHOW server_version"), "15.");
+    const refused = await old.attempt(
+      "POSTGRES_VERSION=18 docker compose up --detach --wait",
+    );
+    assert.notEqual(refused.code, 0, refused.text);
+    assertHas(
+      await old.sh("docker compose logs postgres"),
+      "The volume is of PostgreSQL 15, which PostgreSQL 18 cannot read",
+      "echo POSTGRES_VERSION=15 >>.env",
+    );
+    await old.sh("docker compose up --detach --wait postgres");
+    const move = (await Deno.readTextFile(join(lab.root, "docs/upgrading.md")))
+      .split("## A newer PostgreSQL")[1]?.split("```")[1]?.slice(2) ?? "";
+    const copy = await old.beside();
+    await old.sh(
+      move.replace("mattermost-2", copy.project)
+        .replace("BACKUP", "backups/*/*"),
+      // As in a shell where only .env has the name.
+      "unset COMPOSE_PROJECT_NAME; ",
+    );
+    assertHas(await copy.sql("SHOW server_version"), "18.");
+    assert.deepEqual(await copy.rows(), rows);
   },
 }];
 
