@@ -12,6 +12,7 @@ import { asReader, requireChangeOfUser } from "../startup/become_user.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
+  logChange,
 } from "../startup/upgrade_guard.ts";
 import { requireServer } from "../startup/handoff.ts";
 import { requireServerAccess } from "../startup/directories/server_access.ts";
@@ -89,7 +90,7 @@ export async function migrate(
     return ExitCode.ok;
   }
   requireAnswers(plan, permit, context);
-  if (permit.change !== undefined) log.info(permit.change);
+  logChange(permit, context);
   const accepted = await requireAccepted(plan, context);
   const bundle = readBundle(plan);
   requireRegularFiles(plan, bundle, asReader(plan.settings, system));

@@ -19,6 +19,7 @@ import { requireServerAccess } from "../startup/directories/server_access.ts";
 import {
   confirmInstalledRelease,
   guardUpgrade,
+  logChange,
   type UpgradeSides,
 } from "../startup/upgrade_guard.ts";
 import { becomeServer, requireServer } from "../startup/handoff.ts";
@@ -82,7 +83,7 @@ export async function start(
   const permit = await guardAfterMigration(ready, context);
   requireAnswers(plan, permit, context);
   await requirePorts(plan, context);
-  if (permit.change !== undefined) log.info(permit.change);
+  logChange(permit, context);
   const lost = findLostVolume(plan, database.facts.schema, context.system);
   if (lost !== undefined) log.warn(lost);
   const bundle = readBundle(plan);

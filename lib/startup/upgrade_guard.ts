@@ -92,6 +92,20 @@ export function guardUpgrade(
   );
 }
 
+/**
+ * Logs the change of the release, and a reminder of the backup if it brings migrations.
+ *
+ * @param permit What the upgrade rules allow.
+ * @param context The log.
+ */
+export function logChange(
+  { change, reminder }: Permit,
+  { log }: Pick<Context, "log">,
+): void {
+  if (change !== undefined) log.info(change);
+  if (reminder !== undefined) log.warn(reminder);
+}
+
 /** Refuses a migration of tables that belong to another role: only their owner may change them. */
 function requireOwnTables(
   { kind, pending }: Permit,

@@ -98,7 +98,7 @@ export function decideUpgrade(facts: UpgradeFacts): Decision {
 function describeChange(
   kind: Permit["kind"],
   { from, target, difference }: Upgrade,
-): Pick<Permit, "change"> {
+): Pick<Permit, "change" | "reminder"> {
   if (from === undefined || (kind === "same" && from.patch === undefined)) {
     return {};
   }
@@ -109,10 +109,18 @@ function describeChange(
     : count === 0
     ? ", which needs no migration of the database"
     : `, which brings ${count} migration${count === 1 ? "" : "s"}`;
+  const previous = from.patch ?? `${from.release} or later`;
   return {
-    change: `Upgrading from Mattermost ${
-      from.patch ?? `${from.release} or later`
-    } to ${target}${migrations}`,
+    change: `Upgrading from Mattermost ${previous} to ${target}${migrations}`,
+    ...(count === 0 ? {} : {
+      reminder: {
+        subject: "",
+        message:
+          `Only a backup from before these migrations leads back to Mattermost ${previous}`,
+        remedy:
+          "docker compose stop mattermost; samples/backup/backup.sh create   # at once, if there is no backup",
+      },
+    }),
   };
 }
 

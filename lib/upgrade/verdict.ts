@@ -44,6 +44,8 @@ export interface Permit {
   readonly allowed: true;
   /** The change of the release, for the log; absent where the release stays the same, and for a new installation. */
   readonly change?: string;
+  /** A reminder of the backup, where the change brings migrations, which cannot be undone. */
+  readonly reminder?: Problem;
   /** The number of migrations that the server will apply; absent before 6.4, and where they cannot be read. */
   readonly pending?: number;
   /** Warnings for the log. */

@@ -30,6 +30,11 @@ export const CASES: readonly Case[] = [{
     await old.server.container.command("rm", "--force");
     const { server: { container }, version } = await start(NEWER);
     assert.equal(version, NEWER);
+    assertHas(
+      await container.logs(),
+      `Upgrading from Mattermost ${DEFAULT_RELEASE} to ${NEWER}`,
+      `Only a backup from before these migrations leads back to Mattermost ${DEFAULT_RELEASE}`,
+    );
     const after = await readConfig(container);
     for (const [section, key] of KEPT) {
       assert.equal(after[section][key], before[section][key], key);

@@ -3,7 +3,11 @@ import { EntrypointError } from "../../../lib/errors.ts";
 import type { SchemaFacts } from "../../../lib/database/session.ts";
 import type { Migration } from "../../../lib/mattermost/migrations.ts";
 import { decideUpgrade } from "../../../lib/upgrade/decision.ts";
-import type { Decision, UpgradeFacts } from "../../../lib/upgrade/verdict.ts";
+import type {
+  Decision,
+  Permit,
+  UpgradeFacts,
+} from "../../../lib/upgrade/verdict.ts";
 import { compareVersions, inRange } from "../../../lib/release_range.ts";
 import { migrationsOf, schemaOf } from "../../support/release_migrations.ts";
 
@@ -646,17 +650,34 @@ Deno.test("the log names the release before and after", () => {
   ];
   for (const [target, database, versionFile, expected] of cases) {
     equal(
-      change(target, database, versionFile),
+      change(target, database, versionFile).change,
       expected && `Upgrading from Mattermost ${expected}`,
     );
   }
+});
+
+Deno.test("an upgrade with migrations reminds of a backup, any other start does not", () => {
+  const starts: readonly Parameters<typeof change>[] = [
+    ["11.7.9", "@10.11.23", "10.11.23"],
+    ["5.37.10", "5.31.0", NO],
+    ["11.7.9", "@11.7.9", "11.7.8\n"],
+    ["11.7.9", "@11.7.9", "11.7.9"],
+    ["11.7.9", "-", NO],
+  ];
+  const reminders = starts.map((start) => change(...start).reminder?.message);
+  const lead = "Only a backup from before these migrations leads back to";
+  deepEqual(reminders, [
+    `${lead} Mattermost 10.11.23`,
+    `${lead} Mattermost 5.31.0 or later`,
+    ...new Array(3).fill(undefined),
+  ]);
 });
 
 function change(
   target: string,
   database: string,
   versionFile: string | undefined,
-): string | undefined {
+): Partial<Permit> {
   const decision = decideUpgrade({
     target,
     adapter: "postgres",
@@ -665,5 +686,5 @@ function change(
     versionFile,
     force: true,
   });
-  return decision.allowed ? decision.change : undefined;
+  return decision.allowed ? decision : {};
 }
