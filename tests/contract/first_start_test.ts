@@ -19,6 +19,7 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
+import { startPages } from "../support/services.ts";
 import { tablesOf } from "../support/release_migrations.ts";
 import {
   databaseSettings,
@@ -52,8 +53,9 @@ testPrograms(
     await using home = await createHome();
     await using database = await startServerDatabase();
     await home.installServer("11.7.9");
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
+    // A silent one would keep app:check waiting for its answer.
+    const other = await startPages({});
+    const { port } = other;
     const env = {
       ...databaseSettings(home, database),
       MATTERMOST_PORT: String(port),
@@ -69,7 +71,7 @@ testPrograms(
     await home.assertUnchanged(before);
     const { stdout } = await runProgram(program, ["app:check"], { env });
     assert.match(stdout, /^failed port\.available: Another program listens/m);
-    listener.close();
+    await other[Symbol.asyncDispose]();
     const started = await runProgram(program, ["app:start"], { env });
     assert.equal(started.code, 0, started.stderr);
   },
