@@ -7,7 +7,7 @@
  */
 
 import assert from "node:assert/strict";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { createHome, type Home } from "../support/home.ts";
 import { type Need, ROOT_USER, testWith } from "../support/needs.ts";
 import {
@@ -18,7 +18,8 @@ import {
   runProgram,
 } from "../support/program.ts";
 import {
-  databaseSettings,
+  createOwnDatabase,
+  ownDatabaseSettings,
   PASSWORD,
   startServerDatabase,
 } from "../support/server_database.ts";
@@ -82,24 +83,15 @@ const NAMES: Readonly<Record<number, string>> = {
   133: "errno 133",
 };
 
-/** A home with its own database: starts with the same one wait for each other. */
 async function makeHome(): Promise<Home> {
   const home = await createHome();
   await home.installServer(VERSION, "exit 0");
-  await database.sql(`CREATE DATABASE "${nameOf(home)}" OWNER mattermost`);
+  await createOwnDatabase(home, database);
   return home;
 }
 
-function nameOf(home: Home): string {
-  return basename(home.path);
-}
-
 function settingsOf(home: Home, name: string): Record<string, string> {
-  return {
-    ...databaseSettings(home, database),
-    DB_NAME: nameOf(home),
-    MATTERMOST_NAME: name,
-  };
+  return { ...ownDatabaseSettings(home, database), MATTERMOST_NAME: name };
 }
 
 /** A start with a fault. */

@@ -22,7 +22,8 @@ import {
   start,
 } from "../support/program.ts";
 import {
-  databaseSettings,
+  createOwnDatabase,
+  ownDatabaseSettings,
   PASSWORD,
   startServerDatabase,
 } from "../support/server_database.ts";
@@ -43,7 +44,7 @@ await database.sql(
 
 function settingsOf(home: Home): Record<string, string> {
   return {
-    ...databaseSettings(home, database),
+    ...ownDatabaseSettings(home, database),
     MATTERMOST_CA_DIR: join(home.path, "ca.d"),
   };
 }
@@ -52,6 +53,7 @@ function settingsOf(home: Home): Record<string, string> {
 async function startedHome(): Promise<Home> {
   const home = await createHome();
   await home.installServer("11.7.9");
+  await createOwnDatabase(home, database);
   await home.write("ca.d/a.crt", createAuthority("Private").certificate);
   for (const name of ["first", "second", "third"]) {
     const { code, stderr } = await startAsRoot(home, name);

@@ -7,7 +7,6 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
   assertClean,
@@ -15,6 +14,11 @@ import {
   runProgram,
   start,
 } from "../support/program.ts";
+import {
+  createOwnDatabase,
+  ownDatabaseSettings,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const KILLS = 500;
 /** Kills in one home before it is replaced by a new one. */
@@ -36,20 +40,20 @@ const SHOW_CONFIG =
 
 type Document = Record<string, Record<string, unknown>>;
 
-const database = await startPostgres();
+const database = await startServerDatabase();
+
+async function makeHome(script = "exit 0"): Promise<Home> {
+  const home = await createHome();
+  await home.installServer(VERSION, script);
+  await createOwnDatabase(home, database);
+  return home;
+}
 
 /** The settings of one start; each number has a content and a length of its own. */
 function startSettings(home: Home, number: number): Record<string, string> {
   const mark = markOf(number);
   return {
-    ...home.env,
-    MATTERMOST_VERSION: VERSION,
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: database.password,
-    DB_NAME: "postgres",
+    ...ownDatabaseSettings(home, database),
     // In the first section and in one of the last, to detect a truncated file.
     MATTERMOST_SITE_URL: `https://${mark}.example.com`,
     MATTERMOST_NAME: mark,
@@ -156,8 +160,7 @@ Deno.test("a start that is killed 500 times leaves the old or the new config.jso
 async function startLength(): Promise<number> {
   const lengths = await Promise.all(
     Array.from({ length: LANES }, async () => {
-      await using home = await createHome();
-      await home.installServer(VERSION, "exit 0");
+      await using home = await makeHome();
       const began = performance.now();
       const { code, stderr } = await runProgram(COMPILED, ["app:start"], {
         env: startSettings(home, KILLS + 1),
@@ -172,8 +175,7 @@ async function startLength(): Promise<number> {
 async function killInOneHome(
   { first, count, pace }: { first: number; count: number; pace: Pace },
 ): Promise<void> {
-  await using home = await createHome();
-  await home.installServer(VERSION, "exit 0");
+  await using home = await makeHome();
   let disk = await readConfig(home);
   let current = 0;
   let secrets: string | undefined;
@@ -271,8 +273,7 @@ async function killOneStart(
 for (const [count, rounds] of [[2, 4], [5, 4], [50, 1]] as const) {
   Deno.test(`${count} starts at the same time on one volume end with one set of secrets`, async () => {
     for (let round = 0; round < rounds; round++) {
-      await using home = await createHome();
-      await home.installServer(VERSION, SHOW_CONFIG);
+      await using home = await makeHome(SHOW_CONFIG);
       const outcomes = await Promise.all(
         Array.from(
           { length: count },
@@ -304,8 +305,7 @@ for (const [count, rounds] of [[2, 4], [5, 4], [50, 1]] as const) {
 }
 
 Deno.test("a config.json that another server is rewriting is read when it is complete", async () => {
-  await using home = await createHome();
-  await home.installServer(VERSION, "exit 0");
+  await using home = await makeHome();
   const env = startSettings(home, 1);
   const first = await runProgram(COMPILED, ["app:start"], { env });
   assert.equal(first.code, 0, first.stderr);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename } from "node:path";
 import type { DatabaseServer } from "../../tools/shared/database_server.ts";
 import { startPostgres } from "../../tools/shared/postgres.ts";
 import type { Home } from "./home.ts";
@@ -36,4 +37,26 @@ export function databaseSettings(
     DB_PORT: String(database.port),
     DB_PASS: password,
   };
+}
+
+/** The variables that start 11.7.9 in a home, with its database of `createOwnDatabase`. */
+export function ownDatabaseSettings(
+  home: Home,
+  database: Pick<DatabaseServer, "port">,
+): Record<string, string> {
+  return { ...databaseSettings(home, database), DB_NAME: nameFor(home) };
+}
+
+/** Copies the database `mattermost` for a home: starts with the same one wait for each other. */
+export async function createOwnDatabase(
+  home: Home,
+  database: DatabaseServer,
+): Promise<void> {
+  await database.sql(
+    `CREATE DATABASE "${nameFor(home)}" OWNER mattermost TEMPLATE mattermost`,
+  );
+}
+
+function nameFor(home: Home): string {
+  return basename(home.path);
 }
