@@ -1,13 +1,14 @@
 /**
- * Runs `deno test`, and lists the ignored tests with the reasons at the end. If a test needs
- * something that this machine does not have, its name ends with the reason
- * (tests/support/needs.ts).
+ * Runs files of tests, each in its own `deno test`, as many at once as there are processors, and
+ * lists the ignored tests with the reasons at the end. `deno test --parallel` has one process,
+ * whose umask, environment and signals some tests change. If a test needs something that this
+ * machine does not have, its name ends with the reason (tests/support/needs.ts).
  *
- *     deno run -A tools/test.ts [OPTIONS OF deno test]
+ *     deno run -A tools/test.ts [OPTIONS OF deno test] FILE|DIRECTORY…
  *
  * The run fails if a test was ignored without a reason, and with `TEST_EVERYTHING=1` if any
  * test was ignored. Files that start database servers are ignored if this machine cannot
- * start database servers.
+ * start database servers. `DENO_JOBS` is another number of files at once.
  *
  * @module
  */
@@ -22,54 +23,92 @@ const SERVERS = join(ROOT, "tools/shared/database_server.ts");
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: string[]): Promise<number> {
-  const report = await Deno.makeTempFile({ prefix: "tests-", suffix: ".xml" });
-  const files = DATABASES.isMet ? [] : await filesWithDatabases();
-  const chosen = files.length === 0 ? args : await withoutFiles(args, files);
-  try {
-    const tests = new Deno.Command(Deno.execPath(), {
-      args: ["test", `--junit-path=${report}`, ...chosen],
-    }).spawn();
-    // Forward signals and wait, so that the tests can clean up.
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      Deno.addSignalListener(signal, () => tests.kill(signal));
-    }
-    const { code } = await tests.status;
-    // In the report, tests that a filter excludes look like ignored tests.
-    const ignored: Ignored = args.some((arg) => arg.startsWith("--filter"))
-      ? new Map()
-      : ignoredTests(await Deno.readTextFile(report));
-    for (const line of summary(ignored)) console.log(line);
-    if (files.length > 0) {
-      console.log(
-        [
-          `Ignored: ${files.length} files (needs ${DATABASES.what})`,
-          ...files,
-        ]
-          .join("\n  "),
-      );
-    }
-    const isForbidden = Deno.env.get("TEST_EVERYTHING") === "1"
-      ? ignored.size + files.length > 0
-      : ignored.has(undefined);
-    return code === 0 && isForbidden ? 1 : code;
-  } finally {
-    await Deno.remove(report);
+  const { options, files: chosen } = await readArguments(args);
+  const left = DATABASES.isMet ? [] : await filesWithDatabases();
+  const files = chosen.filter((file) => !left.includes(file));
+  const { failed, reports } = await runFiles(files, options);
+  // In the report, tests that a filter excludes look like ignored tests.
+  const ignored: Ignored = options.some((arg) => arg.startsWith("--filter"))
+    ? new Map()
+    : ignoredTests(reports);
+  for (const line of summary(ignored)) console.log(line);
+  if (left.length > 0) {
+    const title = `Ignored: ${left.length} files (needs ${DATABASES.what})`;
+    console.log([title, ...left].join("\n  "));
   }
+  console.log([`Failed files: ${failed.length}`, ...failed].join("\n  "));
+  const isForbidden = Deno.env.get("TEST_EVERYTHING") === "1"
+    ? ignored.size + left.length > 0
+    : ignored.has(undefined);
+  return failed.length > 0 || isForbidden ? 1 : 0;
 }
 
-/** Replaces directories by their files, because `--ignore` of Deno 2.9.6 uses only its first path. */
-async function withoutFiles(
+/** Separates options from files, and replaces directories by their files. */
+async function readArguments(
   args: readonly string[],
-  files: readonly string[],
-): Promise<string[]> {
-  const chosen = await Promise.all(args.map(async (arg) => {
+): Promise<{ options: string[]; files: string[] }> {
+  const options: string[] = [];
+  const files: string[] = [];
+  for (const arg of args) {
     const isDirectory = await Deno.stat(arg).then(
       (info) => info.isDirectory,
       () => false,
     );
-    return isDirectory ? await testFiles(resolve(arg)) : [arg];
-  }));
-  return chosen.flat().filter((arg) => !files.includes(resolve(arg)));
+    if (isDirectory) files.push(...await testFiles(resolve(arg)));
+    else if (arg.endsWith("_test.ts")) files.push(resolve(arg));
+    else options.push(arg);
+  }
+  if (files.length === 0) throw new Error("Name files of tests");
+  return { options, files };
+}
+
+/** Runs the files, and prints the output of each when it ends; of a single one at once. */
+async function runFiles(
+  files: readonly string[],
+  options: readonly string[],
+): Promise<{ failed: string[]; reports: string }> {
+  const directory = await Deno.makeTempDir({ prefix: "tests-" });
+  const queue = [...files.entries()];
+  const running = new Set<Deno.ChildProcess>();
+  const failed: string[] = [];
+  let reports = "";
+  // Forward signals and wait, so that the tests can clean up.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {
+      queue.length = 0;
+      failed.push(`the tests were ended by ${signal}`);
+      for (const tests of running) tests.kill(signal);
+    });
+  }
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [index, file] = next;
+      const log = join(directory, `${index}.log`);
+      const report = join(directory, `${index}.xml`);
+      const command = ["test", `--junit-path=${report}`, ...options, file];
+      const tests = new Deno.Command("sh", {
+        args: [
+          "-c",
+          files.length === 1 ? 'exec "$@"' : 'exec "$@" >"$0" 2>&1',
+          ...[log, Deno.execPath(), ...command],
+        ],
+      }).spawn();
+      running.add(tests);
+      const { success } = await tests.status;
+      running.delete(tests);
+      if (files.length > 1) console.log(await Deno.readTextFile(log));
+      if (!success) failed.push(file);
+      reports += await Deno.readTextFile(report).catch(() => "");
+    }
+  };
+  try {
+    const jobs = Number(Deno.env.get("DENO_JOBS")) ||
+      navigator.hardwareConcurrency;
+    await Promise.all(Array.from({ length: jobs }, work));
+    return { failed, reports };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 async function testFiles(directory: string): Promise<string[]> {
