@@ -290,7 +290,7 @@ const PARTS: readonly { readonly after?: RegExp; readonly length: number }[] = [
 /** Measures an undisturbed start in milliseconds. */
 async function undisturbed(): Promise<number> {
   await using home = await startedHome();
-  await home.installServer(VERSION, "exec sleep 4");
+  await home.installServer(VERSION, "exec sleep 30");
   const began = performance.now();
   const running = app(home, {});
   await running.until(/Handing over/);
@@ -307,7 +307,7 @@ Deno.test("signals at random moments of a start are never lost, and config.json 
   await Promise.all(SIGNALS.map(async (signal) => {
     await using home = await startedHome();
     // The server runs much longer than the test, unless a signal ends it.
-    await home.installServer(VERSION, "exec sleep 4");
+    await home.installServer(VERSION, "exec sleep 30");
     let disk = await Deno.readTextFile(home.config);
     for (let count = 0; count < RANDOM_SIGNALS / SIGNALS.length; count++) {
       const name = `name-${count}`;
