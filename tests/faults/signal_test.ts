@@ -9,7 +9,6 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
 import { freePort } from "../../tools/shared/database_server.ts";
-import { startPostgres } from "../../tools/shared/postgres.ts";
 import { misbehave } from "../database/support.ts";
 import { createHome, type Home } from "../support/home.ts";
 import {
@@ -27,6 +26,12 @@ import {
   type Running,
   start,
 } from "../support/program.ts";
+import {
+  createOwnDatabase,
+  ownDatabaseSettings,
+  PASSWORD,
+  startServerDatabase,
+} from "../support/server_database.ts";
 
 const VERSION = "11.7.9";
 /** The exit code for each signal. */
@@ -35,23 +40,14 @@ type Ending = keyof typeof ENDINGS;
 const SIGNALS = Object.keys(ENDINGS) as Ending[];
 /** Milliseconds from a signal to the end: 300 on a quiet machine, and more on a busy one. */
 const LONGEST = 2000;
-/** A text that no message contains. */
-const PASSWORD = "qX7-of-the-database";
 /** Signals at random moments. */
 const RANDOM_SIGNALS = 120;
 
-const database = await startPostgres({ password: PASSWORD });
+const database = await startServerDatabase();
 
 function settingsOf(home: Home): Record<string, string> {
   return {
-    ...home.env,
-    MATTERMOST_VERSION: VERSION,
-    DB_ADAPTER: "postgres",
-    DB_HOST: "127.0.0.1",
-    DB_PORT: String(database.port),
-    DB_USER: database.user,
-    DB_PASS: PASSWORD,
-    DB_NAME: "postgres",
+    ...ownDatabaseSettings(home, database),
     DB_TIMEOUT: "600",
     DEBUG: "true",
   };
@@ -60,6 +56,7 @@ function settingsOf(home: Home): Record<string, string> {
 async function startedHome(): Promise<Home> {
   const home = await createHome();
   await home.installServer(VERSION, "exit 0");
+  await createOwnDatabase(home, database);
   const outcome = await start(COMPILED, ["app:start"], {
     env: settingsOf(home),
   }).outcome;
@@ -211,20 +208,16 @@ const PHASES: readonly Phase[] = [
   {
     name: "while another container migrates the database",
     async reach(home, resources) {
-      // Each has a database of its own, and so a lock of its own.
-      const name = `turn_${crypto.randomUUID().replaceAll("-", "")}`;
-      await database.sql(`CREATE DATABASE ${name}`);
       await Deno.remove(home.version);
-      const env = { DB_NAME: name };
       await installSleeper(home, "db");
-      const first = app(home, env, "app:migrate");
+      const first = app(home, {}, "app:migrate");
       resources.defer(async () => {
         const { code, stderr } = await (first.kill("SIGTERM"), first.outcome);
         assert.equal(code, ENDINGS.SIGTERM, stderr);
       });
       await sleeper(home);
       await Deno.remove(home.version).catch(() => {});
-      const running = app(home, env);
+      const running = app(home);
       await running.until(/another container is migrating/);
       return running;
     },
