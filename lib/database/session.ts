@@ -52,8 +52,14 @@ export class ProbeError extends Error {
   }
 }
 
-/** Bytes of the longest message that is accepted from a server, in either protocol. */
-export const LONGEST_MESSAGE = 1_000_000;
+/**
+ * Bytes of the longest configuration that a server stores: `MaxWriteLength` in
+ * https://github.com/mattermost/mattermost/blob/v11.6.0/server/config/database.go
+ */
+export const LONGEST_CONFIG: number = 4 * 1024 * 1024;
+
+/** Bytes of the longest message that is accepted from a server, in either protocol: the row of such a configuration. */
+export const LONGEST_MESSAGE: number = LONGEST_CONFIG + 10_000;
 
 /**
  * The error for a message that does not follow the protocol.
@@ -147,6 +153,18 @@ export interface DatabaseFacts {
   readonly schema: SchemaFacts;
   /** Whether there is a table for configurations, which a server makes that keeps its own in the database. */
   readonly hasConfigurations: boolean;
+}
+
+/**
+ * The error for a text that no server has stored, which would be too long for a message.
+ *
+ * @returns The error.
+ */
+export function longConfiguration(): ProbeError {
+  return new ProbeError(
+    "server error",
+    `The active row of the table configurations has more than ${LONGEST_CONFIG} bytes, which no server stores`,
+  );
 }
 
 /** The configuration that a server has stored in the database. */

@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { LONGEST_CONFIG } from "../../lib/database/session.ts";
 import { products, startWithUser, withSession } from "./support.ts";
 
 /** The table as servers create it. */
@@ -48,6 +49,40 @@ for (const product of products()) {
       id: "new",
       text: long,
       createdAt: 1790000000123,
+    });
+  });
+
+  Deno.test(`${product.name}: a value of the longest length is read, and a longer one leaves the session usable`, async () => {
+    const { server, source } = await startWithUser(product);
+    await server.sql(
+      TABLE.replace(
+        "TEXT",
+        product.adapter === "mysql" ? "LONGTEXT" : "TEXT",
+      ),
+      "mattermost",
+    );
+    if (product.adapter === "postgres") {
+      await server.sql(
+        "GRANT SELECT ON configurations TO mmuser",
+        "mattermost",
+      );
+    }
+    await server.sql(
+      `INSERT INTO Configurations VALUES ('a', repeat('x', ${LONGEST_CONFIG}), 1, TRUE)`,
+      "mattermost",
+    );
+    await withSession(source, async (session) => {
+      const found = await session.configuration();
+      assert.equal(found?.text.length, LONGEST_CONFIG);
+      await server.sql(
+        "UPDATE Configurations SET Value = concat(Value, 'x')",
+        "mattermost",
+      );
+      await assert.rejects(
+        session.configuration(),
+        /has more than 4194304 bytes, which no server stores/,
+      );
+      await session.facts();
     });
   });
 

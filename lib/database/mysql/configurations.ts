@@ -6,7 +6,12 @@
  */
 
 import type { StoredConfig } from "../session.ts";
-import { shortText, unlessError } from "../session.ts";
+import {
+  longConfiguration,
+  LONGEST_CONFIG,
+  shortText,
+  unlessError,
+} from "../session.ts";
 
 /** Sends statements in one message, and returns the rows of all of them. */
 export type Query = (text: string) => Promise<readonly Row[]>;
@@ -14,9 +19,14 @@ export type Query = (text: string) => Promise<readonly Row[]>;
 /** A row by the names of its columns. */
 export type Row = Readonly<Record<string, string | number | null>>;
 
-/** The table has this name; where names of tables have no letter case, any spelling finds it. */
-const QUERY =
-  "SELECT Id AS id, Value AS text, CreateAt AS created FROM Configurations WHERE Active";
+/**
+ * The table has this name; where names of tables have no letter case, any spelling finds it. A
+ * longer value would end the session.
+ */
+const QUERY = `
+SELECT Id AS id, OCTET_LENGTH(Value) > ${LONGEST_CONFIG} AS is_long, CreateAt AS created,
+  IF(OCTET_LENGTH(Value) <= ${LONGEST_CONFIG}, Value, NULL) AS text
+FROM Configurations WHERE Active`;
 
 /** Error `ER_NO_SUCH_TABLE`. */
 const NO_TABLE = "1146";
@@ -33,12 +43,14 @@ const PORT_REGEXP = /:\d+$/;
  *
  * @param query Sends statements.
  * @returns The configuration; `undefined` if there is no such table or row.
+ * @throws {ProbeError} Where the database fails, or the value is longer than any that a server stores.
  */
 export async function readConfiguration(
   query: Query,
 ): Promise<StoredConfig | undefined> {
   const rows = await unlessError(query(QUERY), (code) => code === NO_TABLE);
   const [row] = rows ?? [];
+  if (Number(row?.["is_long"]) === 1) throw longConfiguration();
   return row && {
     id: shortText(row["id"]),
     text: String(row["text"] ?? ""),

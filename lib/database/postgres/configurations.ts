@@ -6,7 +6,7 @@
  */
 
 import type { StoredConfig } from "../session.ts";
-import { shortText } from "../session.ts";
+import { longConfiguration, LONGEST_CONFIG, shortText } from "../session.ts";
 import type { Query } from "./lock.ts";
 
 /** The server's driver sets no application name: https://pkg.go.dev/github.com/lib/pq */
@@ -16,11 +16,25 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user
   AND application_name = '' AND client_addr IS DISTINCT FROM inet_client_addr()`;
 
+interface Row {
+  readonly id: string;
+  readonly is_long: boolean | null;
+  readonly createat: string;
+  readonly value: string | null;
+}
+
+/** A longer value would end the session. */
+const QUERY = `
+SELECT id, octet_length(value) > ${LONGEST_CONFIG} AS is_long, createat,
+  CASE WHEN octet_length(value) <= ${LONGEST_CONFIG} THEN value END AS value
+FROM configurations WHERE active`;
+
 /**
  * Reads the active row of the table `configurations`.
  *
  * @param query Sends statements.
  * @returns The configuration; `undefined` if there is no such table or row.
+ * @throws {ProbeError} Where the database fails, or the value is longer than any that a server stores.
  */
 export async function readConfiguration(
   query: Query,
@@ -31,12 +45,11 @@ export async function readConfiguration(
     "SELECT count(*) > 0 AS found FROM pg_class WHERE oid = to_regclass('configurations')",
   );
   if (!table?.found) return undefined;
-  const [row] = await query<{ id: string; value: string; createat: string }>(
-    "SELECT id, value, createat FROM configurations WHERE active",
-  );
+  const [row] = await query<Row>(QUERY);
+  if (row?.is_long === true) throw longConfiguration();
   return row && {
     id: shortText(row.id),
-    text: row.value,
+    text: row.value ?? "",
     createdAt: Number(row.createat),
   };
 }
