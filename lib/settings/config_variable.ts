@@ -17,6 +17,9 @@ import { readValueFile } from "./value_file.ts";
 /** The server reads it from 5.10 on: https://docs.mattermost.com/administration-guide/configure/configuration-in-your-database.html */
 export const CONFIG_VARIABLE = "MM_CONFIG";
 
+/** The variable for a file with the value of {@linkcode CONFIG_VARIABLE}. */
+export const CONFIG_FILE_VARIABLE = `${CONFIG_VARIABLE}_FILE`;
+
 /** The server's own variable for a file with the values of a new configuration, from 5.30 on: https://docs.mattermost.com/administration-guide/configure/custom-defaults.html */
 export const DEFAULTS_VARIABLE = "MM_CUSTOM_DEFAULTS_PATH";
 
@@ -39,7 +42,7 @@ export function productOfConfig(text: string): Adapter | undefined {
 
 /** What `MM_CONFIG` says about the settings. */
 export interface ConfigVariable {
-  /** The variable that gives it: `MM_CONFIG` or `MM_CONFIG_FILE`. */
+  /** The variable that gives it: `MM_CONFIG` or `MM_CONFIG_FILE`, in any letter case. */
   readonly variable: string;
   /** The settings that it counts like. */
   readonly implied: Readonly<Partial<Record<SettingName, string>>>;
@@ -120,19 +123,31 @@ export interface ConfigSources extends ValueFiles {
   readonly env: Readonly<Record<string, string>>;
 }
 
+interface Found {
+  readonly variable: string;
+  readonly text: string;
+}
+
+/** Any letter case counts, for every release: the variable is passed on in capitals. */
 function readVariable(
   sources: ConfigSources,
-): { readonly variable: string; readonly text: string } {
-  const text = sources.env[CONFIG_VARIABLE] ?? "";
-  const variable = `${CONFIG_VARIABLE}_FILE`;
-  const path = sources.env[variable] ?? "";
-  if (text !== "" || path === "") return { variable: CONFIG_VARIABLE, text };
+): Found {
+  const { env } = sources;
+  const find = (name: string): Found => {
+    const variable = name in env
+      ? name
+      : Object.keys(env).find((each) => each.toUpperCase() === name) ?? name;
+    return { variable, text: env[variable] ?? "" };
+  };
+  const value = find(CONFIG_VARIABLE);
+  const path = find(CONFIG_FILE_VARIABLE);
+  if (value.text !== "" || path.text === "") return value;
   // Whoever reads the server's own variables reports what is wrong with the file.
   const unreported: SettingProblem[] = [];
-  const content = readValueFile(
-    { name: variable, path, isSecret: true, isNeeded: false },
+  const text = readValueFile(
+    { name: path.variable, path: path.text, isSecret: true, isNeeded: false },
     sources,
     { problems: unreported, warnings: [] },
   );
-  return { variable, text: content };
+  return { variable: path.variable, text };
 }

@@ -10,6 +10,7 @@
 
 import type { Problem } from "../errors.ts";
 import { ExitCode } from "../errors.ts";
+import { CONFIG_FILE_VARIABLE, CONFIG_VARIABLE } from "./config_variable.ts";
 import type { Sources } from "./resolve.ts";
 import { bothSet } from "./resolve.ts";
 import type { SettingProblem } from "./setting_problem.ts";
@@ -98,7 +99,11 @@ function findGiven(
 ): ReadonlyMap<string, Given> {
   const given = new Map<string, Given>();
   for (const [variable, text] of Object.entries(env)) {
-    const name = anyCase ? variable.toUpperCase() : variable;
+    const capitals = variable.toUpperCase();
+    // It decides where the configuration is, which must not depend on its spelling.
+    const isConfig = capitals === CONFIG_VARIABLE ||
+      capitals === CONFIG_FILE_VARIABLE;
+    const name = anyCase || isConfig ? capitals : variable;
     if (!name.startsWith(PREFIX)) continue;
     const other = given.get(name);
     if (other !== undefined && other.text !== text) {

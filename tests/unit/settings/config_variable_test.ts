@@ -19,6 +19,8 @@ Deno.test("a data source in MM_CONFIG means the configuration in the database, a
       resolved({ MM_CONFIG: text }),
       resolved({ MM_CONFIG: text, MATTERMOST_CONFIG_STORE: "database" }),
       resolved({ MM_CONFIG_FILE: "/run/secrets/dsn" }, `${text}\n`),
+      resolved({ mm_config: text }),
+      resolved({ Mm_Config_File: "/run/secrets/dsn" }, text),
     ]
   ) {
     assert.deepEqual(problems, []);

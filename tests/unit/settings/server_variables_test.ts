@@ -136,6 +136,18 @@ Deno.test("a release that reads only capitals leaves other spellings alone", () 
   ]);
 });
 
+Deno.test("MM_CONFIG counts in any letter case, for every release", () => {
+  const text = "postgres://ann@db/chat";
+  const { values, givenBy, replaced } = read({ mm_config: text }, {
+    anyCase: false,
+  });
+  assert.deepEqual([values, givenBy, replaced], [
+    { MM_CONFIG: text },
+    { MM_CONFIG: "mm_config" },
+    ["mm_config"],
+  ]);
+});
+
 Deno.test("two spellings of a name must not have different values", () => {
   for (
     const [first, second] of [
