@@ -7,6 +7,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { readSettledConfig } from "../config/file.ts";
+import { removeLastApplied } from "../config/last_applied.ts";
 import { lockConfig, requireRegularSidecars } from "../config/lock.ts";
 import { unwritableConfig } from "../config/config_errors.ts";
 import { replaceFile } from "../config/replace_file.ts";
@@ -205,11 +206,8 @@ export async function moveToFile(context: Context): Promise<number> {
     );
   }
   requireValid(stored.text);
-  const own = [paths.data, paths.conf].filter((each) =>
-    reader.files.exists(each)
-  );
   const served = await giveAndBecomeServerUser(
-    { own, installed: [], config: paths.config },
+    { own: [paths.data, paths.conf], installed: [], config: paths.config },
     settings,
     context,
   );
@@ -219,6 +217,8 @@ export async function moveToFile(context: Context): Promise<number> {
   try {
     if (files.lstat(path) !== undefined) throw fileExists(path);
     try {
+      // What is stored owes nothing to what was once written to an earlier file.
+      removeLastApplied(files, lock.base);
       replaceFile(served.system, path, `${stored.text.trimEnd()}\n`);
     } catch (error) {
       throw unwritableConfig(error, {

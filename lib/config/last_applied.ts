@@ -80,6 +80,21 @@ function tryParse(text: string): unknown {
 }
 
 /**
+ * Removes the last-applied state, for a config.json that the entrypoint did not merge.
+ *
+ * @param files Files.
+ * @param base The path prefix of the file.
+ * @throws The system's error.
+ */
+export function removeLastApplied(
+  files: ReplaceSystem["files"],
+  base: string,
+): void {
+  const path = lastAppliedPath(base);
+  if (files.lstat(path) !== undefined) files.remove(path);
+}
+
+/**
  * Writes the last-applied state, unless the file has the same content already.
  *
  * @param system Files and random bytes.

@@ -387,6 +387,38 @@ for (const { release, adapter } of CASES) {
   });
 }
 
+Deno.test("a config.json that comes back keeps what is stored, whatever an earlier file had", async () => {
+  await using stage = await Stage.open("11.6.0", "postgres");
+  const container = await stage.container();
+  const inFile = { MATTERMOST_CONFIG_STORE: "file" };
+  await container.siteName({ ...inFile, MATTERMOST_NAME: "From a file" });
+  const moved = await container.run(["app:config", "--to-database"], inFile);
+  assert.equal(moved.code, 0, moved.stderr);
+  assert.equal(await container.siteName(), "From a file");
+  const { config } = container.home;
+  await Deno.rename(config, `${config}.old`);
+  const back = await container.run(["app:config", "--to-file"]);
+  assert.equal(back.code, 0, back.stderr);
+  assert.equal(await container.siteName(inFile), "From a file");
+});
+
+Deno.test("--to-file makes the directories that are missing", async () => {
+  await using stage = await Stage.open("11.6.0", "postgres");
+  await (await stage.container()).siteName();
+  const { env, home } = await stage.container();
+  const { MATTERMOST_UID: _, MATTERMOST_GID: __, ...rest } = env;
+  // The place of the volume; the directory of the data is in it.
+  const volume = join(home.path, "volume");
+  await Deno.mkdir(volume);
+  const data = join(volume, "data");
+  const moved = await runProgram(COMPILED, ["app:config", "--to-file"], {
+    env: { ...rest, MATTERMOST_DATA_DIR: data },
+  });
+  assert.equal(moved.code, 0, moved.stderr);
+  const { uid } = await Deno.stat(join(data, "config/config.json"));
+  assert.equal(uid, Deno.uid() === 0 ? 2000 : Deno.uid());
+});
+
 Deno.test("5.31 stores a config.json at its start", async () => {
   await using stage = await Stage.open("5.31.9", "postgres");
   const container = await stage.container();
