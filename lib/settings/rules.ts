@@ -191,6 +191,18 @@ const RULES: readonly Rule[] = [
   },
   {
     level: "warning",
+    subject: "MATTERMOST_TRUSTED_PROXY_HEADERS",
+    isViolated: ({ settings, release, isSet }) =>
+      isSet("MATTERMOST_TRUSTED_PROXY_HEADERS") &&
+      settings.MATTERMOST_CONFIG_STORE === "database" &&
+      inRange(release, ">=5.12.0 <5.30.0"),
+    message:
+      "MATTERMOST_TRUSTED_PROXY_HEADERS has no effect with the configuration in the database, because releases before 5.30 read no lists from variables",
+    remedy:
+      "Upgrade to 5.30 or newer, or keep the configuration in config.json",
+  },
+  {
+    level: "warning",
     subject: "SMTP_PASS",
     isViolated: ({ settings }) =>
       settings.SMTP_PASS !== "" && settings.SMTP_USER === "",

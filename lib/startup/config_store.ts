@@ -21,7 +21,7 @@ import {
 import { formatDate } from "../certificate_expiry.ts";
 import type { Json } from "../json.ts";
 import { isJsonObject, valueAt } from "../json.ts";
-import { variableOf } from "../mattermost/effective_value.ts";
+import { readsAnyCase, variableOf } from "../mattermost/effective_value.ts";
 import { isWrittenByServer } from "../mattermost/package_settings.ts";
 import type { System } from "../os/system.ts";
 import { inRange } from "../release_range.ts";
@@ -186,10 +186,12 @@ function databaseStore(
     },
     choose(fromSettings, base) {
       const isImplied = findImplied(loaded);
+      const readsLists = readsAnyCase(loaded.release.environmentOverrides);
       return fromSettings.flatMap((assignment): Assignment[] => {
         const { path, origin, variables } = assignment;
-        if (isExplicit(origin)) return [assignment];
-        if (REQUIRED.includes(path) || variables.some(isImplied)) {
+        const isRead = readsLists || !Array.isArray(assignment.value);
+        if (isRead && isExplicit(origin)) return [assignment];
+        if (REQUIRED.includes(path) || isRead && variables.some(isImplied)) {
           return [{ ...assignment, origin: { kind: "implied" } }];
         }
         const value = valueAt(base, path);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Session, StoredConfig } from "../../../lib/database/session.ts";
 import { EntrypointError } from "../../../lib/errors.ts";
+import { valueAt } from "../../../lib/json.ts";
 import type { WithSession } from "../../../lib/startup/config_store.ts";
 import {
   becomeServer,
@@ -277,6 +278,30 @@ Deno.test("MM_CONFIG alone names the store and the database", async () => {
     made.handedOver["MM_CONFIG"] ?? "",
     /^postgres:\/\/ann:secret@other:5433\/chat/,
   );
+});
+
+Deno.test("a release that reads no lists from variables keeps the stored ones, and a warning says so", async () => {
+  const cases = [
+    ["5.29.0", ["Stored"], /PROXY_HEADERS has no effect with the config/],
+    ["5.30.0", ["X-Real-Ip"], /^$/],
+  ] as const;
+  const stored = { ServiceSettings: { TrustedProxyIPHeader: ["Stored"] } };
+  for (const [MATTERMOST_VERSION, expected, warning] of cases) {
+    const { merged, warnings } = await plan(stored, {
+      env: {
+        ...IN_DATABASE,
+        MATTERMOST_VERSION,
+        MATTERMOST_TRUSTED_PROXY_HEADERS: "X-Real-Ip",
+      },
+    });
+    assert.deepEqual(
+      valueAt(merged.document, "ServiceSettings.TrustedProxyIPHeader"),
+      expected,
+    );
+    const texts = warnings.map(({ message }) => message)
+      .filter((message) => message.includes("PROXY_HEADERS"));
+    assert.match(texts.join("\n"), warning);
+  }
 });
 
 Deno.test("MySQL's data source gets its scheme", async () => {
