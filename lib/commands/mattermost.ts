@@ -14,6 +14,7 @@ import {
   withoutSecretVariables,
 } from "../settings/secret_variables.ts";
 import { CONFIG_VARIABLE } from "../settings/config_variable.ts";
+import type { ServerVariables } from "../settings/server_variables.ts";
 import { readServerVariables } from "../settings/server_variables.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Context } from "../startup/context.ts";
@@ -47,6 +48,8 @@ export async function mattermost(
   const sources = sourcesOf(system);
   const { settings } = resolve(sources);
   const { install, config } = pathsOf(settings);
+  // A file that cannot be read is a problem of a start only.
+  const variables = readServerVariables(sources, { anyCase: false });
   const path = installedProgram(install, files);
   if (path === undefined) {
     throw new EntrypointError(
@@ -59,7 +62,7 @@ export async function mattermost(
     );
   }
   if (!HARMLESS.includes(args[0] ?? "")) {
-    await requireStatedRelease(settings, context);
+    await requireStatedRelease(settings, variables, context);
   }
   requireChangeOfUser(settings, system);
   becomeServerUser(settings, context);
@@ -71,11 +74,7 @@ export async function mattermost(
       ...(settings.MATTERMOST_CONFIG_STORE === "file" && files.exists(config)
         ? { MM_CONFIG: config }
         : {}),
-      ...withoutSecretVariables({
-        ...env,
-        // A file that cannot be read is a problem of a start only.
-        ...readServerVariables(sources, { anyCase: false }).values,
-      }),
+      ...withoutSecretVariables({ ...env, ...variables.values }),
     },
     raw: withoutSecretRaw(system.rawVariables()),
     cwd: install,
@@ -84,6 +83,7 @@ export async function mattermost(
 
 async function requireStatedRelease(
   settings: Settings,
+  { values, givenBy }: ServerVariables,
   { system }: Context,
 ): Promise<void> {
   const { MATTERMOST_VERSION: version } = settings;
@@ -96,8 +96,8 @@ async function requireStatedRelease(
     installation: installationOf(settings, system),
   }, system);
   const { problem } = databaseFromConfigVariable(
-    system.env[CONFIG_VARIABLE] ?? "",
-    { subject: CONFIG_VARIABLE, release },
+    values[CONFIG_VARIABLE] ?? "",
+    { subject: givenBy[CONFIG_VARIABLE] ?? CONFIG_VARIABLE, release },
     () => ({}),
   );
   if (problem !== undefined) {

@@ -22,15 +22,28 @@ Deno.test("with the configuration in the database, a subcommand gets no data sou
 });
 
 Deno.test("a subcommand gets no data source that the server would print", async () => {
-  const env = { ...ENOUGH, MM_CONFIG: "mysql://ann:S3CRET@tcp(db)/chat" };
-  const { system, context } = stage({ env });
-  await assert.rejects(
-    () => mattermost(["jobserver"], context),
-    (error) =>
-      error instanceof EntrypointError && error.code === 78 &&
-      /^MM_CONFIG is a data source of MySQL/.test(error.message),
-  );
-  assert.deepEqual(system.handoffs, []);
+  const text = "mysql://ann:S3CRET@tcp(db)/chat";
+  const files = installed();
+  files.place("/run/secrets/config", text);
+  for (
+    const [name, value] of [
+      ["MM_CONFIG", text],
+      ["mm_config", text],
+      ["MM_CONFIG_FILE", "/run/secrets/config"],
+    ] as const
+  ) {
+    const { system, context } = stage({
+      files,
+      env: { ...ENOUGH, [name]: value },
+    });
+    await assert.rejects(
+      () => mattermost(["jobserver"], context),
+      (error) =>
+        error instanceof EntrypointError && error.code === 78 &&
+        error.message.startsWith(`${name} is a data source of MySQL`),
+    );
+    assert.deepEqual(system.handoffs, []);
+  }
 });
 
 Deno.test("a subcommand of the server gets its variables, and no secret that only the entrypoint needs", async () => {
