@@ -95,7 +95,7 @@ export const RULES:
     [
       "pooler credentials",
       "",
-      /authentication failed|no such user|^role .* does not exist|not allowed|empty password/,
+      /authentication failed|no such user|^role .* does not exist|(?<!transaction blocks )not allowed|empty password/,
     ],
     ["credentials", "SASL_SIGNATURE_MISMATCH 28P01 28000 1045"],
     [

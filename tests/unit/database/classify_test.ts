@@ -86,6 +86,11 @@ const SAID: readonly (readonly [code: string, text: string, reason: Reason])[] =
     ["08P01", "password authentication failed", "pooler credentials"],
     ["08P01", "no such user", "pooler credentials"],
     ["08P01", "not allowed", "pooler credentials"],
+    [
+      "08P01",
+      "transaction blocks not allowed in statement pooling mode",
+      "server error",
+    ],
     ["08P01", 'role "a" does not exist', "pooler credentials"],
     ["08P01", 'role "a" is not permitted to log in', "no login"],
     ["08P01", 'database "b" does not exist', "no such database"],
