@@ -19,7 +19,7 @@ import {
   start,
   testPrograms,
 } from "../support/program.ts";
-import { startPages } from "../support/services.ts";
+import { startSilence } from "../support/services.ts";
 import { tablesOf } from "../support/release_migrations.ts";
 import {
   databaseSettings,
@@ -53,8 +53,7 @@ testPrograms(
     await using home = await createHome();
     await using database = await startServerDatabase();
     await home.installServer("11.7.9");
-    // A silent one would keep app:check waiting for its answer.
-    const other = await startPages({});
+    const other = await startSilence();
     const { port } = other;
     const env = {
       ...databaseSettings(home, database),

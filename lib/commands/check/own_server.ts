@@ -9,6 +9,9 @@ import { serverAddress } from "../../mattermost/listen_address.ts";
 import { ANY_LIVENESS } from "../../mattermost/releases.ts";
 import type { CheckContext } from "./finding.ts";
 
+/** Milliseconds for all answers. Another program may hold the port, and say nothing. */
+const LONGEST_SILENCE = 3_000;
+
 /**
  * Looks for a running Mattermost at the listen address.
  *
@@ -31,6 +34,7 @@ export async function findRunningServer(
   const base = new URL(
     `${place.origin}${release.subPaths ? place.subPath : ""}/`,
   );
+  const end = AbortSignal.any([signal, system.clock.timeout(LONGEST_SILENCE)]);
   try {
     let address = place.host;
     if (host !== undefined) {
@@ -42,7 +46,7 @@ export async function findRunningServer(
       const { status, body } = await request({
         url,
         host: address,
-        signal,
+        signal: end,
         verify: false,
       });
       if (status === 200 && body.includes(contains)) return url;
