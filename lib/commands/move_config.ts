@@ -33,6 +33,7 @@ import { configDsn, dateText, requireValid } from "../startup/config_store.ts";
 import {
   DATA_SOURCE_VARIABLE,
   DRIVER_VARIABLE,
+  namesOtherDatabase,
 } from "../startup/configured_database.ts";
 import type { Context } from "../startup/context.ts";
 import { giveAndBecomeServerUser } from "../startup/directories/prepare_directories.ts";
@@ -232,7 +233,11 @@ export async function moveToFile(context: Context): Promise<number> {
     lock.release();
   }
   warnOfFiles(JSON.parse(stored.text), served, loaded);
-  const remedy = source.givenBy === CONFIG_VARIABLE
+  // Without it, the data source in the file counts.
+  const name = loaded.serverVariables.givenBy[CONFIG_VARIABLE];
+  const isNeeded = name !== undefined && source.givenBy === name &&
+    !namesOtherDatabase(stored.text, source);
+  const remedy = isNeeded
     ? `; give the data source in ${DATA_SOURCE_VARIABLE} instead of ${CONFIG_VARIABLE}`
     : "";
   log.info(

@@ -33,7 +33,7 @@ import { isSettingName } from "../settings/catalogue.ts";
 import { resolve } from "../settings/resolve.ts";
 import { isExplicit, variableOfOrigin } from "../settings/origin.ts";
 import { shellWord } from "../shell.ts";
-import { databaseFromConfig, isSameDatabase } from "./configured_database.ts";
+import { namesOtherDatabase } from "./configured_database.ts";
 import type { Context } from "./context.ts";
 import type { LoadedSettings } from "./load_settings.ts";
 import { openDatabase } from "./open_database.ts";
@@ -337,10 +337,10 @@ function requireSameDatabase(
   text: string,
 ): void {
   const name = serverVariables.givenBy[CONFIG_VARIABLE];
-  if (name === undefined || source.givenBy !== name) return;
-  const other = databaseFromConfig(text, source.adapter, () => ({})).database
-    ?.source;
-  if (other === undefined || isSameDatabase(source, other)) return;
+  if (
+    name === undefined || source.givenBy !== name ||
+    !namesOtherDatabase(text, source)
+  ) return;
   throw new EntrypointError(
     `Only ${name} names a database, but the configuration that it holds names another one for the data of the server`,
     {

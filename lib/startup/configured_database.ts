@@ -317,3 +317,16 @@ export function databaseFromConfig(
   }
   return parseGiven(dsn, { adapter, subject: DATA_SOURCE_KEY }, readerOf);
 }
+
+/**
+ * Checks whether a stored configuration names another database for the data of the server than
+ * the one that it was read from.
+ *
+ * @param text Valid JSON.
+ * @param source The database that it was read from.
+ * @returns Whether it does; an example, or a data source that cannot be read, names none.
+ */
+export function namesOtherDatabase(text: string, source: DataSource): boolean {
+  const other = databaseFromConfig(text, source.adapter, () => ({})).database;
+  return other !== undefined && !isSameDatabase(source, other.source);
+}

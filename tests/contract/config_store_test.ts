@@ -462,6 +462,15 @@ Deno.test("MM_CONFIG of the operator's own is the store and the data source", as
   await other.siteName();
   await stage.edit("TeamSettings.SiteName", "By MM_CONFIG");
   assert.equal(await other.siteName(), "By MM_CONFIG");
+
+  const moved = await other.run(["app:config", "--to-file"]);
+  assert.equal(moved.code, 0, moved.stderr);
+  assert.match(moved.stderr, /; give the data source in MM_SQLSETTINGS_/);
+  await Deno.remove(other.home.config);
+  await stage.edit("SqlSettings.DataSource", "postgres://ann@elsewhere/chat");
+  const elsewhere = await other.run(["app:config", "--to-file"]);
+  assert.equal(elsewhere.code, 0, elsewhere.stderr);
+  assert.doesNotMatch(elsewhere.stderr, /give the data source in/);
 });
 
 /** A server that shows what it gets, in a home of its own; started as root, it runs as user 2000. */
