@@ -419,6 +419,20 @@ Deno.test("--to-file makes the directories that are missing", async () => {
   assert.equal(uid, Deno.uid() === 0 ? 2000 : Deno.uid());
 });
 
+Deno.test("a configuration of several megabytes starts a server and comes back", async () => {
+  await using stage = await Stage.open("11.6.0", "postgres");
+  const container = await stage.container();
+  await container.siteName();
+  const plugins = { own: { text: "x".repeat(3_500_000) } };
+  await stage.edit("PluginSettings.Plugins", plugins);
+  await stage.edit("TeamSettings.SiteName", "Large");
+  assert.equal(await container.siteName(), "Large");
+  const moved = await container.run(["app:config", "--to-file"]);
+  assert.equal(moved.code, 0, moved.stderr);
+  const text = await Deno.readTextFile(container.home.config);
+  assert.deepEqual(JSON.parse(text).PluginSettings.Plugins, plugins);
+});
+
 Deno.test("5.31 stores a config.json at its start", async () => {
   await using stage = await Stage.open("5.31.9", "postgres");
   const container = await stage.container();

@@ -24,7 +24,7 @@ sub json_value {
   my ($text) = @_;
   $$text =~ /\G\s*/gc;
   my $start = pos($$text) // 0;
-  return ['s', json_unescape($1), pos $$text, $start] if $$text =~ /\G"((?:[^"\\\x00-\x1f]|\\.)*)"/gc;
+  return ['s', json_unescape($1), pos $$text, $start] if $$text =~ /\G"((?:[^"\\\x00-\x1f]++|\\.)*+)"/gc;
   return ['n', $1, pos $$text, $start]
     if $$text =~ /\G(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)/gc;
   return [$1 eq 'null' ? 'z' : 'b', $1 eq 'true' ? 1 : 0, pos $$text, $start]
@@ -33,7 +33,7 @@ sub json_value {
     my (%object, @names);
     return ['o', {}, pos $$text, $start, []] if $$text =~ /\G\s*\}/gc;
     while (1) {
-      $$text =~ /\G\s*"((?:[^"\\\x00-\x1f]|\\.)*)"\s*:/gc
+      $$text =~ /\G\s*"((?:[^"\\\x00-\x1f]++|\\.)*+)"\s*:/gc
         or do { $$text =~ /\G\s*/gc; json_fail($text, 'looking for beginning of object key string') };
       my $name = json_unescape($1);
       push @names, $name unless exists $object{$name};
