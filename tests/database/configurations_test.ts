@@ -111,3 +111,19 @@ for (const product of products()) {
     });
   });
 }
+
+Deno.test("PostgreSQL: an error does not quote what is stored", async () => {
+  const product = products().find(({ adapter }) => adapter === "postgres");
+  assert.ok(product !== undefined);
+  const { server, source } = await startWithUser(product);
+  await server.sql(
+    "CREATE VIEW configurations AS SELECT 'a' AS id, '{}' AS value, ('S3CRET' || now())::bigint AS createat, true AS active; GRANT SELECT ON configurations TO mmuser",
+    "mattermost",
+  );
+  await withSession(source, async (session) => {
+    await assert.rejects(
+      session.configuration(),
+      /has a value that is not of the column's type/,
+    );
+  });
+});

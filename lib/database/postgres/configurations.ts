@@ -6,7 +6,12 @@
  */
 
 import type { StoredConfig } from "../session.ts";
-import { longConfiguration, LONGEST_CONFIG, shortText } from "../session.ts";
+import {
+  longConfiguration,
+  LONGEST_CONFIG,
+  ProbeError,
+  shortText,
+} from "../session.ts";
 import type { Query } from "./lock.ts";
 
 /** The server's driver sets no application name: https://pkg.go.dev/github.com/lib/pq */
@@ -45,13 +50,26 @@ export async function readConfiguration(
     "SELECT count(*) > 0 AS found FROM pg_class WHERE oid = to_regclass('configurations')",
   );
   if (!table?.found) return undefined;
-  const [row] = await query<Row>(QUERY);
+  const [row] = await query<Row>(QUERY).catch((error) => {
+    throw withoutValue(error);
+  });
   if (row?.is_long === true) throw longConfiguration();
   return row && {
     id: shortText(row.id),
     text: row.value ?? "",
     createdAt: Number(row.createat),
   };
+}
+
+/** Errors of class 22 quote the value, which can be a secret: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+function withoutValue(error: unknown): unknown {
+  return error instanceof ProbeError && error.code?.startsWith("22") === true
+    ? new ProbeError(
+      error.reason,
+      "The table configurations has a value that is not of the column's type",
+      error.code,
+    )
+    : error;
 }
 
 /**
