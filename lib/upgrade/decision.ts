@@ -97,7 +97,7 @@ export function decideUpgrade(facts: UpgradeFacts): Decision {
 /** Describes an upgrade, also one to another patch that leaves the database as it is. */
 function describeChange(
   kind: Permit["kind"],
-  { from, target, difference }: Upgrade,
+  { from, target, difference, adapter }: Upgrade,
 ): Pick<Permit, "change" | "reminder"> {
   if (from === undefined || (kind === "same" && from.patch === undefined)) {
     return {};
@@ -117,8 +117,9 @@ function describeChange(
         subject: "",
         message:
           `Only a backup from before these migrations leads back to Mattermost ${previous}`,
-        remedy:
-          "docker compose stop mattermost; samples/backup/backup.sh create   # at once, if there is no backup",
+        remedy: adapter === "postgres"
+          ? "docker compose stop mattermost; samples/backup/backup.sh create   # at once, if there is no backup"
+          : "docker compose stop mattermost   # at once, if there is no backup; samples/mysql/README.md has the commands to make one",
       },
     }),
   };

@@ -673,14 +673,31 @@ Deno.test("an upgrade with migrations reminds of a backup, any other start does 
   ]);
 });
 
+Deno.test("the remedy of that reminder is the backup for the product of the database", () => {
+  const upgrade = ["5.37.10", "5.31.0", NO] as const;
+  match(change(...upgrade).reminder?.remedy ?? "", /backup\.sh create/);
+  const mysql = changeOn(MY, ...upgrade).reminder?.remedy ?? "";
+  match(mysql, /samples\/mysql\/README\.md/);
+  ok(!mysql.includes("backup.sh"));
+});
+
 function change(
+  target: string,
+  database: string,
+  versionFile: string | undefined,
+): Partial<Permit> {
+  return changeOn(PG, target, database, versionFile);
+}
+
+function changeOn(
+  adapter: "mysql" | "postgres",
   target: string,
   database: string,
   versionFile: string | undefined,
 ): Partial<Permit> {
   const decision = decideUpgrade({
     target,
-    adapter: "postgres",
+    adapter,
     schema: schema(database),
     contained: containedIn(target),
     versionFile,
