@@ -257,7 +257,7 @@ function tooOld(version: string, path: string): EntrypointError {
         ? `MATTERMOST_CONFIG_STORE=database ${DEFAULTS_VARIABLE}=${
           shellWord(path)
         }   # for one start, at which the server stores it`
-        : "Upgrade to 5.37 with config.json first; or start with an empty database store, and enter the values again",
+        : "Upgrade to 5.37 first, and move the configuration then",
     },
   );
 }

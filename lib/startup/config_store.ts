@@ -131,7 +131,7 @@ function fileStore(place: ConfigPlace, system: System): ConfigStore {
             dateText(stored.createdAt)
           }, which is not used`,
         remedy:
-          "MATTERMOST_CONFIG_STORE=database   # uses that one; to drop it: UPDATE configurations SET active = NULL WHERE active;",
+          "MATTERMOST_CONFIG_STORE=database   # uses that one; to put it aside: UPDATE configurations SET active = NULL WHERE active;",
       };
     },
   };
