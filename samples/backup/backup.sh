@@ -224,7 +224,8 @@ restore() {
   find_database
   needed=$(stated "${backup}" postgresql)
   [ "${postgresql%%.*}" -ge "${needed%%.*}" ] ||
-    fail "The backup is of PostgreSQL ${needed}, and this installation has ${postgresql}, which is older"
+    fail "The backup is of PostgreSQL ${needed}, and this installation has ${postgresql}, which is older. Restore into new volumes:" \
+      "docker compose down; echo POSTGRES_VERSION=${needed%%.*} >>.env; echo COMPOSE_PROJECT_NAME=mattermost-$(date -u +%Y%m%d%H%M) >>.env"
   require_empty
 
   # Until the last step the database has another name, so that no server can start with half of it.
