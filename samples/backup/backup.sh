@@ -140,6 +140,8 @@ check() {
 create() {
   keep=${BACKUP_KEEP:-7}
   case ${keep} in 0* | *[!0-9]*) fail "BACKUP_KEEP must be a number from 1 on: it is ${keep}" ;; esac
+  docker compose config --services </dev/null | grep -qx postgres ||
+    fail 'The Compose file has no service postgres: this makes backups of PostgreSQL only (for MySQL, see samples/mysql/README.md)'
   is_running postgres ||
     fail 'A backup needs the service postgres to run' 'docker compose up --detach --wait postgres'
   if is_running mattermost; then is_up=yes; fi
