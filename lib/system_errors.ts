@@ -111,6 +111,7 @@ const FAULTS: Readonly<
     "ls -ld FILE   # and each directory above it",
   ],
   EISDIR: ["it is a directory", "ls -ld FILE"],
+  EEXIST: ["something else has this name", "ls -ld FILE"],
   ENOENT: ["it does not exist", "ls -ld FILE"],
   EACCES: ["permission denied", "ls -ld FILE"],
   EPERM: [
