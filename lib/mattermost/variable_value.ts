@@ -77,6 +77,20 @@ export function parseVariable(text: string, type: ValueType): Json | undefined {
   }
 }
 
+/**
+ * Writes a value as the text of a variable. Not every list has one that {@linkcode parseVariable} reads back.
+ *
+ * @param value The value.
+ * @returns The text.
+ */
+export function variableText(value: Json): string {
+  return Array.isArray(value)
+    ? value.join(" ")
+    : isJsonObject(value)
+    ? JSON.stringify(value)
+    : String(value);
+}
+
 function isInteger(text: string): boolean {
   if (!INTEGER_REGEXP.test(text)) return false;
   const value = BigInt(text.replace(/^\+/, ""));

@@ -23,6 +23,7 @@ import type { Json } from "../json.ts";
 import { isJsonObject, valueAt } from "../json.ts";
 import { readsAnyCase, variableOf } from "../mattermost/effective_value.ts";
 import { isWrittenByServer } from "../mattermost/package_settings.ts";
+import { variableText } from "../mattermost/variable_value.ts";
 import type { System } from "../os/system.ts";
 import { inRange } from "../release_range.ts";
 import {
@@ -296,15 +297,6 @@ export function dateText(milliseconds: number): string {
 
 /** The largest time that `Date` accepts, in milliseconds. */
 const LAST_TIME = 8.64e15;
-
-/** The text from which the server reads a value: https://docs.mattermost.com/administration-guide/configure/environment-variables.html */
-function variableText(value: Json): string {
-  return Array.isArray(value)
-    ? value.join(" ")
-    : isJsonObject(value)
-    ? JSON.stringify(value)
-    : String(value);
-}
 
 /** The date of a config.json of the entrypoint or of a server; the one in a package is nobody's. */
 function dateOfFile(

@@ -8,14 +8,18 @@
 
 import { DERIVED_PATHS } from "../config/assignments.ts";
 import { EntrypointError } from "../errors.ts";
-import { isJsonObject, type Json, valueAt } from "../json.ts";
+import { type Json, valueAt } from "../json.ts";
 import {
   effectiveValue,
   readsAnyCase,
   variableOf,
 } from "../mattermost/effective_value.ts";
 import type { ServerSettings } from "../mattermost/package_settings.ts";
-import { parseVariable, valueTypeOf } from "../mattermost/variable_value.ts";
+import {
+  parseVariable,
+  valueTypeOf,
+  variableText,
+} from "../mattermost/variable_value.ts";
 import { inRange } from "../release_range.ts";
 import {
   rowOf,
@@ -250,13 +254,7 @@ function serverCandidate(
   if (overrides === "none" && name !== DATA_SOURCE_VARIABLE) {
     return none(`Mattermost ${version} reads no MM_ variables`);
   }
-  const text = typeof value === "string"
-    ? value
-    : Array.isArray(value)
-    ? value.join(" ")
-    : isJsonObject(value)
-    ? JSON.stringify(value)
-    : String(value);
+  const text = variableText(value);
   const type = known.get(name)?.type ?? valueTypeOf(value);
   const anyCase = readsAnyCase(overrides);
   if (!anyCase && (type === "list" || type === "object")) {
