@@ -22,6 +22,7 @@ import { inRange } from "../release_range.ts";
 import {
   CONFIG_VARIABLE,
   DEFAULTS_VARIABLE,
+  WITH_DEFAULTS,
 } from "../settings/config_variable.ts";
 import { shellWord } from "../shell.ts";
 import {
@@ -253,7 +254,7 @@ function tooOld(version: string, path: string): EntrypointError {
     `Mattermost ${version} has no command that stores a given config.json; db init came with 5.32`,
     {
       code: ExitCode.settings,
-      remedy: inRange(version, ">=5.30.0")
+      remedy: inRange(version, WITH_DEFAULTS)
         ? `MATTERMOST_CONFIG_STORE=database ${DEFAULTS_VARIABLE}=${
           shellWord(path)
         }   # for one start, at which the server stores it`

@@ -20,8 +20,11 @@ export const CONFIG_VARIABLE = "MM_CONFIG";
 /** The variable for a file with the value of {@linkcode CONFIG_VARIABLE}. */
 export const CONFIG_FILE_VARIABLE = `${CONFIG_VARIABLE}_FILE`;
 
-/** The server's own variable for a file with the values of a new configuration, from 5.30 on: https://docs.mattermost.com/administration-guide/configure/custom-defaults.html */
+/** The server's own variable for a file with the values of a new configuration: https://docs.mattermost.com/administration-guide/configure/custom-defaults.html */
 export const DEFAULTS_VARIABLE = "MM_CUSTOM_DEFAULTS_PATH";
+
+/** The releases that read {@linkcode DEFAULTS_VARIABLE}. */
+export const WITH_DEFAULTS = ">=5.30.0";
 
 const DATA_SOURCE_REGEXP = /^(mysql|postgres(?:ql)?):\/\//;
 
@@ -142,7 +145,7 @@ function readVariable(
   const value = find(CONFIG_VARIABLE);
   const path = find(CONFIG_FILE_VARIABLE);
   if (value.text !== "" || path.text === "") return value;
-  // Whoever reads the server's own variables reports what is wrong with the file.
+  // readServerVariables() reports what is wrong with the file.
   const unreported: SettingProblem[] = [];
   const text = readValueFile(
     { name: path.variable, path: path.text, isSecret: true, isNeeded: false },

@@ -11,6 +11,7 @@ import type { ConfigPlace, ConfigState } from "../config/file.ts";
 import { readSettledConfig } from "../config/file.ts";
 import { createDigest } from "../config/last_applied.ts";
 import type { Session, StoredConfig } from "../database/session.ts";
+import type { ReadyDatabase } from "../database/wait.ts";
 import { formatDsn } from "../database/dsn.ts";
 import {
   EntrypointError,
@@ -29,6 +30,7 @@ import { inRange } from "../release_range.ts";
 import {
   CONFIG_VARIABLE,
   DEFAULTS_VARIABLE,
+  WITH_DEFAULTS,
 } from "../settings/config_variable.ts";
 import { isSettingName } from "../settings/catalogue.ts";
 import { resolve } from "../settings/resolve.ts";
@@ -71,7 +73,7 @@ export interface ConfigStore {
   /** The variables with which the server gets these values; none if they are written. They contain secrets. */
   variables(wanted: readonly Assignment[]): Readonly<Record<string, string>>;
   /** Describes the configuration that the other store holds and that does not count; `undefined` if it holds none. */
-  describeOther(session: Session): Promise<Problem | undefined>;
+  describeOther(database: ReadyDatabase): Promise<Problem | undefined>;
 }
 
 /**
@@ -122,7 +124,8 @@ function fileStore(place: ConfigPlace, system: System): ConfigStore {
     read: () => readSettledConfig(system, place),
     choose: (fromSettings) => fromSettings,
     variables: () => ({}),
-    async describeOther(session) {
+    async describeOther({ session, facts }) {
+      if (!facts.hasConfigurations) return undefined;
       // A table with that name may be another program's.
       const stored = await session.configuration().catch(() => undefined);
       return stored && {
@@ -176,7 +179,7 @@ function databaseStore(
       return {
         text: stored?.text,
         stored: stored?.id,
-        // Nothing was ever written there, so that no value counts as an edit of ours.
+        // The entrypoint never writes there, so no value counts as last applied by it.
         lastApplied: { version: 1, values: {} },
         accepted: undefined,
         salt: "",
@@ -349,7 +352,7 @@ function isStoredAtStart(
   path: string,
 ): boolean {
   return serverVariables.values[DEFAULTS_VARIABLE] === path &&
-    inRange(release.version, ">=5.30.0");
+    inRange(release.version, WITH_DEFAULTS);
 }
 
 function notMoved(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DatabaseFacts, Session } from "../database/session.ts";
+import type { ReadyDatabase } from "../database/wait.ts";
 import type { Problem } from "../errors.ts";
 import { effectiveFlag } from "./effective_config.ts";
 import type { Plan } from "./plan.ts";
@@ -18,18 +18,13 @@ import type { Plan } from "./plan.ts";
  */
 export async function storeProblems(
   plan: Plan,
-  { session, facts }: {
-    readonly session: Session;
-    readonly facts: DatabaseFacts;
-  },
+  database: ReadyDatabase,
 ): Promise<Problem[]> {
   const { store } = plan;
-  const other = store.kind === "database" || facts.hasConfigurations
-    ? await store.describeOther(session)
-    : undefined;
+  const other = await store.describeOther(database);
   const isShared = store.kind === "database" &&
     !effectiveFlag(plan, "ClusterSettings.Enable");
-  const clients = isShared ? await session.otherClients() : [];
+  const clients = isShared ? await database.session.otherClients() : [];
   return [
     ...other === undefined ? [] : [other],
     ...clients.length === 0 ? [] : [otherServers(clients)],
