@@ -89,8 +89,8 @@ export async function readServerMigrations(
 }
 
 /**
- * Remembers the names that were read from the program, beside config.json. If that fails, or another start holds the
- * lock, the next start reads the program again.
+ * Remembers the names that were read from the program, beside config.json. If that fails, or
+ * another start holds the lock, the next start reads the program again.
  *
  * @param plan The paths.
  * @param migrations The migrations that the installed server contains.

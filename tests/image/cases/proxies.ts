@@ -158,7 +158,7 @@ async function checkClientAddress(
   assert.equal(who.forwarded_for, ours, "a forged address must not get in");
   assert.equal(who.forwarded_proto, "https");
   assert.equal(who.host, new URL(https).host);
-  // Caddy passes it on, and Mattermost is told not to read it.
+  // Caddy passes X-Real-IP on, but the sample has Mattermost trust X-Forwarded-For only.
   if (service === "caddy") return;
   assert.equal(who.real_ip, ours);
   assert.equal(

@@ -118,7 +118,7 @@ Deno.test("the server gets what the operator set and what it needs here, and no 
   assert.equal(handedOver["MM_TEAMSETTINGS_SITENAME"], undefined);
   assert.equal(handedOver["MM_TEAMSETTINGS_MAXUSERSPERTEAM"], undefined);
 
-  // Whoever else is started gets none of them.
+  // Other programs get none of them.
   const others = Object.values(buildServerEnvironment(made, system)).join(" ");
   assert.doesNotMatch(others, /nobody|password of the mail/);
   assert.throws(() => becomeServer(made, system, ["--x"]), Handoff);
